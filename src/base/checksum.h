@@ -1,0 +1,45 @@
+/* checksum.h - the Internet checksum (RFC 1071, 1624), with a vector path chosen at run time. Sums are kept as
+ * 64-bit accumulators in *native* byte order of 16-bit words, folded at the end; nothing here knows a header. */
+#ifndef BASE_CHECKSUM_H
+#define BASE_CHECKSUM_H
+
+#include "base/base.h"
+
+/* One implementation of both passes. Chosen once per stack by checksum_ops_best; there is no global. */
+typedef struct checksum_ops {
+    const char *name; /* "plain", "sse2", "avx2" */
+    /* Adds the one's-complement sum of len bytes (a last odd byte counts as if followed by zero) to `sum`. */
+    uint64_t (*add)(const void *data, size_t len, uint64_t sum);
+    /* The same while copying to dst; the two do not overlap. */
+    uint64_t (*copy_add)(void *dst, const void *src, size_t len, uint64_t sum);
+} checksum_ops;
+
+extern const checksum_ops checksum_plain;
+/* The fastest that this processor can run. */
+const checksum_ops *checksum_ops_best(void);
+/* All that this processor can run, for tests and benches; returns how many. */
+size_t checksum_ops_all(const checksum_ops *out[4]);
+
+/* Accumulators are of unspecified width up to 64 bits: add them with carry only through this. */
+static inline uint64_t checksum_join(uint64_t a, uint64_t b) {
+    uint64_t s = a + b;
+    return s + (s < a);
+}
+/* The sum of a piece that starts at an odd offset counts with its bytes swapped (RFC 1071 2B). */
+static inline uint16_t checksum_fold(uint64_t sum) {
+    sum = (sum & 0xffffffffu) + (sum >> 32);
+    sum = (sum & 0xffffffffu) + (sum >> 32);
+    sum = (sum & 0xffffu) + (sum >> 16);
+    sum = (sum & 0xffffu) + (sum >> 16);
+    return (uint16_t)sum;
+}
+static inline uint64_t checksum_join_odd(uint64_t a, uint64_t odd) {
+    return checksum_join(a, __builtin_bswap16(checksum_fold(odd)));
+}
+/* The value to memcpy (not store16) into a header's checksum field: native order, complemented. */
+static inline uint16_t checksum_finish(uint64_t sum) { return (uint16_t)~checksum_fold(sum); }
+
+/* RFC 1624 eqn. 3: the field's new content (as memcpy'd) when a 16-bit word (as memcpy'd) changes. */
+uint16_t checksum_update16(uint16_t field, uint16_t old_word, uint16_t new_word);
+
+#endif

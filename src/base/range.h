@@ -1,0 +1,34 @@
+/* range.h - a bounded set of disjoint, non-touching ranges of sequence numbers, kept sorted: which bytes arrived out of
+ * order. Binary search, one array, no allocation after the first; it knows nothing of the bytes themselves. */
+#ifndef BASE_RANGE_H
+#define BASE_RANGE_H
+
+#include "base/seq.h"
+
+typedef struct range {
+    seq left, right; /* left =< x < right */
+} range;
+
+typedef struct range_set {
+    range *at;      /* sorted by left; all within 2^31 of each other */
+    uint16_t count;
+    uint16_t cap;   /* room in at[], given by the owner */
+} range_set;
+
+enum range_result {
+    RANGE_ADDED,  /* something new */
+    RANGE_KNOWN,  /* every byte was there already */
+    RANGE_FULL,   /* it would need one range more than cap: nothing changed */
+};
+/* Adds [left, right), joining what it overlaps or touches. `touched` (may be NULL) gets the index of the range that
+ * now holds it. */
+enum range_result range_add(range_set *s, seq left, seq right, unsigned *touched);
+/* If a range starts at or before `at`, removes it and returns its right edge, else returns `at`. */
+seq range_take(range_set *s, seq at);
+/* Drops everything below `below`. */
+void range_trim(range_set *s, seq below);
+bool range_has(const range_set *s, seq x);
+/* How many bytes all ranges hold. */
+uint32_t range_bytes(const range_set *s);
+
+#endif

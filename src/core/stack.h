@@ -1,0 +1,89 @@
+/* stack.h - struct stack: the whole host, and the services that ip/ and tcp/ share: memory, time, timers, reasons,
+ * events, trace. It knows none of their rules. */
+#ifndef CORE_STACK_H
+#define CORE_STACK_H
+
+#include "tern.h"
+
+#include "base/base.h"
+#include "base/checksum.h"
+#include "base/random.h"
+#include "base/siphash.h"
+#include "base/wheel.h"
+#include "ip/ip.h"
+#include "tcp/tcp.h"
+
+enum reason {
+#define REASON(symbol, severity, rfc, en, zh) R_##symbol,
+#include "core/reason.def"
+#undef REASON
+    REASONS,
+};
+
+/* What a wheel_node belongs to. */
+enum timer_kind {
+    TIMER_TCB = 1,
+    TIMER_HALF_OPEN, /* one node for all half-open records: see tcp/backlog.c */
+    TIMER_TIME_WAIT, /* one node for all TIME-WAIT records: see tcp/timewait.c */
+    TIMER_IP_FIRST,
+    TIMER_NEIGHBOUR = TIMER_IP_FIRST,
+    TIMER_REASSEMBLY,
+    TIMER_AUTOCONF,
+};
+
+/* A socket's place in the queue of events; embedded in listeners and TCBs. */
+struct event_node {
+    struct event_node *next, **link; /* link NULL: not queued */
+    uint32_t bits;
+    int32_t error;
+    uint64_t sock_id, user;
+};
+
+struct stack {
+    tern_config cfg;
+    uint64_t now; /* nanoseconds; the largest that the caller has named */
+    const checksum_ops *ck;
+    wheel wheel;
+    rng rng;
+    siphash_key key_table, key_isn, key_port, key_ts;
+
+    uint64_t mem_used, mem_peak, mem_refused;
+    uint64_t reason_count[REASONS];
+    tern_stats stats; /* the running counters; tern_stats_get adds the rest */
+
+    uint32_t trace_mask;
+    tern_trace_fn *trace_fn;
+    void *trace_ctx;
+    uint8_t *trace_frame; /* room for one contiguous frame while PACKET_OUT is traced */
+
+    struct event_node *events, **events_tail;
+    uint32_t stack_events; /* TERN_EV_ECHO, TERN_EV_RECLAIM */
+
+    struct ip_state ip;
+    struct tcp_state tcp;
+};
+
+/* ---- memory (core/memory.c): charged to cfg.memory_max; NULL is counted and must be handled ---- */
+void *mem_alloc(struct stack *s, size_t size); /* not zeroed */
+void *mem_zalloc(struct stack *s, size_t size);
+void mem_free(struct stack *s, void *p, size_t size); /* p may be NULL */
+
+/* ---- reasons (core/reason.c) ---- */
+static inline void count(struct stack *s, enum reason r) { s->reason_count[r]++; }
+
+/* ---- events (core/event.c) ---- */
+void event_raise(struct stack *s, struct event_node *n, uint32_t bits, int error);
+void event_cancel(struct stack *s, struct event_node *n);
+static inline void event_raise_stack(struct stack *s, uint32_t bits) { s->stack_events |= bits; }
+
+/* ---- trace (core/trace.c): `if (tracing(s, KIND)) trace_...` costs one branch when nobody listens ---- */
+static inline bool tracing(const struct stack *s, uint32_t kinds) { return unlikely((s->trace_mask & kinds) != 0); }
+void trace_emit(struct stack *s, tern_trace *record); /* fills in time_ns; passes it on if its kind is wanted */
+/* Counts the reason and, when traced, tells of a packet that no connection owns. flow may be NULL. */
+void drop(struct stack *s, int iface, enum reason r, const tern_flow *flow);
+
+/* ---- addresses between the public shape and the inside ---- */
+ip_addr addr_in(const tern_addr *a);
+tern_addr addr_out(const ip_addr *a);
+
+#endif

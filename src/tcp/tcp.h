@@ -1,0 +1,58 @@
+/* tcp.h - TCP's face towards core/ and ip/: what they call, and the state that a stack keeps for all connections. The
+ * control block itself is tcp/tcb.h. */
+#ifndef TCP_TCP_H
+#define TCP_TCP_H
+
+#include "tern.h"
+
+#include "base/bytes.h"
+#include "base/pool.h"
+#include "base/table.h"
+#include "base/wheel.h"
+#include "wire/wire.h"
+
+struct stack;
+struct tcb;
+struct ip_info;
+struct icmp_report;
+
+/* A pair of sockets, inside. */
+struct flow {
+    ip_addr local, remote;
+    uint16_t local_port, remote_port;
+};
+
+/* Chains through records of one pool by index + 1, oldest first; 0 ends. */
+struct fifo {
+    uint32_t head, tail;
+};
+
+enum { HALF_OPEN_LEVELS = 8 };
+
+struct tcp_state {
+    pool tcbs, listeners, half_opens, time_waits;
+    table flows;          /* flow hash -> reference to a TCB, half-open or TIME-WAIT record: see tcp/demux.c */
+    table ports;          /* port hash -> listener */
+    struct tcb *ready_head, **ready_tail;     /* have something to send */
+    struct tcb *blocked_head, **blocked_tail; /* wait for a next hop */
+    struct fifo half_open_by_try[HALF_OPEN_LEVELS]; /* SYN-ACK sent n times: one constant delay each, so each in order */
+    struct fifo half_open_held;
+    struct fifo time_wait;                    /* in order of expiry */
+    wheel_node half_open_timer, time_wait_timer;
+    uint64_t serial;      /* of the last connection */
+    struct tcb *scratch;  /* where records become TCBs for one segment */
+};
+
+int tcp_init(struct stack *s);
+void tcp_free(struct stack *s);
+/* One segment; the reader covers header and payload. */
+void tcp_input(struct stack *s, const struct ip_info *ip, reader r);
+/* Builds segments of connections that are ready; returns how many frames were filled. */
+size_t tcp_output(struct stack *s, tern_frame *frames, size_t max);
+bool tcp_output_waiting(const struct stack *s);
+void tcp_timer(struct stack *s, wheel_node *n);
+void tcp_icmp_error(struct stack *s, const struct icmp_report *report);
+/* Next hops were resolved or given up: connections that waited try again. */
+void tcp_path_changed(struct stack *s);
+
+#endif
