@@ -1,0 +1,55 @@
+#!/usr/bin/python3
+"""results.py - which of meson's tests to run, and what became of them.
+
+names DIR all|binary [WORD...]   the names of DIR's tests whose suite or name contains one of the words;
+                                 `binary` leaves out the suite house, which does not depend on the compiler
+sum DIR...                       reads DIR/meson-logs/dev.json, prints failures and the final line
+"""
+import json
+import pathlib
+import subprocess
+import sys
+
+
+def names(build, kind, words):
+    tests = json.loads(subprocess.check_output(["meson", "introspect", "--tests", build]))
+    for test in tests:
+        suites = [s.split(":")[-1] for s in test["suite"]]
+        if kind == "binary" and "house" in suites:
+            continue
+        text = " ".join(suites + [test["name"]])
+        if not words or any(w in text for w in words):
+            print(test["name"])
+    return 0
+
+
+def total(builds):
+    passed = failed = skipped = 0
+    for build in builds:
+        path = pathlib.Path(build, "meson-logs", "dev.json")
+        if not path.exists():
+            continue
+        for line in path.read_text(encoding="utf-8").splitlines():
+            test = json.loads(line)
+            if test["result"] in ("OK", "EXPECTEDFAIL"):
+                passed += 1
+            elif test["result"] == "SKIP":
+                skipped += 1
+                print(f"skipped: {build} {test['name']}: {last_line(test)}")
+            else:
+                failed += 1
+                print(f"FAILED: {build} {test['name']} ({test['result'].lower()})")
+    line = f"{passed} passed, {failed} failed"
+    print(line + (f", {skipped} skipped" if skipped else ""))
+    return 1 if failed or not passed else 0
+
+
+def last_line(test):
+    lines = (test.get("stdout", "") + test.get("stderr", "")).strip().splitlines()
+    return lines[-1] if lines else "no reason given"
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "names":
+        sys.exit(names(sys.argv[2], sys.argv[3], sys.argv[4:]))
+    sys.exit(total(sys.argv[2:]))
