@@ -8,6 +8,7 @@
 /* One implementation of both passes. Chosen once per stack by checksum_ops_best; there is no global. */
 typedef struct checksum_ops {
     const char *name; /* "plain", "sse2", "avx2" */
+    uint8_t id;       /* for checksum_ops_by_id */
     /* Adds the one's-complement sum of len bytes (a last odd byte counts as if followed by zero) to `sum`. */
     uint64_t (*add)(const void *data, size_t len, uint64_t sum);
     /* The same while copying to dst; the two do not overlap. */
@@ -17,6 +18,9 @@ typedef struct checksum_ops {
 extern const checksum_ops checksum_plain;
 /* The fastest that this processor can run. */
 const checksum_ops *checksum_ops_best(void);
+/* Asking the processor is slow (it traps in virtual machines): ask once, then remember the id. 0 is the plain one; an
+ * id that this processor did not report must not be used. */
+const checksum_ops *checksum_ops_by_id(uint8_t id);
 /* All that this processor can run, for tests and benches; returns how many. */
 size_t checksum_ops_all(const checksum_ops *out[4]);
 

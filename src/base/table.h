@@ -15,8 +15,8 @@ typedef struct table {
     uint32_t used;
 } table;
 
-/* Iterates the entries whose hash equals: start with *i = table_first(t, hash), then table_next. Returns the ref, 0 at
- * the end; *i is the entry's index for table_remove_at. */
+/* Iterates the entries whose hash equals: set i = table_first(t, hash), then table_probe once and table_probe_next until
+ * they return 0; else they return the ref. The table must not be of size 0. */
 static inline uint32_t table_first(const table *t, uint32_t hash) { return hash & (t->size - 1); }
 static inline uint32_t table_probe(const table *t, uint32_t hash, uint32_t *i) {
     for (;; *i = (*i + 1) & (t->size - 1)) {

@@ -1,6 +1,7 @@
 /* wheel.h - a hierarchical timing wheel: arm, cancel and expire in O(1), whatever else is armed. It knows microsecond
  * ticks and intrusive nodes; what a node means is its owner's business (see `kind`). Eight levels of 64 slots, each
- * with a bitmap, span 8.9 years. A timer never fires early; it fires within one tick of its time. */
+ * with a bitmap, reach 8.9 years ahead; what lies further moves on from there. A timer never fires early; it fires
+ * within one tick of its time. */
 #ifndef BASE_WHEEL_H
 #define BASE_WHEEL_H
 
@@ -10,19 +11,18 @@ enum { WHEEL_LEVELS = 8, WHEEL_SLOTS = 64, WHEEL_TICK_NS = 1000 };
 
 typedef struct wheel_node {
     struct wheel_node *next, **link; /* link == NULL: not armed */
-    uint64_t tick : 48;              /* when it is due */
-    uint64_t slot : 9;               /* level * 64 + index, while armed */
+    uint64_t tick : 57;              /* when it is due: any 64-bit nanosecond fits */
     uint64_t kind : 7;               /* for the owner's dispatch */
 } wheel_node;
 
 typedef struct wheel {
-    uint64_t tick; /* everything up to and including this tick has fired */
+    uint64_t tick; /* everything before this tick has fired */
     uint64_t occupied[WHEEL_LEVELS];
     wheel_node *slots[WHEEL_LEVELS][WHEEL_SLOTS];
 } wheel;
 
 void wheel_init(wheel *w, uint64_t now_ns);
-/* Arms (or re-arms) for when_ns, rounded up to a tick. A time that has passed fires at the next expire. */
+/* Arms (or re-arms) for when_ns, rounded up to a tick. A time that has passed counts as now: it fires at the next expire. */
 void wheel_arm(wheel *w, wheel_node *n, uint64_t when_ns);
 void wheel_cancel(wheel *w, wheel_node *n);
 static inline bool wheel_armed(const wheel_node *n) { return n->link != NULL; }
