@@ -1,0 +1,31 @@
+/* driver.c - the sentences of failures, and a device's description for the stack. No device lives here. */
+#include "drivers/driver.h"
+
+#include <errno.h>
+#include <libintl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert(DEVICE_END == -ENODATA, "DEVICE_END is -ENODATA");
+
+int driver_fail(struct driver_error *err, int code, const char *format, ...) {
+    if (err == NULL) return -code;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(err->text, sizeof err->text, gettext(format), args);
+    va_end(args);
+    err->code = code;
+    return -code;
+}
+
+void device_iface(const struct device *dev, tern_iface_config *out) {
+    memset(out, 0, sizeof *out);
+    out->size = sizeof *out;
+    out->name = dev->name;
+    out->link = dev->link;
+    out->flags = dev->iface_flags;
+    out->mtu = dev->mtu;
+    out->tso_max = dev->tso_max;
+    memcpy(out->mac, dev->mac, sizeof out->mac);
+}
