@@ -30,7 +30,7 @@ bool ip_in_prefix(const ip_addr *a, const ip_addr *prefix, unsigned len);
 ip_addr ip_solicited_node(const ip_addr *a);
 
 /* Text. The buffers take TERN_ADDR_TEXT bytes; parse accepts exactly one address up to the NUL. */
-bool ip_parse(const char *text, ip_addr *out);
+bool ip_parse(const char *p, ip_addr *out);
 const char *ip_format(const ip_addr *a, char buf[48]);
 
 /* A small formatter for the *_format functions: appends to buf and always ends it with NUL; no libc. */
@@ -41,7 +41,9 @@ typedef struct text {
 text text_of(char *buf, size_t cap);
 void text_str(text *t, const char *s);
 void text_u64(text *t, uint64_t v);
-void text_hex(text *t, uint64_t v, unsigned digits);
+void text_hex(text *t, uint64_t v, unsigned digits); /* at least so many digits */
+void text_mac(text *t, const uint8_t mac[6]);
+void text_ip(text *t, const ip_addr *a);
 
 enum { ETH_TYPE_IP4 = 0x0800, ETH_TYPE_ARP = 0x0806, ETH_TYPE_VLAN = 0x8100, ETH_TYPE_IP6 = 0x86dd };
 enum { IP_PROTO_HOPOPTS = 0, IP_PROTO_ICMP4 = 1, IP_PROTO_TCP = 6, IP_PROTO_UDP = 17, IP_PROTO_ROUTING = 43,
@@ -187,14 +189,21 @@ typedef struct tcp_header {
     tcp_options options;
 } tcp_header;
 
+/* No option at all; sack[] and tfo[] mean nothing while their counts are 0. */
+static inline void tcp_options_clear(tcp_options *o) { memset(o, 0, offsetof(tcp_options, sack)); }
+/* p[0 .. len); false at the first bad length, what came before is in *out. */
+bool tcp_options_parse(const uint8_t *p, unsigned len, tcp_options *out);
+void tcp_options_format(text *t, const tcp_options *o); /* a space before each */
+
 enum tcp_parse_result { TCP_PARSE_OK, TCP_PARSE_SHORT, TCP_PARSE_BAD_OFFSET, TCP_PARSE_BAD_OPTION };
-/* Leaves the reader at the payload. BAD_OPTION: a length of 0 or 1, past the header, or wrong for a known kind; what came
- * before is in out->options [MUST-7]. Options need no alignment [MUST-64]. */
+/* Leaves the reader at the payload. BAD_OPTION: a length of 0 or 1, past the header, or wrong for a known kind (but a wrong
+ * Fast Open cookie is only passed over [RFC7413 4.1.1]); what came before is in out->options, and the rest of *out is set
+ * [MUST-7]. Options need no alignment [MUST-64]. */
 enum tcp_parse_result tcp_parse(reader *r, tcp_header *out);
 /* Options as tern sends them: NOP-padded so that 32-bit fields are aligned, then zeros [MUST-69]. Returns bytes, a
  * multiple of 4, or 0 with w->bad when they do not fit in 40. */
 unsigned tcp_options_emit(writer *w, const tcp_options *o);
-/* Writes header and options; the checksum field gets h->checksum (as memcpy'd). */
+/* Writes header and options; the data offset follows from them, the checksum field gets h->checksum (as memcpy'd). */
 void tcp_emit(writer *w, const tcp_header *h);
 void tcp_format(text *t, const tcp_header *h, uint32_t payload_len);
 
