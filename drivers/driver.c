@@ -1,8 +1,9 @@
 /* driver.c - the sentences of failures, and a device's description for the stack. No device lives here. */
 #include "drivers/driver.h"
 
+#include "cli/i18n.h"
+
 #include <errno.h>
-#include <libintl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +14,7 @@ int driver_fail(struct driver_error *err, int code, const char *format, ...) {
     if (err == NULL) return -code;
     va_list args;
     va_start(args, format);
-    vsnprintf(err->text, sizeof err->text, gettext(format), args);
+    vsnprintf(err->text, sizeof err->text, i18n_text(format), args);
     va_end(args);
     err->code = code;
     return -code;
