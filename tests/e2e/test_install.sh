@@ -5,7 +5,9 @@ set -eu
 DESTDIR=$PWD/root meson install -C "$TERN_BUILD" --no-rebuild >/dev/null
 pc=$(find root -name tern.pc)
 libdir=$(pkg-config --with-path="$(dirname "$pc")" --variable=libdir tern)
-export PKG_CONFIG_SYSROOT_DIR="$PWD/root" PKG_CONFIG_PATH="$PWD/$(dirname "$pc")"
+PKG_CONFIG_SYSROOT_DIR=$PWD/root
+PKG_CONFIG_PATH=$PWD/$(dirname "$pc")
+export PKG_CONFIG_SYSROOT_DIR PKG_CONFIG_PATH
 # Word splitting is meant.
 # shellcheck disable=SC2046
 gcc -Wall -Wextra -Werror "$TERN_SRC/tests/e2e/example.c" -o shared $(pkg-config --cflags --libs tern)
