@@ -1,0 +1,59 @@
+/* rung.h - one step of a ladder, drawn: the arrow with its label, the two states, what stands beside. It decides nothing;
+ * ladder.c says what is to be seen. */
+#ifndef LENS_RUNG_H
+#define LENS_RUNG_H
+
+#include "lens/ladder.h"
+
+enum rung_kind {
+    RUNG_WHOLE,  /* a segment that left and arrived */
+    RUNG_DEPART, /* it left and is still under way: "-->  ..." as RFC 9293's figures write it */
+    RUNG_ARRIVE, /* it arrives now: "... -->" */
+    RUNG_LOST,
+    RUNG_BULK,   /* many segments in one line: `many` */
+    RUNG_LANE,   /* a user call, a timer, a move: `text` in the lane of `from` */
+    RUNG_STATES, /* only the states */
+};
+
+struct many {
+    uint64_t segments, bytes, acks;
+};
+
+struct rung {
+    enum rung_kind kind;
+    int from;                /* the end that sent, or whose lane it is */
+    uint64_t time_ns;
+    int state[2];            /* enum tern_state or LADDER_UNKNOWN */
+    bool changed[2];         /* since the last rung: drawn bold */
+    const tern_trace *record;
+    const struct reading *reading;
+    bool repeated;
+    struct many many;
+    char text[192];
+    char why[768];
+};
+
+struct canvas {
+    struct ladder_options o;
+    unsigned middle;         /* columns of the arrow */
+    unsigned beside;         /* columns for the reason beside, 0: it stands below */
+    bool started;
+    uint64_t last_ns;
+};
+
+void canvas_init(struct canvas *c, const struct ladder_options *o);
+/* The names of both ends with their addresses. */
+void canvas_heading(struct canvas *c, const tern_flow *flow, bool again);
+void canvas_rung(struct canvas *c, const struct rung *rung, const numbers *n);
+void canvas_note(struct canvas *c, const char *text);
+
+/* ---- words.c: what the lens says, in both languages ---- */
+enum word { WORD_LOST, WORD_REPEATED, WORD_TIMER, WORD_DROPPED, WORD_SEPARATOR, WORDS };
+enum many_word { MANY_SEGMENTS, MANY_BYTES, MANY_ACKS };
+const char *word(enum word w, enum tern_lang lang);
+const char *timer_word(const char *timer, enum tern_lang lang);
+void call_text(const tern_trace *record, enum tern_lang lang, char *buf, size_t size);
+/* "42 segments", one thing "1 segment". */
+void many_text(enum many_word what, uint64_t n, enum tern_lang lang, char *buf, size_t size);
+
+#endif

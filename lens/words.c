@@ -1,0 +1,75 @@
+/* words.c - the few words that the lens adds to the reasons of the core, in English and Chinese. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lens/rung.h"
+
+const char *word(enum word w, enum tern_lang lang) {
+    static const char *const words[WORDS][2] = {
+        [WORD_LOST] = {"lost", "丢失"},
+        [WORD_REPEATED] = {"repeated", "重传"},
+        [WORD_TIMER] = {"timer: ", "计时器："},
+        [WORD_DROPPED] = {"dropped: ", "丢弃："},
+        [WORD_SEPARATOR] = {"; ", "；"},
+    };
+    return words[w][lang == TERN_ZH];
+}
+
+static const struct {
+    const char *name, *zh;
+} timers[] = {
+    {"retransmission", "重传"},   {"persist", "坚持（零窗口探测）"}, {"delayed ACK", "延迟确认"},
+    {"keepalive", "保活"},        {"2MSL", "2MSL"},                  {"user timeout", "用户超时"},
+    {"FIN-WAIT-2", "FIN-WAIT-2"}, {"SYN-ACK", "SYN-ACK 重传"},       {"half-open", "半连接"},
+    {"pacing", "发送节拍"},
+};
+
+const char *timer_word(const char *timer, enum tern_lang lang) {
+    if (timer == NULL)
+        return "?";
+    for (size_t i = 0; lang == TERN_ZH && i < sizeof timers / sizeof timers[0]; i++)
+        if (strcmp(timers[i].name, timer) == 0)
+            return timers[i].zh;
+    return timer;
+}
+
+static const struct {
+    const char *name, *en, *zh, *en_value, *zh_value;
+} calls[] = {
+    {"open", "open", "打开", NULL, NULL},
+    {"send", "send", "发送", "send %" PRId64 " bytes", "发送 %" PRId64 " 字节"},
+    {"receive", "receive: end of stream", "读取：数据流结束", "receive %" PRId64 " bytes", "读取 %" PRId64 " 字节"},
+    {"shutdown", "shutdown: no more to send", "半关闭：不再发送", NULL, NULL},
+    {"close", "close", "关闭", NULL, NULL},
+    {"abort", "abort", "中止", NULL, NULL},
+    {"accept", "accept", "接受连接", NULL, NULL},
+};
+
+void call_text(const tern_trace *record, enum tern_lang lang, char *buf, size_t size) {
+    const char *name = record->call != NULL ? record->call : "?", *plain = name;
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        if (strcmp(calls[i].name, name) != 0)
+            continue;
+        plain = lang == TERN_ZH ? calls[i].zh : calls[i].en;
+        if (record->value > 0 && calls[i].en_value != NULL) {
+            snprintf(buf, size, lang == TERN_ZH ? calls[i].zh_value : calls[i].en_value, record->value);
+            return;
+        }
+        if (record->value < 0 && strcmp(name, "receive") == 0)
+            plain = lang == TERN_ZH ? "读取" : "receive";
+    }
+    if (record->value < 0)
+        snprintf(buf, size, "%s%s%s", plain, lang == TERN_ZH ? "：" : ": ", tern_strerror((int)record->value, lang));
+    else
+        snprintf(buf, size, "%s", plain);
+}
+
+void many_text(enum many_word what, uint64_t n, enum tern_lang lang, char *buf, size_t size) {
+    static const char *const units[][3] = {
+        [MANY_SEGMENTS] = {"segment", "segments", "个报文段"},
+        [MANY_BYTES] = {"byte", "bytes", "字节"},
+        [MANY_ACKS] = {"ACK", "ACKs", "个 ACK"},
+    };
+    snprintf(buf, size, "%" PRIu64 " %s", n, units[what][lang == TERN_ZH ? 2 : n != 1]);
+}
