@@ -58,8 +58,10 @@ static void lane(row *r, const struct rung *rung, int end) {
     if (rung->changed[end])
         row_look(r, LOOK_BOLD);
     row_look(r, state_look(state));
-    row_cell(r, tern_state_name((enum tern_state)state), LANE);
+    size_t stop = r->column + LANE;
+    row_put(r, tern_state_name((enum tern_state)state));
     row_look(r, LOOK_PLAIN);
+    row_to(r, stop);
 }
 
 /* ---- the label: what fits goes onto the arrow, the rest below ---- */
@@ -101,15 +103,15 @@ static void options(struct tokens *t, const struct canvas *c, const struct rung 
 }
 
 static void many(struct tokens *t, const struct canvas *c, const struct rung *rung) {
-    const char *comma = c->o.lang == TERN_ZH ? "" : ",";
+    const char *comma = c->o.lang == TERN_ZH ? "" : ",", *dots = c->o.ascii ? "..." : "…";
     char text[48];
     many_text(MANY_SEGMENTS, rung->many.segments, c->o.lang, text, sizeof text);
-    token(t, "... %s%s", text, comma);
+    token(t, "%s %s%s", dots, text, comma);
     many_text(MANY_BYTES, rung->many.bytes, c->o.lang, text, sizeof text);
-    token(t, "%s%s", text, rung->many.acks > 0 ? comma : " ...");
+    token(t, "%s%s%s", text, rung->many.acks > 0 ? comma : " ", rung->many.acks > 0 ? "" : dots);
     many_text(MANY_ACKS, rung->many.acks, c->o.lang, text, sizeof text);
     if (rung->many.acks > 0)
-        token(t, "%s ...", text);
+        token(t, "%s %s", text, dots);
 }
 
 static void label(struct tokens *t, const struct canvas *c, const struct rung *rung, const numbers *n) {
