@@ -73,51 +73,46 @@ bool tcp_options_parse(const uint8_t *p, unsigned len, tcp_options *out) {
     return true;
 }
 
-static void emit_head(writer *w, unsigned nops, uint8_t kind, unsigned len) {
-    while (nops--) write8(w, TCP_OPT_NOP);
-    write8(w, kind);
-    write8(w, (uint8_t)len);
-}
+/* The first 32 bits of an option: up to two NOPs, kind and length, and whatever of the content fits. */
+enum { NOP_NOP = TCP_OPT_NOP << 24 | TCP_OPT_NOP << 16 };
+
+static inline uint32_t head(unsigned kind, unsigned len) { return kind << 8 | len; }
 
 static void emit_sack(writer *w, const tcp_options *o) {
-    emit_head(w, 2, TCP_OPT_SACK, 2 + 8u * o->sack_count);
+    write32(w, NOP_NOP | head(TCP_OPT_SACK, 2 + 8u * o->sack_count));
     for (unsigned i = 0; i < o->sack_count; i++) {
         write32(w, o->sack[i].left.v);
         write32(w, o->sack[i].right.v);
     }
 }
 
-/* Each option ends on a multiple of 4; SACK-permitted takes the place of a timestamp's two NOPs. The cookie, which may end
- * anywhere, comes last. */
+/* The cookie may end anywhere, so it comes last, and zeros behind it. */
+static void emit_tfo(writer *w, const tcp_options *o) {
+    static const uint8_t zeros[2];
+    write8(w, TCP_OPT_TFO);
+    write8(w, (uint8_t)(2 + o->tfo_len));
+    write_bytes(w, o->tfo, o->tfo_len);
+    write_bytes(w, zeros, (2u + o->tfo_len) % 4); /* [MUST-69] */
+}
+
+/* Each option ends on a multiple of 4; SACK-permitted takes the place of a timestamp's two NOPs. */
 static void emit_all(writer *w, const tcp_options *o) {
-    if (o->has_mss) {
-        emit_head(w, 0, TCP_OPT_MSS, 4);
-        write16(w, o->mss);
-    }
-    if (o->sack_ok) emit_head(w, o->has_ts ? 0 : 2, TCP_OPT_SACK_OK, 2);
+    if (o->has_mss) write32(w, head(TCP_OPT_MSS, 4) << 16 | o->mss);
     if (o->has_ts) {
-        emit_head(w, o->sack_ok ? 0 : 2, TCP_OPT_TS, 10);
+        write32(w, (o->sack_ok ? head(TCP_OPT_SACK_OK, 2) << 16 : NOP_NOP) | head(TCP_OPT_TS, 10));
         write32(w, o->ts_value);
         write32(w, o->ts_echo);
+    } else if (o->sack_ok) {
+        write32(w, NOP_NOP | head(TCP_OPT_SACK_OK, 2));
     }
-    if (o->has_wscale) {
-        emit_head(w, 1, TCP_OPT_WSCALE, 3);
-        write8(w, o->wscale);
-    }
+    if (o->has_wscale) write32(w, TCP_OPT_NOP << 24 | head(TCP_OPT_WSCALE, 3) << 8 | o->wscale);
     if (o->sack_count) emit_sack(w, o);
-    if (o->has_uto) {
-        emit_head(w, 0, TCP_OPT_UTO, 4);
-        write16(w, (uint16_t)((o->uto_minutes ? 0x8000 : 0) | (o->uto & 0x7fff)));
-    }
-    if (o->has_tfo) {
-        emit_head(w, 0, TCP_OPT_TFO, 2u + o->tfo_len);
-        write_bytes(w, o->tfo, o->tfo_len);
-        while (writer_len(w) % 4 != 0 && !w->bad) write8(w, 0); /* [MUST-69] */
-    }
+    if (o->has_uto) write32(w, head(TCP_OPT_UTO, 4) << 16 | (o->uto_minutes ? 0x8000u : 0u) | (o->uto & 0x7fffu));
+    if (o->has_tfo) emit_tfo(w, o);
 }
 
 unsigned tcp_options_emit(writer *w, const tcp_options *o) {
-    ASSERT(o->sack_count <= ARRAY_LEN(o->sack) && o->tfo_len <= sizeof o->tfo);
+    ASSERT(o->sack_count <= ARRAY_LEN(o->sack) && o->tfo_len <= sizeof o->tfo && o->tfo_len % 2 == 0);
     if (w->bad) return 0;
     writer inner = writer_of(w->at, min_size((size_t)(w->end - w->at), OPTIONS_MAX));
     emit_all(&inner, o);
