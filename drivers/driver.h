@@ -18,7 +18,7 @@ struct driver_error {
     char text[256]; /* "cannot open /dev/net/tun: Permission denied; ..." without a final period */
 };
 
-/* Fills `err` (may be NULL) and returns -code. `format` passes through gettext. */
+/* Fills `err` (may be NULL) and returns -code. `format` is translated. */
 int driver_fail(struct driver_error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* ---- devices: where packets come from and go to ---- */

@@ -155,6 +155,9 @@ int netlink_addr_add(struct netlink *nl, const char *name, const struct driver_p
     if (prefix->addr.family == 6 && (r == -EACCES || r == -EOPNOTSUPP || r == -EAFNOSUPPORT))
         return driver_fail(err, -r, "cannot give %s the address %s/%u: the kernel has IPv6 turned off here", name, text,
                            prefix->len);
+    if (prefix->addr.family == 6 && r == -EINVAL)
+        return driver_fail(err, -r, "cannot give %s the address %s/%u: IPv6 needs an MTU of 1280 or more", name, text,
+                           prefix->len);
     return driver_fail(err, -r, "cannot give %s the address %s/%u: %s", name, text, prefix->len, strerror(-r));
 }
 

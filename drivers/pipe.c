@@ -214,8 +214,10 @@ static int no_waiting(int fd) {
 }
 
 int pipe_open_files(const struct pipe_config *config, int in_fd, int out_fd, struct device **out, struct driver_error *err) {
+    struct driver_error own;
+    if (err == NULL) err = &own;
     struct pipe_device *p = pipe_new(config, err);
-    if (p == NULL) return err != NULL ? -err->code : -ENOMEM;
+    if (p == NULL) return -err->code;
     p->dev.fd = in_fd;
     p->dev.out_fd = out_fd;
     p->in_flags = no_waiting(in_fd);
