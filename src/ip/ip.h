@@ -1,5 +1,5 @@
 /* ip.h - the internet layer's face: what tcp/ and core/ call, and the state that a stack keeps for it. No transport rules.
- * Files: input.c output.c reassembly.c route.c neighbour.c (ARP, ND cache) nd.c autoconf.c icmp.c echo.c */
+ * Files: input.c output.c reassembly.c route.c neighbour.c (the cache) arp.c nd.c autoconf.c icmp.c echo.c */
 #ifndef IP_IP_H
 #define IP_IP_H
 
@@ -77,6 +77,9 @@ bool ip_output_waiting(const struct stack *s);
 
 /* One packet from the link; takes the trace's PACKET_IN for granted. Returns true when a lent token was kept. */
 bool ip_input(struct stack *s, int iface, const tern_packet *p);
+/* Makes sure that n more lent packets have their place in tern_reclaim's list. False: no memory; then they must not be
+ * taken in, because their tokens might not find back. */
+bool ip_token_reserve(struct stack *s, size_t n);
 /* A lent packet is no longer needed: it goes to tern_reclaim's list (which has room by construction). */
 void ip_token_done(struct stack *s, void *token);
 

@@ -1,11 +1,121 @@
-/* state.h - struct ip_state: what a stack remembers for the internet layer. Only ip/ touches its fields. */
+/* state.h - struct ip_state: what a stack remembers for the internet layer. Only ip/ touches its fields; how the parts
+ * work is told in the .c file that each comment names. */
 #ifndef IP_STATE_H
 #define IP_STATE_H
+
+enum {
+    IP_CONTROL_CHUNKS = 8,
+    IP_CONTROL_CHUNK = IP_CONTROL_SLOTS / IP_CONTROL_CHUNKS,
+    IP_PMTU_SETS = 64,
+    IP_PMTU_WAYS = 4,
+    IP_RATE_SLOTS = 256,
+    IP_ID_SLOTS = 256,
+    IP_TOKENS = 64,
+    IP_ROUTERS = 3,   /* default routers learnt from advertisements */
+    IP_PREFIXES = 16, /* on-link prefixes learnt, and addresses made from them */
+};
+
+/* ---- route.c ---- */
+enum ip_address_state { IP_ADDRESS_TENTATIVE, IP_ADDRESS_OK, IP_ADDRESS_DUPLICATE };
+
+struct ip_address {
+    ip_addr addr;
+    uint8_t iface, prefix_len; /* the length counts in the address's own family */
+    uint8_t state;             /* enum ip_address_state */
+    bool automatic;            /* from a router advertisement */
+    uint8_t probes_left;       /* of duplicate address detection, while tentative */
+    uint64_t probe_due;
+    uint64_t preferred_until, valid_until; /* TERN_NEVER: for ever */
+};
+
+enum ip_route_origin { IP_ROUTE_MANUAL, IP_ROUTE_ADDRESS, IP_ROUTE_ADVERTISED };
+
+struct ip_route {
+    ip_addr prefix, mask;
+    ip_addr via;   /* unspecified: on the link */
+    uint8_t bits;  /* of the 16-byte form: 96 + n for IPv4 */
+    uint8_t iface, origin;
+    bool v4;
+    uint64_t until; /* TERN_NEVER: for ever */
+};
+
+/* What an interface has beyond struct iface. */
+struct ip_link {
+    ip_addr fast_dst, fast_src; /* the last addresses that passed the checks of input.c */
+    uint32_t mtu6;              /* from a router advertisement, else the interface's */
+    bool v6;                    /* has its link-local address */
+    uint8_t solicits_left;      /* router solicitations */
+    uint64_t solicit_due;
+};
+
+/* ---- output.c ---- */
+struct ip_held { /* bytes of a packet that are too many for a slot, or that wait for a neighbour */
+    struct ip_held *next;
+    uint32_t len; /* of data; the allocation is sizeof(struct ip_held) + len */
+    uint8_t data[];
+};
+
+struct ip_control {
+    struct ip_held *body; /* NULL: all is in head */
+    int32_t iface;
+    uint8_t head_len, ip_offset, flags;
+    uint8_t head[TERN_HEAD_MAX];
+};
+
+struct ip_pmtu {
+    ip_addr dst; /* all zero: free */
+    uint32_t mtu;
+    uint64_t learnt;
+};
+
+struct ip_rate {
+    uint32_t tag, count;
+    uint64_t since;
+};
+
+/* ---- neighbour.c, reassembly.c, echo.c: private to these files ---- */
+struct neighbour;
+struct datagram;
+struct frag_source;
+struct echo_state;
 
 struct ip_state {
     struct iface iface[IP_IFACES];
     uint32_t ifaces;
-    /* the rest belongs to ip/: addresses, routes, neighbours, fragments, queues */
+    struct ip_link link[IP_IFACES];
+
+    struct ip_address address[IP_ADDRS];
+    uint32_t addresses;
+    struct ip_route route[IP_ROUTES]; /* longest prefix first */
+    uint32_t routes;
+
+    /* a ring of slots: [first, next) were given out and hold bodies, [next, end) wait */
+    struct ip_control *control[IP_CONTROL_CHUNKS];
+    uint32_t control_first, control_next, control_end;
+
+    struct ip_pmtu pmtu[IP_PMTU_SETS][IP_PMTU_WAYS];
+    uint32_t pmtus;
+    struct ip_rate rate[IP_RATE_SLOTS];
+    uint64_t rate_due; /* when the global bucket is full again */
+    uint32_t id[IP_ID_SLOTS];
+
+    struct neighbour **neighbour_bucket;
+    uint32_t neighbour_buckets, neighbours, neighbours_unresolved;
+    struct neighbour *neighbour_oldest, *neighbour_newest; /* idle ones in order of use */
+
+    struct frag_source **frag_bucket;
+    struct datagram *frag_oldest, *frag_newest;
+    uint32_t frag_datagrams;
+    uint64_t frag_bytes;
+
+    wheel_node autoconf_timer;
+
+    void *token_inline[IP_TOKENS];
+    void **token;  /* a ring of token_cap; token_inline until more room is needed */
+    uint32_t token_cap, token_first, token_count;
+    uint32_t tokens_out; /* lent to us and not yet reclaimed: at most token_cap */
+
+    struct echo_state *echo;
 };
 
 #endif

@@ -1,0 +1,400 @@
+/* output.c - packets on their way out: the way to a destination, frames for TCP's segments, the queue of the stack's own
+ * small packets, fragments (RFC 791 3.2, RFC 8200 4.5), path MTUs (RFC 1191, 8201) and the rate limit of answers (RFC 1812
+ * 4.3.2.8). Routes are route.c's, link addresses neighbour.c's. */
+#include "ip/internal.h"
+
+enum { IP4_LEN = 20, IP6_LEN = 40, IP6_FRAGMENT_LEN = 8 };
+enum { MTU_FLOOR_4 = 552, MTU_FLOOR_6 = 1280 };
+#define MTU_AGE_NS (600 * SEC_NS) /* [RFC1191 6.3] */
+
+/* ---- path MTU: a fixed table, so that forged reports only push each other out ---- */
+
+static struct ip_pmtu *pmtu_set(const struct stack *s, const ip_addr *dst) {
+    uint64_t hash = siphash13(&s->key_table, dst->b, sizeof dst->b);
+    return (struct ip_pmtu *)s->ip.pmtu[hash % IP_PMTU_SETS];
+}
+
+static uint32_t path_mtu(const struct stack *s, int iface, const ip_addr *dst) {
+    uint32_t mtu = link_mtu(s, iface, !ip_is_v4(dst));
+    if (likely(s->ip.pmtus == 0)) return mtu;
+    const struct ip_pmtu *set = pmtu_set(s, dst);
+    for (unsigned i = 0; i < IP_PMTU_WAYS; i++)
+        if (ip_eq(&set[i].dst, dst) && s->now - set[i].learnt < MTU_AGE_NS) return min_u32(mtu, set[i].mtu);
+    return mtu;
+}
+
+/* A router of before 1990 says no MTU: the next of the usual ones is tried [RFC1191 7.1]. */
+static uint32_t mtu_below(uint32_t mtu) {
+    static const uint16_t plateau[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006};
+    for (unsigned i = 0; i < ARRAY_LEN(plateau); i++)
+        if (plateau[i] < mtu) return plateau[i];
+    return MTU_FLOOR_4;
+}
+
+void ip_path_mtu_learn(struct stack *s, const ip_addr *dst, uint32_t mtu) {
+    const struct ip_route *r = route_find(s, NULL, dst);
+    if (!r) return;
+    uint32_t known = path_mtu(s, r->iface, dst);
+    if (mtu == 0) mtu = mtu_below(known);
+    mtu = max_u32(mtu, r->v4 ? MTU_FLOOR_4 : MTU_FLOOR_6);
+    if (mtu >= known) return;
+    struct ip_pmtu *set = pmtu_set(s, dst), *place = &set[0];
+    for (unsigned i = 0; i < IP_PMTU_WAYS; i++) {
+        if (ip_eq(&set[i].dst, dst)) {
+            place = &set[i];
+            break;
+        }
+        if (set[i].learnt < place->learnt) place = &set[i];
+    }
+    if (place->mtu == 0) s->ip.pmtus++;
+    *place = (struct ip_pmtu){.dst = *dst, .mtu = mtu, .learnt = s->now};
+}
+
+/* ---- the rate limit ---- */
+
+/* At most 10 a second towards one destination, so that nobody learns from the global limit what others caused; the
+ * table is keyed, a collision only starts the count anew. */
+static bool rate_of_destination(struct stack *s, const ip_addr *dst) {
+    uint64_t hash = siphash13(&s->key_table, dst->b, sizeof dst->b);
+    struct ip_rate *r = &s->ip.rate[hash % IP_RATE_SLOTS];
+    uint32_t tag = (uint32_t)(hash >> 32) | 1;
+    if (r->tag != tag || s->now - r->since >= SEC_NS) *r = (struct ip_rate){.tag = tag, .since = s->now};
+    if (r->count >= 10) return false;
+    r->count++;
+    return true;
+}
+
+/* A token bucket told as the time when it will be full again. A little jitter hides its exact level, which all
+ * destinations share. */
+static bool rate_of_all(struct stack *s) {
+    if (s->cfg.icmp_rate == 0) return false;
+    uint64_t each = SEC_NS / s->cfg.icmp_rate, due = max_u64(s->ip.rate_due, s->now);
+    uint64_t level = s->cfg.icmp_burst > 3 ? s->cfg.icmp_burst - rng_below(&s->rng, 3) : s->cfg.icmp_burst;
+    if (due + each > s->now + level * each) return false;
+    s->ip.rate_due = due + each;
+    return true;
+}
+
+bool ip_rate_allows(struct stack *s, const ip_addr *dst) {
+    if (rate_of_destination(s, dst) && rate_of_all(s)) return true;
+    count(s, R_ICMP_RATE);
+    return false;
+}
+
+/* ---- the way ---- */
+
+static uint8_t write_link(const struct iface *f, const uint8_t *mac, uint16_t type, uint8_t *to) {
+    if (f->link == TERN_LINK_IP) return 0;
+    eth_header h = {.type = type, .tagged = f->vlan != 0, .tci = f->vlan};
+    memcpy(h.dst, mac, 6);
+    memcpy(h.src, f->mac, 6);
+    writer w = writer_of(to, 18);
+    eth_emit(&w, &h);
+    return f->l2_len;
+}
+
+static uint16_t ether_type(const ip_addr *dst) { return ip_is_v4(dst) ? ETH_TYPE_IP4 : ETH_TYPE_IP6; }
+
+/* The same as ip_path_find; *wait is the neighbour for which a packet may be held while PENDING. */
+static enum ip_path_result find_path(struct stack *s, const ip_addr *src, const ip_addr *dst, struct ip_path *path,
+                                     struct neighbour **wait) {
+    const struct ip_route *r = route_find(s, src, dst);
+    if (!r || ip_is_broadcast(s, r->iface, dst)) return IP_PATH_NONE;
+    const struct iface *f = &s->ip.iface[r->iface];
+    path->iface = r->iface;
+    path->mtu = path_mtu(s, r->iface, dst);
+    path->tso_max = f->tso_max;
+    path->tx_csum = (f->flags & TERN_IFACE_TX_CSUM) != 0;
+    path->l2_len = 0;
+    if (src)
+        path->source = *src;
+    else if (!address_choose(s, r->iface, dst, &path->source))
+        return IP_PATH_NONE;
+    if (f->link == TERN_LINK_IP) return IP_PATH_OK;
+    struct neighbour *n = neighbour_use(s, r->iface, ip_is_unspecified(&r->via) ? dst : &r->via);
+    if (!n || n->state == NEIGHBOUR_SILENT) return IP_PATH_SILENT;
+    if (n->state == NEIGHBOUR_INCOMPLETE) {
+        *wait = n;
+        return IP_PATH_PENDING;
+    }
+    path->l2_len = write_link(f, n->mac, ether_type(dst), path->l2);
+    return IP_PATH_OK;
+}
+
+enum ip_path_result ip_path_find(struct stack *s, const ip_addr *src, const ip_addr *dst, struct ip_path *path) {
+    struct neighbour *wait;
+    return find_path(s, src, dst, path, &wait);
+}
+
+/* ---- frames of TCP ---- */
+
+/* 20 bytes; a whole header in words is far quicker than field by field, and this runs for every segment. */
+static void write_ip4(uint8_t *p, const ip_addr *src, const ip_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
+                      uint32_t total, uint16_t id, uint16_t fragment) {
+    p[0] = 0x45;
+    p[1] = tos;
+    store16(p + 2, (uint16_t)total);
+    store16(p + 4, id);
+    store16(p + 6, fragment);
+    p[8] = ttl;
+    p[9] = proto;
+    memset(p + 10, 0, 2);
+    memcpy(p + 12, src->b + 12, 4);
+    memcpy(p + 16, dst->b + 12, 4);
+    uint32_t w[5];
+    memcpy(w, p, sizeof w);
+    uint16_t sum = checksum_finish((uint64_t)w[0] + w[1] + w[2] + w[3] + w[4]);
+    memcpy(p + 10, &sum, 2);
+}
+
+static void write_ip6(uint8_t *p, const ip_addr *src, const ip_addr *dst, uint8_t next, uint8_t tos, uint8_t ttl,
+                      uint32_t payload) {
+    store32(p, 0x60000000u | (uint32_t)tos << 20);
+    store16(p + 4, (uint16_t)payload);
+    p[6] = next;
+    p[7] = ttl;
+    memcpy(p + 8, src->b, 16);
+    memcpy(p + 24, dst->b, 16);
+}
+
+enum { DONT_FRAGMENT = 0x4000, MORE_FRAGMENTS = 0x2000 };
+
+uint8_t *ip_frame_start(struct stack *s, const struct ip_path *path, const ip_addr *src, const ip_addr *dst, uint8_t proto,
+                        uint8_t tos, uint8_t ttl, uint32_t l4_len, tern_frame *f) {
+    if (ttl == 0) ttl = (uint8_t)s->cfg.ttl;
+    bool v4 = ip_is_v4(dst);
+    uint32_t at = path->l2_len, ip_len = v4 ? IP4_LEN : IP6_LEN;
+    memcpy(f->head, path->l2, sizeof path->l2);
+    if (v4) /* an atomic datagram needs no identification [RFC6864 4.1] */
+        write_ip4(f->head + at, src, dst, proto, tos, ttl, IP4_LEN + l4_len, 0, DONT_FRAGMENT);
+    else
+        write_ip6(f->head + at, src, dst, proto, tos, ttl, l4_len);
+    f->iface = path->iface;
+    f->len = at + ip_len + l4_len;
+    f->head_len = f->csum_start = (uint16_t)(at + ip_len);
+    f->ip_offset = (uint16_t)at;
+    f->flags = v4 ? 0 : TERN_FRAME_V6;
+    f->spans = 0;
+    f->csum_offset = 0;
+    f->segment_size = 0;
+    return f->head + f->head_len;
+}
+
+/* ---- the queue of our own packets ---- */
+
+static struct ip_control *slot_at(const struct stack *s, uint32_t i) {
+    i %= IP_CONTROL_SLOTS;
+    return &s->ip.control[i / IP_CONTROL_CHUNK][i % IP_CONTROL_CHUNK];
+}
+
+void held_free(struct stack *s, struct ip_held *held) {
+    if (held) mem_free(s, held, sizeof *held + held->len);
+}
+
+struct ip_control *control_take(struct stack *s, int iface, const uint8_t *mac, uint16_t type) {
+    struct ip_state *ip = &s->ip;
+    if (ip->control_first == ip->control_end) ip->control_first = ip->control_next = ip->control_end = 0;
+    if (ip->control_end - ip->control_first == IP_CONTROL_SLOTS) {
+        drop(s, iface, R_QUEUE_FULL, NULL);
+        return NULL;
+    }
+    struct ip_control **chunk = &ip->control[ip->control_end % IP_CONTROL_SLOTS / IP_CONTROL_CHUNK];
+    if (!*chunk) *chunk = mem_alloc(s, sizeof **chunk * IP_CONTROL_CHUNK);
+    if (!*chunk) {
+        drop(s, iface, R_NO_MEMORY, NULL);
+        return NULL;
+    }
+    struct ip_control *c = slot_at(s, ip->control_end++);
+    c->body = NULL;
+    c->iface = iface;
+    c->flags = type == ETH_TYPE_IP6 ? TERN_FRAME_V6 : 0;
+    c->head_len = c->ip_offset = write_link(&ip->iface[iface], mac, type, c->head);
+    return c;
+}
+
+void control_release(struct stack *s, int iface, const uint8_t mac[6], struct ip_held *held) {
+    uint16_t type = held->data[0] >> 4 == 4 ? ETH_TYPE_IP4 : ETH_TYPE_IP6;
+    struct ip_control *c = control_take(s, iface, mac, type);
+    if (c)
+        c->body = held;
+    else
+        held_free(s, held);
+}
+
+bool ip_output_waiting(const struct stack *s) { return s->ip.control_next != s->ip.control_end; }
+
+bool ip_output_next(struct stack *s, tern_frame *f) {
+    struct ip_state *ip = &s->ip;
+    if (ip->control_next == ip->control_end) return false;
+    const struct ip_control *c = slot_at(s, ip->control_next++);
+    f->iface = c->iface;
+    f->head_len = c->head_len;
+    f->len = c->head_len + (c->body ? c->body->len : 0);
+    f->flags = c->flags;
+    f->spans = c->body ? 1 : 0;
+    f->csum_start = f->csum_offset = f->segment_size = 0;
+    f->ip_offset = c->ip_offset;
+    if (c->body) f->body[0] = (tern_span){c->body->data, c->body->len};
+    memcpy(f->head, c->head, c->head_len);
+    if (!c->body && ip->control_first + 1 == ip->control_next) ip->control_first = ip->control_next;
+    return true;
+}
+
+void ip_output_begin(struct stack *s) {
+    struct ip_state *ip = &s->ip;
+    for (; ip->control_first != ip->control_next; ip->control_first++) held_free(s, slot_at(s, ip->control_first)->body);
+}
+
+void output_free(struct stack *s) {
+    struct ip_state *ip = &s->ip;
+    ip->control_next = ip->control_end;
+    ip_output_begin(s);
+    for (unsigned i = 0; i < IP_CONTROL_CHUNKS; i++)
+        mem_free(s, ip->control[i], sizeof *ip->control[i] * IP_CONTROL_CHUNK);
+}
+
+/* ---- one packet of our own ---- */
+
+/* Copies l4 bytes [at, at + len) of head followed by body. */
+static void copy_l4(uint8_t *to, const struct ip_out *o, uint32_t at, uint32_t len) {
+    if (at < o->head_len) {
+        uint32_t n = min_u32(len, o->head_len - at);
+        memcpy(to, o->head + at, n);
+        to += n;
+        at += n;
+        len -= n;
+    }
+    if (len) memcpy(to, o->body + (at - o->head_len), len);
+}
+
+/* The field itself counts as zero, whatever it holds. */
+static uint16_t l4_checksum(const struct stack *s, const struct ip_out *o) {
+    uint32_t behind = (uint32_t)o->csum_offset + 2;
+    uint64_t sum = s->ck->add(o->head, (uint32_t)o->csum_offset, 0);
+    sum = s->ck->add(o->head + behind, o->head_len - behind, sum);
+    if (o->body_len) sum = s->ck->add(o->body, o->body_len, sum);
+    if (o->proto != IP_PROTO_ICMP4)
+        sum = checksum_join(sum, pseudo_sum(&o->src, &o->dst, o->proto, o->head_len + o->body_len));
+    return checksum_finish(sum);
+}
+
+/* Where a packet goes once it is written: to the queue behind this link header, or to a neighbour that is asked. */
+struct ip_target {
+    int iface;
+    const uint8_t *mac;
+    struct neighbour *wait;
+};
+
+/* One piece [at, at + len) of the datagram behind the IP header `ip`. */
+static void send_piece(struct stack *s, const struct ip_target *t, const struct ip_out *o, const uint8_t *ip, uint32_t ip_len,
+                       uint32_t at, uint32_t len, uint16_t sum) {
+    bool small = !t->wait && s->ip.iface[t->iface].l2_len + ip_len + len <= TERN_HEAD_MAX;
+    struct ip_held *held = NULL;
+    uint32_t before = t->wait ? ip_len : 0;
+    if (!small) {
+        held = mem_alloc(s, sizeof *held + before + len);
+        if (!held) {
+            drop(s, t->iface, R_NO_MEMORY, NULL);
+            return;
+        }
+        held->len = before + len;
+        memcpy(held->data, ip, before);
+    }
+    struct ip_control *c = NULL;
+    if (!t->wait) {
+        c = control_take(s, t->iface, t->mac, ether_type(&o->dst));
+        if (!c) {
+            held_free(s, held);
+            return;
+        }
+        memcpy(c->head + c->head_len, ip, ip_len);
+        c->head_len = (uint8_t)(c->head_len + ip_len);
+        c->body = held;
+    }
+    uint8_t *l4 = small ? c->head + c->head_len : held->data + before;
+    copy_l4(l4, o, at, len);
+    if (at == 0 && o->csum_offset >= 0) memcpy(l4 + o->csum_offset, &sum, 2);
+    if (small) c->head_len = (uint8_t)(c->head_len + len);
+    if (t->wait) neighbour_hold(s, t->wait, held);
+}
+
+/* Not to be guessed from what others see: a counter of its own for (nearly) each destination, from a keyed start. */
+static uint32_t next_id(struct stack *s, const struct ip_out *o) {
+    ip_addr pair[2] = {o->src, o->dst};
+    uint64_t hash = siphash24(&s->key_table, pair, sizeof pair);
+    return (uint32_t)(hash >> 32) + s->ip.id[hash % IP_ID_SLOTS]++;
+}
+
+static void send_fragments(struct stack *s, const struct ip_target *t, const struct ip_out *o, uint32_t mtu, uint16_t sum) {
+    bool v4 = ip_is_v4(&o->dst);
+    uint32_t ip_len = v4 ? IP4_LEN : IP6_LEN + IP6_FRAGMENT_LEN, total = o->head_len + o->body_len;
+    uint32_t step = (mtu - ip_len) & ~7u, id = next_id(s, o);
+    uint8_t ip[IP6_LEN + IP6_FRAGMENT_LEN];
+    for (uint32_t at = 0; at < total; at += step) {
+        uint32_t len = min_u32(step, total - at);
+        bool more = at + len < total;
+        if (v4) {
+            uint16_t place = (uint16_t)(at / 8 | (more ? MORE_FRAGMENTS : 0));
+            write_ip4(ip, &o->src, &o->dst, o->proto, o->tos, o->ttl, ip_len + len, (uint16_t)id, place);
+        } else {
+            write_ip6(ip, &o->src, &o->dst, IP_PROTO_FRAGMENT, o->tos, o->ttl, IP6_FRAGMENT_LEN + len);
+            ip[40] = o->proto;
+            ip[41] = 0;
+            store16(ip + 42, (uint16_t)(at | (more ? 1 : 0)));
+            store32(ip + 44, id);
+        }
+        send_piece(s, t, o, ip, ip_len, at, len, sum);
+    }
+}
+
+static void send_to(struct stack *s, const struct ip_target *t, struct ip_out *o, uint32_t mtu) {
+    if (o->ttl == 0) o->ttl = (uint8_t)s->cfg.ttl;
+    bool v4 = ip_is_v4(&o->dst);
+    uint32_t ip_len = v4 ? IP4_LEN : IP6_LEN, total = o->head_len + o->body_len;
+    if (total + (v4 ? IP4_LEN : 0) > 65535) {
+        drop(s, t->iface, R_IP_TOO_BIG, NULL);
+        return;
+    }
+    uint16_t sum = o->csum_offset >= 0 ? l4_checksum(s, o) : 0;
+    if (ip_len + total > mtu) {
+        send_fragments(s, t, o, mtu, sum);
+        return;
+    }
+    uint8_t ip[IP6_LEN];
+    /* What is not TCP may be cut on its way: nobody would send it again in smaller pieces. */
+    bool atomic = o->proto == IP_PROTO_TCP || ip_len + total <= 576;
+    if (v4)
+        write_ip4(ip, &o->src, &o->dst, o->proto, o->tos, o->ttl, ip_len + total, atomic ? 0 : (uint16_t)next_id(s, o),
+                  atomic ? DONT_FRAGMENT : 0);
+    else
+        write_ip6(ip, &o->src, &o->dst, o->proto, o->tos, o->ttl, total);
+    send_piece(s, t, o, ip, ip_len, 0, total, sum);
+}
+
+void ip_send_link(struct stack *s, int iface, const uint8_t *mac, struct ip_out *o) {
+    struct ip_target t = {.iface = iface, .mac = mac};
+    send_to(s, &t, o, link_mtu(s, iface, !ip_is_v4(&o->dst)));
+}
+
+void ip_send_out(struct stack *s, struct ip_out *o) {
+    struct ip_path path;
+    struct ip_target t = {0};
+    enum ip_path_result result =
+        find_path(s, ip_is_unspecified(&o->src) ? NULL : &o->src, &o->dst, &path, &t.wait);
+    if (result == IP_PATH_NONE || result == IP_PATH_SILENT) {
+        drop(s, -1, result == IP_PATH_NONE ? R_IP_NO_ROUTE : R_NEIGHBOUR_SILENT, NULL);
+        return;
+    }
+    o->src = path.source;
+    t.iface = path.iface;
+    t.mac = path.l2; /* the destination comes first in an Ethernet header */
+    send_to(s, &t, o, path.mtu);
+}
+
+void ip_send(struct stack *s, const ip_addr *src, const ip_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
+             const void *l4, uint32_t len, int csum_offset) {
+    struct ip_out o = {.dst = *dst, .proto = proto, .tos = tos, .ttl = ttl, .csum_offset = csum_offset, .head = l4,
+                       .head_len = len};
+    if (src) o.src = *src;
+    ip_send_out(s, &o);
+}

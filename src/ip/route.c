@@ -1,0 +1,337 @@
+/* route.c - interfaces, our addresses and routes: who we are, and which way leads where (RFC 1122 3.3.1, RFC 6724 in
+ * short). Next hops' link addresses are neighbour.c's, addresses made from advertisements autoconf.c's.
+ *
+ * A packet to one of our own addresses has no route: nothing is looped inside the stack. */
+#include "ip/internal.h"
+
+/* ---- prefixes ---- */
+
+static ip_addr mask_of(unsigned bits) {
+    ip_addr m = {{0}};
+    for (unsigned i = 0; i < bits; i++) m.b[i / 8] = (uint8_t)(m.b[i / 8] | (0x80u >> (i % 8)));
+    return m;
+}
+
+static ip_addr masked(const ip_addr *a, const ip_addr *mask) {
+    ip_addr r;
+    r.q[0] = a->q[0] & mask->q[0];
+    r.q[1] = a->q[1] & mask->q[1];
+    return r;
+}
+
+static inline bool under(const ip_addr *a, const ip_addr *prefix, const ip_addr *mask) {
+    return (((a->q[0] ^ prefix->q[0]) & mask->q[0]) | ((a->q[1] ^ prefix->q[1]) & mask->q[1])) == 0;
+}
+
+static unsigned common_bits(const ip_addr *a, const ip_addr *b) {
+    unsigned i = 0;
+    while (i < 16 && a->b[i] == b->b[i]) i++;
+    if (i == 16) return 128;
+    return i * 8 + (unsigned)__builtin_clz((unsigned)(a->b[i] ^ b->b[i])) - 24;
+}
+
+/* ---- our addresses ---- */
+
+struct ip_address *address_find(struct stack *s, const ip_addr *a) {
+    for (uint32_t i = 0; i < s->ip.addresses; i++)
+        if (ip_eq(&s->ip.address[i].addr, a)) return &s->ip.address[i];
+    return NULL;
+}
+
+bool ip_is_ours(const struct stack *s, const ip_addr *a) {
+    for (uint32_t i = 0; i < s->ip.addresses; i++)
+        if (ip_eq(&s->ip.address[i].addr, a)) return s->ip.address[i].state == IP_ADDRESS_OK;
+    return false;
+}
+
+void addresses_changed(struct stack *s) {
+    for (uint32_t i = 0; i < s->ip.ifaces; i++) s->ip.link[i].fast_dst = s->ip.link[i].fast_src = (ip_addr){{0}};
+}
+
+int address_add(struct stack *s, const struct ip_address *a) {
+    if (address_find(s, &a->addr)) return TERN_EADDRINUSE;
+    if (s->ip.addresses == IP_ADDRS) return TERN_ELIMIT;
+    s->ip.address[s->ip.addresses++] = *a;
+    addresses_changed(s);
+    return TERN_OK;
+}
+
+/* Did tern_addr_add of this address make this route? */
+static bool route_is_of(const struct ip_route *r, const struct ip_address *a) {
+    unsigned bits = a->prefix_len + (ip_is_v4(&a->addr) ? 96u : 0u);
+    return r->origin == IP_ROUTE_ADDRESS && r->iface == a->iface && r->bits == bits && !a->automatic &&
+           under(&a->addr, &r->prefix, &r->mask);
+}
+
+/* The route to the address's prefix goes with the last address in it. */
+static void address_route_remove(struct stack *s, const struct ip_address *gone) {
+    for (uint32_t i = 0; i < s->ip.routes; i++) {
+        if (!route_is_of(&s->ip.route[i], gone)) continue;
+        for (uint32_t k = 0; k < s->ip.addresses; k++)
+            if (route_is_of(&s->ip.route[i], &s->ip.address[k])) return;
+        route_remove(s, &s->ip.route[i]);
+        return;
+    }
+}
+
+void address_remove(struct stack *s, struct ip_address *a) {
+    struct ip_address gone = *a;
+    size_t after = (size_t)(s->ip.address + s->ip.addresses - (a + 1));
+    memmove(a, a + 1, after * sizeof *a);
+    s->ip.addresses--;
+    addresses_changed(s);
+    address_route_remove(s, &gone);
+}
+
+/* 2 to 14 as in RFC 4291 2.7: only link-local is narrower than the rest here. */
+static unsigned scope_of(const ip_addr *a) { return ip_is_link_local(a) ? 2 : 14; }
+
+/* Higher is better; 0: not to be used. Rules 2, 3, 5 and 8 of RFC 6724 5, in this order. */
+static unsigned source_score(const struct stack *s, const struct ip_address *a, int iface, const ip_addr *dst) {
+    if (a->state != IP_ADDRESS_OK || ip_is_v4(&a->addr) != ip_is_v4(dst)) return 0;
+    unsigned mine = scope_of(&a->addr), theirs = scope_of(dst);
+    bool here = a->iface == iface;
+    if (mine == 2 && (theirs != 2 || !here) && !ip_is_v4(dst)) return 0;
+    unsigned score = 1;
+    if (mine == theirs) score += 1u << 11;
+    if (a->preferred_until > s->now) score += 1u << 10;
+    if (here) score += 1u << 9;
+    return score + common_bits(&a->addr, dst);
+}
+
+bool address_choose(const struct stack *s, int iface, const ip_addr *dst, ip_addr *out) {
+    unsigned best = 0;
+    for (uint32_t i = 0; i < s->ip.addresses; i++) {
+        unsigned score = source_score(s, &s->ip.address[i], iface, dst);
+        if (score <= best) continue;
+        best = score;
+        *out = s->ip.address[i].addr;
+    }
+    return best > 0;
+}
+
+bool ip_is_broadcast(const struct stack *s, int iface, const ip_addr *a) {
+    if (!ip_is_v4(a)) return false;
+    uint32_t v = ip_to_v4(a);
+    if (v == UINT32_MAX) return true;
+    for (uint32_t i = 0; i < s->ip.addresses; i++) {
+        const struct ip_address *mine = &s->ip.address[i];
+        if (!ip_is_v4(&mine->addr) || mine->prefix_len >= 31 || (iface >= 0 && mine->iface != iface)) continue;
+        uint32_t host = UINT32_MAX >> mine->prefix_len;
+        if (((v ^ ip_to_v4(&mine->addr)) & ~host) == 0 && (v & host) == host) return true;
+    }
+    return false;
+}
+
+/* Unicast, and not of the kinds that only a host itself may use: 0/8, 127/8, 240/4, ::, ::1. */
+static bool is_unicast(const ip_addr *a) {
+    if (!ip_is_v4(a)) return !ip_is_unspecified(a) && !ip_is_multicast(a) && !ip_is_loopback(a);
+    uint32_t first = ip_to_v4(a) >> 24;
+    return first != 0 && first != 127 && first < 224;
+}
+
+/* [MUST-46], RFC 1122 4.2.3.10 */
+bool ip_may_be_peer(const struct stack *s, const ip_addr *a) { return is_unicast(a) && !ip_is_broadcast(s, -1, a); }
+
+/* ---- groups ---- */
+
+ip_addr ip_all_nodes(void) { return (ip_addr){.b = {0xff, 2, [15] = 1}}; }
+ip_addr ip_all_routers(void) { return (ip_addr){.b = {0xff, 2, [15] = 2}}; }
+
+bool ip_is_joined(const struct stack *s, int iface, const ip_addr *group) {
+    if (ip_is_v4(group)) return ip_to_v4(group) == 0xe0000001u;
+    ip_addr nodes = ip_all_nodes();
+    if (ip_eq(group, &nodes)) return true;
+    for (uint32_t i = 0; i < s->ip.addresses; i++) {
+        const struct ip_address *a = &s->ip.address[i];
+        if (a->iface != iface || ip_is_v4(&a->addr)) continue;
+        ip_addr solicited = ip_solicited_node(&a->addr);
+        if (ip_eq(group, &solicited)) return true;
+    }
+    return false;
+}
+
+bool mac_is_joined(const struct stack *s, int iface, const uint8_t mac[6]) {
+    static const uint8_t hosts4[6] = {0x01, 0x00, 0x5e, 0, 0, 1}, nodes6[6] = {0x33, 0x33, 0, 0, 0, 1};
+    static const uint8_t solicited[3] = {0x33, 0x33, 0xff};
+    if (memcmp(mac, hosts4, 6) == 0 || memcmp(mac, nodes6, 6) == 0) return true;
+    if (memcmp(mac, solicited, 3) != 0) return false;
+    for (uint32_t i = 0; i < s->ip.addresses; i++) {
+        const struct ip_address *a = &s->ip.address[i];
+        if (a->iface == iface && !ip_is_v4(&a->addr) && memcmp(mac + 3, a->addr.b + 13, 3) == 0) return true;
+    }
+    return false;
+}
+
+uint32_t link_mtu(const struct stack *s, int iface, bool v6) {
+    return v6 ? s->ip.link[iface].mtu6 : s->ip.iface[iface].mtu;
+}
+
+/* ---- routes ---- */
+
+int route_add(struct stack *s, const struct ip_route *wanted, const ip_addr *prefix, unsigned len) {
+    struct ip_route r = *wanted;
+    r.v4 = ip_is_v4(prefix);
+    r.bits = (uint8_t)(r.v4 ? 96 + len : len);
+    r.mask = mask_of(r.bits);
+    r.prefix = masked(prefix, &r.mask);
+    uint32_t at = 0;
+    for (; at < s->ip.routes && s->ip.route[at].bits >= r.bits; at++) {
+        struct ip_route *known = &s->ip.route[at];
+        if (known->bits != r.bits || known->v4 != r.v4 || known->iface != r.iface || !ip_eq(&known->prefix, &r.prefix) ||
+            !ip_eq(&known->via, &r.via))
+            continue;
+        if (known->origin == IP_ROUTE_ADVERTISED) { /* what the user says lasts longer */
+            known->origin = r.origin;
+            known->until = r.until;
+        }
+        return TERN_OK;
+    }
+    if (s->ip.routes == IP_ROUTES) return TERN_ELIMIT;
+    memmove(&s->ip.route[at + 1], &s->ip.route[at], (s->ip.routes - at) * sizeof r);
+    s->ip.route[at] = r;
+    s->ip.routes++;
+    return TERN_OK;
+}
+
+void route_remove(struct stack *s, struct ip_route *r) {
+    size_t after = (size_t)(s->ip.route + s->ip.routes - (r + 1));
+    memmove(r, r + 1, after * sizeof *r);
+    s->ip.routes--;
+}
+
+static bool gateway_is_silent(struct stack *s, const struct ip_route *r) {
+    return !ip_is_unspecified(&r->via) && neighbour_is_silent(s, r->iface, &r->via);
+}
+
+/* A link-local address means nothing without its link: the source's [RFC4007 9]. */
+static int link_of(struct stack *s, const ip_addr *src, const ip_addr *dst) {
+    if (!src || !ip_is_link_local(dst) || ip_is_v4(dst)) return -1;
+    const struct ip_address *a = address_find(s, src);
+    return a ? a->iface : -1;
+}
+
+const struct ip_route *route_find(struct stack *s, const ip_addr *src, const ip_addr *dst) {
+    if (!is_unicast(dst) || address_find(s, dst)) return NULL;
+    bool v4 = ip_is_v4(dst);
+    int link = link_of(s, src, dst);
+    const struct ip_route *best = NULL;
+    for (uint32_t i = 0; i < s->ip.routes; i++) {
+        const struct ip_route *r = &s->ip.route[i];
+        if (best && r->bits < best->bits) break;
+        if (r->v4 != v4 || !under(dst, &r->prefix, &r->mask) || (link >= 0 && r->iface != link)) continue;
+        if (!gateway_is_silent(s, r)) return r; /* dead gateways come last [RFC1122 3.3.1.4] */
+        if (!best) best = r;
+    }
+    return best;
+}
+
+bool ip_route_source(struct stack *s, const ip_addr *dst, ip_addr *source, uint32_t *mtu) {
+    const struct ip_route *r = route_find(s, NULL, dst);
+    if (!r || !address_choose(s, r->iface, dst, source)) return false;
+    if (mtu) *mtu = link_mtu(s, r->iface, !r->v4);
+    return true;
+}
+
+/* ---- the public calls ---- */
+
+static bool iface_config_ok(const tern_iface_config *c) {
+    if (c->size < sizeof *c || c->mtu < 68 || c->mtu > 65535 || c->tso_max > 65535) return false;
+    if (c->flags & ~(uint32_t)(TERN_IFACE_TX_CSUM | TERN_IFACE_RX_CSUM | TERN_IFACE_ANY_LOCAL)) return false;
+    if (c->link == TERN_LINK_IP) return c->vlan == 0;
+    static const uint8_t none[6];
+    return c->link == TERN_LINK_ETHERNET && c->vlan <= 4094 && !(c->mac[0] & 1) && memcmp(c->mac, none, 6) != 0;
+}
+
+int tern_iface_add(tern_stack *public, const tern_iface_config *config) {
+    struct stack *s = stack_of(public);
+    if (!s || !config || !iface_config_ok(config)) return TERN_EINVAL;
+    if (s->ip.ifaces == IP_IFACES) return TERN_ELIMIT;
+    bool ethernet = config->link == TERN_LINK_ETHERNET;
+    if (ethernet && neighbour_init(s) != TERN_OK) return TERN_ENOMEM;
+    int i = (int)s->ip.ifaces++;
+    struct iface *f = &s->ip.iface[i];
+    *f = (struct iface){.link = config->link, .flags = config->flags, .mtu = config->mtu, .tso_max = config->tso_max,
+                        .vlan = config->vlan};
+    memcpy(f->mac, config->mac, 6);
+    for (unsigned k = 0; config->name && k < 15 && config->name[k]; k++) f->name[k] = config->name[k];
+    f->l2_len = ethernet ? (config->vlan ? 18 : 14) : 0;
+    s->ip.link[i] = (struct ip_link){.mtu6 = config->mtu};
+    if (ethernet && s->cfg.autoconf && f->mtu >= 1280) autoconf_start(s, i); /* a full address table only means: without */
+    return i;
+}
+
+/* A host of the family, of an interface that exists. */
+static bool address_ok(const struct stack *s, int iface, const tern_addr *addr) {
+    return s && addr && iface >= 0 && (uint32_t)iface < s->ip.ifaces && (addr->family == 4 || addr->family == 6);
+}
+
+int tern_addr_add(tern_stack *public, int iface, const tern_addr *addr, unsigned prefix_len) {
+    struct stack *s = stack_of(public);
+    if (!address_ok(s, iface, addr)) return TERN_EINVAL;
+    bool v4 = addr->family == 4, ethernet = is_ethernet(s, iface);
+    ip_addr a = addr_in(addr);
+    if (ip_is_v4(&a) != v4 || !is_unicast(&a) || prefix_len > (v4 ? 32u : 128u)) return TERN_EINVAL;
+    if (!v4 && s->ip.iface[iface].mtu < 1280) return TERN_EINVAL; /* [RFC8200 5] */
+    bool check = !v4 && ethernet && s->cfg.dad;
+    struct ip_address mine = {.addr = a, .iface = (uint8_t)iface, .prefix_len = (uint8_t)prefix_len,
+                              .state = check ? IP_ADDRESS_TENTATIVE : IP_ADDRESS_OK, .probes_left = 1,
+                              .probe_due = s->now + rng_below(&s->rng, 1000) * MS_NS, .preferred_until = TERN_NEVER, .valid_until = TERN_NEVER};
+    int err = address_add(s, &mine);
+    if (err) return err;
+    struct ip_route r = {.iface = (uint8_t)iface, .origin = IP_ROUTE_ADDRESS, .until = TERN_NEVER};
+    if (prefix_len < (v4 ? 32u : 128u)) err = route_add(s, &r, &a, prefix_len);
+    if (err) {
+        address_remove(s, address_find(s, &a));
+        return err;
+    }
+    if (!v4) autoconf_start(s, iface);
+    autoconf_rearm(s);
+    if (v4 && ethernet) arp_announce(s, iface, ip_to_v4(&a));
+    tcp_path_changed(s);
+    return TERN_OK;
+}
+
+int tern_addr_remove(tern_stack *public, int iface, const tern_addr *addr) {
+    struct stack *s = stack_of(public);
+    if (!address_ok(s, iface, addr)) return TERN_EINVAL;
+    ip_addr a = addr_in(addr);
+    struct ip_address *mine = address_find(s, &a);
+    if (!mine || mine->iface != iface) return TERN_EADDRNOTAVAIL;
+    address_remove(s, mine);
+    autoconf_rearm(s);
+    return TERN_OK;
+}
+
+/* Only addresses that can be used: not those still checked for duplicates. */
+bool tern_addr_at(tern_stack *public, size_t i, tern_addr *addr, int *iface, unsigned *prefix_len) {
+    struct stack *s = stack_of(public);
+    for (uint32_t k = 0; s && k < s->ip.addresses; k++) {
+        const struct ip_address *a = &s->ip.address[k];
+        if (a->state != IP_ADDRESS_OK || i--) continue;
+        if (addr) *addr = addr_out(&a->addr);
+        if (iface) *iface = a->iface;
+        if (prefix_len) *prefix_len = a->prefix_len;
+        return true;
+    }
+    return false;
+}
+
+int tern_route_add(tern_stack *public, const tern_addr *prefix, unsigned prefix_len, int iface, const tern_addr *via) {
+    struct stack *s = stack_of(public);
+    if (!address_ok(s, iface, prefix)) return TERN_EINVAL;
+    bool v4 = prefix->family == 4;
+    ip_addr p = addr_in(prefix);
+    if (ip_is_v4(&p) != v4 || prefix_len > (v4 ? 32u : 128u)) return TERN_EINVAL;
+    struct ip_route r = {.iface = (uint8_t)iface, .origin = IP_ROUTE_MANUAL, .until = TERN_NEVER};
+    if (via && via->family != 0) {
+        r.via = addr_in(via);
+        if (via->family != prefix->family || ip_is_v4(&r.via) != v4) return TERN_EINVAL;
+        if (!ip_is_unspecified(&r.via) && (!ip_may_be_peer(s, &r.via) || address_find(s, &r.via))) return TERN_EINVAL;
+        if (ip_is_unspecified(&r.via)) r.via = (ip_addr){{0}};
+    }
+    if (!v4 && s->ip.iface[iface].mtu < 1280) return TERN_EINVAL;
+    int err = route_add(s, &r, &p, prefix_len);
+    if (err == TERN_OK) tcp_path_changed(s);
+    return err;
+}
