@@ -273,6 +273,7 @@ typedef struct tern_frame {
     uint16_t csum_offset;  /* of the checksum field within it */
     uint16_t segment_size; /* not 0: the device cuts the payload into pieces of this size */
     uint16_t ip_offset;    /* where the IP header starts: 0 without Ethernet */
+    uint8_t engine;        /* which checksum code suits this processor, for tern_frame_finish and _copy */
     tern_span body[2];
     uint8_t head[TERN_HEAD_MAX];
 } tern_frame;

@@ -39,6 +39,13 @@ struct event_node {
     uint64_t sock_id, user;
 };
 
+/* Free buffers of one size (a power of two) that are kept for reuse: see memory.c. */
+enum { BUFFER_SHELF = 8, BUFFER_SHELVED_MAX = 1 << 20 };
+struct buffer_shelf {
+    uint32_t count;
+    void *at[BUFFER_SHELF];
+};
+
 struct stack {
     tern_config cfg;
     uint64_t now; /* nanoseconds; the largest that the caller has named */
@@ -48,6 +55,7 @@ struct stack {
     siphash_key key_table, key_isn, key_port, key_ts;
 
     uint64_t mem_used, mem_peak, mem_refused;
+    struct buffer_shelf shelf[32];
     uint64_t reason_count[REASONS];
     tern_stats stats; /* the running counters; tern_stats_get adds the rest */
 
@@ -63,10 +71,23 @@ struct stack {
     struct tcp_state tcp;
 };
 
+static inline struct stack *stack_of(tern_stack *p) { return (struct stack *)(void *)p; }
+static inline tern_stack *stack_public(struct stack *s) { return (tern_stack *)(void *)s; }
+
+int config_check(const tern_config *c);
+/* A frame was filled for the caller: counted, and shown to the trace. */
+void loop_sent(struct stack *s, tern_frame *f);
+void loop_free(struct stack *s);
+
 /* ---- memory (core/memory.c): charged to cfg.memory_max; NULL is counted and must be handled ---- */
 void *mem_alloc(struct stack *s, size_t size); /* not zeroed */
 void *mem_zalloc(struct stack *s, size_t size);
 void mem_free(struct stack *s, void *p, size_t size); /* p may be NULL */
+
+/* Buffers whose size is a power of two, not zeroed; given back they wait for reuse and stay charged to the cap. */
+void *mem_buffer_take(struct stack *s, uint32_t size);
+void mem_buffer_give(struct stack *s, void *p, uint32_t size);
+void mem_buffers_drop(struct stack *s); /* gives the waiting ones back to the allocator */
 
 /* ---- reasons (core/reason.c) ---- */
 static inline void count(struct stack *s, enum reason r) { s->reason_count[r]++; }

@@ -1,0 +1,100 @@
+/* arrives.c - SEGMENT ARRIVES (RFC 9293 3.10.7): a segment is checked, its connection found, and led through the steps in the
+ * RFC's order. The steps decide (step1_*.c to step8_*.c), state.c moves, effects.c acts. */
+#include "tcp/tcb.h"
+
+void arrival_init(struct arrival *a, struct stack *s, const struct ip_info *ip, const tcp_header *h, const uint8_t *data,
+                  uint32_t len) {
+    *a = (struct arrival){.s = s, .ip = ip, .h = h, .seq = h->seq_no, .ack = h->ack_no, .len = len, .text = data,
+                          .wnd = h->window, .flags = h->flags, .before = TERN_CLOSED};
+}
+
+/* The eight checks of 3.10.7.4, in their order; SYN-SENT has its own (3.10.7.3) and joins at the sixth. */
+void arrives_steps(struct arrival *a) {
+    static step *const steps[] = {step1_sequence, step2_reset,  step3_security, step4_syn,
+                                  step5_ack,      step6_urgent, step7_text,     step8_fin};
+    enum { SIXTH = 5 };
+    struct tcb *t = a->t;
+    enum reason why = R_NONE;
+    size_t i = 0;
+    a->before = (enum tern_state)t->state;
+    t->segments_in++;
+    if (t->state == TERN_SYN_SENT) {
+        why = arrives_synsent(a);
+        i = SIXTH;
+    }
+    for (; why == R_NONE && i < ARRAY_LEN(steps); i++) why = steps[i](a);
+    if (t->state == TERN_FIN_WAIT_1 && fin_acked(t)) tcb_move(a->s, t, MOVE_FIN_ACKED);
+    if (why != R_NONE) a->note = why;
+    count(a->s, a->note);
+    if (tracing(a->s, TERN_TRACE_SEGMENT_IN))
+        trace_segment(a->s, TERN_TRACE_SEGMENT_IN, t, &t->flow, a->ip->iface, a->h, a->whole, a->before,
+                      (enum tern_state)t->state, a->note);
+}
+
+void arrives(struct arrival *a) {
+    if (a->t->scaling && !(a->flags & TCP_SYN)) a->wnd <<= a->t->snd_wscale;
+    arrives_steps(a);
+    effects_act(a);
+}
+
+/* ---- which record is it for ---- */
+
+static void dispatch(struct arrival *a, const struct flow *f) {
+    struct stack *s = a->s;
+    uint32_t hash = flow_hash(s, f), ref = flow_find(s, f, hash);
+    if (likely(ref && ref_kind_of(ref) == REF_TCB)) {
+        a->t = pool_at(&s->tcp.tcbs, ref_index(ref));
+        if (likely(!(a->t->state == TERN_TIME_WAIT && time_wait_may_reuse(a)))) {
+            arrives(a);
+            return;
+        }
+        tcb_move(s, a->t, MOVE_REUSED);
+        tcb_end(s, a->t, TERN_OK, R_TIME_WAIT_REUSED);
+        a->t = NULL;
+    } else if (ref && ref_kind_of(ref) == REF_HALF_OPEN) {
+        half_open_arrives(a, pool_at(&s->tcp.half_opens, ref_index(ref)));
+        return;
+    } else if (ref && !time_wait_arrives(a, pool_at(&s->tcp.time_waits, ref_index(ref)), ref)) {
+        return;
+    }
+    struct listener *l = listener_find(s, &f->local, f->local_port);
+    if (l)
+        arrives_listen(a, l);
+    else
+        arrives_closed(a);
+}
+
+static bool checksum_ok(struct stack *s, const struct ip_info *ip, const reader *r) {
+    if (ip->csum_ok) return true;
+    uint32_t len = (uint32_t)reader_left(r);
+    uint64_t sum = pseudo_sum(&ip->src, &ip->dst, IP_PROTO_TCP, len);
+    return checksum_finish(s->ck->add(r->at, len, sum)) == 0; /* [MUST-3] */
+}
+
+static enum reason parse(struct stack *s, const struct ip_info *ip, reader *r, tcp_header *h) {
+    reader all = *r;
+    switch (tcp_parse(r, h)) {
+    case TCP_PARSE_OK: return checksum_ok(s, ip, &all) ? R_NONE : R_TCP_CHECKSUM;
+    case TCP_PARSE_SHORT: return R_TCP_SHORT;
+    case TCP_PARSE_BAD_OFFSET: return R_TCP_BAD_OFFSET;
+    default: return checksum_ok(s, ip, &all) ? R_TCP_BAD_OPTION : R_TCP_CHECKSUM; /* [MUST-7] */
+    }
+}
+
+void tcp_input(struct stack *s, const struct ip_info *ip, reader r) {
+    tcp_header h;
+    enum reason bad = parse(s, ip, &r, &h);
+    struct flow f = {ip->dst, ip->src, h.dst_port, h.src_port};
+    if (unlikely(bad == R_NONE && (ip->to_many || h.src_port == 0 || h.dst_port == 0 || !ip_may_be_peer(s, &ip->src))))
+        bad = R_TCP_BAD_ADDRESS; /* [MUST-57, MUST-63] */
+    if (unlikely(bad != R_NONE)) {
+        drop(s, ip->iface, bad, NULL);
+        return;
+    }
+    s->stats.segments_in++;
+    if (h.flags & TCP_RST) s->stats.resets_in++;
+    struct arrival a;
+    arrival_init(&a, s, ip, &h, r.at, (uint32_t)reader_left(&r));
+    a.whole = a.len;
+    dispatch(&a, &f);
+}

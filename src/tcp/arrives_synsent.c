@@ -1,0 +1,84 @@
+/* arrives_synsent.c - SEGMENT ARRIVES in SYN-SENT (RFC 9293 3.10.7.3): the answer to our SYN, or the peer's own SYN. */
+#include "tcp/tcb.h"
+
+/* first: SND.UNA < SEG.ACK =< SND.NXT, else the ACK is for something else */
+static bool ack_acceptable(const struct arrival *a) {
+    return seq_gt(a->ack, a->t->snd.iss) && seq_le(a->ack, a->t->snd.nxt);
+}
+
+/* What the peer's SYN tells about it, and where its numbers start. */
+void synchronize(struct arrival *a) {
+    struct tcb *t = a->t;
+    const tcp_options *o = &a->h->options;
+    const tern_config *cfg = &a->s->cfg;
+    t->rcv.irs = a->seq;
+    t->rcv.nxt = t->rcv.read = t->last_ack_sent = seq_add(a->seq, 1);
+    t->rcv.adv = seq_add(t->rcv.nxt, min_u32(t->opt.receive_buffer, 65535));
+    t->scaling = o->has_wscale && cfg->window_scale;
+    t->snd_wscale = t->scaling ? (uint8_t)min_u32(o->wscale, 14) : 0; /* [RFC7323 2.3] */
+    t->rcv_wscale = t->scaling ? wscale_choose(a->s, t->opt.receive_buffer) : 0;
+    t->stamps = o->has_ts && cfg->timestamps;
+    t->sack = o->sack_ok && cfg->sack;
+    if (t->stamps) {
+        t->ts_recent = o->ts_value;
+        t->ts_recent_ms = (uint32_t)(a->s->now / MS_NS);
+    }
+    t->mss_peer = mss_peer(a->s, o, !ip_is_v4(&t->flow.remote));
+    t->snd.wnd = t->snd.max_wnd = a->wnd; /* never scaled on a SYN [RFC7323 2.2] */
+    t->snd.wl1 = a->seq;
+    t->snd.wl2 = a->ack;
+    a->flags &= (uint16_t)~TCP_SYN;
+    a->seq = t->rcv.nxt;
+}
+
+/* Both numbers are known and ours is acknowledged: data may flow. */
+void established(struct arrival *a) {
+    struct tcb *t = a->t;
+    struct stack *s = a->s;
+    tcb_move(s, t, MOVE_SYN_ACKED);
+    t->snd.una = t->snd.pos = seq_add(t->snd.iss, 1);
+    if (seq_lt(t->snd.nxt, t->snd.una)) t->snd.nxt = t->snd.una;
+    mss_update(s, t, UINT32_MAX);
+    /* When a SYN was lost the path is suspect: one segment to begin with [RFC5681 3.1], and 3 s [RFC6298 5.7]. */
+    t->cc.ops->init(&t->cc, t->mss, t->syn_repeated ? 1 : s->cfg.initial_window);
+    if (t->rtt_timing) rto_sample(s, t, s->now - t->rtt_at);
+    if (t->syn_repeated) t->rto_us = max_u32(t->rto_us, min_u32(3000000, s->cfg.rto_max_ms * 1000));
+    t->rtt_timing = false;
+    t->backoff = 0;
+    t->rexmit_at = TERN_NEVER;
+    t->stuck_since = 0;
+    s->stats.established_total++;
+    a->fx.events |= TERN_EV_CONNECTED;
+    keepalive_restart(s, t);
+}
+
+static enum reason open_simultaneous(struct arrival *a) {
+    struct tcb *t = a->t;
+    synchronize(a);
+    tcb_move(a->s, t, MOVE_SYN);
+    t->work |= WORK_SYN; /* now as SYN,ACK [MUST-10] */
+    return R_SYNSENT_SYN;
+}
+
+enum reason arrives_synsent(struct arrival *a) {
+    struct tcb *t = a->t;
+    bool acked = a->flags & TCP_ACK;
+    if (acked && !ack_acceptable(a)) { /* first */
+        if (a->flags & TCP_RST) return R_SYNSENT_BAD_ACK_RST;
+        effects_reply(&a->fx, REPLY_RST, R_SEND_RST);
+        return R_SYNSENT_BAD_ACK;
+    }
+    if (a->flags & TCP_RST) { /* second */
+        if (!acked) return R_SYNSENT_RST_NO_ACK;
+        tcb_move(a->s, t, MOVE_RESET);
+        a->fx.error = TERN_EREFUSED;
+        return R_SYNSENT_REFUSED;
+    }
+    if (!(a->flags & TCP_SYN)) return R_SYNSENT_NEITHER; /* fifth */
+    if (!acked) return open_simultaneous(a);             /* fourth */
+    synchronize(a);
+    established(a);
+    effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK);
+    a->note = R_SYNSENT_SYN_ACK;
+    return R_NONE; /* text and FIN go on at the sixth step */
+}

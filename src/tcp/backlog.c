@@ -1,0 +1,283 @@
+/* backlog.c - half-open connections (RFC 9293 3.10.7.2, RFC 4987): a small record from the SYN until the handshake's third segment,
+ * when it becomes a TCB and waits for the application. The rules for what arrives are those of every connection: the record is
+ * made a TCB for the time of one segment and led through the same steps. */
+#include "tcp/tcb.h"
+
+static struct half_open *at(struct stack *s, uint32_t i) { return pool_at(&s->tcp.half_opens, i - 1); }
+
+static struct fifo *fifo_of(struct stack *s, const struct half_open *h) {
+    return h->flags & HALF_HELD ? &s->tcp.half_open_held : &s->tcp.half_open_by_try[h->tries];
+}
+
+static void enqueue(struct stack *s, struct half_open *h, uint64_t delay_ns) {
+    struct fifo *q = fifo_of(s, h);
+    h->due_ns = s->now + delay_ns;
+    h->next = 0;
+    h->prev = q->tail;
+    if (q->tail)
+        at(s, q->tail)->next = h->number;
+    else
+        q->head = h->number;
+    q->tail = h->number;
+    if (!wheel_armed(&s->tcp.half_open_timer) || wheel_when_ns(&s->tcp.half_open_timer) > h->due_ns)
+        wheel_arm(&s->wheel, &s->tcp.half_open_timer, h->due_ns);
+}
+
+static void dequeue(struct stack *s, struct half_open *h) {
+    struct fifo *q = fifo_of(s, h);
+    if (h->prev)
+        at(s, h->prev)->next = h->next;
+    else
+        q->head = h->next;
+    if (h->next)
+        at(s, h->next)->prev = h->prev;
+    else
+        q->tail = h->prev;
+}
+
+static uint32_t hash_of(struct stack *s, const struct half_open *h) { return flow_hash(s, &h->flow); }
+
+void half_open_drop(struct stack *s, struct half_open *h) {
+    dequeue(s, h);
+    flow_remove(s, hash_of(s, h), ref_make(REF_HALF_OPEN, h->number - 1));
+    pool_give(&s->tcp.half_opens, h->number - 1);
+}
+
+/* ---- record to TCB and back ---- */
+
+static void expand(struct stack *s, const struct half_open *h, struct tcb *t) {
+    t->record = true;
+    t->passive = true;
+    t->state = TERN_SYN_RECEIVED;
+    t->snd.iss = t->snd.una = h->iss;
+    t->snd.nxt = t->snd.pos = t->snd.end = seq_add(h->iss, 1);
+    t->snd.recover = h->iss;
+    t->snd.wnd = t->snd.max_wnd = h->snd_wnd;
+    t->rcv.irs = h->irs;
+    t->rcv.nxt = t->rcv.read = t->last_ack_sent = seq_add(h->irs, 1);
+    t->rcv.adv = seq_add(t->rcv.nxt, h->rcv_wnd);
+    t->scaling = h->flags & HALF_SCALING;
+    t->stamps = h->flags & HALF_STAMPS;
+    t->sack = h->flags & HALF_SACK;
+    t->snd_wscale = h->snd_wscale;
+    t->rcv_wscale = h->rcv_wscale;
+    t->mss_peer = h->mss;
+    t->ts_recent = h->ts_recent;
+    t->ts_recent_ms = (uint32_t)(s->now / MS_NS);
+    t->ts_offset = ts_offset_of(s, &h->flow);
+    t->syn_repeated = h->tries > 0;
+    t->rtt_timing = h->tries == 0;
+    t->rtt_at = h->sent_ns;
+}
+
+/* ---- SYN-ACK ---- */
+
+static uint64_t synack_delay(const struct stack *s, uint8_t tries) {
+    return min_u64((uint64_t)s->cfg.rto_initial_ms << tries, s->cfg.rto_max_ms) * MS_NS;
+}
+
+static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) {
+    struct listener *l = pool_at(&s->tcp.listeners, h->listener);
+    struct segment_out o = {.local = &h->flow.local, .remote = &h->flow.remote, .tos = l->opt.tos, .ttl = l->opt.ttl,
+                            .state = TERN_SYN_RECEIVED};
+    o.h = (tcp_header){.src_port = h->flow.local_port, .dst_port = h->flow.remote_port, .seq_no = h->iss,
+                       .ack_no = seq_add(h->irs, 1), .flags = TCP_SYN | TCP_ACK, .window = (uint16_t)h->rcv_wnd};
+    tcp_options *p = &o.h.options;
+    p->has_mss = true;
+    p->mss = mss_to_offer(s, &h->flow, l->opt.mss_cap);
+    p->has_wscale = h->flags & HALF_SCALING;
+    p->wscale = h->rcv_wscale;
+    p->sack_ok = h->flags & HALF_SACK;
+    p->has_ts = h->flags & HALF_STAMPS;
+    p->ts_value = ts_now(s, ts_offset_of(s, &h->flow));
+    p->ts_echo = h->ts_recent;
+    if (why == R_SEND_SYN_ACK)
+        h->sent_ns = s->now;
+    else
+        s->stats.retransmitted++;
+    emit_control(s, &o, why);
+}
+
+/* ---- a SYN arrives ---- */
+
+static void fill_in(struct arrival *a, struct half_open *h, const struct listener *l) {
+    struct stack *s = a->s;
+    const tcp_options *o = &a->h->options;
+    h->listener = l->index;
+    h->irs = a->seq;
+    h->iss = isn_choose(s, &h->flow);
+    h->mss = mss_peer(s, o, !ip_is_v4(&h->flow.remote));
+    h->snd_wnd = a->h->window;
+    h->rcv_wnd = min_u32(l->opt.receive_buffer, 65535);
+    if (o->has_wscale && s->cfg.window_scale) h->flags |= HALF_SCALING;
+    if (o->has_ts && s->cfg.timestamps) h->flags |= HALF_STAMPS;
+    if (o->sack_ok && s->cfg.sack) h->flags |= HALF_SACK;
+    h->snd_wscale = h->flags & HALF_SCALING ? (uint8_t)min_u32(o->wscale, 14) : 0;
+    h->rcv_wscale = h->flags & HALF_SCALING ? wscale_choose(s, l->opt.receive_buffer) : 0;
+    h->ts_recent = o->ts_value;
+}
+
+static void trace_syn(struct arrival *a, const struct half_open *h, enum reason why) {
+    count(a->s, why);
+    if (tracing(a->s, TERN_TRACE_SEGMENT_IN))
+        trace_segment(a->s, TERN_TRACE_SEGMENT_IN, NULL, &h->flow, a->ip->iface, a->h, a->whole, TERN_LISTEN,
+                      TERN_SYN_RECEIVED, why);
+}
+
+void half_open_new(struct arrival *a, struct listener *l) {
+    struct stack *s = a->s;
+    uint32_t index;
+    if (l->waiting >= l->backlog) {
+        arrival_drop(a, R_BACKLOG_FULL);
+        return;
+    }
+    if (flow_reserve(s) != TERN_OK) {
+        arrival_drop(a, R_NO_MEMORY);
+        return;
+    }
+    struct half_open *h = pool_take(&s->tcp.half_opens, s, &index);
+    if (!h) {
+        arrival_drop(a, s->tcp.half_opens.used >= s->tcp.half_opens.limit ? R_HALF_OPEN_LIMIT : R_NO_MEMORY);
+        return;
+    }
+    h->number = index + 1;
+    h->flow = (struct flow){a->ip->dst, a->ip->src, a->h->dst_port, a->h->src_port};
+    fill_in(a, h, l);
+    flow_insert(s, hash_of(s, h), ref_make(REF_HALF_OPEN, index));
+    if (l->flags & TERN_LISTEN_HOLD) {
+        h->flags |= HALF_HELD;
+        trace_syn(a, h, R_LISTEN_HELD);
+        enqueue(s, h, (uint64_t)s->cfg.hold_ms * MS_NS);
+        event_raise(s, &l->event, TERN_EV_SYN, 0);
+        return;
+    }
+    trace_syn(a, h, R_LISTEN_SYN);
+    enqueue(s, h, synack_delay(s, 0));
+    send_syn_ack(s, h, R_SEND_SYN_ACK);
+}
+
+/* ---- something arrives for a half-open connection ---- */
+
+static void join_backlog(struct stack *s, struct tcb *t, struct listener *l) {
+    struct event_node *e = &t->event;
+    t->waiting = true;
+    t->listener = l->index + 1;
+    e->user = l->event.user;
+    e->next = NULL;
+    e->link = l->queue_tail;
+    *l->queue_tail = e;
+    l->queue_tail = &e->next;
+    l->waiting++;
+    event_raise(s, &l->event, TERN_EV_ACCEPT, 0);
+}
+
+/* The handshake is complete: the TCB takes the record's place. */
+static void adopt(struct arrival *a, struct half_open *h, struct listener *l) {
+    struct stack *s = a->s;
+    struct tcb *t = a->t;
+    t->record = false;
+    t->hash = hash_of(s, h);
+    t->in_table = true;
+    flow_replace(s, t->hash, ref_make(REF_HALF_OPEN, h->number - 1), ref_make(REF_TCB, t->index));
+    dequeue(s, h);
+    pool_give(&s->tcp.half_opens, h->number - 1);
+    s->stats.opens_passive++;
+    join_backlog(s, t, l);
+    effects_act(a);
+}
+
+static enum reason cannot_finish(struct arrival *a, const struct half_open *h, const struct listener *l) {
+    bool finishes = (a->flags & (TCP_ACK | TCP_RST | TCP_SYN)) == TCP_ACK;
+    if (h->flags & HALF_HELD) return finishes ? R_LISTEN_ACK : R_LISTEN_HELD;
+    return finishes && l->waiting >= l->backlog ? R_BACKLOG_FULL : R_NONE;
+}
+
+void half_open_arrives(struct arrival *a, struct half_open *h) {
+    struct stack *s = a->s;
+    struct listener *l = pool_at(&s->tcp.listeners, h->listener);
+    enum reason refuse = cannot_finish(a, h, l);
+    struct tcb *t = refuse == R_NONE ? tcb_new(s, &h->flow, &l->opt) : NULL;
+    if (!t) {
+        if (refuse == R_NONE) refuse = s->tcp.tcbs.used >= s->tcp.tcbs.limit ? R_CONNECTION_LIMIT : R_NO_MEMORY;
+        arrival_drop(a, refuse);
+        return;
+    }
+    expand(s, h, t);
+    a->t = t;
+    if (t->scaling && !(a->flags & TCP_SYN)) a->wnd <<= t->snd_wscale;
+    arrives_steps(a);
+    if (state_in(t, SYNCHRONIZED)) {
+        adopt(a, h, l);
+        return;
+    }
+    effects_act(a);
+    h->ts_recent = t->ts_recent;
+    if (t->state == TERN_LISTEN) half_open_drop(s, h);
+    tcb_free(s, t);
+}
+
+/* ---- time passes ---- */
+
+static void expire_head(struct stack *s, struct half_open *h) {
+    if (h->flags & HALF_HELD || h->tries >= s->cfg.synack_retries) {
+        half_open_drop(s, h);
+        count(s, R_END_USER_TIMEOUT);
+        return;
+    }
+    dequeue(s, h);
+    h->tries++;
+    enqueue(s, h, synack_delay(s, h->tries));
+    send_syn_ack(s, h, R_REXMIT_SYN_ACK);
+}
+
+/* Each queue is in order of time, so only heads are looked at. */
+void half_open_timer(struct stack *s) {
+    struct fifo *queues[HALF_OPEN_LEVELS + 1];
+    uint64_t next = TERN_NEVER;
+    for (unsigned i = 0; i < HALF_OPEN_LEVELS; i++) queues[i] = &s->tcp.half_open_by_try[i];
+    queues[HALF_OPEN_LEVELS] = &s->tcp.half_open_held;
+    for (unsigned i = ARRAY_LEN(queues); i-- > 0;) /* from the last: a record moves to a queue already looked at */
+        while (queues[i]->head && at(s, queues[i]->head)->due_ns <= s->now) expire_head(s, at(s, queues[i]->head));
+    for (unsigned i = 0; i < ARRAY_LEN(queues); i++)
+        if (queues[i]->head) next = min_u64(next, at(s, queues[i]->head)->due_ns);
+    if (next != TERN_NEVER) wheel_arm(&s->wheel, &s->tcp.half_open_timer, next);
+}
+
+/* ---- held SYNs ---- */
+
+struct half_open *half_open_held(struct stack *s, struct listener *l) {
+    for (uint32_t i = s->tcp.half_open_held.head; i; i = at(s, i)->next) {
+        struct half_open *h = at(s, i);
+        if (h->listener != l->index || h->flags & HALF_SHOWN) continue;
+        h->flags |= HALF_SHOWN;
+        return h;
+    }
+    return NULL;
+}
+
+void half_open_release(struct stack *s, struct half_open *h) {
+    dequeue(s, h);
+    h->flags &= (uint8_t)~HALF_HELD;
+    enqueue(s, h, synack_delay(s, 0));
+    send_syn_ack(s, h, R_SEND_SYN_ACK);
+}
+
+void half_open_reset(struct stack *s, struct half_open *h) {
+    struct segment_out o = {.local = &h->flow.local, .remote = &h->flow.remote, .state = TERN_CLOSED};
+    o.h = (tcp_header){.src_port = h->flow.local_port, .dst_port = h->flow.remote_port, .seq_no = seq_of(0),
+                       .ack_no = seq_add(h->irs, 1), .flags = TCP_RST | TCP_ACK};
+    if (!(h->flags & HALF_HELD)) o.h.seq_no = seq_add(h->iss, 1);
+    s->stats.resets_out++;
+    emit_control(s, &o, R_SEND_RST);
+}
+
+/* The listener goes: so do its half-open connections. */
+void half_open_drop_listener(struct stack *s, struct listener *l) {
+    for (uint32_t i = 0; i < s->tcp.half_opens.made; i++) {
+        if (!pool_used(&s->tcp.half_opens, i)) continue;
+        struct half_open *h = pool_at(&s->tcp.half_opens, i);
+        if (h->listener != l->index) continue;
+        half_open_reset(s, h);
+        half_open_drop(s, h);
+    }
+}

@@ -1,0 +1,152 @@
+/* call_open.c - OPEN (RFC 9293 3.10.1): active opens, listeners, and what a listener has for the application. */
+#include "tcp/tcb.h"
+
+/* ---- active ---- */
+
+static int addresses(struct stack *s, const tern_open *o, struct flow *f) {
+    uint32_t mtu;
+    f->remote = addr_in(&o->remote);
+    f->remote_port = o->remote_port;
+    if (!o->remote.family || !o->remote_port) return TERN_EINVAL;
+    if (!ip_may_be_peer(s, &f->remote)) return TERN_EADDRNOTAVAIL; /* [MUST-46] */
+    ip_addr source;
+    if (!ip_route_source(s, &f->remote, &source, &mtu)) return TERN_ENOROUTE;
+    if (!o->local.family) {
+        f->local = source; /* [MUST-44] */
+        return TERN_OK;
+    }
+    f->local = addr_in(&o->local); /* [MUST-43] */
+    if (ip_is_v4(&f->local) != ip_is_v4(&f->remote)) return TERN_EADDRNOTAVAIL;
+    return ip_is_ours(s, &f->local) || ip_any_local(s) ? TERN_OK : TERN_EADDRNOTAVAIL;
+}
+
+static int local_port(struct stack *s, const tern_open *o, struct flow *f) {
+    f->local_port = o->local_port;
+    if (!o->local_port) return port_choose(s, f) ? TERN_OK : TERN_EPORTS;
+    uint32_t ref = flow_find(s, f, flow_hash(s, f));
+    return ref ? TERN_EADDRINUSE : TERN_OK;
+}
+
+static void start(struct stack *s, struct tcb *t) {
+    t->snd.iss = isn_choose(s, &t->flow);
+    t->snd.una = t->snd.nxt = t->snd.pos = t->snd.recover = t->snd.iss;
+    t->snd.end = seq_add(t->snd.iss, 1);
+    t->ts_offset = ts_offset_of(s, &t->flow);
+    t->mss = t->mss_peer = (uint16_t)s->cfg.mss_default_v4;
+    t->work = WORK_SYN;
+    tcb_move(s, t, MOVE_ACTIVE_OPEN);
+    s->stats.opens_active++;
+    tcb_ready(s, t);
+}
+
+int tern_connect(tern_stack *public, const tern_open *o, tern_sock *out) {
+    struct stack *s = stack_of(public);
+    if (!s || !o || !out || o->size != sizeof *o) return TERN_EINVAL;
+    struct flow f = {0};
+    int err = addresses(s, o, &f);
+    if (!err) err = local_port(s, o, &f);
+    if (err) return err;
+    struct tcb_options opt;
+    tcb_options_default(s, &opt);
+    struct tcb *t = tcb_new(s, &f, &opt);
+    if (!t) return s->tcp.tcbs.used >= s->tcp.tcbs.limit ? TERN_ELIMIT : TERN_ENOMEM;
+    if (tcb_register(s, t) != TERN_OK) {
+        tcb_free(s, t);
+        return TERN_ENOMEM;
+    }
+    t->event.user = o->user;
+    start(s, t);
+    trace_call(s, t, "open", 0);
+    *out = sock_of(s, REF_TCB, t->index);
+    return TERN_OK;
+}
+
+/* ---- passive ---- */
+
+static int listen_check(struct stack *s, const tern_listen_config *c, ip_addr *local) {
+    bool transparent = c->flags & TERN_LISTEN_TRANSPARENT;
+    *local = addr_in(&c->local);
+    if (c->flags & ~(uint32_t)(TERN_LISTEN_TRANSPARENT | TERN_LISTEN_HOLD)) return TERN_EINVAL;
+    if (c->port == 0 && !transparent) return TERN_EINVAL;
+    if (c->local.family && !transparent && !ip_is_ours(s, local)) return TERN_EADDRNOTAVAIL;
+    if (ip_is_unspecified(local)) *local = (ip_addr){{0}};
+    return listener_exact(s, local, c->port) ? TERN_EADDRINUSE : TERN_OK;
+}
+
+int tern_listen(tern_stack *public, const tern_listen_config *c, tern_sock *out) {
+    struct stack *s = stack_of(public);
+    if (!s || !c || !out || c->size != sizeof *c) return TERN_EINVAL;
+    ip_addr local;
+    int err = listen_check(s, c, &local);
+    if (err) return err;
+    uint32_t index;
+    struct listener *l = pool_take(&s->tcp.listeners, s, &index);
+    if (!l) return s->tcp.listeners.used >= s->tcp.listeners.limit ? TERN_ELIMIT : TERN_ENOMEM;
+    l->index = index;
+    l->local = local;
+    l->port = c->port;
+    l->flags = c->flags;
+    l->backlog = min_u32(c->backlog ? c->backlog : 128, s->cfg.backlog_max);
+    l->queue_tail = &l->queue;
+    l->event.sock_id = sock_of(s, REF_LISTENER, index).id;
+    l->event.user = c->user;
+    tcb_options_default(s, &l->opt);
+    if (listener_register(s, l) != TERN_OK) {
+        pool_give(&s->tcp.listeners, index);
+        return TERN_ENOMEM;
+    }
+    *out = sock_of(s, REF_LISTENER, index);
+    return TERN_OK;
+}
+
+int tern_accept(tern_stack *public, tern_sock sock, tern_sock *out, tern_flow *flow) {
+    struct stack *s = stack_of(public);
+    if (!s || !out) return TERN_EINVAL;
+    struct listener *l = listener_of(s, sock);
+    if (!l) return TERN_ESTALE;
+    if (!l->queue) return TERN_EAGAIN;
+    struct tcb *t = CONTAINER_OF(l->queue, struct tcb, event);
+    uint32_t bits = t->event.bits;
+    tcb_leave_backlog(s, t);
+    t->event.bits = 0;
+    t->event.user = 0;
+    event_raise(s, &t->event, bits & ~(uint32_t)TERN_EV_CONNECTED, 0);
+    trace_call(s, t, "accept", 0);
+    *out = sock_of(s, REF_TCB, t->index);
+    if (flow) *flow = flow_public(&t->flow);
+    return TERN_OK;
+}
+
+/* ---- held SYNs ---- */
+
+int tern_held(tern_stack *public, tern_sock sock, tern_sock *held, tern_flow *flow) {
+    struct stack *s = stack_of(public);
+    if (!s || !held) return TERN_EINVAL;
+    struct listener *l = listener_of(s, sock);
+    if (!l) return TERN_ESTALE;
+    struct half_open *h = half_open_held(s, l);
+    if (!h) return TERN_EAGAIN;
+    *held = sock_of(s, REF_HALF_OPEN, h->number - 1);
+    if (flow) *flow = flow_public(&h->flow);
+    return TERN_OK;
+}
+
+int tern_hold_accept(tern_stack *public, tern_sock held) {
+    struct stack *s = stack_of(public);
+    if (!s) return TERN_EINVAL;
+    struct half_open *h = half_open_of(s, held);
+    if (!h) return TERN_ESTALE;
+    if (!(h->flags & HALF_HELD)) return TERN_ESTATE;
+    half_open_release(s, h);
+    return TERN_OK;
+}
+
+int tern_hold_refuse(tern_stack *public, tern_sock held, bool reset) {
+    struct stack *s = stack_of(public);
+    if (!s) return TERN_EINVAL;
+    struct half_open *h = half_open_of(s, held);
+    if (!h) return TERN_ESTALE;
+    if (reset) half_open_reset(s, h);
+    half_open_drop(s, h);
+    return TERN_OK;
+}

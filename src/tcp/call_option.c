@@ -1,0 +1,103 @@
+/* call_option.c - settings of one connection or of those that a listener will accept (RFC 9293 3.8.4, 3.9.1.9, 3.7.4). */
+#include "tcp/tcb.h"
+
+struct limits {
+    int64_t min, max;
+};
+
+static const struct limits limits_of[] = {
+    [TERN_OPT_NODELAY] = {0, 1},
+    [TERN_OPT_CORK] = {0, 1},
+    [TERN_OPT_SEND_BUFFER] = {1024, 1 << 30},
+    [TERN_OPT_RECEIVE_BUFFER] = {1024, 1 << 30},
+    [TERN_OPT_KEEPALIVE] = {0, 1},
+    [TERN_OPT_KEEPALIVE_IDLE_MS] = {1, UINT32_MAX},
+    [TERN_OPT_USER_TIMEOUT_MS] = {0, UINT32_MAX},
+    [TERN_OPT_DSCP] = {0, 63},
+    [TERN_OPT_TTL] = {1, 255},
+    [TERN_OPT_MSS] = {0, 65535},
+};
+
+static int find(tern_stack *public, tern_sock sock, struct tcb **t, struct tcb_options **opt) {
+    struct stack *s = stack_of(public);
+    if (!s) return TERN_EINVAL;
+    *t = tcb_of(s, sock);
+    struct listener *l = *t ? NULL : listener_of(s, sock);
+    if (!*t && !l) return TERN_ESTALE;
+    *opt = *t ? &(*t)->opt : &l->opt;
+    return TERN_OK;
+}
+
+static void store(const struct stack *s, struct tcb_options *o, enum tern_option option, int64_t v) {
+    switch (option) {
+    case TERN_OPT_NODELAY: o->nodelay = v; break;
+    case TERN_OPT_CORK: o->cork = v; break;
+    case TERN_OPT_SEND_BUFFER: o->send_buffer = (uint32_t)v; break;
+    case TERN_OPT_RECEIVE_BUFFER: o->receive_buffer = (uint32_t)v; break;
+    case TERN_OPT_KEEPALIVE: o->keepalive = v; break;
+    case TERN_OPT_KEEPALIVE_IDLE_MS: o->keepalive_idle_ms = (uint32_t)v; break;
+    case TERN_OPT_USER_TIMEOUT_MS: o->user_timeout_ms = v ? (uint32_t)v : s->cfg.r2_ms; break;
+    case TERN_OPT_DSCP: o->tos = (uint8_t)(v << 2); break; /* [MUST-48] */
+    case TERN_OPT_TTL: o->ttl = (uint8_t)v; break;         /* [MUST-49] */
+    case TERN_OPT_MSS: o->mss_cap = (uint16_t)v; break;
+    }
+}
+
+int tern_set(tern_stack *public, tern_sock sock, enum tern_option option, int64_t value) {
+    struct tcb *t;
+    struct tcb_options *opt;
+    int err = find(public, sock, &t, &opt);
+    if (err) return err;
+    if ((size_t)option >= ARRAY_LEN(limits_of) || option == 0) return TERN_ENAME;
+    if (value < limits_of[option].min || value > limits_of[option].max) return TERN_ERANGE;
+    struct stack *s = stack_of(public);
+    store(s, opt, option, value);
+    if (!t) return TERN_OK;
+    keepalive_restart(s, t);
+    if (output_wanted(t) && state_in(t, SYNCHRONIZED)) tcb_ready(s, t);
+    if (t->state != TERN_CLOSED) timers_sync(s, t);
+    return TERN_OK;
+}
+
+int tern_get(tern_stack *public, tern_sock sock, enum tern_option option, int64_t *value) {
+    struct tcb *t;
+    struct tcb_options *o;
+    int err = find(public, sock, &t, &o);
+    if (err) return err;
+    if (!value) return TERN_EINVAL;
+    switch (option) {
+    case TERN_OPT_NODELAY: *value = o->nodelay; return TERN_OK;
+    case TERN_OPT_CORK: *value = o->cork; return TERN_OK;
+    case TERN_OPT_SEND_BUFFER: *value = o->send_buffer; return TERN_OK;
+    case TERN_OPT_RECEIVE_BUFFER: *value = o->receive_buffer; return TERN_OK;
+    case TERN_OPT_KEEPALIVE: *value = o->keepalive; return TERN_OK;
+    case TERN_OPT_KEEPALIVE_IDLE_MS: *value = o->keepalive_idle_ms; return TERN_OK;
+    case TERN_OPT_USER_TIMEOUT_MS: *value = o->user_timeout_ms; return TERN_OK;
+    case TERN_OPT_DSCP: *value = o->tos >> 2; return TERN_OK;
+    case TERN_OPT_TTL: *value = o->ttl; return TERN_OK;
+    case TERN_OPT_MSS: *value = o->mss_cap; return TERN_OK;
+    }
+    return TERN_ENAME;
+}
+
+static struct event_node *node_of(struct stack *s, tern_sock sock) {
+    struct tcb *t = tcb_of(s, sock);
+    struct listener *l = t ? NULL : listener_of(s, sock);
+    return t ? &t->event : l ? &l->event : NULL;
+}
+
+int tern_set_user(tern_stack *public, tern_sock sock, uint64_t user) {
+    struct stack *s = stack_of(public);
+    struct event_node *n = s ? node_of(s, sock) : NULL;
+    if (!n) return s ? TERN_ESTALE : TERN_EINVAL;
+    n->user = user;
+    return TERN_OK;
+}
+
+int tern_user(tern_stack *public, tern_sock sock, uint64_t *user) {
+    struct stack *s = stack_of(public);
+    struct event_node *n = s && user ? node_of(s, sock) : NULL;
+    if (!n) return s && user ? TERN_ESTALE : TERN_EINVAL;
+    *user = n->user;
+    return TERN_OK;
+}

@@ -1,0 +1,120 @@
+/* call_status.c - STATUS (RFC 9293 3.10.6): what a connection is doing, and the list of all records. It changes nothing. */
+#include "tcp/tcb.h"
+
+static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info *o) {
+    o->sock = sock_of(s, REF_TCB, t->index);
+    o->serial = t->serial;
+    o->flow = flow_public(&t->flow);
+    o->state = (enum tern_state)t->state;
+    o->error = t->error;
+    o->passive = t->passive;
+    o->closed_by_user = t->detached || t->fin_queued;
+    o->peer_closed = t->fin_taken;
+    o->iss = t->snd.iss.v;
+    o->irs = t->rcv.irs.v;
+    o->snd_una = t->snd.una.v;
+    o->snd_nxt = t->snd.nxt.v;
+    o->rcv_nxt = t->rcv.nxt.v;
+    o->snd_wnd = t->snd.wnd;
+    o->rcv_wnd = window_offered(t);
+    o->snd_wscale = t->snd_wscale;
+    o->rcv_wscale = t->rcv_wscale;
+    o->timestamps = t->stamps;
+    o->sack = t->sack;
+    o->mss = t->mss;
+    o->cwnd = t->cc.cwnd;
+    o->ssthresh = t->cc.ssthresh;
+    o->srtt_us = t->srtt_us;
+    o->rttvar_us = t->rttvar_us;
+    o->rto_ms = (uint32_t)(rto_ns(s, t) / MS_NS);
+    o->send_queued = t->state == TERN_CLOSED ? 0 : snd_queued(t);
+    o->receive_queued = rcv_readable(t);
+    o->bytes_sent = t->bytes_sent;
+    o->bytes_acked = t->bytes_acked;
+    o->bytes_received = t->bytes_received;
+    o->segments_out = t->segments_out;
+    o->segments_in = t->segments_in;
+    o->retransmitted = t->retransmitted;
+    o->timer = timer_next(t, &o->timer_ns);
+    o->memory = sizeof *t + t->snd.ring.size + t->rcv.ring.size + (t->rcv.lent ? sizeof *t->rcv.lent : 0) +
+                (t->rcv.islands ? sizeof *t->rcv.islands + t->rcv.islands->cap * sizeof(range) : 0);
+}
+
+static void of_listener(const struct stack *s, const struct listener *l, tern_status_info *o) {
+    o->sock = sock_of(s, REF_LISTENER, l->index);
+    o->flow.local = addr_out(&l->local);
+    o->flow.local_port = l->port;
+    o->state = TERN_LISTEN;
+    o->passive = true;
+    o->backlog = l->waiting;
+    o->timer_ns = TERN_NEVER;
+    o->timer = "";
+    o->memory = sizeof *l;
+}
+
+static void of_half_open(const struct half_open *h, tern_status_info *o) {
+    o->flow = flow_public(&h->flow);
+    o->state = TERN_SYN_RECEIVED;
+    o->passive = true;
+    o->iss = h->iss.v;
+    o->irs = h->irs.v;
+    o->snd_una = h->iss.v;
+    o->snd_nxt = h->iss.v + 1;
+    o->rcv_nxt = h->irs.v + 1;
+    o->retransmitted = h->tries;
+    o->timer_ns = h->due_ns;
+    o->timer = h->flags & HALF_HELD ? "hold" : "retransmission";
+    o->memory = sizeof *h;
+}
+
+static void of_time_wait(const struct stack *s, const struct time_wait *w, tern_status_info *o) {
+    o->flow = flow_public(&w->flow);
+    o->state = TERN_TIME_WAIT;
+    o->closed_by_user = o->peer_closed = true;
+    o->snd_una = o->snd_nxt = w->snd_nxt.v;
+    o->rcv_nxt = w->rcv_nxt.v;
+    o->timestamps = w->expires & 1;
+    o->timer_ns = time_wait_expires_ns(s, w);
+    o->timer = "2MSL";
+    o->memory = sizeof *w;
+}
+
+static void clear(tern_status_info *o) {
+    memset(o, 0, sizeof *o);
+    o->size = sizeof *o;
+}
+
+int tern_status(tern_stack *public, tern_sock sock, tern_status_info *out) {
+    struct stack *s = stack_of(public);
+    if (!s || !out || out->size != sizeof *out) return TERN_EINVAL;
+    struct tcb *t = tcb_of(s, sock);
+    struct listener *l = t ? NULL : listener_of(s, sock);
+    if (!t && !l) return TERN_ESTALE;
+    clear(out);
+    if (t)
+        of_tcb(s, t, out);
+    else
+        of_listener(s, l, out);
+    return TERN_OK;
+}
+
+/* The cursor counts through the pools one after the other. */
+bool tern_list(tern_stack *public, uint64_t *cursor, tern_status_info *out) {
+    struct stack *s = stack_of(public);
+    if (!s || !cursor || !out) return false;
+    const pool *pools[] = {&s->tcp.listeners, &s->tcp.half_opens, &s->tcp.tcbs, &s->tcp.time_waits};
+    for (uint32_t k = (uint32_t)(*cursor >> 32), i = (uint32_t)*cursor; k < ARRAY_LEN(pools); k++, i = 0) {
+        for (; i < pools[k]->made; i++) {
+            if (!pool_used(pools[k], i)) continue;
+            void *at = pool_at(pools[k], i);
+            *cursor = (uint64_t)k << 32 | (i + 1);
+            clear(out);
+            if (k == 0) of_listener(s, at, out);
+            if (k == 1) of_half_open(at, out);
+            if (k == 2) of_tcb(s, at, out);
+            if (k == 3) of_time_wait(s, at, out);
+            return true;
+        }
+    }
+    return false;
+}

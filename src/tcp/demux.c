@@ -1,0 +1,117 @@
+/* demux.c - whose segment is it (RFC 9293 3.3.1, 3.9.1.1): the table of flows, the listeners by port, and handles. It only
+ * finds; what is done with a record is its owner's business. */
+#include "tcp/tcb.h"
+
+enum { TABLE_LEAST = 64 };
+
+uint32_t flow_hash(const struct stack *s, const struct flow *f) {
+    return (uint32_t)siphash13(&s->key_table, f, sizeof *f);
+}
+
+static const struct flow *flow_at(const struct stack *s, uint32_t ref) {
+    uint32_t i = ref_index(ref);
+    switch (ref_kind_of(ref)) {
+    case REF_TCB: return &((struct tcb *)pool_at(&s->tcp.tcbs, i))->flow;
+    case REF_HALF_OPEN: return &((struct half_open *)pool_at(&s->tcp.half_opens, i))->flow;
+    default: return &((struct time_wait *)pool_at(&s->tcp.time_waits, i))->flow;
+    }
+}
+
+uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash) {
+    const table *t = &s->tcp.flows;
+    if (t->used == 0) return 0;
+    uint32_t i = table_first(t, hash);
+    for (uint32_t ref = table_probe(t, hash, &i); ref; ref = table_probe_next(t, hash, &i))
+        if (memcmp(flow_at(s, ref), f, sizeof *f) == 0) return ref;
+    return 0;
+}
+
+static int reserve(struct stack *s, table *t) {
+    if (t->size && !table_wants_room(t)) return TERN_OK;
+    uint32_t size = t->size ? t->size * 2 : TABLE_LEAST, old_size = t->size;
+    table_entry *memory = mem_alloc(s, size * sizeof *memory);
+    if (!memory) return TERN_ENOMEM;
+    mem_free(s, table_grow(t, memory, size), old_size * sizeof *memory);
+    return TERN_OK;
+}
+
+int flow_reserve(struct stack *s) { return reserve(s, &s->tcp.flows); }
+void flow_insert(struct stack *s, uint32_t hash, uint32_t ref) { table_insert(&s->tcp.flows, hash, ref); }
+
+void flow_remove(struct stack *s, uint32_t hash, uint32_t ref) {
+    bool found = table_remove(&s->tcp.flows, hash, ref);
+    ASSERT(found);
+    (void)found;
+}
+
+void flow_replace(struct stack *s, uint32_t hash, uint32_t ref, uint32_t new_ref) {
+    bool found = table_replace(&s->tcp.flows, hash, ref, new_ref);
+    ASSERT(found);
+    (void)found;
+}
+
+/* ---- listeners: hashed by port alone; how many share a port is the application's choice ---- */
+
+static uint32_t port_hash(uint16_t port) { return port * 0x9e3779b1u; }
+
+struct listener *listener_exact(struct stack *s, const ip_addr *local, uint16_t port) {
+    const table *t = &s->tcp.ports;
+    if (t->used == 0) return NULL;
+    uint32_t hash = port_hash(port), i = table_first(t, hash);
+    for (uint32_t ref = table_probe(t, hash, &i); ref; ref = table_probe_next(t, hash, &i)) {
+        struct listener *l = pool_at(&s->tcp.listeners, ref_index(ref));
+        if (l->port == port && ip_eq(&l->local, local)) return l;
+    }
+    return NULL;
+}
+
+/* The most specific wins: address and port, any address, then a transparent listener for every port. */
+struct listener *listener_find(struct stack *s, const ip_addr *local, uint16_t port) {
+    static const ip_addr any;
+    bool ours = ip_is_ours(s, local);
+    struct listener *l = listener_exact(s, local, port);
+    if (!l) l = listener_exact(s, &any, port);
+    if (l && !ours && !(l->flags & TERN_LISTEN_TRANSPARENT)) l = NULL;
+    if (!l) l = listener_exact(s, &any, 0);
+    return l;
+}
+
+int listener_register(struct stack *s, struct listener *l) {
+    if (reserve(s, &s->tcp.ports) != TERN_OK) return TERN_ENOMEM;
+    table_insert(&s->tcp.ports, port_hash(l->port), ref_make(REF_LISTENER, l->index));
+    return TERN_OK;
+}
+
+void listener_unregister(struct stack *s, struct listener *l) {
+    table_remove(&s->tcp.ports, port_hash(l->port), ref_make(REF_LISTENER, l->index));
+}
+
+/* ---- handles: generation, kind and index; an index may be wrong, old or made up ---- */
+
+static pool *pool_of(struct stack *s, enum ref_kind kind) {
+    switch (kind) {
+    case REF_TCB: return &s->tcp.tcbs;
+    case REF_HALF_OPEN: return &s->tcp.half_opens;
+    case REF_TIME_WAIT: return &s->tcp.time_waits;
+    default: return &s->tcp.listeners;
+    }
+}
+
+tern_sock sock_of(const struct stack *s, enum ref_kind kind, uint32_t index) {
+    const pool *p = pool_of((struct stack *)(void *)(uintptr_t)s, kind);
+    return (tern_sock){(uint64_t)pool_generation(p, index) << 32 | ref_make(kind, index)};
+}
+
+static void *behind(struct stack *s, tern_sock sock, enum ref_kind kind) {
+    uint32_t ref = (uint32_t)sock.id;
+    if (!(ref & 0x3fffffffu) || ref_kind_of(ref) != kind) return NULL;
+    return pool_find(pool_of(s, kind), ref_index(ref), (uint32_t)(sock.id >> 32));
+}
+
+struct tcb *tcb_of(struct stack *s, tern_sock sock) { return behind(s, sock, REF_TCB); }
+struct listener *listener_of(struct stack *s, tern_sock sock) { return behind(s, sock, REF_LISTENER); }
+struct half_open *half_open_of(struct stack *s, tern_sock sock) { return behind(s, sock, REF_HALF_OPEN); }
+
+tern_flow flow_public(const struct flow *f) {
+    return (tern_flow){addr_out(&f->local), addr_out(&f->remote), f->local_port, f->remote_port};
+}

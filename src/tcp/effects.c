@@ -1,0 +1,54 @@
+/* effects.c - what the steps asked for is done here: replies merged, events raised, timers set, the dead buried. It decides
+ * nothing about the segment. */
+#include "tcp/tcb.h"
+
+/* reset > challenge ACK > ACK now > delayed ACK */
+void effects_reply(struct effects *fx, enum reply reply, enum reason why) {
+    if (reply <= fx->reply) return;
+    fx->reply = reply;
+    fx->ack_reason = why;
+}
+
+static void act_reply(struct arrival *a) {
+    struct stack *s = a->s;
+    struct tcb *t = a->t;
+    switch (a->fx.reply) {
+    case REPLY_NONE: break;
+    case REPLY_ACK_DELAYED: ack_later(s, t); return;
+    case REPLY_RST: reset_reply(a); return;
+    case REPLY_CHALLENGE:
+        if (!challenge_allowed(s, t)) {
+            count(s, R_CHALLENGE_LIMITED);
+            return;
+        }
+        break;
+    case REPLY_ACK: break;
+    }
+    if (t->record) /* no place on the ready list: the answer leaves at once */
+        emit_ack(s, t, a->fx.ack_reason);
+    else if (a->fx.reply != REPLY_NONE)
+        ack_now(s, t, a->fx.ack_reason);
+}
+
+void effects_act(struct arrival *a) {
+    struct stack *s = a->s;
+    struct tcb *t = a->t;
+    if (a->fx.reply != REPLY_NONE || t->work) act_reply(a);
+    if (t->record) return;
+    if (unlikely(t->state == TERN_CLOSED)) {
+        if (a->fx.events) event_raise(s, &t->event, a->fx.events, 0);
+        tcb_end(s, t, a->fx.error, R_NONE);
+        return;
+    }
+    if (a->fx.events && !t->detached) {
+        if (t->waiting)
+            t->event.bits |= a->fx.events;
+        else
+            event_raise(s, &t->event, a->fx.events, 0);
+    }
+    if (a->before != (enum tern_state)t->state) life_start(s, t);
+    if (t->opt.keepalive) keepalive_restart(s, t);
+    if (unlikely(t->state == TERN_TIME_WAIT && t->detached && time_wait_from(s, t))) return;
+    if (output_wanted(t)) tcb_ready(s, t);
+    timers_sync(s, t);
+}

@@ -1,0 +1,56 @@
+/* emit.c - TCP headers on their way out: options of a connection, and segments without data that go through the queue of
+ * control packets. Which segments leave is segmentize.c's decision, or whoever calls. */
+#include "tcp/tcb.h"
+
+enum { CHECKSUM_AT = 16, TS_LEN = 12 };
+
+void emit_control(struct stack *s, struct segment_out *o, enum reason why) {
+    uint8_t bytes[60];
+    writer w = writer_of(bytes, sizeof bytes);
+    tcp_emit(&w, &o->h);
+    ASSERT(!w.bad);
+    s->stats.segments_out++;
+    if (tracing(s, TERN_TRACE_SEGMENT_OUT)) {
+        struct flow f = {*o->local, *o->remote, o->h.src_port, o->h.dst_port};
+        trace_segment(s, TERN_TRACE_SEGMENT_OUT, o->owner, &f, -1, &o->h, 0, o->state, o->state, why);
+    }
+    count(s, why);
+    ip_send(s, o->local, o->remote, IP_PROTO_TCP, o->tos, o->ttl, bytes, (uint32_t)writer_len(&w), CHECKSUM_AT);
+}
+
+/* A SYN offers, a SYN,ACK agrees to what was offered [RFC7323 2.2, 3.2; RFC2018 2]. */
+static void syn_options(struct stack *s, struct tcb *t, tcp_options *o) {
+    bool answer = t->state != TERN_SYN_SENT;
+    o->has_mss = true; /* [MUST-14, SHLD-5] */
+    o->mss = mss_to_offer(s, &t->flow, t->opt.mss_cap);
+    o->has_wscale = answer ? t->scaling : s->cfg.window_scale;
+    o->wscale = answer ? t->rcv_wscale : wscale_choose(s, t->opt.receive_buffer);
+    o->sack_ok = answer ? t->sack : s->cfg.sack;
+    o->has_ts = answer ? t->stamps : s->cfg.timestamps;
+}
+
+void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o) {
+    memset(o, 0, sizeof *o);
+    if (syn)
+        syn_options(s, t, o);
+    else
+        o->has_ts = t->stamps;
+    if (o->has_ts) {
+        o->ts_value = ts_now(s, t->ts_offset);
+        o->ts_echo = t->ts_recent;
+    }
+    if (!syn && t->sack && t->rcv.islands) sack_blocks(t, o, o->has_ts ? 3 : 4);
+}
+
+void emit_ack(struct stack *s, struct tcb *t, enum reason why) {
+    bool syn = t->work & WORK_SYN; /* a SYN that came again is answered with the SYN,ACK */
+    struct segment_out o = {.local = &t->flow.local, .remote = &t->flow.remote, .tos = t->opt.tos, .ttl = t->opt.ttl,
+                            .owner = t->record ? NULL : t, .state = (enum tern_state)t->state};
+    o.h = (tcp_header){.src_port = t->flow.local_port, .dst_port = t->flow.remote_port,
+                       .seq_no = syn ? t->snd.iss : t->snd.nxt, .ack_no = t->rcv.nxt,
+                       .flags = syn ? TCP_SYN | TCP_ACK : TCP_ACK, .window = window_field(t, syn)};
+    emit_options(s, t, syn, &o.h.options);
+    emit_control(s, &o, syn ? R_REXMIT_SYN_ACK : why);
+}
+
+unsigned emit_options_len(const struct tcb *t) { return t->stamps ? TS_LEN : 0; }

@@ -1,0 +1,26 @@
+/* keepalive.c - is the peer still there (RFC 9293 3.8.4)? Off unless asked for [MUST-24, MUST-25]; a single unanswered probe
+ * proves nothing [MUST-29]. */
+#include "tcp/tcb.h"
+
+/* Something arrived, or the option was set. */
+void keepalive_restart(struct stack *s, struct tcb *t) {
+    if (!state_in(t, IN(ESTABLISHED) | IN(CLOSE_WAIT))) return;
+    t->probes = 0;
+    t->life_at = t->opt.keepalive ? s->now + (uint64_t)t->opt.keepalive_idle_ms * MS_NS : TERN_NEVER; /* [MUST-27] */
+}
+
+void keepalive_timeout(struct stack *s, struct tcb *t) {
+    if (seq_lt(t->snd.una, t->snd.nxt)) { /* the retransmission timer is on it [MUST-26] */
+        keepalive_restart(s, t);
+        return;
+    }
+    if (t->probes >= s->cfg.keepalive_probes) {
+        reset_send(s, t, R_SEND_RST);
+        give_up(s, t, TERN_ETIMEDOUT, R_END_KEEPALIVE);
+        return;
+    }
+    t->probes++;
+    t->work |= WORK_KEEPALIVE;
+    t->life_at = s->now + (uint64_t)s->cfg.keepalive_interval_ms * MS_NS;
+    tcb_ready(s, t);
+}

@@ -1,0 +1,42 @@
+/* mss.c - maximum segment size (RFC 9293 3.7.1): what is offered, what the peer's offer means, how much a segment carries.
+ * Also the window scale that goes with it on the SYN (RFC 7323 2). */
+#include "tcp/tcb.h"
+
+enum { TCP_HEADER = 20, V4_HEADER = 20, V6_HEADER = 40, SCALE_MAX = 14, SCALE_ROOM = 8u << 20 };
+
+static uint32_t headers(const ip_addr *remote) { return TCP_HEADER + (ip_is_v4(remote) ? V4_HEADER : V6_HEADER); }
+
+/* MMS_R - 20: the interface's MTU less both headers, options not counted [MUST-67, SHLD-5, SHLD-6]. */
+uint16_t mss_to_offer(struct stack *s, const struct flow *f, uint16_t cap) {
+    ip_addr source;
+    uint32_t mtu;
+    if (!ip_route_source(s, &f->remote, &source, &mtu)) mtu = 1280;
+    uint32_t mss = mtu > headers(&f->remote) ? mtu - headers(&f->remote) : 1;
+    return (uint16_t)(cap ? min_u32(mss, cap) : mss);
+}
+
+/* [MUST-15]; a tiny offer would multiply packets, so it counts as mss_min. */
+uint16_t mss_peer(const struct stack *s, const tcp_options *o, bool v6) {
+    uint32_t mss = o->has_mss ? o->mss : v6 ? s->cfg.mss_default_v6 : s->cfg.mss_default_v4;
+    return (uint16_t)max_u32(mss, s->cfg.mss_min);
+}
+
+/* Eff.snd.MSS = min(SendMSS + 20, MMS_S) - TCP header - IP options [MUST-16]; our TCP options are taken off here. */
+void mss_update(struct stack *s, struct tcb *t, uint32_t mtu) {
+    uint32_t head = headers(&t->flow.remote), least = s->cfg.mss_min;
+    uint32_t mss = min_u32(t->mss_peer, mtu > head ? mtu - head : least);
+    if (t->opt.mss_cap) mss = min_u32(mss, t->opt.mss_cap);
+    mss = max_u32(mss, least);
+    mss -= min_u32(emit_options_len(t), mss / 2);
+    t->mss = (uint16_t)mss;
+    t->cc.mss = mss;
+}
+
+/* The scale is fixed for the connection's life, so it leaves room for a buffer that grows later. */
+uint8_t wscale_choose(const struct stack *s, uint32_t receive_buffer) {
+    if (!s->cfg.window_scale) return 0;
+    uint32_t room = max_u32(receive_buffer, SCALE_ROOM);
+    uint8_t scale = 0;
+    while (scale < SCALE_MAX && (room >> scale) > 65535) scale++;
+    return scale;
+}

@@ -1,0 +1,138 @@
+/* recvbuf.c - bytes received and not yet read: a ring addressed by sequence number, in which data out of order already lies
+ * at its place (RFC 9293 3.10.7.4 seventh, [SHLD-31]), and lent packets before it. When to acknowledge is delack.c's.
+ *
+ * The stream is, in this order: lent pieces from rcv.read on; ring bytes up to rcv.nxt; a hole; islands in the ring. Lending
+ * happens only while the ring is empty, so the order needs no bookkeeping. */
+#include "tcp/tcb.h"
+
+uint32_t rcv_readable(const struct tcb *t) {
+    return (uint32_t)seq_diff(t->rcv.nxt, t->rcv.read) - t->fin_taken;
+}
+
+uint32_t rcv_space(const struct tcb *t) {
+    uint32_t held = rcv_readable(t);
+    return held < t->opt.receive_buffer ? t->opt.receive_buffer - held : 0;
+}
+
+seq rcv_ring_base(const struct tcb *t) { return seq_add(t->rcv.read, t->rcv.lent ? t->rcv.lent->bytes : 0); }
+
+/* ---- islands ---- */
+
+static void islands_free(struct stack *s, struct tcb *t) {
+    range_set *set = t->rcv.islands;
+    if (!set) return;
+    mem_free(s, set, sizeof *set + set->cap * sizeof(range));
+    t->rcv.islands = NULL;
+}
+
+static bool islands_need(struct stack *s, struct tcb *t) {
+    if (t->rcv.islands) return true;
+    uint16_t cap = (uint16_t)s->cfg.reassembly_islands;
+    range_set *set = mem_alloc(s, sizeof *set + cap * sizeof(range));
+    if (!set) return false;
+    *set = (range_set){(range *)(void *)(set + 1), 0, cap};
+    t->rcv.islands = set;
+    return true;
+}
+
+/* Room in the ring for everything up to `right`; what is there keeps its place. */
+static bool ring_reach(struct stack *s, struct tcb *t, seq right) {
+    seq base = rcv_ring_base(t), last = t->rcv.nxt;
+    const range_set *set = t->rcv.islands;
+    if (set && set->count) last = seq_max(last, set->at[set->count - 1].right);
+    return ring_reserve(s, &t->rcv.ring, (uint32_t)seq_diff(right, base), base, last);
+}
+
+static enum reason take_out_of_order(struct arrival *a) {
+    struct tcb *t = a->t;
+    seq right = seq_add(a->seq, a->len);
+    if (!ring_reach(a->s, t, right) || !islands_need(a->s, t)) return R_TEXT_NO_BUFFER;
+    if (range_add(t->rcv.islands, a->seq, right, NULL) == RANGE_FULL) return R_TEXT_ISLANDS;
+    ring_write(&t->rcv.ring, a->seq, a->text, a->len);
+    t->rcv.latest = a->seq;
+    return R_TEXT_OUT_OF_ORDER;
+}
+
+/* ---- lent packets ---- */
+
+static bool lend(struct arrival *a) {
+    struct tcb *t = a->t;
+    if (!a->ip->token || a->len < LENT_LEAST || t->rcv.islands || !seq_eq(rcv_ring_base(t), t->rcv.nxt)) return false;
+    if (!t->rcv.lent) t->rcv.lent = mem_zalloc(a->s, sizeof *t->rcv.lent);
+    struct lent *q = t->rcv.lent;
+    if (!q || q->count == LENT_PIECES) return false;
+    uint32_t i = (q->head + q->count++) % LENT_PIECES;
+    q->piece[i].token = a->ip->token;
+    q->piece[i].at = a->text;
+    q->piece[i].len = a->len;
+    q->bytes += a->len;
+    *a->ip->token_kept = true;
+    return true;
+}
+
+static void lent_consume(struct stack *s, struct tcb *t, uint32_t len) {
+    struct lent *q = t->rcv.lent;
+    q->bytes -= len;
+    while (len) {
+        uint32_t n = min_u32(len, q->piece[q->head].len);
+        q->piece[q->head].at += n;
+        q->piece[q->head].len -= n;
+        len -= n;
+        if (q->piece[q->head].len) break;
+        ip_token_done(s, q->piece[q->head].token);
+        q->head = (q->head + 1) % LENT_PIECES;
+        q->count--;
+    }
+    if (q->count) return;
+    mem_free(s, q, sizeof *q);
+    t->rcv.lent = NULL;
+}
+
+/* ---- taking and reading ---- */
+
+enum reason rcv_take(struct arrival *a) {
+    struct tcb *t = a->t;
+    if (seq_gt(a->seq, t->rcv.nxt)) return take_out_of_order(a);
+    ASSERT(seq_eq(a->seq, t->rcv.nxt));
+    seq right = seq_add(a->seq, a->len);
+    bool lent_now = lend(a);
+    if (!lent_now) {
+        if (!ring_reach(a->s, t, right)) return R_TEXT_NO_BUFFER;
+        ring_write(&t->rcv.ring, a->seq, a->text, a->len);
+    }
+    t->rcv.nxt = right;
+    if (likely(!t->rcv.islands)) return R_TEXT_IN_ORDER;
+    t->rcv.nxt = range_take(t->rcv.islands, right);
+    if (t->rcv.islands->count == 0) islands_free(a->s, t);
+    return R_TEXT_FILLS_HOLE;
+}
+
+uint32_t rcv_read(struct stack *s, struct tcb *t, void *buf, uint32_t len) {
+    uint8_t *to = buf;
+    uint32_t done = 0;
+    len = min_u32(len, rcv_readable(t));
+    while (t->rcv.lent && done < len) {
+        const struct lent *q = t->rcv.lent;
+        uint32_t n = min_u32(len - done, q->piece[q->head].len);
+        if (to) memcpy(to + done, q->piece[q->head].at, n);
+        t->rcv.read = seq_add(t->rcv.read, n);
+        lent_consume(s, t, n);
+        done += n;
+    }
+    if (done < len) {
+        if (to) ring_read(&t->rcv.ring, t->rcv.read, to + done, len - done);
+        t->rcv.read = seq_add(t->rcv.read, len - done);
+    }
+    if (rcv_readable(t) == 0 && !t->rcv.islands) ring_drop(s, &t->rcv.ring);
+    return len;
+}
+
+void rcv_flush(struct stack *s, struct tcb *t) {
+    if (t->rcv.lent) {
+        uint32_t all = t->rcv.lent->bytes;
+        lent_consume(s, t, all);
+        t->rcv.read = seq_add(t->rcv.read, all);
+    }
+    islands_free(s, t);
+    ring_drop(s, &t->rcv.ring);
+}

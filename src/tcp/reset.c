@@ -1,0 +1,31 @@
+/* reset.c - RST out (RFC 9293 3.5.2): in answer to what belongs to no connection, and to end one. RST in is step 2's. */
+#include "tcp/tcb.h"
+
+static void send(struct stack *s, struct segment_out *o, enum reason why) {
+    s->stats.resets_out++;
+    emit_control(s, o, why);
+}
+
+/* The numbers make it acceptable to whoever sent the segment [3.10.7.1]. */
+void reset_reply(struct arrival *a) {
+    if ((a->h->flags & TCP_RST) || !ip_rate_allows(a->s, &a->ip->src)) return;
+    struct segment_out o = {.local = &a->ip->dst, .remote = &a->ip->src};
+    o.h = (tcp_header){.src_port = a->h->dst_port, .dst_port = a->h->src_port, .flags = TCP_RST};
+    if (a->h->flags & TCP_ACK) {
+        o.h.seq_no = a->h->ack_no;
+    } else {
+        uint32_t len = a->whole + !!(a->h->flags & TCP_SYN) + !!(a->h->flags & TCP_FIN);
+        o.h.ack_no = seq_add(a->h->seq_no, len);
+        o.h.flags |= TCP_ACK;
+    }
+    send(a->s, &o, R_SEND_RST);
+}
+
+void reset_send(struct stack *s, struct tcb *t, enum reason why) {
+    enum { WANT_IT = IN(SYN_RECEIVED) | IN(ESTABLISHED) | IN(FIN_WAIT_1) | IN(FIN_WAIT_2) | IN(CLOSE_WAIT) };
+    if (!state_in(t, WANT_IT)) return;
+    struct segment_out o = {.local = &t->flow.local, .remote = &t->flow.remote, .tos = t->opt.tos, .ttl = t->opt.ttl};
+    o.h = (tcp_header){.src_port = t->flow.local_port, .dst_port = t->flow.remote_port, .seq_no = t->snd.nxt,
+                       .ack_no = t->rcv.nxt, .flags = TCP_RST | TCP_ACK};
+    send(s, &o, why);
+}

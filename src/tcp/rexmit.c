@@ -1,0 +1,130 @@
+/* rexmit.c - what is sent again, and when (RFC 9293 3.8.1, 3.8.3; RFC 5681 3.2; NewReno of RFC 6582): fast retransmit, partial
+ * ACKs, expiry of the timer. How far the window opens and shuts is cc_*.c's. */
+#include "tcp/tcb.h"
+
+enum { DUP_THRESHOLD = 3 };
+
+/* Outstanding bytes. After a timeout everything behind pos counts as lost. */
+uint32_t rexmit_flight(const struct tcb *t) { return (uint32_t)seq_diff(t->snd.pos, t->snd.una); }
+
+/* ---- new data is acknowledged ---- */
+
+/* Karn: only a segment sent once gives a sample; timestamps cover the rest [RFC7323 4.1]. */
+static void sample(struct arrival *a) {
+    struct tcb *t = a->t;
+    const tcp_options *o = &a->h->options;
+    if (t->rtt_timing && seq_ge(a->ack, t->rtt_seq)) {
+        rto_sample(a->s, t, a->s->now - t->rtt_at);
+        t->rtt_timing = false;
+    } else if (!t->rtt_timing && t->stamps && o->has_ts && o->ts_echo) {
+        uint32_t ms = ts_now(a->s, t->ts_offset) - o->ts_echo;
+        if (ms < 120000) rto_sample(a->s, t, (uint64_t)ms * MS_NS);
+    }
+}
+
+/* [RFC6582 3.2 step 3] A partial ACK: the segment behind it was lost too. */
+static void partial_ack(struct arrival *a, uint32_t bytes) {
+    struct tcb *t = a->t;
+    uint32_t left = t->cc.cwnd > bytes ? t->cc.cwnd - bytes : 0;
+    t->cc.cwnd = max_u32(left + (bytes >= t->cc.mss ? t->cc.mss : 0), t->cc.mss);
+    t->work |= WORK_REXMIT;
+    t->rexmit_why = R_REXMIT_PARTIAL;
+}
+
+/* A full ACK ends recovery; the window deflates without a burst. */
+static void full_ack(struct tcb *t) {
+    uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
+    t->cc.cwnd = min_u32(t->cc.ssthresh, max_u32(flight, t->cc.mss) + t->cc.mss);
+    t->in_recovery = false;
+}
+
+void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
+    struct stack *s = a->s;
+    struct tcb *t = a->t;
+    uint32_t flight = rexmit_flight(t);
+    sample(a);
+    t->snd.una = a->ack;
+    t->snd.pos = seq_max(t->snd.pos, t->snd.una);
+    t->dup_acks = 0;
+    t->work &= (uint8_t)~WORK_REXMIT;
+    bool in_recovery = t->in_recovery;
+    if (!in_recovery)
+        t->cc.ops->acked(&t->cc, bytes, flight);
+    else if (seq_ge(a->ack, t->snd.recover))
+        full_ack(t);
+    else
+        partial_ack(a, bytes);
+    rto_restart(s, t);
+    if (tracing(s, TERN_TRACE_WINDOW)) trace_window(s, t);
+}
+
+/* ---- duplicate ACKs ---- */
+
+/* [RFC6582 3.2 step 1, 2] Not for losses of the window that was already being repaired. */
+static void enter_recovery(struct arrival *a) {
+    struct tcb *t = a->t;
+    uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
+    t->cc.ops->loss(&t->cc, flight);
+    t->cc.cwnd = t->cc.ssthresh + DUP_THRESHOLD * t->cc.mss;
+    t->snd.recover = t->snd.nxt;
+    t->snd.pos = t->snd.nxt;
+    t->in_recovery = true;
+    t->rtt_timing = false;
+    t->work |= WORK_REXMIT;
+    t->rexmit_why = R_REXMIT_FAST;
+    if (tracing(a->s, TERN_TRACE_WINDOW)) trace_window(a->s, t);
+}
+
+void rexmit_ack_duplicate(struct arrival *a) {
+    struct tcb *t = a->t;
+    if (t->in_recovery) { /* another segment has left the network; bounded, for duplicates can be made up */
+        uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
+        if (t->cc.cwnd < t->cc.ssthresh + flight) t->cc.cwnd += t->cc.mss;
+        return;
+    }
+    if (t->dup_acks < UINT8_MAX) t->dup_acks++;
+    if (t->dup_acks == DUP_THRESHOLD && seq_gt(a->ack, t->snd.recover)) enter_recovery(a);
+}
+
+/* ---- the timer expires ---- */
+
+static bool syn_unanswered(struct stack *s, struct tcb *t) {
+    if (t->backoff >= s->cfg.syn_retries) {
+        give_up(s, t, TERN_ETIMEDOUT, R_END_USER_TIMEOUT);
+        return false;
+    }
+    t->work |= WORK_SYN;
+    t->syn_repeated = true;
+    return true;
+}
+
+/* R1 tells the application, R2 gives up [MUST-20, MUST-21, SHLD-9]. */
+static bool data_unanswered(struct stack *s, struct tcb *t) {
+    if (t->stuck_since == 0) t->stuck_since = s->now - rto_ns(s, t);
+    if (s->now - t->stuck_since >= (uint64_t)t->opt.user_timeout_ms * MS_NS) {
+        give_up(s, t, TERN_ETIMEDOUT, R_END_USER_TIMEOUT);
+        return false;
+    }
+    if (t->backoff + 1u >= s->cfg.r1_retries && !t->r1_told && !t->detached) {
+        t->r1_told = true;
+        event_raise(s, &t->event, TERN_EV_SOFT_ERROR, TERN_ETIMEDOUT);
+    }
+    t->cc.ops->timeout(&t->cc, (uint32_t)seq_diff(t->snd.nxt, t->snd.una), t->backoff > 0);
+    t->snd.recover = t->snd.nxt; /* [RFC6582 4] */
+    t->snd.pos = t->snd.una;
+    t->in_recovery = false;
+    t->dup_acks = 0;
+    return true;
+}
+
+void rexmit_timeout(struct stack *s, struct tcb *t) {
+    bool opening = seq_eq(t->snd.una, t->snd.iss);
+    if (!(opening ? syn_unanswered(s, t) : data_unanswered(s, t))) return;
+    t->rtt_timing = false;
+    if (t->backoff < 20) t->backoff++; /* [RFC6298 5.5] */
+    uint64_t next = s->now + rto_ns(s, t);
+    uint64_t end = opening ? TERN_NEVER : t->stuck_since + (uint64_t)t->opt.user_timeout_ms * MS_NS;
+    t->rexmit_at = min_u64(next, max_u64(end, s->now + MS_NS));
+    tcb_ready(s, t);
+    if (tracing(s, TERN_TRACE_WINDOW)) trace_window(s, t);
+}

@@ -1,0 +1,40 @@
+/* rto.c - the retransmission timeout (RFC 9293 3.8.1, RFC 6298): round-trip samples and the timer's length. What happens when
+ * it expires is rexmit.c's. */
+#include "tcp/tcb.h"
+
+/* [RFC6298 2.2, 2.3]; the caller keeps to Karn's rule [MUST-18]. Kept in microseconds. */
+void rto_sample(struct stack *s, struct tcb *t, uint64_t rtt_ns) {
+    uint32_t r = (uint32_t)min_u64(max_u64(rtt_ns / US_NS, 1), 120000000);
+    if (t->srtt_us == 0) {
+        t->srtt_us = r;
+        t->rttvar_us = r / 2;
+    } else {
+        uint32_t off = r > t->srtt_us ? r - t->srtt_us : t->srtt_us - r;
+        t->rttvar_us = (3 * t->rttvar_us + off) / 4;
+        t->srtt_us = (uint32_t)((7 * (uint64_t)t->srtt_us + r) / 8);
+    }
+    uint32_t rto = t->srtt_us + max_u32(1000, 4 * t->rttvar_us);
+    t->rto_us = min_u32(max_u32(rto, s->cfg.rto_min_ms * 1000), s->cfg.rto_max_ms * 1000);
+}
+
+/* With the backoff of 5.5 applied, up to the maximum of 2.5. */
+uint64_t rto_ns(const struct stack *s, const struct tcb *t) {
+    uint64_t most = (uint64_t)s->cfg.rto_max_ms * MS_NS;
+    return min_u64(((uint64_t)t->rto_us * US_NS) << t->backoff, most);
+}
+
+/* [RFC6298 5.1] */
+void rto_arm(struct stack *s, struct tcb *t) {
+    if (t->rexmit_at != TERN_NEVER && !t->persisting) return;
+    t->persisting = false;
+    t->rexmit_at = s->now + rto_ns(s, t);
+}
+
+/* [RFC6298 5.2, 5.3] */
+void rto_restart(struct stack *s, struct tcb *t) {
+    t->backoff = 0;
+    t->persisting = false;
+    t->stuck_since = 0;
+    t->r1_told = false;
+    t->rexmit_at = seq_lt(t->snd.una, t->snd.nxt) ? s->now + rto_ns(s, t) : TERN_NEVER;
+}

@@ -1,0 +1,325 @@
+/* segmentize.c - which segments leave (RFC 9293 3.7, 3.8.6.2.1, 3.9.1.2): SYN, repetitions, new data, FIN, probes, ACKs, in this
+ * order, in one place. How much is allowed comes from the windows; where the packet goes from ip/.
+ *
+ * snd.pos is where the next segment starts. It equals snd.nxt but after a timeout, when everything from snd.una on is sent
+ * again as the window allows, and after a probe, whose byte does not count as sent. */
+#include "tcp/tcb.h"
+
+enum { TURN = 16, TCP_LEAST = 20, TCP_TS = 12, CHECKSUM_AT = 16, SEGMENT_MOST = 65535 - 120 };
+
+/* One burst of one connection. */
+struct burst {
+    struct stack *s;
+    struct tcb *t;
+    struct ip_path path;
+    tern_frame *frames;
+    size_t n, max;
+    uint32_t options; /* bytes of TCP options in every segment of this burst */
+    uint32_t mss;     /* payload of a full segment: SACK blocks take their room from it */
+    uint32_t most;    /* payload of one frame: the MSS, or what the device cuts */
+};
+
+static uint32_t fin_octet(const struct tcb *t) { return t->fin_queued && seq_le(t->snd.pos, t->snd.end); }
+
+static uint32_t unsent(const struct tcb *t) {
+    int32_t n = seq_diff(t->snd.end, t->snd.pos);
+    return n > 0 ? (uint32_t)n : 0;
+}
+
+bool output_wanted(const struct tcb *t) {
+    return t->work || t->acks_due || (state_in(t, MAY_SEND) && (unsent(t) || fin_octet(t)));
+}
+
+/* ---- building one frame ---- */
+
+/* Header of every segment but a SYN, written straight: ports, numbers, window, and the timestamp option in its usual place.
+ * With SACK blocks the options are written by their codec instead. */
+static void put_header(struct burst *b, uint8_t *p, seq at, uint16_t flags) {
+    struct tcb *t = b->t;
+    store16(p, t->flow.local_port);
+    store16(p + 2, t->flow.remote_port);
+    store32(p + 4, at.v);
+    store32(p + 8, t->rcv.nxt.v);
+    store16(p + 12, (uint16_t)((TCP_LEAST + b->options) / 4 << 12 | flags));
+    store16(p + 14, window_field(t, false));
+    store32(p + 16, 0);
+    if (unlikely(b->options > TCP_TS || (b->options && !t->stamps))) {
+        tcp_options o;
+        emit_options(b->s, t, false, &o);
+        writer w = writer_of(p + TCP_LEAST, b->options);
+        tcp_options_emit(&w, &o);
+        ASSERT(!w.bad && writer_len(&w) == b->options);
+    } else if (t->stamps) {
+        store32(p + 20, 0x0101080a); /* NOP NOP TS length 10 */
+        store32(p + 24, ts_now(b->s, t->ts_offset));
+        store32(p + 28, t->ts_recent);
+    }
+}
+
+static void finish(struct burst *b, tern_frame *f, const uint8_t *l4, uint32_t len, uint16_t flags, enum reason why) {
+    struct stack *s = b->s;
+    struct tcb *t = b->t;
+    uint32_t l4_len = f->len - f->csum_start;
+    uint16_t pseudo = checksum_fold(pseudo_sum(&t->flow.local, &t->flow.remote, IP_PROTO_TCP, l4_len));
+    memcpy(f->head + f->csum_start + CHECKSUM_AT, &pseudo, 2);
+    f->csum_offset = CHECKSUM_AT;
+    f->flags |= TERN_FRAME_CSUM;
+    f->segment_size = len > b->mss ? (uint16_t)b->mss : 0;
+    s->stats.segments_out++;
+    t->segments_out++;
+    count(s, why);
+    if (flags & TCP_ACK) ack_sent(t);
+    if (unlikely(s->trace_mask)) {
+        tcp_header h;
+        reader r = reader_of(l4, f->head_len - f->csum_start);
+        if (tracing(s, TERN_TRACE_SEGMENT_OUT) && tcp_parse(&r, &h) == TCP_PARSE_OK)
+            trace_segment(s, TERN_TRACE_SEGMENT_OUT, t, &t->flow, f->iface, &h, len, (enum tern_state)t->state,
+                          (enum tern_state)t->state, why);
+    }
+    loop_sent(s, f);
+    b->n++;
+}
+
+/* A segment of `len` bytes of the send buffer from `at` on. */
+static void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, enum reason why) {
+    struct tcb *t = b->t;
+    tern_frame *f = &b->frames[b->n];
+    uint32_t head = TCP_LEAST + b->options;
+    uint8_t *p = ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, t->opt.tos, t->opt.ttl,
+                                head + len, f);
+    put_header(b, p, at, flags);
+    f->head_len = (uint16_t)(p + head - f->head);
+    f->spans = 0;
+    if (len) {
+        uint8_t *ptr[2];
+        uint32_t lens[2];
+        f->spans = (uint8_t)ring_view(&t->snd.ring, at, len, ptr, lens);
+        for (unsigned i = 0; i < f->spans; i++) f->body[i] = (tern_span){ptr[i], lens[i]};
+    }
+    finish(b, f, p, len, flags, why);
+}
+
+/* SYN, or SYN,ACK after the peer's; its window is never scaled. */
+static void put_syn(struct burst *b) {
+    struct tcb *t = b->t;
+    struct stack *s = b->s;
+    tern_frame *f = &b->frames[b->n];
+    bool answer = t->state != TERN_SYN_SENT;
+    tcp_header h = {.src_port = t->flow.local_port, .dst_port = t->flow.remote_port, .seq_no = t->snd.iss,
+                    .flags = answer ? TCP_SYN | TCP_ACK : TCP_SYN, .window = window_field(t, true)};
+    if (answer) h.ack_no = t->rcv.nxt;
+    emit_options(s, t, true, &h.options);
+    uint8_t bytes[60];
+    writer w = writer_of(bytes, sizeof bytes);
+    tcp_emit(&w, &h);
+    uint32_t len = (uint32_t)writer_len(&w);
+    uint8_t *p = ip_frame_start(s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, t->opt.tos, t->opt.ttl, len, f);
+    memcpy(p, bytes, len);
+    f->head_len = (uint16_t)(f->csum_start + len);
+    f->spans = 0;
+    bool again = t->syn_repeated;
+    t->work &= (uint8_t)~WORK_SYN;
+    t->snd.nxt = seq_max(t->snd.nxt, seq_add(t->snd.iss, 1));
+    t->snd.pos = seq_max(t->snd.pos, seq_add(t->snd.iss, 1));
+    if (again) t->retransmitted++, s->stats.retransmitted++;
+    if (!again && !t->rtt_timing) t->rtt_timing = true, t->rtt_at = s->now, t->rtt_seq = t->snd.nxt;
+    rto_arm(s, t);
+    finish(b, f, p, 0, h.flags, again ? R_REXMIT_SYN : answer ? R_SEND_SYN_ACK : R_SEND_SYN);
+}
+
+/* ---- deciding ---- */
+
+/* Accounts for [pos, pos + len) having left, and for the FIN. */
+static void advance(struct burst *b, uint32_t len, bool fin) {
+    struct stack *s = b->s;
+    struct tcb *t = b->t;
+    seq end = seq_add(t->snd.pos, len + fin);
+    if (seq_lt(t->snd.pos, t->snd.nxt)) {
+        t->retransmitted++;
+        s->stats.retransmitted++;
+    } else if (!t->rtt_timing) {
+        t->rtt_timing = true;
+        t->rtt_seq = end;
+        t->rtt_at = s->now;
+    }
+    if (seq_gt(end, t->snd.nxt)) {
+        t->bytes_sent += (uint32_t)seq_diff(end, t->snd.nxt) - fin;
+        t->snd.nxt = end;
+    }
+    t->snd.pos = end;
+    rto_arm(s, t);
+}
+
+/* PSH with the last byte there is [MUST-61]; FIN when nothing follows. */
+static uint16_t flags_for(const struct tcb *t, seq at, uint32_t len, bool fin) {
+    bool last = seq_eq(seq_add(at, len), t->snd.end);
+    return (uint16_t)(TCP_ACK | (len && last ? TCP_PSH : 0) | (fin ? TCP_FIN : 0));
+}
+
+static enum reason why_data(const struct tcb *t, uint32_t len) {
+    if (seq_lt(t->snd.pos, t->snd.nxt) && t->backoff) return R_REXMIT_RTO;
+    return len ? R_SEND_DATA : R_SEND_FIN;
+}
+
+/* Bytes that both windows allow from pos on; limited transmit lends two segments to the first two duplicates [RFC3042]. */
+static uint32_t usable(const struct tcb *t) {
+    int32_t by_peer = seq_diff(seq_add(t->snd.una, t->snd.wnd), t->snd.pos); /* may be negative [MUST-34] */
+    uint32_t cwnd = t->cc.cwnd + (t->in_recovery ? 0 : min_u32(t->dup_acks, 2) * t->cc.mss);
+    uint32_t flight = rexmit_flight(t);
+    if (by_peer <= 0 || flight >= cwnd) return 0;
+    return min_u32((uint32_t)by_peer, cwnd - flight);
+}
+
+/* 3.8.6.2.1 [MUST-38], with Nagle's rule [SHLD-7]: is a segment of n bytes worth sending now? */
+static bool worth_sending(const struct burst *b, uint32_t n, uint32_t all) {
+    const struct tcb *t = b->t;
+    if (n >= b->mss || seq_lt(t->snd.pos, t->snd.nxt)) return true;
+    if (n == all && (t->fin_queued || (!t->opt.cork && (t->opt.nodelay || seq_eq(t->snd.una, t->snd.nxt))))) return true;
+    return n >= t->snd.max_wnd / 2 && n > 0 && !t->opt.cork;
+}
+
+/* New data, or everything again after a timeout. True when a frame was built. */
+static bool put_data(struct burst *b) {
+    struct tcb *t = b->t;
+    uint32_t all = unsent(t), room = usable(t), n = min_u32(min_u32(all, room), b->most);
+    bool fin = fin_octet(t) && n == all && room > all;
+    if (n > b->mss && n < all) n -= n % b->mss; /* whole segments while there is more */
+    if (n == 0 && !fin) return false;
+    if (!fin && !worth_sending(b, n, all)) return false;
+    put_segment(b, t->snd.pos, n, flags_for(t, t->snd.pos, n, fin), why_data(t, n));
+    advance(b, n, fin);
+    return true;
+}
+
+/* One segment at the front of what is unacknowledged. */
+static void put_rexmit(struct burst *b) {
+    struct tcb *t = b->t;
+    t->work &= (uint8_t)~WORK_REXMIT;
+    seq first = snd_first(t);
+    uint32_t n = min_u32(snd_queued(t), b->mss);
+    int32_t sent = seq_diff(t->snd.nxt, first);
+    if (sent <= 0) return;
+    bool fin = t->fin_queued && seq_eq(t->snd.nxt, seq_add(t->snd.end, 1)) && n == snd_queued(t);
+    n = min_u32(n, (uint32_t)sent - fin);
+    t->retransmitted++;
+    b->s->stats.retransmitted++;
+    t->rtt_timing = false;
+    put_segment(b, first, n, flags_for(t, first, n, fin), (enum reason)t->rexmit_why);
+}
+
+/* One octet into the closed window; when only a FIN is left, the FIN. [MUST-36] */
+static void put_probe(struct burst *b) {
+    struct tcb *t = b->t;
+    t->work &= (uint8_t)~WORK_PROBE;
+    seq at = snd_first(t);
+    uint32_t n = min_u32(snd_queued(t), 1);
+    bool fin = n == 0 && t->fin_queued;
+    if (n == 0 && !fin) return;
+    put_segment(b, at, n, flags_for(t, at, n, fin), R_SEND_PROBE);
+    t->snd.nxt = seq_max(t->snd.nxt, seq_add(at, 1));
+    t->rtt_timing = false;
+}
+
+/* A number already acknowledged makes the peer answer; no data [SHLD-12]. */
+static void put_keepalive(struct burst *b) {
+    b->t->work &= (uint8_t)~WORK_KEEPALIVE;
+    put_segment(b, seq_add(b->t->snd.nxt, (uint32_t)-1), 0, TCP_ACK, R_SEND_KEEPALIVE);
+}
+
+/* A pure ACK, and one more for each segment out of order that the peer's recovery counts on [RFC5681 4.2]. */
+static void put_acks(struct burst *b) {
+    struct tcb *t = b->t;
+    uint8_t more = t->acks_due ? (uint8_t)(t->acks_due - 1) : 0;
+    t->acks_due = 0;
+    put_segment(b, t->snd.nxt, 0, TCP_ACK, (enum reason)t->ack_reason);
+    while (more-- && b->n < b->max) put_segment(b, t->snd.nxt, 0, TCP_ACK, R_SEND_ACK_NOW);
+}
+
+static void fill(struct burst *b) {
+    struct tcb *t = b->t;
+    if (t->work & WORK_SYN) put_syn(b);
+    if (seq_eq(t->snd.una, t->snd.iss)) { /* nothing but the SYN until it is acknowledged */
+        if (t->work & WORK_ACK && state_in(t, IN(SYN_RECEIVED)) && b->n < b->max) put_acks(b);
+        return;
+    }
+    if (t->acks_due > 1 && b->n < b->max) put_acks(b);
+    if (state_in(t, MAY_SEND)) {
+        if (t->work & WORK_REXMIT && b->n < b->max) put_rexmit(b);
+        if (t->work & WORK_PROBE && b->n < b->max) put_probe(b);
+        while (b->n < b->max && put_data(b)) {}
+    }
+    if (t->work & WORK_KEEPALIVE && b->n < b->max) put_keepalive(b);
+    if (t->work & WORK_ACK && b->n < b->max) put_acks(b);
+    /* Something waits, nothing is under way and no timer runs: the window is shut, or too small. */
+    if (state_in(t, MAY_SEND) && (unsent(t) || fin_octet(t)) && t->rexmit_at == TERN_NEVER) persist_start(b->s, t);
+}
+
+/* ---- the burst's way ---- */
+
+/* The device's cutting limit counts IP packets; so does the MTU. */
+static void size_burst(struct burst *b) {
+    struct tcb *t = b->t;
+    b->options = emit_options_len(t);
+    b->mss = t->mss;
+    if (unlikely(t->sack && t->rcv.islands)) {
+        tcp_options o;
+        emit_options(b->s, t, false, &o);
+        uint32_t blocks = 4 + 8u * o.sack_count;
+        b->options += blocks;
+        b->mss = max_u32(t->mss, blocks + 16) - blocks;
+    }
+    uint32_t head = TCP_LEAST + b->options + (ip_is_v4(&t->flow.remote) ? 20 : 40);
+    b->most = b->mss;
+    if (b->path.tso_max > head + b->mss) b->most = min_u32(b->path.tso_max - head, SEGMENT_MOST);
+}
+
+/* No way there now. An open fails at once; what is established waits for the timer and tells the application. */
+static void no_path(struct stack *s, struct tcb *t, enum ip_path_result r) {
+    int error = r == IP_PATH_NONE ? TERN_ENOROUTE : TERN_EUNREACH;
+    if (t->state == TERN_SYN_SENT) {
+        give_up(s, t, error, R_END_ICMP);
+        return;
+    }
+    t->work &= (uint8_t)~(WORK_ACK | WORK_KEEPALIVE);
+    t->acks_due = 0;
+    if (!t->detached) event_raise(s, &t->event, TERN_EV_SOFT_ERROR, error);
+    if (t->rexmit_at == TERN_NEVER && state_in(t, MAY_SEND) && (unsent(t) || fin_octet(t)))
+        t->rexmit_at = s->now + rto_ns(s, t);
+    timers_sync(s, t);
+}
+
+static size_t output_one(struct stack *s, struct tcb *t, tern_frame *frames, size_t max) {
+    struct burst b = {.s = s, .t = t, .frames = frames, .max = max};
+    enum ip_path_result r = ip_path_find(s, &t->flow.local, &t->flow.remote, &b.path);
+    if (unlikely(r == IP_PATH_PENDING)) {
+        tcb_block(s, t);
+        return 0;
+    }
+    if (unlikely(r != IP_PATH_OK)) {
+        no_path(s, t, r);
+        return 0;
+    }
+    if (t->state != TERN_SYN_SENT) mss_update(s, t, b.path.mtu);
+    size_burst(&b);
+    fill(&b);
+    if (b.n == max) tcb_ready(s, t);
+    timers_sync(s, t);
+    return b.n;
+}
+
+/* Each connection in turn, so many frames a turn. */
+size_t tcp_output(struct stack *s, tern_frame *frames, size_t max) {
+    size_t n = 0;
+    while (n < max && s->tcp.ready_head) {
+        struct tcb *t = s->tcp.ready_head;
+        tcb_unready(s, t);
+        n += output_one(s, t, frames + n, min_size(max - n, TURN));
+    }
+    return n;
+}
+
+bool tcp_output_waiting(const struct stack *s) { return s->tcp.ready_head != NULL; }
+
+void tcp_path_changed(struct stack *s) {
+    while (s->tcp.blocked_head) tcb_ready(s, s->tcp.blocked_head);
+}

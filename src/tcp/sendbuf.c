@@ -1,0 +1,54 @@
+/* sendbuf.c - bytes written and not yet acknowledged: a ring addressed by sequence number. What is sent of it, and when,
+ * is segmentize.c's decision. Also the rings' memory, shared with recvbuf.c. */
+#include "tcp/tcb.h"
+
+enum { RING_LEAST = 4096 };
+
+bool ring_reserve(struct stack *s, ring *r, uint32_t size, seq from, seq to) {
+    if (size <= r->size) return true;
+    ring bigger = {NULL, pow2_at_least(max_u32(size, RING_LEAST))};
+    bigger.at = mem_buffer_take(s, bigger.size);
+    if (!bigger.at) return false;
+    uint32_t kept = (uint32_t)seq_diff(to, from);
+    if (r->size && kept) ring_move(r, &bigger, from, kept);
+    ring_drop(s, r);
+    *r = bigger;
+    return true;
+}
+
+void ring_drop(struct stack *s, ring *r) {
+    if (r->at) mem_buffer_give(s, r->at, r->size);
+    *r = (ring){NULL, 0};
+}
+
+/* The SYN has a number but no byte. */
+seq snd_first(const struct tcb *t) { return seq_eq(t->snd.una, t->snd.iss) ? seq_add(t->snd.iss, 1) : t->snd.una; }
+
+uint32_t snd_queued(const struct tcb *t) {
+    int32_t n = seq_diff(t->snd.end, snd_first(t)); /* -1 once our FIN is acknowledged */
+    return n > 0 ? (uint32_t)n : 0;
+}
+
+uint32_t snd_space(const struct tcb *t) {
+    uint32_t queued = snd_queued(t);
+    return queued < t->opt.send_buffer ? t->opt.send_buffer - queued : 0;
+}
+
+uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t len) {
+    uint32_t queued = snd_queued(t);
+    len = min_u32(len, snd_space(t));
+    if (len == 0 || !ring_reserve(s, &t->snd.ring, queued + len, snd_first(t), t->snd.end)) return 0;
+    if (data) ring_write(&t->snd.ring, t->snd.end, data, len);
+    t->snd.end = seq_add(t->snd.end, len);
+    return len;
+}
+
+void snd_trim(struct stack *s, struct tcb *t) {
+    if (snd_queued(t) == 0) ring_drop(s, &t->snd.ring);
+    if (t->want_write && snd_space(t) >= t->opt.send_buffer / 3) {
+        t->want_write = false;
+        event_raise(s, &t->event, TERN_EV_WRITE, 0);
+    }
+}
+
+void snd_flush(struct stack *s, struct tcb *t) { ring_drop(s, &t->snd.ring); }

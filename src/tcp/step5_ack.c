@@ -1,0 +1,91 @@
+/* step5_ack.c - fifth, check the ACK field (RFC 9293 3.10.7.4, RFC 5961 5.2): what of ours arrived, and how much more the peer
+ * takes. What new and duplicate ACKs mean for recovery is rexmit.c's. */
+#include "tcp/tcb.h"
+
+static enum reason syn_received(struct arrival *a) {
+    struct tcb *t = a->t;
+    if (!seq_gt(a->ack, t->snd.una) || !seq_le(a->ack, t->snd.nxt)) {
+        effects_reply(&a->fx, REPLY_RST, R_SEND_RST);
+        return R_SYNRCVD_BAD_ACK;
+    }
+    established(a);
+    t->snd.wnd = a->wnd;
+    t->snd.max_wnd = max_u32(t->snd.max_wnd, a->wnd);
+    t->snd.wl1 = a->seq;
+    t->snd.wl2 = a->ack;
+    a->note = R_OPEN_COMPLETE;
+    return R_NONE;
+}
+
+/* SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT [MAY-12, RFC5961 5.2] */
+static enum reason check_range(struct arrival *a) {
+    const struct tcb *t = a->t;
+    enum reason bad = seq_gt(a->ack, t->snd.nxt)                                     ? R_ACK_FUTURE
+                      : seq_lt(a->ack, seq_add(t->snd.una, (uint32_t)-t->snd.max_wnd)) ? R_ACK_TOO_OLD
+                                                                                     : R_NONE;
+    if (bad != R_NONE) effects_reply(&a->fx, REPLY_CHALLENGE, R_SEND_CHALLENGE);
+    return bad;
+}
+
+/* An old segment must not update the window: hence WL1 and WL2. */
+static bool update_window(struct arrival *a) {
+    struct tcb *t = a->t;
+    if (seq_gt(t->snd.wl1, a->seq) || (seq_eq(t->snd.wl1, a->seq) && seq_gt(t->snd.wl2, a->ack))) return false;
+    bool changed = t->snd.wnd != a->wnd;
+    t->snd.wnd = a->wnd;
+    t->snd.max_wnd = max_u32(t->snd.max_wnd, a->wnd);
+    t->snd.wl1 = a->seq;
+    t->snd.wl2 = a->ack;
+    if (changed && t->persisting && a->wnd > 0) persist_stop(a->s, t);
+    return changed;
+}
+
+/* RFC 5681 2: outstanding data, nothing in the segment, the same ACK, the same window. */
+static bool is_duplicate(const struct arrival *a, bool window_changed) {
+    const struct tcb *t = a->t;
+    return a->whole == 0 && !(a->flags & TCP_FIN) && seq_eq(a->ack, t->snd.una) && seq_lt(t->snd.una, t->snd.nxt) &&
+           !window_changed && !t->persisting;
+}
+
+static void take_new(struct arrival *a) {
+    struct tcb *t = a->t;
+    uint32_t bytes = (uint32_t)seq_diff(a->ack, t->snd.una);
+    bool busy = snd_queued(t) > 0 || t->fin_queued;
+    t->bytes_acked += min_u32(bytes, snd_queued(t));
+    rexmit_ack_new(a, bytes);
+    snd_trim(a->s, t);
+    a->note = R_ACK_NEW;
+    if (busy && snd_queued(t) == 0 && (!t->fin_queued || fin_acked(t))) a->fx.events |= TERN_EV_SENT;
+}
+
+/* Our FIN is acknowledged. A FIN in the same segment, in order, leads from FIN-WAIT-1 straight to TIME-WAIT (figure 5,
+ * note 2): then the move is left to the eighth step. */
+static void take_fin_ack(struct arrival *a) {
+    struct tcb *t = a->t;
+    a->note = R_FIN_ACKED;
+    if (t->state == TERN_FIN_WAIT_1 && (a->flags & TCP_FIN) && seq_eq(a->seq, t->rcv.nxt)) return;
+    if (state_in(t, IN(FIN_WAIT_1) | IN(CLOSING) | IN(LAST_ACK))) tcb_move(a->s, t, MOVE_FIN_ACKED);
+    if (t->state == TERN_TIME_WAIT) two_msl_start(a->s, t);
+}
+
+enum reason step5_ack(struct arrival *a) {
+    struct tcb *t = a->t;
+    if (unlikely(!(a->flags & TCP_ACK))) return R_ACK_MISSING;
+    if (unlikely(t->state == TERN_SYN_RECEIVED)) return syn_received(a);
+    enum reason bad = check_range(a);
+    if (unlikely(bad != R_NONE)) return bad;
+    if (t->state == TERN_TIME_WAIT) return R_NONE;
+    if (t->probes) t->probes = 0;
+    bool changed = false, fresh = seq_gt(a->ack, t->snd.una);
+    if (fresh) take_new(a);
+    if (seq_ge(a->ack, t->snd.una)) {
+        changed = update_window(a);
+        if (!fresh && changed) a->note = R_WINDOW_UPDATE;
+        if (!fresh && is_duplicate(a, changed)) {
+            rexmit_ack_duplicate(a);
+            a->note = R_ACK_DUPLICATE;
+        }
+    }
+    if (fresh && fin_acked(t)) take_fin_ack(a);
+    return t->state == TERN_CLOSED ? R_FIN_ACKED : R_NONE; /* LAST-ACK ended here */
+}

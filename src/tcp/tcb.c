@@ -1,0 +1,130 @@
+/* tcb.c - making and ending control blocks, and the list of those that have something to send. The rules of when are
+ * elsewhere: arrives*.c, call_*.c, timeouts.c. */
+#include "tcp/tcb.h"
+
+void tcb_options_default(const struct stack *s, struct tcb_options *o) {
+    *o = (struct tcb_options){
+        .send_buffer = s->cfg.send_buffer,
+        .receive_buffer = s->cfg.receive_buffer,
+        .keepalive_idle_ms = s->cfg.keepalive_idle_ms,
+        .user_timeout_ms = s->cfg.r2_ms,
+        .ttl = (uint8_t)s->cfg.ttl,
+        .nodelay = !s->cfg.nagle,
+    };
+}
+
+/* A block in CLOSED, outside the flow table: it exists for the application only until tcb_register. */
+struct tcb *tcb_new(struct stack *s, const struct flow *f, const struct tcb_options *opt) {
+    uint32_t index;
+    struct tcb *t = pool_take(&s->tcp.tcbs, s, &index);
+    if (!t) return NULL;
+    t->index = index;
+    t->flow = *f;
+    t->opt = *opt;
+    t->state = TERN_CLOSED;
+    t->timer.kind = TIMER_TCB;
+    t->rexmit_at = t->delack_at = t->life_at = TERN_NEVER;
+    t->rto_us = s->cfg.rto_initial_ms * 1000;
+    t->serial = ++s->tcp.serial;
+    t->event.sock_id = sock_of(s, REF_TCB, index).id;
+    t->ack_reason = R_SEND_ACK;
+    t->challenge_ms = (uint32_t)(s->now / MS_NS) - s->cfg.challenge_ack_ms;
+    t->cc.ops = &cc_newreno;
+    return t;
+}
+
+int tcb_register(struct stack *s, struct tcb *t) {
+    if (flow_reserve(s) != TERN_OK) return TERN_ENOMEM;
+    t->hash = flow_hash(s, &t->flow);
+    flow_insert(s, t->hash, ref_make(REF_TCB, t->index));
+    t->in_table = true;
+    return TERN_OK;
+}
+
+static void list_append(struct tcb ***tail, struct tcb *t) {
+    t->ready_next = NULL;
+    t->ready_link = *tail;
+    **tail = t;
+    *tail = &t->ready_next;
+}
+
+void tcb_ready(struct stack *s, struct tcb *t) {
+    if (t->ready_link && !t->blocked) return;
+    tcb_unready(s, t);
+    list_append(&s->tcp.ready_tail, t);
+}
+
+void tcb_block(struct stack *s, struct tcb *t) {
+    tcb_unready(s, t);
+    t->blocked = true;
+    list_append(&s->tcp.blocked_tail, t);
+}
+
+void tcb_unready(struct stack *s, struct tcb *t) {
+    if (!t->ready_link) return;
+    struct tcb ***tail = t->blocked ? &s->tcp.blocked_tail : &s->tcp.ready_tail;
+    *t->ready_link = t->ready_next;
+    if (t->ready_next)
+        t->ready_next->ready_link = t->ready_link;
+    else
+        *tail = t->ready_link;
+    t->ready_link = NULL;
+    t->blocked = false;
+}
+
+void tcb_leave_backlog(struct stack *s, struct tcb *t) {
+    struct listener *l = pool_at(&s->tcp.listeners, t->listener - 1);
+    struct event_node *e = &t->event;
+    *e->link = e->next;
+    if (e->next)
+        e->next->link = e->link;
+    else
+        l->queue_tail = e->link;
+    e->link = NULL;
+    l->waiting--;
+    t->waiting = false;
+}
+
+void tcb_end(struct stack *s, struct tcb *t, int error, enum reason why) {
+    ASSERT(t->state == TERN_CLOSED);
+    if (why != R_NONE) count(s, why);
+    if (t->in_table) flow_remove(s, t->hash, ref_make(REF_TCB, t->index));
+    t->in_table = false;
+    t->error = error;
+    t->work = 0;
+    t->acks_due = 0;
+    tcb_unready(s, t);
+    timers_stop(s, t);
+    snd_flush(s, t);
+    if (t->waiting) {
+        tcb_leave_backlog(s, t);
+        t->detached = true;
+    }
+    if (t->detached)
+        tcb_free(s, t);
+    else
+        event_raise(s, &t->event, TERN_EV_CLOSED, error);
+}
+
+void tcb_free(struct stack *s, struct tcb *t) {
+    ASSERT(!t->in_table && !t->waiting && !t->ready_link && !wheel_armed(&t->timer));
+    event_cancel(s, &t->event);
+    snd_flush(s, t);
+    rcv_flush(s, t);
+    pool_give(&s->tcp.tcbs, t->index);
+}
+
+/* The invariants of a live block; tests run them after every call. */
+void tcb_check(const struct stack *s, const struct tcb *t) {
+    (void)s;
+    (void)t;
+    ASSERT(seq_le(t->snd.una, t->snd.nxt));
+    ASSERT(seq_le(t->snd.pos, t->snd.nxt));
+    ASSERT(seq_le(t->snd.una, t->snd.pos));
+    ASSERT(seq_le(t->snd.nxt, seq_add(t->snd.end, 1)));
+    ASSERT(!state_in(t, SYNCHRONIZED) || seq_le(t->rcv.nxt, seq_add(t->rcv.adv, 1)));
+    ASSERT(seq_le(t->rcv.read, t->rcv.nxt));
+    ASSERT(!t->rcv.islands || t->rcv.islands->count > 0);
+    ASSERT(!t->in_table || t->state != TERN_CLOSED);
+    ASSERT(t->cc.cwnd >= t->cc.mss || !state_in(t, SYNCHRONIZED));
+}

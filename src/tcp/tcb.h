@@ -1,0 +1,380 @@
+/* tcb.h - the transmission control block (RFC 9293 3.3.1) and the small records that stand for a connection before and
+ * after it has one; plus what the files of tcp/ offer each other, in the order of the RFC. Outsiders use tcp/tcp.h. */
+#ifndef TCP_TCB_H
+#define TCP_TCB_H
+
+#include "base/range.h"
+#include "base/ring.h"
+#include "base/seq.h"
+#include "core/stack.h"
+#include "tcp/cc.h"
+
+/* Classified facts that move the state machine: the second column of transition.def. */
+enum move {
+    MOVE_ACTIVE_OPEN,
+    MOVE_PASSIVE_OPEN,
+    MOVE_SYN,
+    MOVE_SYN_ACKED,
+    MOVE_BACK_TO_LISTEN,
+    MOVE_CLOSE,
+    MOVE_FIN,
+    MOVE_FIN_ACKED,
+    MOVE_FIN_AND_ACKED,
+    MOVE_TWO_MSL,
+    MOVE_REUSED,
+    MOVE_RESET,
+    MOVE_ABORT,
+    MOVE_GIVE_UP,
+    MOVES
+};
+
+/* What tcp_output still has to build for a connection, besides what the send buffer asks for by itself. */
+enum work {
+    WORK_SYN = 1 << 0,    /* the SYN or SYN-ACK, first time or again */
+    WORK_ACK = 1 << 1,    /* an ACK now */
+    WORK_REXMIT = 1 << 2, /* one segment at snd.una */
+    WORK_PROBE = 1 << 3,  /* one byte into a closed window */
+    WORK_KEEPALIVE = 1 << 4,
+};
+
+/* Settings that a listener hands on to its connections. */
+struct tcb_options {
+    uint32_t send_buffer, receive_buffer; /* limits, bytes */
+    uint32_t keepalive_idle_ms, user_timeout_ms;
+    uint16_t mss_cap; /* 0: none */
+    uint8_t tos, ttl;
+    bool nodelay, cork, keepalive;
+};
+
+/* Received packets that the caller lent: their bytes come before those in the ring. */
+enum { LENT_PIECES = 64, LENT_LEAST = 1024 };
+struct lent {
+    uint32_t head, count, bytes;
+    struct {
+        void *token;
+        const uint8_t *at;
+        uint32_t len;
+    } piece[LENT_PIECES];
+};
+
+struct tcb {
+    struct flow flow;
+    uint32_t hash, index;
+    struct tcb *ready_next, **ready_link; /* on tcp.ready or tcp.blocked; link NULL: on neither */
+    wheel_node timer;                     /* one node, at or before the earliest deadline below: see timeouts.c */
+
+    uint8_t state;      /* enum tern_state; only state.c writes it */
+    uint8_t work;       /* enum work */
+    uint8_t acks_due;   /* duplicate ACKs that RFC 5681 4.2 asks for, one each segment out of order */
+    uint8_t ack_reason; /* enum reason of the pending ACK, and of WORK_REXMIT: all of them fit */
+    uint8_t rexmit_why;
+    bool passive : 1;       /* reached SYN-RECEIVED from LISTEN [MUST-11] */
+    bool waiting : 1;       /* established, not accepted yet: event links it into its listener's queue */
+    bool detached : 1;      /* the application closed it: no events, nobody reads */
+    bool in_table : 1;
+    bool record : 1;        /* a half-open or TIME-WAIT record for the time of one segment: replies leave at once */
+    bool blocked : 1;       /* on tcp.blocked rather than tcp.ready */
+    bool fin_queued : 1;    /* SHUTDOWN or CLOSE: a FIN follows snd.end */
+    bool fin_seen : 1;      /* the peer's FIN is at rcv.fin, perhaps behind a hole */
+    bool fin_taken : 1;     /* and rcv.nxt stands behind it */
+    bool scaling : 1, stamps : 1, sack : 1; /* agreed in the handshake */
+    bool in_recovery : 1;   /* NewReno fast recovery until snd.recover */
+    bool rtt_timing : 1;    /* rtt_seq, rtt_at are running [Karn] */
+    bool syn_repeated : 1;
+    bool persisting : 1;    /* rexmit_at is the persist timer */
+    bool want_write : 1;    /* tell the application when there is room again */
+    bool r1_told : 1;
+    bool ack_wanted : 1;    /* a delayed ACK is pending: delack_at */
+    uint8_t snd_wscale, rcv_wscale;
+    uint8_t backoff;        /* how often the current RTO was doubled */
+    uint8_t dup_acks;
+    uint8_t probes;         /* keepalive probes without an answer */
+
+    struct {
+        seq iss, una, nxt;  /* 3.3.1 */
+        seq pos;            /* where the next segment starts: nxt, or behind it when bytes go out again */
+        seq end;            /* behind the last byte written; a FIN has this number */
+        seq wl1, wl2, recover;
+        uint32_t wnd, max_wnd; /* bytes, scaled */
+        ring ring;          /* [first unacknowledged byte, end) */
+    } snd;
+    struct {
+        seq irs, nxt;
+        seq adv;            /* right edge ever offered: data before it is always acceptable [RFC7323 2.4] */
+        seq read;           /* the next byte for the application */
+        seq fin;
+        seq latest;         /* first byte of the newest segment out of order [RFC2018 4] */
+        uint32_t mss_seen;  /* largest segment that came: what "full-sized" means for ACKs [SHLD-19] */
+        uint32_t unacked;   /* bytes taken since the last ACK left */
+        ring ring;          /* [read + lent, nxt) and the islands beyond */
+        range_set *islands; /* out of order; NULL while there are none */
+        struct lent *lent;  /* NULL while nothing is lent */
+    } rcv;
+
+    uint16_t mss_peer; /* the peer's MSS option or the default */
+    uint16_t mss;      /* payload of a full segment to the peer, options taken off */
+    uint32_t ts_offset, ts_recent, ts_recent_ms; /* timestamps.c */
+    seq last_ack_sent;
+    seq rtt_seq;
+    uint32_t srtt_us, rttvar_us, rto_us;
+    uint64_t rtt_at;
+    struct cc cc;
+
+    uint64_t rexmit_at;  /* retransmission or persist timer; TERN_NEVER: off */
+    uint64_t delack_at;
+    uint64_t life_at;    /* keepalive, FIN-WAIT-2 or 2 MSL, by state */
+    uint64_t stuck_since; /* first expiry for the bytes at una; 0: not stuck */
+    uint32_t challenge_ms; /* when the last challenge ACK was allowed */
+    uint32_t listener;   /* index + 1 while waiting */
+
+    struct tcb_options opt;
+    struct event_node event;
+    int32_t error;
+    uint64_t serial;
+    uint64_t bytes_sent, bytes_acked, bytes_received;
+    uint32_t segments_out, segments_in, retransmitted;
+};
+
+struct listener {
+    struct event_node event;
+    ip_addr local;
+    uint16_t port;
+    uint32_t index, flags, backlog;
+    uint32_t waiting;                /* TCBs in the queue below */
+    struct event_node *queue, **queue_tail;
+    struct tcb_options opt;
+};
+
+/* A connection in SYN-RECEIVED after a passive open: all that is needed to become a TCB. */
+struct half_open {
+    struct flow flow;
+    uint32_t listener; /* index */
+    seq iss, irs;
+    uint32_t ts_recent;
+    uint32_t next, prev; /* fifo, index + 1 */
+    uint64_t due_ns, sent_ns;
+    uint32_t number; /* index + 1 */
+    uint32_t rcv_wnd;
+    uint16_t mss, snd_wnd;
+    uint8_t snd_wscale, rcv_wscale, tries, flags; /* enum half_open_flags */
+};
+enum half_open_flags { HALF_SCALING = 1, HALF_STAMPS = 2, HALF_SACK = 4, HALF_HELD = 8, HALF_SHOWN = 16 };
+
+/* A connection in TIME-WAIT that no application holds. */
+struct time_wait {
+    struct flow flow;
+    seq snd_nxt, rcv_nxt;
+    uint32_t ts_recent, ts_offset;
+    uint32_t next, prev;
+    uint32_t expires; /* low bit: timestamps were agreed; the rest: units of 2 ms */
+};
+
+/* References in tcp.flows, and handles: what kind of record an index means. */
+enum ref_kind { REF_TCB = 0, REF_HALF_OPEN = 1, REF_TIME_WAIT = 2, REF_LISTENER = 3 };
+static inline uint32_t ref_make(enum ref_kind kind, uint32_t index) { return (uint32_t)kind << 30 | (index + 1); }
+static inline enum ref_kind ref_kind_of(uint32_t ref) { return (enum ref_kind)(ref >> 30); }
+static inline uint32_t ref_index(uint32_t ref) { return (ref & 0x3fffffffu) - 1; }
+
+/* ---- what arrives: one segment on its way through the steps (3.10.7) ---- */
+
+enum reply { REPLY_NONE, REPLY_ACK_DELAYED, REPLY_ACK, REPLY_CHALLENGE, REPLY_RST };
+
+/* What a step wants done once all steps are through; merged, the strongest reply wins. */
+struct effects {
+    enum reply reply;
+    enum reason ack_reason;
+    uint32_t events;
+    int error;
+};
+
+struct arrival {
+    struct stack *s;
+    struct tcb *t;
+    const struct ip_info *ip;
+    const tcp_header *h;
+    seq seq, ack;        /* SEG.SEQ and SEG.ACK; seq moves when the front is trimmed */
+    uint32_t len;        /* text, trimmed to the window */
+    uint32_t whole;      /* text as it came */
+    const uint8_t *text;
+    uint32_t wnd;        /* SEG.WND, scaled */
+    uint16_t flags;      /* trimmed too: SYN, FIN outside the window are gone */
+    enum tern_state before;
+    enum reason note;    /* the most telling outcome so far */
+    struct effects fx;
+};
+
+/* SEG.LEN: SYN and FIN count. */
+static inline uint32_t seg_len(const struct arrival *a) {
+    return a->len + !!(a->flags & TCP_SYN) + !!(a->flags & TCP_FIN);
+}
+
+/* A step gives R_NONE to go on, or the reason why the segment needs no further step. */
+typedef enum reason step(struct arrival *a);
+step arrives_synsent, step1_sequence, step2_reset, step3_security, step4_syn, step5_ack, step6_urgent, step7_text,
+    step8_fin;
+/* Runs the steps that the state asks for and traces the segment; `arrives` then lets the effects act. */
+void arrives_steps(struct arrival *a);
+void arrives(struct arrival *a);
+void arrival_init(struct arrival *a, struct stack *s, const struct ip_info *ip, const tcp_header *h, const uint8_t *text,
+                  uint32_t len);
+void arrives_closed(struct arrival *a);
+void arrival_drop(struct arrival *a, enum reason why); /* counts and traces a segment without a connection */
+void synchronize(struct arrival *a);                   /* takes in the peer's SYN and its options */
+void established(struct arrival *a);                   /* our SYN is acknowledged */
+void arrives_listen(struct arrival *a, struct listener *l);
+void effects_reply(struct effects *fx, enum reply reply, enum reason why);
+void effects_act(struct arrival *a);
+
+/* ---- state.c ---- */
+/* The one place that moves tcb.state. False (and counted) when transition.def has no such row. */
+bool tcb_move(struct stack *s, struct tcb *t, enum move m);
+static inline bool state_in(const struct tcb *t, uint32_t set) { return (1u << t->state) & set; }
+#define IN(name) (1u << TERN_##name)
+/* Our FIN has the number snd.end; it is acknowledged once una stands behind it. */
+static inline bool fin_acked(const struct tcb *t) { return t->fin_queued && seq_gt(t->snd.una, t->snd.end); }
+/* SND.NXT has numbers of ours beyond the SYN: everything from ESTABLISHED to LAST-ACK but TIME-WAIT. */
+#define SYNCHRONIZED                                                                                                   \
+    (IN(ESTABLISHED) | IN(FIN_WAIT_1) | IN(FIN_WAIT_2) | IN(CLOSE_WAIT) | IN(CLOSING) | IN(LAST_ACK) | IN(TIME_WAIT))
+#define MAY_SEND (IN(ESTABLISHED) | IN(CLOSE_WAIT) | IN(FIN_WAIT_1) | IN(CLOSING) | IN(LAST_ACK))
+#define MAY_RECEIVE (IN(ESTABLISHED) | IN(FIN_WAIT_1) | IN(FIN_WAIT_2))
+
+/* ---- demux.c: who is it for ---- */
+uint32_t flow_hash(const struct stack *s, const struct flow *f);
+/* The reference of the connection with these sockets, 0: none. */
+uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash);
+int flow_reserve(struct stack *s); /* makes sure that one more insert fits; TERN_ENOMEM */
+void flow_insert(struct stack *s, uint32_t hash, uint32_t ref);
+void flow_remove(struct stack *s, uint32_t hash, uint32_t ref);
+void flow_replace(struct stack *s, uint32_t hash, uint32_t ref, uint32_t new_ref);
+struct listener *listener_find(struct stack *s, const ip_addr *local, uint16_t port);
+struct listener *listener_exact(struct stack *s, const ip_addr *local, uint16_t port);
+int listener_register(struct stack *s, struct listener *l);
+void listener_unregister(struct stack *s, struct listener *l);
+tern_flow flow_public(const struct flow *f);
+tern_sock sock_of(const struct stack *s, enum ref_kind kind, uint32_t index);
+/* The record behind a handle, NULL when it is gone or of another kind. */
+struct tcb *tcb_of(struct stack *s, tern_sock sock);
+struct listener *listener_of(struct stack *s, tern_sock sock);
+struct half_open *half_open_of(struct stack *s, tern_sock sock);
+
+/* ---- tcb.c: making, ending, the ready list ---- */
+struct tcb *tcb_new(struct stack *s, const struct flow *f, const struct tcb_options *opt);
+int tcb_register(struct stack *s, struct tcb *t); /* into the flow table; TERN_ENOMEM */
+void tcb_ready(struct stack *s, struct tcb *t);
+void tcb_unready(struct stack *s, struct tcb *t);
+void tcb_block(struct stack *s, struct tcb *t);
+/* The state is CLOSED: leaves the table, drops timers and send queue, and is freed if no application holds it. */
+void tcb_end(struct stack *s, struct tcb *t, int error, enum reason why);
+void tcb_free(struct stack *s, struct tcb *t);
+/* Off its listener's queue: accepted, or dead before it was. */
+void tcb_leave_backlog(struct stack *s, struct tcb *t);
+void tcb_options_default(const struct stack *s, struct tcb_options *o);
+void tcb_check(const struct stack *s, const struct tcb *t);
+
+/* ---- buffers: sendbuf.c, recvbuf.c ---- */
+bool ring_reserve(struct stack *s, ring *r, uint32_t size, seq from, seq to); /* grows to size, keeping [from, to) */
+void ring_drop(struct stack *s, ring *r);
+seq snd_first(const struct tcb *t);              /* number of the oldest byte in the send ring */
+uint32_t snd_queued(const struct tcb *t);        /* written, not acknowledged */
+uint32_t snd_space(const struct tcb *t);
+uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t len);
+void snd_trim(struct stack *s, struct tcb *t);   /* una moved */
+void snd_flush(struct stack *s, struct tcb *t);
+uint32_t rcv_readable(const struct tcb *t);
+uint32_t rcv_space(const struct tcb *t);         /* bytes beyond nxt that the buffer limit leaves */
+seq rcv_ring_base(const struct tcb *t);
+enum reason rcv_take(struct arrival *a);         /* step 7's work: a->text into the buffer, rcv.nxt moves */
+uint32_t rcv_read(struct stack *s, struct tcb *t, void *buf, uint32_t len); /* buf NULL: discard */
+void rcv_flush(struct stack *s, struct tcb *t);
+
+/* ---- 3.4, 3.5: isn.c port.c mss.c timestamps.c ---- */
+seq isn_choose(struct stack *s, const struct flow *f);
+/* A free local port towards the peer, 0 when all are taken [RFC6056 3.3.4]. */
+uint16_t port_choose(struct stack *s, struct flow *f);
+uint16_t mss_to_offer(struct stack *s, const struct flow *f, uint16_t cap);
+uint16_t mss_peer(const struct stack *s, const tcp_options *o, bool v6);
+void mss_update(struct stack *s, struct tcb *t, uint32_t mtu); /* effective send MSS [MUST-16] */
+uint8_t wscale_choose(const struct stack *s, uint32_t receive_buffer);
+uint32_t ts_offset_of(const struct stack *s, const struct flow *f);
+uint32_t ts_now(const struct stack *s, uint32_t offset);
+/* PAWS: is this segment older than one already seen? [RFC7323 5.3] */
+bool ts_old(const struct stack *s, const struct tcb *t, const tcp_options *o);
+void ts_remember(const struct stack *s, struct tcb *t, const tcp_options *o, seq seg);
+
+/* ---- 3.5.2, RFC 5961: reset.c challenge.c ---- */
+/* The RST that answers a segment for which there is no connection [3.10.7.1]. */
+void reset_reply(struct arrival *a);
+/* The RST that tells the peer that this connection is over; nothing in states that have no use for it. */
+void reset_send(struct stack *s, struct tcb *t, enum reason why);
+bool challenge_allowed(struct stack *s, struct tcb *t);
+
+/* ---- backlog.c, timewait.c ---- */
+void half_open_new(struct arrival *a, struct listener *l);
+void half_open_arrives(struct arrival *a, struct half_open *h);
+void half_open_drop(struct stack *s, struct half_open *h);
+void half_open_release(struct stack *s, struct half_open *h); /* a held one goes on: SYN-ACK */
+void half_open_drop_listener(struct stack *s, struct listener *l);
+void half_open_timer(struct stack *s);
+void half_open_reset(struct stack *s, struct half_open *h);
+struct half_open *half_open_held(struct stack *s, struct listener *l);
+bool time_wait_from(struct stack *s, struct tcb *t); /* the TCB becomes a record; false: no memory, keep the TCB */
+bool time_wait_arrives(struct arrival *a, struct time_wait *w, uint32_t ref); /* true: gone, treat as a new SYN */
+bool time_wait_may_reuse(const struct arrival *a);
+void time_wait_timer(struct stack *s);
+uint64_t time_wait_expires_ns(const struct stack *s, const struct time_wait *w);
+
+/* ---- 3.7, 3.8: emit.c segmentize.c rto.c rexmit.c window.c persist.c delack.c keepalive.c sack.c ---- */
+struct segment_out {
+    const ip_addr *local, *remote;
+    tcp_header h;
+    uint8_t tos, ttl;
+    const struct tcb *owner; /* for the trace; may be NULL */
+    enum tern_state state;
+};
+/* Sends a segment without data through the queue of control packets. */
+void emit_control(struct stack *s, struct segment_out *o, enum reason why);
+/* An ACK of this connection through that queue, for those that leave the ready list in the same moment. */
+void emit_ack(struct stack *s, struct tcb *t, enum reason why);
+/* The options of a segment of this connection, SYN or not. */
+void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o);
+unsigned emit_options_len(const struct tcb *t); /* of segments with data */
+bool output_wanted(const struct tcb *t); /* might tcp_output have something to build? */
+void rto_sample(struct stack *s, struct tcb *t, uint64_t rtt_ns);
+void rto_arm(struct stack *s, struct tcb *t);      /* if something is outstanding */
+void rto_restart(struct stack *s, struct tcb *t);  /* after new data was acknowledged */
+uint64_t rto_ns(const struct stack *s, const struct tcb *t);
+void rexmit_ack_new(struct arrival *a, uint32_t bytes);
+void rexmit_ack_duplicate(struct arrival *a);
+void rexmit_timeout(struct stack *s, struct tcb *t);
+uint32_t rexmit_flight(const struct tcb *t);
+uint16_t window_field(struct tcb *t, bool syn); /* SND what RCV.WND is; moves rcv.adv */
+uint32_t window_offered(const struct tcb *t);   /* RCV.WND now */
+bool window_update_due(const struct tcb *t);
+void persist_start(struct stack *s, struct tcb *t);
+void persist_stop(struct stack *s, struct tcb *t);
+void persist_timeout(struct stack *s, struct tcb *t);
+void ack_now(struct stack *s, struct tcb *t, enum reason why);
+void ack_later(struct stack *s, struct tcb *t);
+void ack_sent(struct tcb *t);
+void keepalive_restart(struct stack *s, struct tcb *t);
+void keepalive_timeout(struct stack *s, struct tcb *t);
+unsigned sack_blocks(const struct tcb *t, tcp_options *o, unsigned most);
+
+/* ---- timeouts.c (3.10.8) ---- */
+void timers_sync(struct stack *s, struct tcb *t);
+void timers_stop(struct stack *s, struct tcb *t);
+void two_msl_start(struct stack *s, struct tcb *t);
+void life_start(struct stack *s, struct tcb *t);
+void give_up(struct stack *s, struct tcb *t, int error, enum reason why);
+/* The timer that is due next, for STATUS: its name, and when. */
+const char *timer_next(const struct tcb *t, uint64_t *when);
+
+/* ---- trace.c ---- */
+void trace_segment(struct stack *s, enum tern_trace_kind kind, const struct tcb *t, const struct flow *f, int iface,
+                   const tcp_header *h, uint32_t len, enum tern_state before, enum tern_state after, enum reason why);
+void trace_call(struct stack *s, const struct tcb *t, const char *call, int64_t value);
+void trace_move(struct stack *s, const struct tcb *t, enum tern_state before, const char *event);
+void trace_timer(struct stack *s, const struct tcb *t, const char *name);
+void trace_window(struct stack *s, const struct tcb *t);
+
+#endif

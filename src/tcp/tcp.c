@@ -1,0 +1,35 @@
+/* tcp.c - TCP's state in a stack, made and freed; the rules are in the other files of this folder. */
+#include "tcp/tcb.h"
+
+int tcp_init(struct stack *s) {
+    struct tcp_state *c = &s->tcp;
+    pool_init(&c->tcbs, sizeof(struct tcb), 6, s->cfg.connections_max);
+    pool_init(&c->listeners, sizeof(struct listener), 3, s->cfg.listeners_max);
+    pool_init(&c->half_opens, sizeof(struct half_open), 6, s->cfg.half_open_max);
+    pool_init(&c->time_waits, sizeof(struct time_wait), 7, s->cfg.time_wait_max);
+    c->ready_tail = &c->ready_head;
+    c->blocked_tail = &c->blocked_head;
+    c->half_open_timer.kind = TIMER_HALF_OPEN;
+    c->time_wait_timer.kind = TIMER_TIME_WAIT;
+    c->scratch = mem_zalloc(s, sizeof *c->scratch);
+    return c->scratch ? TERN_OK : TERN_ENOMEM;
+}
+
+static void table_free(struct stack *s, table *t) { mem_free(s, t->at, t->size * sizeof *t->at); }
+
+void tcp_free(struct stack *s) {
+    struct tcp_state *c = &s->tcp;
+    for (uint32_t i = 0; i < c->tcbs.made; i++) {
+        if (!pool_used(&c->tcbs, i)) continue;
+        struct tcb *t = pool_at(&c->tcbs, i);
+        snd_flush(s, t);
+        rcv_flush(s, t);
+    }
+    pool_free(&c->tcbs, s);
+    pool_free(&c->listeners, s);
+    pool_free(&c->half_opens, s);
+    pool_free(&c->time_waits, s);
+    table_free(s, &c->flows);
+    table_free(s, &c->ports);
+    mem_free(s, c->scratch, sizeof *c->scratch);
+}

@@ -1,0 +1,103 @@
+/* timeouts.c - timeouts (RFC 9293 3.10.8): a connection's deadlines behind one node on the wheel, and how a connection is given
+ * up. The node is armed at or before the earliest deadline and re-armed lazily: an ACK that moves a deadline back costs nothing. */
+#include "tcp/tcb.h"
+
+static uint64_t earliest(const struct tcb *t) { return min_u64(min_u64(t->rexmit_at, t->delack_at), t->life_at); }
+
+void timers_sync(struct stack *s, struct tcb *t) {
+    uint64_t when = earliest(t);
+    if (when == TERN_NEVER) {
+        if (wheel_armed(&t->timer)) wheel_cancel(&s->wheel, &t->timer);
+    } else if (!wheel_armed(&t->timer) || wheel_when_ns(&t->timer) > when) {
+        wheel_arm(&s->wheel, &t->timer, when);
+    }
+}
+
+void timers_stop(struct stack *s, struct tcb *t) {
+    t->rexmit_at = t->delack_at = t->life_at = TERN_NEVER;
+    if (wheel_armed(&t->timer)) wheel_cancel(&s->wheel, &t->timer);
+}
+
+/* [MUST-13] */
+void two_msl_start(struct stack *s, struct tcb *t) {
+    t->rexmit_at = t->delack_at = TERN_NEVER;
+    t->life_at = s->now + 2ull * s->cfg.msl_ms * MS_NS;
+}
+
+/* A new state has a life timer of its own. */
+void life_start(struct stack *s, struct tcb *t) {
+    if (t->state == TERN_TIME_WAIT) return; /* two_msl_start was there */
+    if (t->state == TERN_FIN_WAIT_2 && t->detached)
+        t->life_at = s->now + (uint64_t)s->cfg.fin_wait_2_ms * MS_NS;
+    else if (state_in(t, IN(ESTABLISHED) | IN(CLOSE_WAIT)))
+        keepalive_restart(s, t);
+    else
+        t->life_at = TERN_NEVER;
+}
+
+void give_up(struct stack *s, struct tcb *t, int error, enum reason why) {
+    if (state_in(t, IN(SYN_SENT) | IN(SYN_RECEIVED))) s->stats.connects_failed++;
+    if (why != R_END_ICMP && why != R_END_KEEPALIVE) reset_send(s, t, R_SEND_RST);
+    tcb_move(s, t, MOVE_GIVE_UP);
+    tcb_end(s, t, error, why);
+}
+
+static void life_timeout(struct stack *s, struct tcb *t) {
+    t->life_at = TERN_NEVER;
+    if (t->state == TERN_TIME_WAIT) {
+        tcb_move(s, t, MOVE_TWO_MSL);
+        tcb_end(s, t, TERN_OK, R_END_2MSL);
+    } else if (t->state == TERN_FIN_WAIT_2) {
+        give_up(s, t, TERN_ETIMEDOUT, R_END_FIN_WAIT_2);
+    } else {
+        keepalive_timeout(s, t);
+    }
+}
+
+static const char *life_name(const struct tcb *t) {
+    return t->state == TERN_TIME_WAIT ? "2MSL" : t->state == TERN_FIN_WAIT_2 ? "FIN-WAIT-2" : "keepalive";
+}
+
+const char *timer_next(const struct tcb *t, uint64_t *when) {
+    *when = earliest(t);
+    if (*when == TERN_NEVER) return "";
+    if (*when == t->delack_at) return "delayed ACK";
+    if (*when == t->rexmit_at) return t->persisting ? "persist" : "retransmission";
+    return life_name(t);
+}
+
+/* At most one of them ends the connection, and then nothing more is touched. */
+static void tcb_timer(struct stack *s, struct tcb *t) {
+    if (s->now >= t->delack_at) {
+        t->delack_at = TERN_NEVER;
+        if (tracing(s, TERN_TRACE_TIMER)) trace_timer(s, t, "delayed ACK");
+        ack_now(s, t, R_SEND_ACK_DELAYED);
+    }
+    if (s->now >= t->rexmit_at) {
+        if (tracing(s, TERN_TRACE_TIMER)) trace_timer(s, t, t->persisting ? "persist" : "retransmission");
+        if (t->persisting)
+            persist_timeout(s, t);
+        else
+            rexmit_timeout(s, t);
+        return;
+    }
+    if (s->now >= t->life_at) {
+        if (tracing(s, TERN_TRACE_TIMER)) trace_timer(s, t, life_name(t));
+        life_timeout(s, t);
+    }
+}
+
+void tcp_timer(struct stack *s, wheel_node *n) {
+    if (n->kind == TIMER_HALF_OPEN) {
+        half_open_timer(s);
+        return;
+    }
+    if (n->kind == TIMER_TIME_WAIT) {
+        time_wait_timer(s);
+        return;
+    }
+    struct tcb *t = CONTAINER_OF(n, struct tcb, timer);
+    uint32_t index = t->index, generation = pool_generation(&s->tcp.tcbs, index);
+    tcb_timer(s, t);
+    if (pool_find(&s->tcp.tcbs, index, generation) && t->state != TERN_CLOSED) timers_sync(s, t);
+}

@@ -1,0 +1,26 @@
+/* timestamps.c - RFC 7323 3 to 5: our clock, what is echoed, and PAWS. Round-trip samples are rto.c's. */
+#include "tcp/tcb.h"
+
+enum { DAYS_24_MS = 24 * 24 * 3600 * 1000 };
+
+/* A random offset each pair of sockets: the clock tells nothing about uptime or other connections [RFC7323 7.1]. */
+uint32_t ts_offset_of(const struct stack *s, const struct flow *f) {
+    return (uint32_t)siphash24(&s->key_ts, f, sizeof *f);
+}
+
+/* One tick a millisecond [RFC7323 5.4]. */
+uint32_t ts_now(const struct stack *s, uint32_t offset) { return (uint32_t)(s->now / MS_NS) + offset; }
+
+bool ts_old(const struct stack *s, const struct tcb *t, const tcp_options *o) {
+    if (!t->stamps || !o->has_ts || (int32_t)(o->ts_value - t->ts_recent) >= 0) return false;
+    /* After 24 idle days the remembered value may have wrapped: it no longer counts [RFC7323 5.5]. */
+    return (uint32_t)(s->now / MS_NS) - t->ts_recent_ms <= DAYS_24_MS;
+}
+
+/* Only a segment at or before the last ACK sent may set TS.Recent, so that the echo is the oldest unacknowledged one's
+ * [RFC7323 4.3 (2)]. */
+void ts_remember(const struct stack *s, struct tcb *t, const tcp_options *o, seq at) {
+    if (!t->stamps || !o->has_ts || !seq_le(at, t->last_ack_sent) || ts_old(s, t, o)) return;
+    t->ts_recent = o->ts_value;
+    t->ts_recent_ms = (uint32_t)(s->now / MS_NS);
+}
