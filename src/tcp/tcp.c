@@ -1,6 +1,11 @@
 /* tcp.c - TCP's state in a stack, made and freed; the rules are in the other files of this folder. */
 #include "tcp/tcb.h"
 
+_Static_assert(sizeof(struct flow) == 36, "a flow is hashed and compared as bytes: no gaps");
+_Static_assert(sizeof(struct half_open) <= 96, "a flood of SYNs costs this much each");
+_Static_assert(sizeof(struct time_wait) <= 64, "a closed connection costs this much for 2 MSL");
+_Static_assert(sizeof(struct tcb) <= 512, "an idle connection costs this much");
+
 int tcp_init(struct stack *s) {
     struct tcp_state *c = &s->tcp;
     pool_init(&c->tcbs, sizeof(struct tcb), 6, s->cfg.connections_max);

@@ -13,7 +13,7 @@ bool ip_is_multicast(const ip_addr *a) { return ip_is_v4(a) ? (a->b[12] & 0xf0) 
 
 bool ip_is_loopback(const ip_addr *a) {
     if (ip_is_v4(a)) return a->b[12] == 127;
-    return a->q[0] == 0 && load32(a->b + 8) == 0 && load32(a->b + 12) == 1;
+    return ip_half(a, 0) == 0 && load32(a->b + 8) == 0 && load32(a->b + 12) == 1;
 }
 
 bool ip_is_link_local(const ip_addr *a) {
