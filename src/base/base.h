@@ -7,6 +7,9 @@
 #include <stdint.h>
 #include <string.h> /* memcpy, memmove, memset, memcmp: the only symbols the core needs from outside */
 
+/* For declarations of variables that other files define: -fvisibility=hidden covers definitions only, and a
+ * reference that might leave the library goes through the global offset table. */
+#define INNER __attribute__((visibility("hidden")))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 

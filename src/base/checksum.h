@@ -15,7 +15,7 @@ typedef struct checksum_ops {
     uint64_t (*copy_add)(void *dst, const void *src, size_t len, uint64_t sum);
 } checksum_ops;
 
-extern const checksum_ops checksum_plain;
+extern INNER const checksum_ops checksum_plain;
 /* The fastest that this processor can run. */
 const checksum_ops *checksum_ops_best(void);
 /* Asking the processor is slow (it traps in virtual machines): ask once, then remember the id. 0 is the plain one; an

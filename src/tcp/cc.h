@@ -25,6 +25,6 @@ struct cc {
     uint32_t credit;         /* bytes acknowledged that have not yet opened the window [RFC5681 3.1] */
 };
 
-extern const struct cc_ops cc_newreno;
+extern INNER const struct cc_ops cc_newreno;
 
 #endif
