@@ -32,10 +32,10 @@ void synchronize(struct arrival *a) {
 }
 
 /* Both numbers are known and ours is acknowledged: data may flow. */
-void established(struct arrival *a) {
+void syn_acked(struct arrival *a) {
     struct tcb *t = a->t;
     struct stack *s = a->s;
-    tcb_move(s, t, MOVE_SYN_ACKED);
+    t->syn_acked = true;
     t->snd.una = t->snd.pos = seq_add(t->snd.iss, 1);
     if (seq_lt(t->snd.nxt, t->snd.una)) t->snd.nxt = t->snd.una;
     mss_update(s, t, UINT32_MAX);
@@ -48,8 +48,13 @@ void established(struct arrival *a) {
     t->rexmit_at = TERN_NEVER;
     t->stuck_since = 0;
     s->stats.established_total++;
+}
+
+void established(struct arrival *a) {
+    syn_acked(a);
+    tcb_move(a->s, a->t, MOVE_SYN_ACKED);
     a->fx.events |= TERN_EV_CONNECTED;
-    keepalive_restart(s, t);
+    if (a->t->fin_queued) tcb_move(a->s, a->t, MOVE_CLOSE); /* a CLOSE that waited [3.10.4 SYN-RECEIVED] */
 }
 
 static enum reason open_simultaneous(struct arrival *a) {
@@ -77,6 +82,10 @@ enum reason arrives_synsent(struct arrival *a) {
     if (!(a->flags & TCP_SYN)) return R_SYNSENT_NEITHER; /* fifth */
     if (!acked) return open_simultaneous(a);             /* fourth */
     synchronize(a);
+    if (a->len > window_offered(t)) { /* more than was offered: the peer will send it again */
+        a->len = 0;
+        a->flags &= (uint16_t)~TCP_FIN;
+    }
     established(a);
     effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK);
     a->note = R_SYNSENT_SYN_ACK;

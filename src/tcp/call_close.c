@@ -23,11 +23,12 @@ int tern_shutdown(tern_stack *public, tern_sock sock) {
     return TERN_OK;
 }
 
-/* Nobody will read: bytes that wait, or a stream that is still to come, are lost, and the peer must know [SHLD-3]. */
+/* Bytes that nobody will read are lost, and the peer must know [SHLD-3]. */
 static bool loses_data(const struct tcb *t) { return rcv_readable(t) > 0; }
 
 static void detach(struct stack *s, struct tcb *t) {
     t->detached = true;
+    t->want_write = false;
     event_cancel(s, &t->event);
 }
 

@@ -16,7 +16,7 @@ static bool hard(const struct icmp_report *r) {
 static void shrink(struct stack *s, struct tcb *t, const struct icmp_report *r) {
     uint16_t before = t->mss;
     ip_path_mtu_learn(s, &r->remote, r->mtu);
-    if (seq_eq(t->snd.una, t->snd.iss)) return;
+    if (!t->syn_acked) return;
     mss_update(s, t, r->mtu);
     if (t->mss >= before) return;
     t->snd.pos = snd_first(t);

@@ -38,6 +38,12 @@ static void full_ack(struct tcb *t) {
     t->in_recovery = false;
 }
 
+/* `recover` follows behind una, lest it come to lie ahead when the numbers wrap. */
+static void not_recovering(struct tcb *t, uint32_t bytes, uint32_t flight) {
+    if (seq_gt(t->snd.una, t->snd.recover)) t->snd.recover = seq_add(t->snd.una, (uint32_t)-1);
+    t->cc.ops->acked(&t->cc, bytes, flight);
+}
+
 void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
@@ -49,7 +55,7 @@ void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
     t->work &= (uint8_t)~WORK_REXMIT;
     bool in_recovery = t->in_recovery;
     if (!in_recovery)
-        t->cc.ops->acked(&t->cc, bytes, flight);
+        not_recovering(t, bytes, flight);
     else if (seq_ge(a->ack, t->snd.recover))
         full_ack(t);
     else
@@ -118,7 +124,7 @@ static bool data_unanswered(struct stack *s, struct tcb *t) {
 }
 
 void rexmit_timeout(struct stack *s, struct tcb *t) {
-    bool opening = seq_eq(t->snd.una, t->snd.iss);
+    bool opening = !t->syn_acked;
     if (!(opening ? syn_unanswered(s, t) : data_unanswered(s, t))) return;
     t->rtt_timing = false;
     if (t->backoff < 20) t->backoff++; /* [RFC6298 5.5] */

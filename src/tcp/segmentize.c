@@ -238,7 +238,7 @@ static void put_acks(struct burst *b) {
 static void fill(struct burst *b) {
     struct tcb *t = b->t;
     if (t->work & WORK_SYN) put_syn(b);
-    if (seq_eq(t->snd.una, t->snd.iss)) { /* nothing but the SYN until it is acknowledged */
+    if (!t->syn_acked) { /* nothing but the SYN until it is acknowledged */
         if (t->work & WORK_ACK && state_in(t, IN(SYN_RECEIVED)) && b->n < b->max) put_acks(b);
         return;
     }

@@ -22,7 +22,7 @@ void ring_drop(struct stack *s, ring *r) {
 }
 
 /* The SYN has a number but no byte. */
-seq snd_first(const struct tcb *t) { return seq_eq(t->snd.una, t->snd.iss) ? seq_add(t->snd.iss, 1) : t->snd.una; }
+seq snd_first(const struct tcb *t) { return seq_add(t->snd.una, !t->syn_acked); }
 
 uint32_t snd_queued(const struct tcb *t) {
     int32_t n = seq_diff(t->snd.end, snd_first(t)); /* -1 once our FIN is acknowledged */

@@ -46,7 +46,9 @@ static enum reason unacceptable(struct arrival *a) {
         return R_FIN_REPEATED;
     }
     if (seq_le(right, t->rcv.nxt)) {
-        effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK_NOW);
+        /* What carries nothing new and nothing old is answered, but not without limit: two ends that disagree would go on
+         * for ever (CVE-2005-1184). */
+        effects_reply(&a->fx, seg_len(a) ? REPLY_ACK : REPLY_CHALLENGE, R_SEND_ACK_NOW);
         bool probe = seg_len(a) <= 1 && seq_eq(a->seq, seq_add(t->rcv.nxt, (uint32_t)-1));
         return probe ? R_SEQ_KEEPALIVE : R_SEQ_OLD_DUPLICATE;
     }

@@ -77,6 +77,7 @@ enum reason step5_ack(struct arrival *a) {
     if (t->state == TERN_TIME_WAIT) return R_NONE;
     if (t->probes) t->probes = 0;
     bool changed = false, fresh = seq_gt(a->ack, t->snd.una);
+    if (unlikely(fresh && !t->syn_acked)) syn_acked(a);
     if (fresh) take_new(a);
     if (seq_ge(a->ack, t->snd.una)) {
         changed = update_window(a);

@@ -77,6 +77,7 @@ struct tcb {
     bool fin_queued : 1;    /* SHUTDOWN or CLOSE: a FIN follows snd.end */
     bool fin_seen : 1;      /* the peer's FIN is at rcv.fin, perhaps behind a hole */
     bool fin_taken : 1;     /* and rcv.nxt stands behind it */
+    bool syn_acked : 1;     /* our SYN is acknowledged; comparing una with iss would be wrong after 4 GiB */
     bool scaling : 1, stamps : 1, sack : 1; /* agreed in the handshake */
     bool in_recovery : 1;   /* NewReno fast recovery until snd.recover */
     bool rtt_timing : 1;    /* rtt_seq, rtt_at are running [Karn] */
@@ -220,7 +221,8 @@ void arrival_init(struct arrival *a, struct stack *s, const struct ip_info *ip, 
 void arrives_closed(struct arrival *a);
 void arrival_drop(struct arrival *a, enum reason why); /* counts and traces a segment without a connection */
 void synchronize(struct arrival *a);                   /* takes in the peer's SYN and its options */
-void established(struct arrival *a);                   /* our SYN is acknowledged */
+void established(struct arrival *a);                   /* our SYN is acknowledged: SYN-SENT and SYN-RECEIVED end */
+void syn_acked(struct arrival *a);                     /* the same for one that was closed before that */
 void arrives_listen(struct arrival *a, struct listener *l);
 void effects_reply(struct effects *fx, enum reply reply, enum reason why);
 void effects_act(struct arrival *a);

@@ -104,7 +104,7 @@ bool time_wait_from(struct stack *s, struct tcb *t) {
 static void expand(struct stack *s, const struct time_wait *w, struct tcb *t) {
     memset(t, 0, sizeof *t);
     tcb_options_default(s, &t->opt);
-    t->record = t->detached = t->fin_queued = t->fin_seen = t->fin_taken = true;
+    t->record = t->detached = t->fin_queued = t->fin_seen = t->fin_taken = t->syn_acked = true;
     t->state = TERN_TIME_WAIT;
     t->flow = w->flow;
     t->snd.una = t->snd.nxt = t->snd.pos = w->snd_nxt;
