@@ -44,8 +44,8 @@ struct device_ops {
 
 struct device {
     const struct device_ops *ops;
-    int fd, out_fd;       /* poll these: readable, and writable while `queued` is not 0 */
-    char name[16];        /* of the kernel's device, or "pipe" */
+    int fd, out_fd; /* poll these: readable, and writable while `queued` is not 0 */
+    char name[16];  /* of the kernel's device, or "pipe" */
     enum tern_link link;
     uint32_t mtu;         /* largest IP packet */
     uint32_t tso_max;     /* largest IP packet that it cuts into segments, 0: none */

@@ -26,8 +26,8 @@ struct loop {
     void (*on_turn)(void *ctx, uint64_t now_ns); /* once a turn, after the events and before the output */
     void *ctx;                                   /* of both */
     bool stop;                                   /* loop_run returns 0 at the end of the turn, and resets it */
-    uint64_t wake_ns;                            /* a turn is made then at the latest; TERN_NEVER. Set it again each time */
-    uint64_t dropped_iface;                      /* frames for other interfaces than this one */
+    uint64_t wake_ns;       /* a turn is made then at the latest; TERN_NEVER. Set it again each time */
+    uint64_t dropped_iface; /* frames for other interfaces than this one */
 
     /* private */
     tern_stack *stack;

@@ -1,5 +1,5 @@
-/* memlink.c - the link between two hosts in memory: chance, the line, the queue, and packets on their way. The stacks at
- * its ends are sim.c's business. */
+/* memlink.c - the link between two hosts in memory: chance, the line, the queue, and packets on their way. The stacks
+ * at its ends are sim.c's business. */
 #include "drivers/memlink.h"
 
 #include <errno.h>
@@ -60,18 +60,18 @@ struct heap {
 struct direction {
     struct memlink_path path;
     int from;
-    bool spoils;                 /* any draw, mask, list, filter or tap: the slow path */
+    bool spoils; /* any draw, mask, list, filter or tap: the slow path */
     uint32_t slot_size, slots, slots_max;
     uint64_t number;
     uint64_t *drop_list;
     size_t drop_next;
     bool bad_state;
-    uint64_t busy_until, rest;   /* of the line; rest is in ns * rate */
-    struct fifo departures;      /* what has not left the queue: only with a queue limit */
+    uint64_t busy_until, rest; /* of the line; rest is in ns * rate */
+    struct fifo departures;    /* what has not left the queue: only with a queue limit */
     uint64_t queued_bytes;
     uint64_t last_arrival, order;
-    struct fifo ordered;         /* arrivals never decrease */
-    struct heap late;            /* reordered ones */
+    struct fifo ordered;             /* arrivals never decrease */
+    struct heap late;                /* reordered ones */
     struct slot *free_slots, *shown; /* shown: given out by the last receive */
     struct chunk *chunks;
     struct memlink_stats stats;
@@ -189,11 +189,13 @@ static bool path_valid(const struct memlink_path *p) {
 int memlink_set(struct memlink *link, int from, const struct memlink_path *path, struct driver_error *err) {
     struct direction *d = &link->dir[from];
     if (!path_valid(path))
-        return driver_fail(err, EINVAL, "memory link: a rate above 1000000 ppm, an MTU above 65535, more than 8 "
-                                        "corrupted bits or an unsorted list of packets to drop");
+        return driver_fail(err, EINVAL,
+                           "memory link: a rate above 1000000 ppm, an MTU above 65535, more than 8 "
+                           "corrupted bits or an unsorted list of packets to drop");
     if (d->slot_size != 0 && path_slot_size(path) > d->slot_size)
-        return driver_fail(err, EINVAL, "memory link: the MTU cannot grow once the link exists; make it with the "
-                                        "largest MTU that will be needed");
+        return driver_fail(err, EINVAL,
+                           "memory link: the MTU cannot grow once the link exists; make it with the "
+                           "largest MTU that will be needed");
     uint64_t *list = NULL;
     if (path->drop_count != 0) {
         list = calloc(path->drop_count, sizeof *list);
@@ -393,7 +395,8 @@ static uint64_t arrival(struct direction *d, const struct memlink_record *r, uin
     return d->last_arrival = t;
 }
 
-static void send_copy(struct memlink *link, struct direction *d, const struct slot *original, struct memlink_record *r) {
+static void send_copy(struct memlink *link, struct direction *d, const struct slot *original,
+                      struct memlink_record *r) {
     struct slot *s = slot_take(d);
     if (s == NULL) return;
     memcpy(s->data, original->data, original->len);
@@ -413,18 +416,24 @@ static void send_spoiled(struct memlink *link, struct direction *d, const tern_f
     const struct memlink_path *p = &d->path;
     struct memlink_record r = {.number = d->number, .sent_ns = now, .len = f->len};
     uint64_t n = r.number, left = now;
-    if (too_big(d, f)) r.fate = MEMLINK_TOO_BIG;
-    else if (!line_take(d, f->len, now, &left)) r.fate = MEMLINK_QUEUE_FULL;
-    else r.fate = loss(d, n);
+    if (too_big(d, f))
+        r.fate = MEMLINK_TOO_BIG;
+    else if (!line_take(d, f->len, now, &left))
+        r.fate = MEMLINK_QUEUE_FULL;
+    else
+        r.fate = loss(d, n);
     r.corrupted = happens(d, n, DRAW_CORRUPT, p->corrupt_ppm);
     r.reordered = happens(d, n, DRAW_REORDER, p->reorder_ppm);
 
     bool seen = link->tap != NULL || link->filter != NULL;
     bool fits = f->len <= d->slot_size;
     struct slot *s = (r.fate == MEMLINK_DELIVERED || seen) && fits ? slot_take(d) : NULL;
-    if (s != NULL) slot_fill(d, s, f, r.corrupted);
-    else if (r.fate == MEMLINK_DELIVERED) r.fate = MEMLINK_NO_ROOM;
-    if (r.fate == MEMLINK_DELIVERED && link->filter != NULL && link->filter(link->filter_ctx, d->from, n, s->data, s->len))
+    if (s != NULL)
+        slot_fill(d, s, f, r.corrupted);
+    else if (r.fate == MEMLINK_DELIVERED)
+        r.fate = MEMLINK_NO_ROOM;
+    if (r.fate == MEMLINK_DELIVERED && link->filter != NULL &&
+        link->filter(link->filter_ctx, d->from, n, s->data, s->len))
         r.fate = MEMLINK_FILTERED;
     if (r.fate == MEMLINK_DELIVERED) {
         if (r.corrupted) corrupt(d, s, n);
@@ -445,8 +454,10 @@ void memlink_send(struct memlink *link, int from, const tern_frame *frames, size
     for (size_t i = 0; i < n; i++) {
         d->stats.packets++;
         d->stats.bytes += frames[i].len;
-        if (d->spoils) send_spoiled(link, d, &frames[i], now_ns);
-        else send_plain(d, &frames[i], now_ns);
+        if (d->spoils)
+            send_spoiled(link, d, &frames[i], now_ns);
+        else
+            send_plain(d, &frames[i], now_ns);
         d->number++;
     }
 }
@@ -477,8 +488,10 @@ size_t memlink_receive(struct memlink *link, int side, tern_packet *out, size_t 
     size_t n = 0;
     for (const struct entry *e; n < max && (e = next_arrival(d)) != NULL && e->time <= now_ns; n++) {
         struct slot *s = e->slot;
-        if (d->late.count != 0 && e == &d->late.entries[0]) heap_pop(&d->late);
-        else fifo_pop(&d->ordered);
+        if (d->late.count != 0 && e == &d->late.entries[0])
+            heap_pop(&d->late);
+        else
+            fifo_pop(&d->ordered);
         out[n] = (tern_packet){s->data, s->len, s->flags, s->segment_size, d->path.lend ? s : NULL};
         if (d->path.lend) continue;
         s->next = d->shown;
@@ -502,12 +515,14 @@ uint64_t memlink_deadline(const struct memlink *link) {
     return t;
 }
 
-void memlink_stats_get(const struct memlink *link, int from, struct memlink_stats *out) { *out = link->dir[from].stats; }
+void memlink_stats_get(const struct memlink *link, int from, struct memlink_stats *out) {
+    *out = link->dir[from].stats;
+}
 
 const char *memlink_fate_text(enum memlink_fate fate) {
     static const char *const texts[MEMLINK_FATES] = {
-        "delivered",         "larger than the MTU", "queue full", "dropped by number", "dropped by the filter",
-        "lost on the line",  "lost in a burst",     "no room",
+        "delivered",        "larger than the MTU", "queue full", "dropped by number", "dropped by the filter",
+        "lost on the line", "lost in a burst",     "no room",
     };
     return (unsigned)fate < MEMLINK_FATES ? texts[fate] : "?";
 }

@@ -124,10 +124,11 @@ int netlink_link_up(struct netlink *nl, const char *name, uint32_t mtu, struct d
     if (mtu != 0) netlink_attr(&m, IFLA_MTU, &mtu, sizeof mtu);
     int r = netlink_call(nl, &m, NULL, NULL);
     if (r == -EPERM)
-        return driver_fail(err, EPERM, "may not bring %s up: this needs root or CAP_NET_ADMIN; or let root prepare the "
-                                       "device: ip link set %s up", name, name);
-    if (r == -EINVAL && mtu != 0)
-        return driver_fail(err, EINVAL, "the kernel refuses an MTU of %u for %s", mtu, name);
+        return driver_fail(err, EPERM,
+                           "may not bring %s up: this needs root or CAP_NET_ADMIN; or let root prepare the "
+                           "device: ip link set %s up",
+                           name, name);
+    if (r == -EINVAL && mtu != 0) return driver_fail(err, EINVAL, "the kernel refuses an MTU of %u for %s", mtu, name);
     if (r < 0) return driver_fail(err, -r, "cannot bring %s up: %s", name, strerror(-r));
     return 0;
 }
@@ -135,7 +136,8 @@ int netlink_link_up(struct netlink *nl, const char *name, uint32_t mtu, struct d
 static size_t addr_len(const tern_addr *a) { return a->family == 4 ? 4 : 16; }
 static uint8_t addr_family(const tern_addr *a) { return a->family == 4 ? AF_INET : AF_INET6; }
 
-int netlink_addr_add(struct netlink *nl, const char *name, const struct driver_prefix *prefix, struct driver_error *err) {
+int netlink_addr_add(struct netlink *nl, const char *name, const struct driver_prefix *prefix,
+                     struct driver_error *err) {
     char text[TERN_ADDR_TEXT];
     struct ifaddrmsg addr = {.ifa_family = addr_family(&prefix->addr), .ifa_prefixlen = (uint8_t)prefix->len};
     addr.ifa_index = if_nametoindex(name);
@@ -150,8 +152,8 @@ int netlink_addr_add(struct netlink *nl, const char *name, const struct driver_p
     if (r == 0 || r == -EEXIST) return 0;
     tern_addr_format(&prefix->addr, text);
     if (r == -EPERM)
-        return driver_fail(err, EPERM, "may not give %s the address %s/%u: this needs root or CAP_NET_ADMIN", name, text,
-                           prefix->len);
+        return driver_fail(err, EPERM, "may not give %s the address %s/%u: this needs root or CAP_NET_ADMIN", name,
+                           text, prefix->len);
     if (prefix->addr.family == 6 && (r == -EACCES || r == -EOPNOTSUPP || r == -EAFNOSUPPORT))
         return driver_fail(err, -r, "cannot give %s the address %s/%u: the kernel has IPv6 turned off here", name, text,
                            prefix->len);
@@ -166,8 +168,11 @@ int netlink_route_add(struct netlink *nl, const char *name, const struct driver_
     char text[TERN_ADDR_TEXT];
     uint32_t index = if_nametoindex(name);
     if (index == 0) return no_such_link(err, name);
-    struct rtmsg route = {.rtm_family = addr_family(&prefix->addr), .rtm_dst_len = (uint8_t)prefix->len,
-                          .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_STATIC, .rtm_type = RTN_UNICAST,
+    struct rtmsg route = {.rtm_family = addr_family(&prefix->addr),
+                          .rtm_dst_len = (uint8_t)prefix->len,
+                          .rtm_table = RT_TABLE_MAIN,
+                          .rtm_protocol = RTPROT_STATIC,
+                          .rtm_type = RTN_UNICAST,
                           .rtm_scope = via != NULL || prefix->addr.family == 6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK};
     struct netlink_message m;
     netlink_begin(&m, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &route, sizeof route);
@@ -178,6 +183,7 @@ int netlink_route_add(struct netlink *nl, const char *name, const struct driver_
     if (r == 0 || r == -EEXIST) return 0;
     tern_addr_format(&prefix->addr, text);
     if (r == -EPERM)
-        return driver_fail(err, EPERM, "may not route %s/%u to %s: this needs root or CAP_NET_ADMIN", text, prefix->len, name);
+        return driver_fail(err, EPERM, "may not route %s/%u to %s: this needs root or CAP_NET_ADMIN", text, prefix->len,
+                           name);
     return driver_fail(err, -r, "cannot route %s/%u to %s: %s", text, prefix->len, name, strerror(-r));
 }

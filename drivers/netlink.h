@@ -1,5 +1,5 @@
-/* netlink.h - the few questions and orders that the drivers have for the kernel over netlink sockets: building a message,
- * waiting for its answer, and links, addresses and routes. No library does less. */
+/* netlink.h - the few questions and orders that the drivers have for the kernel over netlink sockets: building a
+ * message, waiting for its answer, and links, addresses and routes. No library does less. */
 #ifndef DRIVERS_NETLINK_H
 #define DRIVERS_NETLINK_H
 
@@ -16,7 +16,7 @@ struct netlink {
     uint32_t seq;
 };
 
-/* protocol: NETLINK_ROUTE, NETLINK_SOCK_DIAG. The socket belongs to the network namespace that the process is in now. */
+/* protocol: NETLINK_ROUTE, NETLINK_SOCK_DIAG. The socket belongs to the network namespace the process is in now. */
 int netlink_open(struct netlink *nl, int protocol, struct driver_error *err);
 void netlink_close(struct netlink *nl);
 
@@ -42,7 +42,8 @@ const void *netlink_find(const void *attrs, size_t len, uint16_t type, size_t *s
 /* The links of this network namespace. `mtu` 0 leaves it. */
 int netlink_link_up(struct netlink *nl, const char *name, uint32_t mtu, struct driver_error *err);
 /* Gives the kernel's side an address without duplicate address detection. One that is there already is fine. */
-int netlink_addr_add(struct netlink *nl, const char *name, const struct driver_prefix *prefix, struct driver_error *err);
+int netlink_addr_add(struct netlink *nl, const char *name, const struct driver_prefix *prefix,
+                     struct driver_error *err);
 /* Sends the kernel's packets for a prefix there; `via` NULL: on the link. A route that is there already is fine. */
 int netlink_route_add(struct netlink *nl, const char *name, const struct driver_prefix *prefix, const tern_addr *via,
                       struct driver_error *err);

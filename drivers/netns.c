@@ -25,15 +25,21 @@ static long number_of(const char *path) {
 
 static int refused(struct driver_error *err, int code, const char *what) {
     if (number_of("/proc/sys/kernel/unprivileged_userns_clone") == 0)
-        return driver_fail(err, code, "%s: this system forbids user namespaces "
-                                      "(kernel.unprivileged_userns_clone is 0)", what);
+        return driver_fail(err, code,
+                           "%s: this system forbids user namespaces "
+                           "(kernel.unprivileged_userns_clone is 0)",
+                           what);
     if (number_of("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1)
-        return driver_fail(err, code, "%s: AppArmor forbids it "
-                                      "(kernel.apparmor_restrict_unprivileged_userns is 1)", what);
+        return driver_fail(err, code,
+                           "%s: AppArmor forbids it "
+                           "(kernel.apparmor_restrict_unprivileged_userns is 1)",
+                           what);
     if (number_of("/proc/sys/user/max_user_namespaces") == 0)
-        return driver_fail(err, code, "%s: this system allows no user namespaces (user.max_user_namespaces is 0)", what);
+        return driver_fail(err, code, "%s: this system allows no user namespaces (user.max_user_namespaces is 0)",
+                           what);
     if (number_of("/proc/sys/user/max_net_namespaces") == 0)
-        return driver_fail(err, code, "%s: this system allows no network namespaces (user.max_net_namespaces is 0)", what);
+        return driver_fail(err, code, "%s: this system allows no network namespaces (user.max_net_namespaces is 0)",
+                           what);
     if (code == EINVAL || code == ENOSYS)
         return driver_fail(err, code, "%s: the kernel was built without it, or the process has threads", what);
     if (code == EPERM || code == EACCES)

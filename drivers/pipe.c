@@ -14,12 +14,12 @@ enum { PREFIX = 4, IN_SIZE = 4 * (PREFIX + PIPE_PACKET_MAX), QUEUE_DEFAULT = 8 <
 
 struct pipe_device {
     struct device dev;
-    bool owned;                  /* the files are ours to close */
-    int listener;                /* -1: none */
+    bool owned;   /* the files are ours to close */
+    int listener; /* -1: none */
     struct sockaddr_un address;
-    int in_flags, out_flags;     /* of files that are not ours, before we changed them; -1: unchanged */
+    int in_flags, out_flags; /* of files that are not ours, before we changed them; -1: unchanged */
     uint8_t *in;
-    size_t in_start, in_end;     /* received, not given out */
+    size_t in_start, in_end; /* received, not given out */
     uint8_t *queue;
     size_t queue_max, queue_start; /* dev.queued bytes from queue_start on */
 };
@@ -136,7 +136,8 @@ static bool enqueue(struct pipe_device *p, const tern_frame *f) {
         p->queue_start = 0;
     }
     uint8_t *to = p->queue + p->queue_start + p->dev.queued;
-    const uint8_t prefix[PREFIX] = {(uint8_t)(f->len >> 24), (uint8_t)(f->len >> 16), (uint8_t)(f->len >> 8), (uint8_t)f->len};
+    const uint8_t prefix[PREFIX] = {(uint8_t)(f->len >> 24), (uint8_t)(f->len >> 16), (uint8_t)(f->len >> 8),
+                                    (uint8_t)f->len};
     memcpy(to, prefix, PREFIX);
     if (tern_frame_copy(f, to + PREFIX, f->len) != f->len) return false;
     p->dev.queued += need;
@@ -196,7 +197,11 @@ static struct pipe_device *pipe_new(const struct pipe_config *c, struct driver_e
         driver_fail(err, ENOMEM, "out of memory for the queue of a pipe");
         return NULL;
     }
-    p->dev = (struct device){.ops = &pipe_ops, .fd = -1, .out_fd = -1, .name = "pipe", .link = TERN_LINK_IP,
+    p->dev = (struct device){.ops = &pipe_ops,
+                             .fd = -1,
+                             .out_fd = -1,
+                             .name = "pipe",
+                             .link = TERN_LINK_IP,
                              .mtu = c->mtu != 0 ? c->mtu : 1500};
     p->listener = p->in_flags = p->out_flags = -1;
     p->in = in;
@@ -213,7 +218,8 @@ static int no_waiting(int fd) {
     return flags;
 }
 
-int pipe_open_files(const struct pipe_config *config, int in_fd, int out_fd, struct device **out, struct driver_error *err) {
+int pipe_open_files(const struct pipe_config *config, int in_fd, int out_fd, struct device **out,
+                    struct driver_error *err) {
     struct driver_error own;
     if (err == NULL) err = &own;
     struct pipe_device *p = pipe_new(config, err);
@@ -274,7 +280,7 @@ int pipe_open(const struct pipe_config *config, struct device **out, struct driv
     memcpy(p->address.sun_path, config->path, len);
     p->owned = true;
     p->dev.fd = p->dev.out_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int r = p->dev.fd < 0 ? driver_fail(err, errno, "cannot make a socket: %s", strerror(errno))
+    int r = p->dev.fd < 0    ? driver_fail(err, errno, "cannot make a socket: %s", strerror(errno))
             : config->listen ? listen_at(p, p->dev.fd, err)
                              : connect_to(p, p->dev.fd, err);
     if (r < 0) {

@@ -66,8 +66,7 @@ static int verify(struct driver_error *err) {
     for (int i = 0; i < 2; i++)
         if ((data[i].effective | data[i].permitted | data[i].inheritable) != 0)
             return driver_fail(err, EPERM, "some privileges could not be dropped");
-    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
-        return driver_fail(err, EPERM, "no_new_privs did not hold");
+    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) return driver_fail(err, EPERM, "no_new_privs did not hold");
     return 0;
 }
 

@@ -1,5 +1,5 @@
-/* privilege.h - giving up every privilege once the device is open: what comes from the network then meets a process that
- * can do nothing special. There is no way back. */
+/* privilege.h - giving up every privilege once the device is open: what comes from the network then meets a process
+ * that can do nothing special. There is no way back. */
 #ifndef DRIVERS_PRIVILEGE_H
 #define DRIVERS_PRIVILEGE_H
 

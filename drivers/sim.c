@@ -45,9 +45,13 @@ static int host_make(struct sim *sim, int side, const struct sim_config *c, stru
     int r = tern_new(&config, sim->now, &sim->stack[side]);
     if (r < 0) return driver_fail(err, EINVAL, "host %d cannot be made: %s", side, tern_strerror(r, TERN_EN));
     tern_iface_config iface = {
-        .size = sizeof iface, .name = side == 0 ? "mem0" : "mem1", .link = c->link, .mtu = c->mtu,
+        .size = sizeof iface,
+        .name = side == 0 ? "mem0" : "mem1",
+        .link = c->link,
+        .mtu = c->mtu,
         .mac = {0x02, 0x54, 0x52, 0x4e, 0x00, (uint8_t)(side + 1)},
-        .flags = c->offload ? TERN_IFACE_TX_CSUM | TERN_IFACE_RX_CSUM : 0, .tso_max = c->offload ? 65535 : 0,
+        .flags = c->offload ? TERN_IFACE_TX_CSUM | TERN_IFACE_RX_CSUM : 0,
+        .tso_max = c->offload ? 65535 : 0,
     };
     sim->iface[side] = tern_iface_add(sim->stack[side], &iface);
     sim->addr4[side] = (tern_addr){4, {10, 0, 0, (uint8_t)(side + 1)}};
@@ -56,7 +60,8 @@ static int host_make(struct sim *sim, int side, const struct sim_config *c, stru
     if (r >= 0) r = tern_addr_add(sim->stack[side], sim->iface[side], &sim->addr4[side], 24);
     if (r >= 0 && c->mtu >= 1280) r = tern_addr_add(sim->stack[side], sim->iface[side], &sim->addr6[side], 64);
     if (r < 0)
-        return driver_fail(err, EINVAL, "host %d refuses its interface or address: %s", side, tern_strerror(r, TERN_EN));
+        return driver_fail(err, EINVAL, "host %d refuses its interface or address: %s", side,
+                           tern_strerror(r, TERN_EN));
     return 0;
 }
 

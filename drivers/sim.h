@@ -1,6 +1,6 @@
-/* sim.h - two hosts, the link between them and one clock: a small world for tests, benches, demonstrations. In virtual time
- * nothing waits: the clock jumps to the next thing that is due, and the same configuration gives the same bytes at the
- * same nanoseconds. In real time it sleeps instead.
+/* sim.h - two hosts, the link between them and one clock: a small world for tests, benches, demonstrations. In
+ * virtual time nothing waits: the clock jumps to the next thing that is due, and the same configuration gives the
+ * same bytes at the same nanoseconds. In real time it sleeps instead.
  *
  *     struct sim_config c = sim_config_default(seed);
  *     c.path[0].delay_ns = c.path[1].delay_ns = 10000000;
@@ -32,10 +32,10 @@ struct sim_config {
     struct memlink_path path[2]; /* [0]: from host 0 to host 1. The MTU is that of the interfaces when 0 */
     enum tern_link link;         /* TERN_LINK_IP or TERN_LINK_ETHERNET */
     uint32_t mtu;
-    bool offload;                /* 64 KiB segments and no checksums on the link */
-    bool real_time;              /* the clock is tern_host_now() instead of virtual */
-    uint64_t start_ns;           /* of the virtual clock */
-    tern_config stack[2];        /* settings; allocator and entropy may be left as they are */
+    bool offload;         /* 64 KiB segments and no checksums on the link */
+    bool real_time;       /* the clock is tern_host_now() instead of virtual */
+    uint64_t start_ns;    /* of the virtual clock */
+    tern_config stack[2]; /* settings; allocator and entropy may be left as they are */
     sim_app_fn *app;
     void *ctx;
 };
@@ -47,9 +47,9 @@ struct sim {
     int iface[2];
     tern_addr addr4[2], addr6[2];
     struct memlink *link;
-    uint64_t now;               /* nanoseconds */
-    bool stop;                  /* set it anywhere: sim_run returns at the end of the round and resets it */
-    uint64_t rounds;            /* rounds run so far */
+    uint64_t now;    /* nanoseconds */
+    bool stop;       /* set it anywhere: sim_run returns at the end of the round and resets it */
+    uint64_t rounds; /* rounds run so far */
     bool real_time;
     sim_app_fn *app;
     void *ctx;
@@ -68,8 +68,8 @@ enum sim_result {
 /* Runs until `until_ns` on the sim's clock. The clock then stands at until_ns, or where it ended earlier. */
 enum sim_result sim_run(struct sim *sim, uint64_t until_ns);
 
-/* One round at the present instant: what arrived, timers, events, output, on both hosts; returns how many packets, events and
- * frames that moved. */
+/* One round at the present instant: what arrived, timers, events, output, on both hosts; returns how many packets,
+ * events and frames that moved. */
 size_t sim_round(struct sim *sim);
 /* When the next round is due; TERN_NEVER. */
 uint64_t sim_deadline(const struct sim *sim);

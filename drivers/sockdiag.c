@@ -15,9 +15,9 @@
 
 /* The kernel's numbers for states (its net/tcp_states.h, which is not for programs). */
 static const uint8_t states[] = {
-    [1] = TERN_ESTABLISHED, [2] = TERN_SYN_SENT,   [3] = TERN_SYN_RECEIVED, [4] = TERN_FIN_WAIT_1,
-    [5] = TERN_FIN_WAIT_2,  [6] = TERN_TIME_WAIT,  [7] = TERN_CLOSED,       [8] = TERN_CLOSE_WAIT,
-    [9] = TERN_LAST_ACK,    [10] = TERN_LISTEN,    [11] = TERN_CLOSING,     [12] = TERN_SYN_RECEIVED,
+    [1] = TERN_ESTABLISHED, [2] = TERN_SYN_SENT,  [3] = TERN_SYN_RECEIVED, [4] = TERN_FIN_WAIT_1,
+    [5] = TERN_FIN_WAIT_2,  [6] = TERN_TIME_WAIT, [7] = TERN_CLOSED,       [8] = TERN_CLOSE_WAIT,
+    [9] = TERN_LAST_ACK,    [10] = TERN_LISTEN,   [11] = TERN_CLOSING,     [12] = TERN_SYN_RECEIVED,
 };
 
 struct sockdiag {
@@ -116,7 +116,8 @@ static int ask(struct sockdiag *sd, struct inet_diag_req_v2 *q, uint16_t flags, 
 
 static int cannot(struct driver_error *err, int code) {
     if (code == ENOENT)
-        return driver_fail(err, ENOTSUP, "the kernel does not tell of its TCP sockets: load the module (modprobe tcp_diag)");
+        return driver_fail(err, ENOTSUP,
+                           "the kernel does not tell of its TCP sockets: load the module (modprobe tcp_diag)");
     return driver_fail(err, code, "asking the kernel for its TCP sockets: %s", strerror(code));
 }
 

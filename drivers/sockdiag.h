@@ -1,5 +1,5 @@
-/* sockdiag.h - the kernel's own TCP sockets, as `ss` sees them: read from the kernel (NETLINK_SOCK_DIAG), never guessed. It
- * needs no privilege and sees the network namespace in which it was opened. */
+/* sockdiag.h - the kernel's own TCP sockets, as `ss` sees them: read from the kernel (NETLINK_SOCK_DIAG), never
+ * guessed. It needs no privilege and sees the network namespace in which it was opened. */
 #ifndef DRIVERS_SOCKDIAG_H
 #define DRIVERS_SOCKDIAG_H
 
@@ -22,12 +22,12 @@ struct sockdiag_socket {
     tern_flow flow;
     enum tern_state state;
     enum sockdiag_timer timer;
-    uint32_t expires_ms;     /* of the timer */
-    uint32_t retransmits;    /* or probes sent, without an answer */
-    uint32_t send_queue;     /* bytes not acknowledged; listener: its backlog limit */
-    uint32_t receive_queue;  /* bytes not read; listener: connections not accepted */
-    uint32_t uid, inode;     /* inode 0: no process has it any more */
-    bool has_info;           /* the rest is known: not for TIME-WAIT, half-open and most listeners */
+    uint32_t expires_ms;    /* of the timer */
+    uint32_t retransmits;   /* or probes sent, without an answer */
+    uint32_t send_queue;    /* bytes not acknowledged; listener: its backlog limit */
+    uint32_t receive_queue; /* bytes not read; listener: connections not accepted */
+    uint32_t uid, inode;    /* inode 0: no process has it any more */
+    bool has_info;          /* the rest is known: not for TIME-WAIT, half-open and most listeners */
     uint32_t rtt_us, rttvar_us, rto_us;
     uint32_t cwnd, ssthresh; /* segments */
     uint32_t mss_out, mss_in;
@@ -43,8 +43,8 @@ void sockdiag_close(struct sockdiag *sd);
 
 /* Fills in up to `max` sockets of both families, in all states; returns how many there are, which may be more. */
 int sockdiag_list(struct sockdiag *sd, struct sockdiag_socket *out, size_t max, struct driver_error *err);
-/* The one socket with these ends, seen from the kernel (its own end is `local`), without walking through all. -ENOENT: there is
- * none, so it is CLOSED. */
+/* The one socket with these ends, seen from the kernel (its own end is `local`), without walking through all.
+ * -ENOENT: there is none, so it is CLOSED. */
 int sockdiag_find(struct sockdiag *sd, const tern_flow *flow, struct sockdiag_socket *out, struct driver_error *err);
 
 #ifdef __cplusplus

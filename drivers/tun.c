@@ -1,5 +1,5 @@
-/* tun.c - packets to and from the kernel through /dev/net/tun, with virtio-net headers where offloads are on. How they came
- * to be is the stack's business; how a loop waits for them is loop.c's. */
+/* tun.c - packets to and from the kernel through /dev/net/tun, with virtio-net headers where offloads are on. How
+ * they came to be is the stack's business; how a loop waits for them is loop.c's. */
 #include "drivers/tun.h"
 
 #include <errno.h>
@@ -27,9 +27,9 @@ typedef struct virtio_net_hdr vnet_hdr;
 struct tun {
     struct device dev;
     bool vnet;
-    uint32_t lead;    /* before the virtio-net header, so that the IP header is aligned to 16 */
+    uint32_t lead; /* before the virtio-net header, so that the IP header is aligned to 16 */
     uint8_t *memory;
-    uint8_t **spare;  /* a stack of buffers that nobody uses */
+    uint8_t **spare; /* a stack of buffers that nobody uses */
     uint32_t spares, lendable;
     uint8_t *shown[BATCH]; /* given out by the last receive, without a token */
     uint32_t shown_count;
@@ -152,8 +152,10 @@ static const struct device_ops tun_ops = {tun_receive, tun_send, NULL, tun_relea
 
 static int device_node_error(struct driver_error *err, int code) {
     if (code == ENOENT || code == ENODEV || code == ENXIO)
-        return driver_fail(err, code, "cannot open /dev/net/tun: %s; load the module (modprobe tun) or give the container "
-                                      "the device (--device /dev/net/tun)", strerror(code));
+        return driver_fail(err, code,
+                           "cannot open /dev/net/tun: %s; load the module (modprobe tun) or give the container "
+                           "the device (--device /dev/net/tun)",
+                           strerror(code));
     return driver_fail(err, code, "cannot open /dev/net/tun: %s; run as root or ask for access to it", strerror(code));
 }
 
@@ -161,8 +163,10 @@ static int attach_error(struct driver_error *err, int code, const struct tun_con
     const char *name = c->name != NULL && c->name[0] != '\0' ? c->name : "a new device";
     switch (code) {
     case EPERM:
-        return driver_fail(err, code, "may not open %s: this needs root, CAP_NET_ADMIN, or a device made for this user: "
-                                      "ip tuntap add NAME mode %s user $USER", name, c->tap ? "tap" : "tun");
+        return driver_fail(err, code,
+                           "may not open %s: this needs root, CAP_NET_ADMIN, or a device made for this user: "
+                           "ip tuntap add NAME mode %s user $USER",
+                           name, c->tap ? "tap" : "tun");
     case EBUSY: return driver_fail(err, code, "%s is in use by another process", name);
     case EINVAL:
         return driver_fail(err, code, "%s exists but is no %s device, or was made with other flags", name,
@@ -185,10 +189,11 @@ static int tun_attach(struct tun *t, const struct tun_config *c, struct driver_e
     int header = sizeof(vnet_hdr);
     unsigned offloads = c->vnet ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 : 0;
     if (c->vnet && ioctl(t->dev.fd, TUNSETVNETHDRSZ, &header) < 0)
-        return driver_fail(err, errno, "%s: the kernel refuses virtio-net headers: %s; try without offloads", t->dev.name,
-                           strerror(errno));
+        return driver_fail(err, errno, "%s: the kernel refuses virtio-net headers: %s; try without offloads",
+                           t->dev.name, strerror(errno));
     if (ioctl(t->dev.fd, TUNSETOFFLOAD, (unsigned long)offloads) < 0 && c->vnet)
-        return driver_fail(err, errno, "%s: the kernel refuses offloads: %s; try without", t->dev.name, strerror(errno));
+        return driver_fail(err, errno, "%s: the kernel refuses offloads: %s; try without", t->dev.name,
+                           strerror(errno));
     if (c->persist && ioctl(t->dev.fd, TUNSETPERSIST, 1UL) < 0)
         return driver_fail(err, errno, "%s: cannot make it stay: %s", t->dev.name, strerror(errno));
     return 0;

@@ -18,8 +18,8 @@ struct tun_config {
     const char *name; /* at most 15 bytes; made if there is none such. NULL or "": the kernel picks tun0, tun1, ... */
     bool tap;
     bool vnet;
-    bool persist;     /* a device that is made stays after tun is closed */
-    uint32_t lend;    /* this many buffers of 64 KiB may be lent (tern_packet.token) at a time; 0: none */
+    bool persist;  /* a device that is made stays after tun is closed */
+    uint32_t lend; /* this many buffers of 64 KiB may be lent (tern_packet.token) at a time; 0: none */
 };
 
 /* Opens or makes the device. -EPERM: not allowed to; -EBUSY: another process has it; -ENOENT: no /dev/net/tun;
@@ -28,14 +28,15 @@ int tun_open(const struct tun_config *config, struct device **out, struct driver
 
 /* What the kernel's side of the device gets. */
 struct tun_setup {
-    uint32_t mtu;                       /* 68 to 65535; 0: leave it */
-    const struct driver_prefix *addrs;  /* the kernel's own addresses, with the network's prefix */
+    uint32_t mtu;                      /* 68 to 65535; 0: leave it */
+    const struct driver_prefix *addrs; /* the kernel's own addresses, with the network's prefix */
     size_t addrs_count;
     const struct driver_prefix *routes; /* more prefixes that the kernel reaches through the device */
     size_t routes_count;
 };
 /* Sets the MTU, brings the device up, adds addresses and routes; keeps the kernel from sending IPv6 chatter of its own
- * (duplicate address detection, router solicitations). Does nothing, and needs no privilege, where nothing is to change. */
+ * (duplicate address detection, router solicitations). Does nothing, and needs no privilege, where nothing is to
+ * change. */
 int tun_configure(struct device *dev, const struct tun_setup *setup, struct driver_error *err);
 
 #ifdef __cplusplus

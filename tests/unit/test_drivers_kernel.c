@@ -1,6 +1,6 @@
 /* test_drivers_kernel.c - the drivers that meet the Linux kernel: a namespace of its own, TUN and TAP with and without
- * offloads, the kernel's list of sockets, privileges. Packets are built by hand here; no stack takes part. Where the system
- * refuses namespaces or /dev/net/tun, the tests that need them are skipped and say why. */
+ * offloads, the kernel's list of sockets, privileges. Packets are built by hand here; no stack takes part. Where the
+ * system refuses namespaces or /dev/net/tun, the tests that need them are skipped and say why. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -63,9 +63,14 @@ static void ip4_head(uint8_t *p, uint32_t len, uint8_t protocol) {
 }
 
 /* A frame with transport header in head[] and the payload in two uneven spans, its checksum begun only. */
-static tern_frame frame_of(uint8_t protocol, uint32_t l4_head, uint32_t csum_offset, const uint8_t *payload, uint32_t len) {
-    tern_frame f = {.len = 20 + l4_head + len, .head_len = (uint16_t)(20 + l4_head), .flags = TERN_FRAME_CSUM,
-                    .csum_start = 20, .csum_offset = (uint16_t)csum_offset, .spans = len > 1 ? 2 : 0};
+static tern_frame frame_of(uint8_t protocol, uint32_t l4_head, uint32_t csum_offset, const uint8_t *payload,
+                           uint32_t len) {
+    tern_frame f = {.len = 20 + l4_head + len,
+                    .head_len = (uint16_t)(20 + l4_head),
+                    .flags = TERN_FRAME_CSUM,
+                    .csum_start = 20,
+                    .csum_offset = (uint16_t)csum_offset,
+                    .spans = len > 1 ? 2 : 0};
     ip4_head(f.head, f.len, protocol);
     if (f.spans != 0) {
         uint32_t part = len / 3 | 1;
@@ -425,7 +430,8 @@ static void a_tap_speaks_ethernet(void **state) {
 
 /* ---- the kernel's sockets ---- */
 
-static const struct sockdiag_socket *among(const struct sockdiag_socket *s, int n, enum tern_state state, uint16_t port) {
+static const struct sockdiag_socket *among(const struct sockdiag_socket *s, int n, enum tern_state state,
+                                           uint16_t port) {
     for (int i = 0; i < n; i++)
         if (s[i].state == state && s[i].flow.local_port == port) return &s[i];
     return NULL;
@@ -469,7 +475,8 @@ static void the_kernels_sockets_are_seen(void **state) {
     assert_int_equal(getsockname(client, (struct sockaddr *)&me, &len), 0);
     assert_int_equal(send(client, "12345", 5, 0), 5);
     const tern_addr loopback = {4, {127, 0, 0, 1}};
-    tern_flow mine = {loopback, loopback, ntohs(me.sin_port), 7777}, theirs = {loopback, loopback, 7777, mine.local_port};
+    tern_flow mine = {loopback, loopback, ntohs(me.sin_port), 7777},
+              theirs = {loopback, loopback, 7777, mine.local_port};
     assert_int_equal(sockdiag_find(sd, &mine, &one, &err), 0);
     assert_int_equal(one.state, TERN_ESTABLISHED);
     assert_true(one.has_info && one.cwnd > 0 && one.mss_out > 500 && one.timestamps);
@@ -492,7 +499,7 @@ static void the_kernels_sockets_are_seen(void **state) {
     assert_int_equal(one.timer, SOCKDIAG_TIMER_TIME_WAIT);
     assert_in_range(one.expires_ms, 30000, 61000);
     assert_int_equal(sockdiag_find(sd, &theirs, &one, &err), -ENOENT); /* and not the listener */
-    assert_true(sockdiag_list(sd, s, 1, &err) >= 2); /* says how many there are */
+    assert_true(sockdiag_list(sd, s, 1, &err) >= 2);                   /* says how many there are */
     close(listener);
     sockdiag_close(sd);
 }
@@ -517,7 +524,8 @@ static int dropped(enum privilege_user user, unsigned uid_expected) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
-    if (status_field("CapEff:", 16) != 0 || status_field("CapPrm:", 16) != 0 || status_field("CapInh:", 16) != 0) return 2;
+    if (status_field("CapEff:", 16) != 0 || status_field("CapPrm:", 16) != 0 || status_field("CapInh:", 16) != 0)
+        return 2;
     if (status_field("CapAmb:", 16) != 0 || (root && status_field("CapBnd:", 16) != 0)) return 3;
     if (status_field("NoNewPrivs:", 10) != 1) return 4;
     if (geteuid() != uid_expected || getuid() != uid_expected) return 5;
@@ -531,8 +539,10 @@ static void in_a_child(enum privilege_user user, const char *sudo_uid, unsigned 
     int status;
     pid_t child = fork();
     if (child == 0) {
-        if (sudo_uid != NULL) setenv("SUDO_UID", sudo_uid, 1);
-        else unsetenv("SUDO_UID");
+        if (sudo_uid != NULL)
+            setenv("SUDO_UID", sudo_uid, 1);
+        else
+            unsetenv("SUDO_UID");
         setenv("SUDO_GID", "1234", 1);
         _exit(dropped(user, uid_expected));
     }
@@ -572,8 +582,10 @@ static void a_namespace_needs_no_root(void **state) {
         if (getuid() != me) _exit(2);
         struct device *dev;
         int r = tun_open(&(struct tun_config){0}, &dev, &err);
-        if (r == 0) device_close(dev);
-        else if (r != -EACCES && r != -ENOENT) _exit(3); /* the file may be closed to others, the kernel may not refuse */
+        if (r == 0)
+            device_close(dev);
+        else if (r != -EACCES && r != -ENOENT)
+            _exit(3); /* the file may be closed to others, the kernel may not refuse */
         _exit(drop_privileges(PRIVILEGE_NOBODY, &err) == 0 && getuid() == me ? 0 : 4);
     }
     assert_int_equal(waitpid(child, &status, 0), child);

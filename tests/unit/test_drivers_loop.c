@@ -1,5 +1,5 @@
-/* test_drivers_loop.c - the loop in real time: two stacks over a pipe, a stack and the kernel over TUN, other files, waking
- * and stopping. */
+/* test_drivers_loop.c - the loop in real time: two stacks over a pipe, a stack and the kernel over TUN, other files,
+ * waking and stopping. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

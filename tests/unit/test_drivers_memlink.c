@@ -98,7 +98,7 @@ static void a_full_queue_drops_what_comes_last(void **state) {
         struct memlink_stats st;
         tern_packet p[16];
         for (uint64_t i = 0; i < 10; i++) send_number(link, i, PACKET, 0);
-        send_number(link, 10, PACKET, 99999); /* the first has not left yet */
+        send_number(link, 10, PACKET, 99999);  /* the first has not left yet */
         send_number(link, 11, PACKET, 100000); /* now it has: room for one */
         send_number(link, 12, PACKET, 100000);
         memlink_stats_get(link, 0, &st);
@@ -123,8 +123,10 @@ static void masks_and_lists_drop_by_number(void **state) {
     size_t n = memlink_receive(link, 1, p, 128, 0), g = 0;
     assert_int_equal(n, 74);
     for (uint64_t i = 0, k = 0; i < 80; i++) {
-        if (g < 6 && gone[g] == i) g++;
-        else assert_int_equal(number_of(&p[k++]), i);
+        if (g < 6 && gone[g] == i)
+            g++;
+        else
+            assert_int_equal(number_of(&p[k++]), i);
     }
     struct memlink_stats st;
     memlink_stats_get(link, 0, &st);
@@ -153,8 +155,13 @@ static void the_mtu_counts_ip_bytes(void **state) {
 static void large_segments_cross_whole_when_the_link_carries_them(void **state) {
     (void)state;
     static uint8_t payload[60000];
-    tern_frame f = {.len = 40 + sizeof payload, .head_len = 40, .flags = TERN_FRAME_CSUM, .spans = 1, .csum_start = 20,
-                    .csum_offset = 16, .segment_size = 1460};
+    tern_frame f = {.len = 40 + sizeof payload,
+                    .head_len = 40,
+                    .flags = TERN_FRAME_CSUM,
+                    .spans = 1,
+                    .csum_start = 20,
+                    .csum_offset = 16,
+                    .segment_size = 1460};
     f.head[0] = 0x45;
     f.head[36] = 0x12;
     f.body[0] = (tern_span){payload, sizeof payload};
@@ -220,7 +227,8 @@ static void rates_are_what_they_say(void **state) {
 /* Bad a quarter of the time (1/100 in, 3/100 out), four packets out of five lost then: 20 % in all, in runs. */
 static void bursts_come_in_runs(void **state) {
     (void)state;
-    struct memlink_path path = {.seed = 9, .burst_enter_ppm = 10000, .burst_leave_ppm = 30000, .burst_loss_ppm = 800000};
+    struct memlink_path path = {
+        .seed = 9, .burst_enter_ppm = 10000, .burst_leave_ppm = 30000, .burst_loss_ppm = 800000};
     struct memlink_stats st = flood(&path);
     assert_int_equal(st.fates[MEMLINK_LOST], 0);
     assert_in_range(st.fates[MEMLINK_LOST_BURST], MANY * 17 / 100, MANY * 23 / 100);
@@ -276,8 +284,10 @@ static void reordered_packets_are_overtaken(void **state) {
         assert_int_equal(memlink_receive(link, 1, &p, 1, t), 1);
         uint64_t number = number_of(&p), took = t - number * 1000;
         assert_true(took == 1000 || took == 3500);
-        if (number < highest) late++;
-        else highest = number;
+        if (number < highest)
+            late++;
+        else
+            highest = number;
         if (number < highest) assert_true(took == 3500);
     }
     assert_true(st.reordered > 100);
@@ -308,7 +318,8 @@ struct log {
 
 static void record(void *ctx, const struct memlink_record *r) {
     struct log *log = ctx;
-    const uint64_t words[] = {r->number, r->fate, r->copy, r->corrupted, r->reordered, r->sent_ns, r->arrives_ns, r->len};
+    const uint64_t words[] = {r->number,    r->fate,    r->copy,       r->corrupted,
+                              r->reordered, r->sent_ns, r->arrives_ns, r->len};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) log->hash = memlink_chance(log->hash ^ words[i], 0);
     for (uint32_t i = 0; r->data != NULL && i < r->len; i++)
         log->hash = memlink_chance(log->hash ^ ((const uint8_t *)r->data)[i], 1);
@@ -319,10 +330,20 @@ static void record(void *ctx, const struct memlink_record *r) {
 }
 
 static struct log world(uint64_t seed) {
-    struct memlink_path path = {.seed = seed, .rate_bps = 1000000000, .delay_ns = 5000, .jitter_ns = 3000,
-                                .queue_packets = 20, .loss_ppm = 20000, .burst_enter_ppm = 1000, .burst_leave_ppm = 100000,
-                                .burst_loss_ppm = 900000, .duplicate_ppm = 20000, .reorder_ppm = 20000,
-                                .reorder_ns = 9000, .corrupt_ppm = 20000, .corrupt_bits = 8};
+    struct memlink_path path = {.seed = seed,
+                                .rate_bps = 1000000000,
+                                .delay_ns = 5000,
+                                .jitter_ns = 3000,
+                                .queue_packets = 20,
+                                .loss_ppm = 20000,
+                                .burst_enter_ppm = 1000,
+                                .burst_leave_ppm = 100000,
+                                .burst_loss_ppm = 900000,
+                                .duplicate_ppm = 20000,
+                                .reorder_ppm = 20000,
+                                .reorder_ns = 9000,
+                                .corrupt_ppm = 20000,
+                                .corrupt_bits = 8};
     struct memlink *link = make(&path);
     struct log log = {0};
     struct memlink_stats st;

@@ -1,5 +1,5 @@
-/* test_drivers_pipe.c - packets in a stream: cut anywhere, many at once, impossible lengths, a slow reader, peers that come
- * and go. */
+/* test_drivers_pipe.c - packets in a stream: cut anywhere, many at once, impossible lengths, a slow reader, peers
+ * that come and go. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -276,7 +276,7 @@ static void a_socket_is_found_by_its_path(void **state) {
     assert_int_equal(pipe_open(&listening, &c, &err), -EADDRINUSE);
     assert_int_equal(device_receive(a, &p, 1, &err), 0);
     assert_int_equal(device_send(a, &f, 1, &err), 0);
-    assert_int_equal(a->dropped_out, 1); /* nobody is there */
+    assert_int_equal(a->dropped_out, 1);      /* nobody is there */
     for (int visit = 0; visit < 2; visit++) { /* one peer leaves, the next comes */
         assert_int_equal(pipe_open(&connecting, &b, &err), 0);
         assert_int_equal(device_send(b, &f, 1, &err), 0);

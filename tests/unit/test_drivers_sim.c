@@ -1,5 +1,5 @@
-/* test_drivers_sim.c - two hosts in one process: virtual time jumps and repeats itself to the nanosecond, real time waits,
- * and bytes arrive whatever the link does to packets. What TCP does in detail is tested elsewhere. */
+/* test_drivers_sim.c - two hosts in one process: virtual time jumps and repeats itself to the nanosecond, real time
+ * waits, and bytes arrive whatever the link does to packets. What TCP does in detail is tested elsewhere. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -17,7 +17,7 @@ enum { PORT = 80 };
 struct transfer {
     tern_sock client, listener, server;
     uint64_t total, written, read;
-    uint64_t hash;          /* of every packet's bytes, fate and times */
+    uint64_t hash; /* of every packet's bytes, fate and times */
     bool wrong, ended, client_closed;
     int32_t error;
 };
@@ -113,9 +113,15 @@ static void bytes_arrive(void **state) {
 static struct sim_config rough(uint64_t seed) {
     struct sim_config c = sim_config_default(seed);
     for (int side = 0; side < 2; side++)
-        c.path[side] = (struct memlink_path){.rate_bps = 50000000, .delay_ns = 10 * SIM_MS, .jitter_ns = SIM_MS,
-                                             .queue_bytes = 200000, .loss_ppm = 10000, .duplicate_ppm = 10000,
-                                             .reorder_ppm = 10000, .reorder_ns = 3 * SIM_MS, .corrupt_ppm = 2000};
+        c.path[side] = (struct memlink_path){.rate_bps = 50000000,
+                                             .delay_ns = 10 * SIM_MS,
+                                             .jitter_ns = SIM_MS,
+                                             .queue_bytes = 200000,
+                                             .loss_ppm = 10000,
+                                             .duplicate_ppm = 10000,
+                                             .reorder_ppm = 10000,
+                                             .reorder_ns = 3 * SIM_MS,
+                                             .corrupt_ppm = 2000};
     return c;
 }
 
@@ -185,10 +191,8 @@ static void real_time_waits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bytes_arrive),
-        cmocka_unit_test(bytes_arrive_over_a_rough_link),
-        cmocka_unit_test(virtual_time_is_exact),
-        cmocka_unit_test(the_same_seed_is_the_same_history),
+        cmocka_unit_test(bytes_arrive),          cmocka_unit_test(bytes_arrive_over_a_rough_link),
+        cmocka_unit_test(virtual_time_is_exact), cmocka_unit_test(the_same_seed_is_the_same_history),
         cmocka_unit_test(real_time_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
