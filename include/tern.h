@@ -127,6 +127,7 @@ typedef struct tern_config {
     uint32_t connections_max;    /* full TCBs, default 1 << 20 */
     uint32_t listeners_max;      /* default 4096 */
     uint32_t half_open_max;      /* half-open records of all listeners, default 1024 */
+    uint32_t syn_cookies;        /* 1: beyond half_open_max, answer with SYN cookies [RFC4987 3.6]; 0: drop the SYN */
     uint32_t time_wait_max;      /* TIME-WAIT records, default 16384; the oldest makes room */
     uint32_t send_buffer;        /* bytes that tern_write can queue, default 256 KiB */
     uint32_t receive_buffer;     /* bytes that a peer may have in flight to us, default 256 KiB */

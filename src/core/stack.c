@@ -39,7 +39,8 @@ static void derive_keys(struct stack *s) {
     s->key_isn = derive_key(s->cfg.entropy, 2);
     s->key_port = derive_key(s->cfg.entropy, 3);
     s->key_ts = derive_key(s->cfg.entropy, 4);
-    s->rng.key = derive_key(s->cfg.entropy, 5);
+    s->key_cookie = derive_key(s->cfg.entropy, 5);
+    s->rng.key = derive_key(s->cfg.entropy, 6);
     memset(s->cfg.entropy, 0, sizeof s->cfg.entropy);
 }
 

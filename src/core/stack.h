@@ -52,7 +52,7 @@ struct stack {
     const checksum_ops *ck;
     wheel wheel;
     rng rng;
-    siphash_key key_table, key_isn, key_port, key_ts;
+    siphash_key key_table, key_isn, key_port, key_ts, key_cookie;
 
     uint64_t mem_used, mem_peak, mem_refused;
     struct buffer_shelf shelf[32];

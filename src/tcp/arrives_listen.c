@@ -10,6 +10,7 @@ void arrives_listen(struct arrival *a, struct listener *l) {
     }
     /* second: nothing was sent that could be acknowledged */
     if (a->flags & TCP_ACK) {
+        if (half_open_from_cookie(a, l)) return; /* but for a SYN cookie */
         arrival_drop(a, R_LISTEN_ACK);
         reset_reply(a);
         return;

@@ -68,6 +68,7 @@ static void expand(struct stack *s, const struct half_open *h, struct tcb *t) {
     t->syn_repeated = h->tries > 0;
     t->rtt_timing = h->tries == 0;
     t->rtt_at = h->sent_ns;
+    challenge_unpack(s, t, h->challenge);
 }
 
 /* ---- SYN-ACK ---- */
@@ -90,6 +91,7 @@ static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) 
     p->sack_ok = h->flags & HALF_SACK;
     p->has_ts = h->flags & HALF_STAMPS;
     p->ts_value = ts_now(s, ts_offset_of(s, &h->flow));
+    if (h->flags & HALF_COOKIE) p->ts_value = syncookie_timestamp(h, p->ts_value);
     p->ts_echo = h->ts_recent;
     if (why == R_SEND_SYN_ACK)
         h->sent_ns = s->now;
@@ -103,7 +105,9 @@ static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) 
 static void fill_in(struct arrival *a, struct half_open *h, const struct listener *l) {
     struct stack *s = a->s;
     const tcp_options *o = &a->h->options;
+    h->flow = (struct flow){a->ip->dst, a->ip->src, a->h->dst_port, a->h->src_port};
     h->listener = l->index;
+    h->challenge = CHALLENGE_LONG_AGO(s);
     h->irs = a->seq;
     h->iss = isn_choose(s, &h->flow);
     h->mss = mss_peer(s, o, !ip_is_v4(&h->flow.remote));
@@ -124,6 +128,20 @@ static void trace_syn(struct arrival *a, const struct half_open *h, enum reason 
                       TERN_SYN_RECEIVED, why);
 }
 
+/* No room for a record: the peer keeps it for us [RFC4987 3.6]. A listener that holds SYNs cannot do without. */
+static void send_cookie(struct arrival *a, struct listener *l) {
+    struct stack *s = a->s;
+    struct half_open h = {0};
+    if (!s->cfg.syn_cookies || l->flags & TERN_LISTEN_HOLD) {
+        arrival_drop(a, s->tcp.half_opens.used >= s->tcp.half_opens.limit ? R_HALF_OPEN_LIMIT : R_NO_MEMORY);
+        return;
+    }
+    fill_in(a, &h, l);
+    syncookie_make(s, &h);
+    trace_syn(a, &h, R_COOKIE_SENT);
+    send_syn_ack(s, &h, R_SEND_SYN_ACK);
+}
+
 void half_open_new(struct arrival *a, struct listener *l) {
     struct stack *s = a->s;
     uint32_t index;
@@ -137,11 +155,10 @@ void half_open_new(struct arrival *a, struct listener *l) {
     }
     struct half_open *h = pool_take(&s->tcp.half_opens, s, &index);
     if (!h) {
-        arrival_drop(a, s->tcp.half_opens.used >= s->tcp.half_opens.limit ? R_HALF_OPEN_LIMIT : R_NO_MEMORY);
+        send_cookie(a, l);
         return;
     }
     h->number = index + 1;
-    h->flow = (struct flow){a->ip->dst, a->ip->src, a->h->dst_port, a->h->src_port};
     fill_in(a, h, l);
     flow_insert(s, hash_of(s, h), ref_make(REF_HALF_OPEN, index));
     if (l->flags & TERN_LISTEN_HOLD) {
@@ -178,9 +195,13 @@ static void adopt(struct arrival *a, struct half_open *h, struct listener *l) {
     t->record = false;
     t->hash = hash_of(s, h);
     t->in_table = true;
-    flow_replace(s, t->hash, ref_make(REF_HALF_OPEN, h->number - 1), ref_make(REF_TCB, t->index));
-    dequeue(s, h);
-    pool_give(&s->tcp.half_opens, h->number - 1);
+    if (h->flags & HALF_COOKIE) { /* there was no record; room in the table was reserved */
+        flow_insert(s, t->hash, ref_make(REF_TCB, t->index));
+    } else {
+        flow_replace(s, t->hash, ref_make(REF_HALF_OPEN, h->number - 1), ref_make(REF_TCB, t->index));
+        dequeue(s, h);
+        pool_give(&s->tcp.half_opens, h->number - 1);
+    }
     s->stats.opens_passive++;
     join_backlog(s, t, l);
     effects_act(a);
@@ -204,7 +225,6 @@ void half_open_arrives(struct arrival *a, struct half_open *h) {
     }
     expand(s, h, t);
     a->t = t;
-    if (t->scaling && !(a->flags & TCP_SYN)) a->wnd <<= t->snd_wscale;
     arrives_steps(a);
     if (state_in(t, SYNCHRONIZED)) {
         adopt(a, h, l);
@@ -212,8 +232,31 @@ void half_open_arrives(struct arrival *a, struct half_open *h) {
     }
     effects_act(a);
     h->ts_recent = t->ts_recent;
+    h->challenge = challenge_pack(s, t);
     if (t->state == TERN_LISTEN) half_open_drop(s, h);
     tcb_free(s, t);
+}
+
+bool half_open_from_cookie(struct arrival *a, struct listener *l) {
+    struct stack *s = a->s;
+    struct half_open h;
+    if (!syncookie_check(a, l, &h)) return false;
+    enum reason refuse = cannot_finish(a, &h, l);
+    struct tcb *t = refuse == R_NONE && flow_reserve(s) == TERN_OK ? tcb_new(s, &h.flow, &l->opt) : NULL;
+    if (!t) {
+        arrival_drop(a, refuse == R_NONE ? R_NO_MEMORY : refuse);
+        return true;
+    }
+    h.challenge = CHALLENGE_LONG_AGO(s);
+    expand(s, &h, t);
+    a->t = t;
+    count(s, R_COOKIE_OK);
+    arrives_steps(a);
+    if (state_in(t, SYNCHRONIZED))
+        adopt(a, &h, l);
+    else
+        tcb_free(s, t);
+    return true;
 }
 
 /* ---- time passes ---- */

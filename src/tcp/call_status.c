@@ -73,7 +73,7 @@ static void of_time_wait(const struct stack *s, const struct time_wait *w, tern_
     o->closed_by_user = o->peer_closed = true;
     o->snd_una = o->snd_nxt = w->snd_nxt.v;
     o->rcv_nxt = w->rcv_nxt.v;
-    o->timestamps = w->expires & 1;
+    o->timestamps = w->stamps;
     o->timer_ns = time_wait_expires_ns(s, w);
     o->timer = "2MSL";
     o->memory = sizeof *w;

@@ -157,9 +157,11 @@ struct half_open {
     uint32_t number; /* index + 1 */
     uint32_t rcv_wnd;
     uint16_t mss, snd_wnd;
-    uint8_t snd_wscale, rcv_wscale, tries, flags; /* enum half_open_flags */
+    uint8_t snd_wscale : 4, rcv_wscale : 4;
+    uint8_t tries, flags; /* enum half_open_flags */
+    uint8_t challenge;    /* when the last challenge ACK left: see challenge.c */
 };
-enum half_open_flags { HALF_SCALING = 1, HALF_STAMPS = 2, HALF_SACK = 4, HALF_HELD = 8, HALF_SHOWN = 16 };
+enum half_open_flags { HALF_SCALING = 1, HALF_STAMPS = 2, HALF_SACK = 4, HALF_HELD = 8, HALF_SHOWN = 16, HALF_COOKIE = 32 };
 
 /* A connection in TIME-WAIT that no application holds. */
 struct time_wait {
@@ -167,7 +169,9 @@ struct time_wait {
     seq snd_nxt, rcv_nxt;
     uint32_t ts_recent, ts_offset;
     uint32_t next, prev;
-    uint32_t expires; /* low bit: timestamps were agreed; the rest: units of 2 ms */
+    uint32_t stamps : 1;    /* timestamps were agreed */
+    uint32_t challenge : 8; /* when the last challenge ACK left: see challenge.c */
+    uint32_t expires : 23;  /* units of 2 ms, modulo 2^23 */
 };
 
 /* References in tcp.flows, and handles: what kind of record an index means. */
@@ -309,6 +313,10 @@ void reset_reply(struct arrival *a);
 /* The RST that tells the peer that this connection is over; nothing in states that have no use for it. */
 void reset_send(struct stack *s, struct tcb *t, enum reason why);
 bool challenge_allowed(struct stack *s, struct tcb *t);
+/* The same moment in the eight bits that a record has room for. */
+uint8_t challenge_pack(const struct stack *s, const struct tcb *t);
+void challenge_unpack(const struct stack *s, struct tcb *t, uint8_t packed);
+#define CHALLENGE_LONG_AGO(s) ((uint8_t)((s)->now / MS_NS / 64 + 128))
 
 /* ---- backlog.c, timewait.c ---- */
 void half_open_new(struct arrival *a, struct listener *l);
@@ -324,6 +332,13 @@ bool time_wait_arrives(struct arrival *a, struct time_wait *w, uint32_t ref); /*
 bool time_wait_may_reuse(const struct arrival *a);
 void time_wait_timer(struct stack *s);
 uint64_t time_wait_expires_ns(const struct stack *s, const struct time_wait *w);
+
+/* ---- syncookie.c ---- */
+void syncookie_make(struct stack *s, struct half_open *h);
+uint32_t syncookie_timestamp(const struct half_open *h, uint32_t now);
+bool syncookie_check(const struct arrival *a, const struct listener *l, struct half_open *h);
+/* An ACK with a cookie of ours: the connection is complete. */
+bool half_open_from_cookie(struct arrival *a, struct listener *l);
 
 /* ---- 3.7, 3.8: emit.c segmentize.c rto.c rexmit.c window.c persist.c delack.c keepalive.c sack.c ---- */
 struct segment_out {

@@ -3,20 +3,20 @@
  * is made a TCB for the time of one segment. */
 #include "tcp/tcb.h"
 
-enum { UNIT_MS = 2 };
+enum { UNIT_MS = 2, UNITS = 1 << 23 };
 
 static struct time_wait *at(struct stack *s, uint32_t i) { return pool_at(&s->tcp.time_waits, i - 1); }
 
 /* ---- the queue: all wait equally long, so it is in order of time ---- */
 
 static uint32_t deadline(const struct stack *s) {
-    return (uint32_t)((s->now / MS_NS + 2ull * s->cfg.msl_ms + UNIT_MS - 1) / UNIT_MS);
+    return (uint32_t)((s->now / MS_NS + 2ull * s->cfg.msl_ms + UNIT_MS - 1) / UNIT_MS) % UNITS;
 }
 
-/* `expires` counts units modulo 2^31; it lies at most half of that ahead of the clock, or is past. */
+/* `expires` lies at most half of its range ahead of the clock, or is past. */
 static uint32_t units_left(const struct stack *s, const struct time_wait *w) {
-    uint32_t left = ((w->expires >> 1) - (uint32_t)(s->now / MS_NS / UNIT_MS)) & 0x7fffffff;
-    return left < 0x40000000 ? left : 0;
+    uint32_t left = (w->expires - (uint32_t)(s->now / MS_NS / UNIT_MS)) % UNITS;
+    return left < UNITS / 2 ? left : 0;
 }
 
 uint64_t time_wait_expires_ns(const struct stack *s, const struct time_wait *w) {
@@ -31,7 +31,7 @@ static void arm(struct stack *s) {
 
 static void append(struct stack *s, struct time_wait *w, uint32_t number) {
     struct fifo *q = &s->tcp.time_wait;
-    w->expires = deadline(s) << 1 | (w->expires & 1);
+    w->expires = deadline(s) % UNITS;
     w->next = 0;
     w->prev = q->tail;
     if (q->tail)
@@ -87,7 +87,8 @@ bool time_wait_from(struct stack *s, struct tcb *t) {
     w->rcv_nxt = t->rcv.nxt;
     w->ts_recent = t->ts_recent;
     w->ts_offset = t->ts_offset;
-    w->expires = t->stamps;
+    w->stamps = t->stamps;
+    w->challenge = challenge_pack(s, t);
     append(s, w, index + 1);
     s->stats.time_wait_total++;
     flow_replace(s, t->hash, ref_make(REF_TCB, t->index), ref_make(REF_TIME_WAIT, index));
@@ -113,7 +114,8 @@ static void expand(struct stack *s, const struct time_wait *w, struct tcb *t) {
     t->snd.max_wnd = 1u << 30;
     t->rcv.nxt = t->rcv.adv = t->last_ack_sent = w->rcv_nxt;
     t->rcv.read = t->rcv.fin = seq_add(w->rcv_nxt, (uint32_t)-1);
-    t->stamps = w->expires & 1;
+    t->stamps = w->stamps;
+    challenge_unpack(s, t, w->challenge);
     t->ts_recent = w->ts_recent;
     t->ts_recent_ms = (uint32_t)(s->now / MS_NS);
     t->ts_offset = w->ts_offset;
@@ -145,6 +147,7 @@ bool time_wait_arrives(struct arrival *a, struct time_wait *w, uint32_t ref) {
     }
     arrives(a);
     w->ts_recent = t->ts_recent;
+    w->challenge = challenge_pack(s, t);
     if (t->life_at != TERN_NEVER) { /* 2 MSL restarts */
         unlink_record(s, w);
         append(s, w, number);
