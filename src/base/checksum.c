@@ -20,7 +20,9 @@ const checksum_ops *checksum_ops_best(void) {
     return all[checksum_ops_all(all) - 1];
 }
 
-const checksum_ops *checksum_ops_by_id(uint8_t id) { return id == 0 ? &checksum_plain : checksum_ops_processor_by_id(id); }
+const checksum_ops *checksum_ops_by_id(uint8_t id) {
+    return id == 0 ? &checksum_plain : checksum_ops_processor_by_id(id);
+}
 
 /* [RFC1624 3] HC' = ~(~HC + ~m + m') never turns a good field into the other zero, which eqn. 2 does. */
 uint16_t checksum_update16(uint16_t field, uint16_t old_word, uint16_t new_word) {

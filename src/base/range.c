@@ -1,5 +1,5 @@
-/* range.c - the sorted set of ranges behind out-of-order reassembly (RFC 9293 3.10.7.4, seventh step; RFC 2018 4 reports
- * it). The bytes themselves are in ring.c's ring. */
+/* range.c - the sorted set of ranges behind out-of-order reassembly (RFC 9293 3.10.7.4, seventh step; RFC 2018 4
+ * reports it). The bytes themselves are in ring.c's ring. */
 #include "base/range.h"
 
 /* The first range whose right edge is at or beyond x (`beyond` false), or strictly beyond it. */
@@ -8,8 +8,10 @@ static unsigned first_right_of(const range_set *s, seq x, bool beyond) {
     while (low < high) {
         unsigned mid = (low + high) / 2;
         seq right = s->at[mid].right;
-        if (beyond ? seq_gt(right, x) : seq_ge(right, x)) high = mid;
-        else low = mid + 1;
+        if (beyond ? seq_gt(right, x) : seq_ge(right, x))
+            high = mid;
+        else
+            low = mid + 1;
     }
     return low;
 }
@@ -23,7 +25,8 @@ static void splice(range_set *s, unsigned i, unsigned n, unsigned by) {
 enum range_result range_add(range_set *s, seq left, seq right, unsigned *touched) {
     ASSERT(seq_lt(left, right));
     unsigned i = first_right_of(s, left, false), end = i;
-    while (end < s->count && seq_le(s->at[end].left, right)) end++; /* each of these disappears: paid for when it was added */
+    while (end < s->count && seq_le(s->at[end].left, right))
+        end++; /* each of these disappears: paid for when it was added */
 
     if (i == end && s->count == s->cap) return RANGE_FULL;
     if (touched) *touched = i;

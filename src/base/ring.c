@@ -1,4 +1,5 @@
-/* ring.c - copies in and out of a byte ring whose index is the sequence number. Which bytes are valid is not known here. */
+/* ring.c - copies in and out of a byte ring whose index is the sequence number. Which bytes are valid is not known
+ * here. */
 #include "base/ring.h"
 
 void ring_write(ring *r, seq to, const void *data, uint32_t len) {

@@ -1,5 +1,5 @@
-/* siphash.c - SipHash as its authors describe it (Aumasson and Bernstein, 2012), with the two round counts that tern uses.
- * Not here: keys; they come from the stack's entropy. */
+/* siphash.c - SipHash as its authors describe it (Aumasson and Bernstein, 2012), with the two round counts that tern
+ * uses. Not here: keys; they come from the stack's entropy. */
 #include "base/siphash.h"
 
 static inline uint64_t load64_le(const uint8_t *p) {

@@ -1,5 +1,6 @@
-/* table.h - an open-addressing hash table of 32-bit references under 32-bit keyed hashes: linear probing, backward-shift
- * deletion, no tombstones. It stores no keys; the caller compares. Growing is the caller's call, because memory is. */
+/* table.h - an open-addressing hash table of 32-bit references under 32-bit keyed hashes: linear probing,
+ * backward-shift deletion, no tombstones. It stores no keys; the caller compares. Growing is the caller's call,
+ * because memory is. */
 #ifndef BASE_TABLE_H
 #define BASE_TABLE_H
 
@@ -15,8 +16,8 @@ typedef struct table {
     uint32_t used;
 } table;
 
-/* Iterates the entries whose hash equals: set i = table_first(t, hash), then table_probe once and table_probe_next until
- * they return 0; else they return the ref. The table must not be of size 0. */
+/* Iterates the entries whose hash equals: set i = table_first(t, hash), then table_probe once and table_probe_next
+ * until they return 0; else they return the ref. The table must not be of size 0. */
 static inline uint32_t table_first(const table *t, uint32_t hash) { return hash & (t->size - 1); }
 static inline uint32_t table_probe(const table *t, uint32_t hash, uint32_t *i) {
     for (;; *i = (*i + 1) & (t->size - 1)) {

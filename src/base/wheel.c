@@ -1,10 +1,10 @@
 /* wheel.c - the hierarchical timing wheel (Varghese and Lauck, 1987). What a timer does is not here.
  *
- * Time is counted in ticks. On level l a *block* is 64^l ticks long, and slot b & 63 holds the nodes of block b. A node
- * lives on the finest level where its block is less than 64 blocks ahead, so every level's slots hold blocks now + 0 .. 63
- * and none is ambiguous. On levels above 0 a node's block is always ahead of now; when the clock reaches that block, its
- * nodes move to a finer level, at most seven times in a node's life. The clock does not walk: it jumps from one occupied
- * slot to the next, found by turning each level's bitmap. */
+ * Time is counted in ticks. On level l a *block* is 64^l ticks long, and slot b & 63 holds the nodes of block b. A
+ * node lives on the finest level where its block is less than 64 blocks ahead, so every level's slots hold blocks
+ * now + 0 .. 63 and none is ambiguous. On levels above 0 a node's block is always ahead of now; when the clock
+ * reaches that block, its nodes move to a finer level, at most seven times in a node's life. The clock does not
+ * walk: it jumps from one occupied slot to the next, found by turning each level's bitmap. */
 #include "base/wheel.h"
 
 enum { LEVEL_BITS = 6 };
@@ -25,8 +25,10 @@ static void place(wheel *w, wheel_node *n) {
     level = level < WHEEL_LEVELS ? level : WHEEL_LEVELS - 1;
     uint64_t now_block = w->tick >> level_shift(level), block = tick >> level_shift(level);
     if (block - now_block >= WHEEL_SLOTS) {
-        if (level < WHEEL_LEVELS - 1) block = tick >> level_shift(++level);
-        else block = now_block + WHEEL_SLOTS - 1;
+        if (level < WHEEL_LEVELS - 1)
+            block = tick >> level_shift(++level);
+        else
+            block = now_block + WHEEL_SLOTS - 1;
     }
     unsigned index = block % WHEEL_SLOTS;
     wheel_node **slot = &w->slots[level][index];

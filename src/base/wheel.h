@@ -22,7 +22,8 @@ typedef struct wheel {
 } wheel;
 
 void wheel_init(wheel *w, uint64_t now_ns);
-/* Arms (or re-arms) for when_ns, rounded up to a tick. A time that has passed counts as now: it fires at the next expire. */
+/* Arms (or re-arms) for when_ns, rounded up to a tick. A time that has passed counts as now: it fires at the next
+ * expire. */
 void wheel_arm(wheel *w, wheel_node *n, uint64_t when_ns);
 void wheel_cancel(wheel *w, wheel_node *n);
 static inline bool wheel_armed(const wheel_node *n) { return n->link != NULL; }

@@ -1,5 +1,5 @@
-/* address.c - IPv4 and IPv6 addresses: their kinds (RFC 4291, 1122 3.2.1.3), prefixes, and text (RFC 4291 2.2, RFC 5952).
- * Which of them are ours is not known here. */
+/* address.c - IPv4 and IPv6 addresses: their kinds (RFC 4291, 1122 3.2.1.3), prefixes, and text (RFC 4291 2.2, RFC
+ * 5952). Which of them are ours is not known here. */
 #include "wire/wire.h"
 
 ip_addr ip_from_v4(uint32_t host_order) {

@@ -1,4 +1,5 @@
-/* eth.c - the Ethernet header with at most one VLAN tag (IEEE 802.3, 802.1Q). Which frames are for us is decided in ip/. */
+/* eth.c - the Ethernet header with at most one VLAN tag (IEEE 802.3, 802.1Q). Which frames are for us is decided in
+ * ip/. */
 #include "wire/wire.h"
 
 bool eth_parse(reader *r, eth_header *out) {

@@ -1,4 +1,5 @@
-/* icmp.c - the common shape of ICMP (RFC 792) and ICMPv6 (RFC 4443) messages. When to send or believe one is ip/icmp.c's. */
+/* icmp.c - the common shape of ICMP (RFC 792) and ICMPv6 (RFC 4443) messages. When to send or believe one is
+ * ip/icmp.c's. */
 #include "wire/wire.h"
 
 bool icmp_parse(reader *r, icmp_message *out) {
@@ -51,8 +52,10 @@ void icmp4_format(text *t, const icmp_message *m) {
     case ICMP4_ECHO:
     case ICMP4_ECHO_REPLY: format_echo(t, m, m->type == ICMP4_ECHO_REPLY); break;
     case ICMP4_UNREACHABLE:
-        if (m->code == 4) format_number(t, "fragmentation needed mtu ", m->field & 0xffff);
-        else format_code(t, "destination unreachable", m);
+        if (m->code == 4)
+            format_number(t, "fragmentation needed mtu ", m->field & 0xffff);
+        else
+            format_code(t, "destination unreachable", m);
         break;
     case ICMP4_QUENCH: format_code(t, "source quench", m); break;
     case ICMP4_REDIRECT: format_code(t, "redirect", m); break;

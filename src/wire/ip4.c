@@ -1,4 +1,5 @@
-/* ip4.c - the IPv4 header (RFC 791 3.1) and the pseudo-header's sum. What options mean, fragments and addresses are ip/'s. */
+/* ip4.c - the IPv4 header (RFC 791 3.1) and the pseudo-header's sum. What options mean, fragments and addresses are
+ * ip/'s. */
 #include "wire/wire.h"
 
 enum { IP4_DF = 0x4000, IP4_MF = 0x2000, IP4_OFFSET = 0x1fff };
@@ -100,8 +101,8 @@ void ip4_format(text *t, const ip4_header *h) {
     }
 }
 
-/* The ::ffff in front of an IPv4 address adds 0xffff, which is zero here: both families take the same way. A 32-bit number's
- * two halves may change places, so byte order is settled for them at once. */
+/* The ::ffff in front of an IPv4 address adds 0xffff, which is zero here: both families take the same way. A 32-bit
+ * number's two halves may change places, so byte order is settled for them at once. */
 uint64_t pseudo_sum(const ip_addr *src, const ip_addr *dst, uint8_t proto, uint32_t len) {
     uint64_t sum = (uint64_t)NET32(len) + NET16((uint16_t)proto);
     for (unsigned i = 0; i < 4; i++) sum += (uint64_t)src->w[i] + dst->w[i];

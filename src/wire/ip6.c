@@ -1,5 +1,5 @@
-/* ip6.c - the IPv6 header and the walk over its extension headers (RFC 8200 3, 4). Answers to problems and reassembly are
- * in ip/. */
+/* ip6.c - the IPv6 header and the walk over its extension headers (RFC 8200 3, 4). Answers to problems and
+ * reassembly are in ip/. */
 #include "wire/wire.h"
 
 enum { IP6_LEN = 40, IP6_NEXT_AT = 6, WALK_HEADERS = 8, WALK_OPTIONS = 8, WALK_BYTES = 256 };
@@ -48,8 +48,9 @@ void ip6_format(text *t, const ip6_header *h) {
     }
 }
 
-/* The options of one Hop-by-Hop or Destination Options header: p[0 .. len) behind its first two bytes. tern knows no option
- * but padding; the two high bits of an unknown one say what to do (RFC 8200 4.2). A jumbo payload is one of these. */
+/* The options of one Hop-by-Hop or Destination Options header: p[0 .. len) behind its first two bytes. tern knows no
+ * option but padding; the two high bits of an unknown one say what to do (RFC 8200 4.2). A jumbo payload is one of
+ * these. */
 static enum ip6_verdict walk_options(const uint8_t *p, unsigned len, unsigned *problem) {
     unsigned options = 0;
     for (unsigned at = 0; at < len;) {

@@ -1,5 +1,5 @@
-/* nd.c - neighbour discovery messages and their options (RFC 4861 4). Their validity beyond shape (hop limit, code, addresses)
- * and what follows from them is ip/'s. */
+/* nd.c - neighbour discovery messages and their options (RFC 4861 4). Their validity beyond shape (hop limit, code,
+ * addresses) and what follows from them is ip/'s. */
 #include "wire/wire.h"
 
 enum { ND_SOURCE_LLADDR = 1, ND_TARGET_LLADDR = 2, ND_PREFIX = 3, ND_MTU = 5 };

@@ -1,5 +1,5 @@
-/* tcp_option.c - TCP options, read in any alignment and written in tern's own order (RFC 9293 3.2, 7323, 2018, 7413, 5482). When
- * an option may be sent or believed is decided in tcp/. */
+/* tcp_option.c - TCP options, read in any alignment and written in tern's own order (RFC 9293 3.2, 7323, 2018, 7413,
+ * 5482). When an option may be sent or believed is decided in tcp/. */
 #include "wire/wire.h"
 
 enum { OPTIONS_MAX = 40, TFO_COOKIE_MIN = 4 };

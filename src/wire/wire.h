@@ -7,8 +7,8 @@
 #include "base/checksum.h"
 #include "base/seq.h"
 
-/* Both families in one shape: IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2). All zero: unspecified. Aligned to 4 bytes only, so
- * that two addresses and two ports make 36 bytes without a gap. */
+/* Both families in one shape: IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2). All zero: unspecified. Aligned to 4 bytes
+ * only, so that two addresses and two ports make 36 bytes without a gap. */
 typedef union ip_addr {
     uint8_t b[16];
     uint32_t w[4];
@@ -115,7 +115,7 @@ typedef struct ip6_chain {
     uint32_t fragment_id;
     uint8_t fragment_next;    /* next header inside the fragment */
     uint16_t fragment_at;     /* offset of the fragment header from the end of the IPv6 header */
-    uint16_t next_field_at;   /* offset, from the IPv6 header's start, of the Next Header byte before the fragment header */
+    uint16_t next_field_at;   /* from the IPv6 header's start: the Next Header byte that names the fragment header */
 } ip6_chain;
 enum ip6_verdict {
     IP6_OK,
@@ -164,7 +164,8 @@ typedef struct nd_message {
     } prefix[16];
 } nd_message;
 bool nd_parse(const icmp_message *m, nd_message *out); /* false: too short, or an option of length 0 or past the end */
-/* Builds the field and body for type RS, NS or NA (and RA, for tests) into `w`, 8 ICMP bytes included, checksum zero. */
+/* Builds the field and body for type RS, NS or NA (and RA, for tests) into `w`, 8 ICMP bytes included, checksum
+ * zero. */
 void nd_emit(writer *w, uint8_t type, const nd_message *m);
 void nd_format(text *t, uint8_t type, const nd_message *m);
 
@@ -204,9 +205,9 @@ bool tcp_options_parse(const uint8_t *p, unsigned len, tcp_options *out);
 void tcp_options_format(text *t, const tcp_options *o); /* a space before each */
 
 enum tcp_parse_result { TCP_PARSE_OK, TCP_PARSE_SHORT, TCP_PARSE_BAD_OFFSET, TCP_PARSE_BAD_OPTION };
-/* Leaves the reader at the payload. BAD_OPTION: a length of 0 or 1, past the header, or wrong for a known kind (but a wrong
- * Fast Open cookie is only passed over [RFC7413 4.1.1]); what came before is in out->options, and the rest of *out is set
- * [MUST-7]. Options need no alignment [MUST-64]. */
+/* Leaves the reader at the payload. BAD_OPTION: a length of 0 or 1, past the header, or wrong for a known kind (but
+ * a wrong Fast Open cookie is only passed over [RFC7413 4.1.1]); what came before is in out->options, and the rest
+ * of *out is set [MUST-7]. Options need no alignment [MUST-64]. */
 enum tcp_parse_result tcp_parse(reader *r, tcp_header *out);
 /* Options as tern sends them: NOP-padded so that 32-bit fields are aligned, then zeros [MUST-69]. Returns bytes, a
  * multiple of 4, or 0 with w->bad when they do not fit in 40. */

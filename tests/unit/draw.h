@@ -1,5 +1,5 @@
-/* draw.h - numbers for property tests (splitmix64), the same in every run; and memory of an exact size, so that the address
- * sanitizer sees every byte read beyond it. */
+/* draw.h - numbers for property tests (splitmix64), the same in every run; and memory of an exact size, so that the
+ * address sanitizer sees every byte read beyond it. */
 #ifndef UNIT_DRAW_H
 #define UNIT_DRAW_H
 

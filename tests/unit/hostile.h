@@ -1,5 +1,5 @@
-/* hostile.h - the two things that every parser of packets must bear: a packet cut short at any byte, and one with random
- * changes. The bytes end where their memory ends. */
+/* hostile.h - the two things that every parser of packets must bear: a packet cut short at any byte, and one with
+ * random changes. The bytes end where their memory ends. */
 #ifndef UNIT_HOSTILE_H
 #define UNIT_HOSTILE_H
 

@@ -1,4 +1,5 @@
-/* test_base_checksum.c - the Internet checksum against the examples of RFC 1071 and 1624 and against a sum made byte by byte. */
+/* test_base_checksum.c - the Internet checksum against the examples of RFC 1071 and 1624 and against a sum made byte
+ * by byte. */
 #include "base/checksum.h"
 
 #include <setjmp.h>
@@ -26,7 +27,8 @@ static uint16_t in_network_order(uint16_t folded) {
     memcpy(b, &folded, 2);
     return (uint16_t)(b[0] << 8 | b[1]);
 }
-/* 0 and 0xffff are one number in this arithmetic; but zero bytes alone give 0, and all else gives a sum that is not 0. */
+/* 0 and 0xffff are one number in this arithmetic; but zero bytes alone give 0, and all else gives a sum that is not
+ * 0. */
 static void check_sum(uint64_t sum, const uint8_t *p, size_t n) {
     assert_int_equal(in_network_order(checksum_fold(sum)), slow_sum(p, n));
 }
@@ -170,14 +172,10 @@ static void joining_keeps_the_carry(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_fastest_is_one_of_all),
-        cmocka_unit_test(the_example_of_rfc1071),
-        cmocka_unit_test(the_example_of_rfc1624),
-        cmocka_unit_test(an_update_equals_a_new_sum),
-        cmocka_unit_test(all_lengths_and_alignments),
-        cmocka_unit_test(long_pieces),
-        cmocka_unit_test(the_copy_ends_where_it_should),
-        cmocka_unit_test(pieces_add_up),
+        cmocka_unit_test(the_fastest_is_one_of_all),     cmocka_unit_test(the_example_of_rfc1071),
+        cmocka_unit_test(the_example_of_rfc1624),        cmocka_unit_test(an_update_equals_a_new_sum),
+        cmocka_unit_test(all_lengths_and_alignments),    cmocka_unit_test(long_pieces),
+        cmocka_unit_test(the_copy_ends_where_it_should), cmocka_unit_test(pieces_add_up),
         cmocka_unit_test(joining_keeps_the_carry),
     };
     return cmocka_run_group_tests_name("base: checksum", tests, find_ops, NULL);

@@ -117,7 +117,8 @@ static void any_index_and_generation_is_safe(void **state) {
     assert_null(pool_find(&p, 0, 1));
     assert_non_null(pool_take(&p, NULL, &index));
     for (uint32_t i = 0; i < 100; i++) {
-        for (uint32_t g = 0; g < 4; g++) assert_int_equal(pool_find(&p, i, g) != NULL, i == index && g == pool_generation(&p, i));
+        for (uint32_t g = 0; g < 4; g++)
+            assert_int_equal(pool_find(&p, i, g) != NULL, i == index && g == pool_generation(&p, i));
     }
     assert_null(pool_find(&p, UINT32_MAX, 1));
     assert_false(pool_used(&p, UINT32_MAX));

@@ -46,12 +46,15 @@ static void model_add(model *m, draw *d, unsigned longest) {
     memcpy(after, m->has, sizeof after);
     for (unsigned i = left; i < right; i++) after[i] = true;
     enum range_result expected = RANGE_ADDED;
-    if (memcmp(after, m->has, sizeof after) == 0) expected = RANGE_KNOWN;
-    else if (runs(after) > CAP) expected = RANGE_FULL;
-    else memcpy(m->has, after, sizeof after);
+    if (memcmp(after, m->has, sizeof after) == 0)
+        expected = RANGE_KNOWN;
+    else if (runs(after) > CAP)
+        expected = RANGE_FULL;
+    else
+        memcpy(m->has, after, sizeof after);
     unsigned touched = CAP;
-    assert_int_equal(range_add(&m->set, seq_add(m->base, left), seq_add(m->base, right), draw_bool(d) ? &touched : NULL),
-                     expected);
+    assert_int_equal(
+        range_add(&m->set, seq_add(m->base, left), seq_add(m->base, right), draw_bool(d) ? &touched : NULL), expected);
     if (touched == CAP) return;
     assert_int_not_equal(expected, RANGE_FULL);
     assert_true(seq_le(m->set.at[touched].left, seq_add(m->base, left)));
@@ -80,9 +83,12 @@ static void ranges_do_what_a_map_does(void **state) {
         unsigned longest = 1 + draw_below(&d, 60);
         for (unsigned step = 0; step < 100; step++) {
             unsigned what = draw_below(&d, 40);
-            if (what == 0) model_take(&m, draw_below(&d, SPAN));
-            else if (what == 1) model_trim(&m, draw_below(&d, SPAN));
-            else model_add(&m, &d, longest);
+            if (what == 0)
+                model_take(&m, draw_below(&d, SPAN));
+            else if (what == 1)
+                model_trim(&m, draw_below(&d, SPAN));
+            else
+                model_add(&m, &d, longest);
             check_same(&m);
         }
     }
@@ -99,7 +105,8 @@ static void touching_ranges_are_one(void **state) {
     assert_int_equal(touched, 1);
     assert_int_equal(range_add(&s, seq_add(x, 8), seq_add(x, 9), &touched), RANGE_FULL);
     assert_int_equal(s.count, 2);
-    assert_int_equal(range_add(&s, seq_add(x, 2), seq_add(x, 4), &touched), RANGE_ADDED); /* fills the hole though full */
+    assert_int_equal(range_add(&s, seq_add(x, 2), seq_add(x, 4), &touched),
+                     RANGE_ADDED); /* fills the hole though full */
     assert_int_equal(touched, 0);
     assert_int_equal(s.count, 1);
     assert_true(seq_eq(s.at[0].left, x) && seq_eq(s.at[0].right, seq_add(x, 6)));
@@ -113,7 +120,8 @@ static void the_ring_keeps_bytes_in_their_places(void **state) {
     (void)state;
     draw d = {9293};
     for (int round = 0; round < 2000; round++) {
-        uint32_t size = 1u << draw_below(&d, 10), other_size = size << draw_below(&d, 3), len = draw_below(&d, size + 1);
+        uint32_t size = 1u << draw_below(&d, 10), other_size = size << draw_below(&d, 3),
+                 len = draw_below(&d, size + 1);
         seq base = seq_of(UINT32_MAX - draw_below(&d, 2 * size));
         ring r = {malloc(size), size}, other = {malloc(other_size), other_size};
         uint8_t *bytes = malloc(size + 1), *out = malloc(size + 1);

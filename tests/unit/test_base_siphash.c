@@ -55,7 +55,8 @@ static void siphash13_agrees_with_cpython(void **state) {
     uint8_t bytes[64];
     for (unsigned i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)i;
     const siphash_key zero = {0, 0};
-    for (unsigned i = 0; i < ARRAY_LEN(known); i++) assert_int_equal(siphash13(&zero, bytes, known[i].len), known[i].hash);
+    for (unsigned i = 0; i < ARRAY_LEN(known); i++)
+        assert_int_equal(siphash13(&zero, bytes, known[i].len), known[i].hash);
 }
 
 static void random_numbers_follow_from_the_key(void **state) {

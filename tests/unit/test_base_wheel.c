@@ -18,7 +18,7 @@ typedef struct model {
     wheel_node node[NODES];
     uint64_t due[NODES]; /* in ticks */
     bool armed[NODES];
-    uint64_t now;       /* nanoseconds */
+    uint64_t now; /* nanoseconds */
 } model;
 
 static uint64_t ticks_up(uint64_t ns) { return ns / WHEEL_TICK_NS + (ns % WHEEL_TICK_NS != 0); }
@@ -54,7 +54,7 @@ static void check_deadline(const model *m) {
         assert_true(deadline == UINT64_MAX);
         return;
     }
-    assert_true(deadline <= first * WHEEL_TICK_NS); /* never too late */
+    assert_true(deadline <= first * WHEEL_TICK_NS);                     /* never too late */
     if (first > m->now / WHEEL_TICK_NS) assert_true(deadline > m->now); /* and never a call for nothing at once */
 }
 
@@ -75,7 +75,8 @@ static void model_expire(model *m, draw *d, uint64_t now, bool rearm) {
         m->armed[i] = false;
         if (rearm && budget && draw_below(d, 4) == 0) {
             budget--;
-            uint64_t when = draw_bool(d) ? now - draw_below(d, 100000) : now + draw_u64(d) % (UINT64_C(1) << draw_below(d, 50));
+            uint64_t when =
+                draw_bool(d) ? now - draw_below(d, 100000) : now + draw_u64(d) % (UINT64_C(1) << draw_below(d, 50));
             model_arm(m, i, when, last * WHEEL_TICK_NS);
         }
     }
@@ -207,12 +208,9 @@ static void never_is_a_time_too(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_wheel_does_what_a_list_does),
-        cmocka_unit_test(the_origin_does_not_matter),
-        cmocka_unit_test(no_boundary_loses_a_timer),
-        cmocka_unit_test(a_time_within_a_tick_rounds_up),
-        cmocka_unit_test(what_has_passed_fires_at_once),
-        cmocka_unit_test(never_is_a_time_too),
+        cmocka_unit_test(the_wheel_does_what_a_list_does), cmocka_unit_test(the_origin_does_not_matter),
+        cmocka_unit_test(no_boundary_loses_a_timer),       cmocka_unit_test(a_time_within_a_tick_rounds_up),
+        cmocka_unit_test(what_has_passed_fires_at_once),   cmocka_unit_test(never_is_a_time_too),
     };
     return cmocka_run_group_tests_name("base: timing wheel", tests, NULL, NULL);
 }

@@ -35,7 +35,9 @@ static void messages_come_back_as_they_went(void **state) {
     draw d = {792};
     for (int i = 0; i < 100000; i++) {
         uint8_t body[64], buf[80];
-        icmp_message m = {(uint8_t)draw_u64(&d), (uint8_t)draw_u64(&d), (uint32_t)draw_u64(&d), body, draw_below(&d, 65)}, back;
+        icmp_message m = {(uint8_t)draw_u64(&d), (uint8_t)draw_u64(&d), (uint32_t)draw_u64(&d), body,
+                          draw_below(&d, 65)},
+                     back;
         draw_bytes(&d, body, m.body_len);
         writer w = writer_of(buf, sizeof buf);
         icmp_emit(&w, &m);
@@ -60,8 +62,10 @@ static void check_text(bool v6, uint8_t type, uint8_t code, uint32_t field, uint
     icmp_message m = {type, code, field, body, body_len};
     char buf[100];
     text t = text_of(buf, sizeof buf);
-    if (v6) icmp6_format(&t, &m);
-    else icmp4_format(&t, &m);
+    if (v6)
+        icmp6_format(&t, &m);
+    else
+        icmp4_format(&t, &m);
     assert_string_equal(buf, expected);
 }
 
@@ -181,13 +185,14 @@ static void an_advertisement_in_bytes(void **state) {
     nd_emit(&w, ICMP6_NA, &m);
     assert_memory_equal(out, na, sizeof na);
 
-    static const uint8_t ra[] = {134,  0,    0,    0,    64, 0xc0, 0x07, 0x08, 0, 0, 0, 0, 0, 0, 0, 0,   /* */
-                                 5,    1,    0,    0,    0,  0,    0x05, 0xdc,                           /* MTU 1500 */
-                                 3,    4,    64,   0xc0, 0,  0,    0x0e, 0x10, 0, 0, 0, 60, 0, 0, 0, 0,  /* a prefix */
-                                 0x20, 0x01, 0x0d, 0xb8, 0,  0,    0,    0,    0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t ra[] = {134,  0,    0,    0,    64, 0xc0, 0x07, 0x08, 0, 0, 0, 0,  0, 0, 0, 0, /* */
+                                 5,    1,    0,    0,    0,  0,    0x05, 0xdc,                          /* MTU 1500 */
+                                 3,    4,    64,   0xc0, 0,  0,    0x0e, 0x10, 0, 0, 0, 60, 0, 0, 0, 0, /* a prefix */
+                                 0x20, 0x01, 0x0d, 0xb8, 0,  0,    0,    0,    0, 0, 0, 0,  0, 0, 0, 0};
     r = reader_of(ra, sizeof ra);
     assert_true(icmp_parse(&r, &icmp) && nd_parse(&icmp, &m));
-    assert_true(m.hop_limit == 64 && m.managed && m.other && m.router_lifetime_s == 1800 && m.mtu == 1500 && m.prefixes == 1);
+    assert_true(m.hop_limit == 64 && m.managed && m.other && m.router_lifetime_s == 1800 && m.mtu == 1500 &&
+                m.prefixes == 1);
     assert_true(m.prefix[0].len == 64 && m.prefix[0].on_link && m.prefix[0].autonomous);
     assert_true(m.prefix[0].valid_s == 3600 && m.prefix[0].preferred_s == 60);
     t = text_of(buf, sizeof buf);
@@ -288,10 +293,14 @@ static void no_room_to_write_is_said(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(messages_come_back_as_they_went), cmocka_unit_test(messages_as_text),
-        cmocka_unit_test(discovery_comes_back_as_it_went), cmocka_unit_test(an_advertisement_in_bytes),
-        cmocka_unit_test(options_are_taken_where_they_belong), cmocka_unit_test(only_sixteen_prefixes_are_kept),
-        cmocka_unit_test(other_types_are_no_discovery), cmocka_unit_test(garbage_is_survived),
+        cmocka_unit_test(messages_come_back_as_they_went),
+        cmocka_unit_test(messages_as_text),
+        cmocka_unit_test(discovery_comes_back_as_it_went),
+        cmocka_unit_test(an_advertisement_in_bytes),
+        cmocka_unit_test(options_are_taken_where_they_belong),
+        cmocka_unit_test(only_sixteen_prefixes_are_kept),
+        cmocka_unit_test(other_types_are_no_discovery),
+        cmocka_unit_test(garbage_is_survived),
         cmocka_unit_test(no_room_to_write_is_said),
     };
     return cmocka_run_group_tests_name("wire: ICMP, neighbour discovery", tests, NULL, NULL);

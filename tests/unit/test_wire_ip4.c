@@ -147,7 +147,8 @@ static void bad_headers_are_refused(void **state) {
         memset(p, 1, sizeof p); /* NOPs */
         p[0] = (uint8_t)first;
         store16(p + 2, sizeof p);
-        assert_int_equal(parse_repaired(p, sizeof p, header_len >= 12 ? header_len : 20), first >> 4 == 4 && header_len >= 20);
+        assert_int_equal(parse_repaired(p, sizeof p, header_len >= 12 ? header_len : 20),
+                         first >> 4 == 4 && header_len >= 20);
     }
     for (unsigned total = 0; total < 70; total++) { /* total length within header .. what is there */
         memset(p, 1, sizeof p);
@@ -225,7 +226,8 @@ static void the_pseudo_header_sums_as_its_bytes(void **state) {
         memcpy(v6 + 16, dst.b, 16);
         store32(v6 + 32, len);
         v6[39] = proto;
-        assert_int_equal(checksum_fold(pseudo_sum(&src, &dst, proto, len)), checksum_fold(checksum_plain.add(v6, 40, 0)));
+        assert_int_equal(checksum_fold(pseudo_sum(&src, &dst, proto, len)),
+                         checksum_fold(checksum_plain.add(v6, 40, 0)));
         src = ip_from_v4((uint32_t)draw_u64(&d));
         dst = ip_from_v4((uint32_t)draw_u64(&d));
         memcpy(v4, src.b + 12, 4);
@@ -239,9 +241,12 @@ static void the_pseudo_header_sums_as_its_bytes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_comes_back_as_it_went), cmocka_unit_test(an_example_in_bytes),
-        cmocka_unit_test(bad_headers_are_refused),  cmocka_unit_test(option_lengths_must_add_up),
-        cmocka_unit_test(garbage_is_survived),      cmocka_unit_test(no_room_to_write_is_said),
+        cmocka_unit_test(it_comes_back_as_it_went),
+        cmocka_unit_test(an_example_in_bytes),
+        cmocka_unit_test(bad_headers_are_refused),
+        cmocka_unit_test(option_lengths_must_add_up),
+        cmocka_unit_test(garbage_is_survived),
+        cmocka_unit_test(no_room_to_write_is_said),
         cmocka_unit_test(the_pseudo_header_sums_as_its_bytes),
     };
     return cmocka_run_group_tests_name("wire: IPv4", tests, NULL, NULL);

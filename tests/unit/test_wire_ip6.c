@@ -127,8 +127,9 @@ static void headers_are_walked_in_any_order(void **state) {
     assert_int_equal(chain.proto, TCP);
     assert_int_equal(chain.len, 8);
     assert_int_equal(stands_at, 8);
-    assert_int_equal(WALK(HBH, DST, 0, 5, 2, 0, 0, 0, 0, RTG, 0, PAD6, DST, 0, 0, 0, 0, 0, 0, 0, 58, 0, 0, 0, 0, 0, 0, 0),
-                     IP6_OK); /* router alert, Pad1s, a used-up routing header */
+    assert_int_equal(
+        WALK(HBH, DST, 0, 5, 2, 0, 0, 0, 0, RTG, 0, PAD6, DST, 0, 0, 0, 0, 0, 0, 0, 58, 0, 0, 0, 0, 0, 0, 0),
+        IP6_OK); /* router alert, Pad1s, a used-up routing header */
     assert_int_equal(chain.proto, 58);
     assert_int_equal(chain.len, 32);
     assert_int_equal(WALK(DST, IP_PROTO_NONE, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), IP6_OK);
@@ -215,7 +216,8 @@ static void a_real_fragment_ends_the_walk(void **state) {
 
 static void an_atomic_fragment_is_a_whole_packet(void **state) { /* [RFC6946 4] */
     (void)state;
-    assert_int_equal(WALK(FRG, DST, 7, 0x00, 0x06, 1, 2, 3, 4, TCP, 0, PAD6, 99), IP6_OK); /* reserved bits count nothing */
+    assert_int_equal(WALK(FRG, DST, 7, 0x00, 0x06, 1, 2, 3, 4, TCP, 0, PAD6, 99),
+                     IP6_OK); /* reserved bits count nothing */
     assert_int_equal(chain.proto, TCP);
     assert_true(chain.fragment && !chain.more_fragments && chain.fragment_offset == 0);
     assert_int_equal(chain.fragment_id, 0x01020304);
@@ -256,8 +258,8 @@ static void the_walk_has_limits(void **state) {
 
 static void a_chain_cut_short_is_malformed(void **state) {
     (void)state;
-    static const uint8_t whole[] = {DST, 0, PAD6, RTG, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                                    FRG, 0, 0,    0,   0, 0, 0,  0, TCP, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t whole[] = {DST, 0,   PAD6, RTG, 1, 1, 12, 0, 0, 0,   0, 0, 0, 0, 0, 0, 0, 0,
+                                    0,   FRG, 0,    0,   0, 0, 0,  0, 0, TCP, 0, 0, 0, 0, 0, 0, 0};
     assert_int_equal(walk(HBH, whole, sizeof whole), IP6_OK);
     assert_int_equal(chain.proto, TCP);
     for (size_t n = 0; n < sizeof whole; n++) assert_int_equal(walk(HBH, whole, n), IP6_MALFORMED);
@@ -277,8 +279,10 @@ static void garbage_is_survived(void **state) {
             unsigned len = draw_below(&d, 4) ? 8 : 8 + 8 * draw_below(&d, 4);
             p[n] = next;
             p[n + 1] = (uint8_t)(len / 8 - 1);
-            if (draw_bool(&d)) p[n + 2] = 1, p[n + 3] = (uint8_t)(len - 4);
-            else p[n + 2 + draw_below(&d, len - 2)] = (uint8_t)draw_below(&d, 256);
+            if (draw_bool(&d))
+                p[n + 2] = 1, p[n + 3] = (uint8_t)(len - 4);
+            else
+                p[n + 2 + draw_below(&d, len - 2)] = (uint8_t)draw_below(&d, 256);
             n += len;
             if (next == TCP) break;
         }

@@ -166,9 +166,12 @@ static void no_room_to_write_is_said(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ethernet_comes_back_as_it_went), cmocka_unit_test(ethernet_in_bytes),
-        cmocka_unit_test(arp_comes_back_as_it_went),      cmocka_unit_test(arp_in_bytes),
-        cmocka_unit_test(garbage_is_survived),            cmocka_unit_test(no_room_to_write_is_said),
+        cmocka_unit_test(ethernet_comes_back_as_it_went),
+        cmocka_unit_test(ethernet_in_bytes),
+        cmocka_unit_test(arp_comes_back_as_it_went),
+        cmocka_unit_test(arp_in_bytes),
+        cmocka_unit_test(garbage_is_survived),
+        cmocka_unit_test(no_room_to_write_is_said),
     };
     return cmocka_run_group_tests_name("wire: Ethernet, ARP", tests, NULL, NULL);
 }

@@ -80,14 +80,16 @@ static tcp_header draw_header(draw *d) {
 
 static void check_same_options(const tcp_options *a, const tcp_options *b) {
 #define SAME(field) assert_int_equal(a->field, b->field)
-    SAME(has_mss), SAME(has_wscale), SAME(sack_ok), SAME(has_ts), SAME(has_uto), SAME(has_tfo), SAME(uto_minutes), SAME(wscale);
+    SAME(has_mss), SAME(has_wscale), SAME(sack_ok), SAME(has_ts), SAME(has_uto), SAME(has_tfo), SAME(uto_minutes),
+        SAME(wscale);
     SAME(sack_count), SAME(tfo_len), SAME(unknown), SAME(mss), SAME(uto), SAME(ts_value), SAME(ts_echo);
     for (unsigned i = 0; i < a->sack_count; i++) SAME(sack[i].left.v), SAME(sack[i].right.v);
     assert_memory_equal(a->tfo, b->tfo, a->tfo_len);
 }
 
 static void check_same(const tcp_header *a, const tcp_header *b) {
-    SAME(src_port), SAME(dst_port), SAME(seq_no.v), SAME(ack_no.v), SAME(flags), SAME(window), SAME(checksum), SAME(urgent);
+    SAME(src_port), SAME(dst_port), SAME(seq_no.v), SAME(ack_no.v), SAME(flags), SAME(window), SAME(checksum),
+        SAME(urgent);
     SAME(header_len);
 #undef SAME
     check_same_options(&a->options, &b->options);
@@ -115,7 +117,8 @@ static void it_comes_back_as_it_went(void **state) {
     }
 }
 
-/* Numbers of 32 bits lie on multiples of 4, whatever goes together; behind the last option there are only zeros [MUST-69]. */
+/* Numbers of 32 bits lie on multiples of 4, whatever goes together; behind the last option there are only zeros
+ * [MUST-69]. */
 static void emitted_numbers_are_aligned(void **state) {
     (void)state;
     draw d = {7323};
@@ -207,8 +210,9 @@ static void each_option_alone(void **state) {
 
 static void unknown_kinds_are_skipped(void **state) { /* [MUST-6] */
     (void)state;
-    assert_int_equal(OPTIONS(253, 4, 0xf9, 0x89, 77, 2, 2, 4, 1, 0, 19, 18, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
-                     TCP_PARSE_OK);
+    assert_int_equal(
+        OPTIONS(253, 4, 0xf9, 0x89, 77, 2, 2, 4, 1, 0, 19, 18, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+        TCP_PARSE_OK);
     assert_int_equal(seen.options.unknown, 3);
     assert_int_equal(seen.options.mss, 256);
 }
@@ -266,7 +270,8 @@ static void every_kind_and_length_everywhere(void **state) {
                 if (kind == 1) ok = at == 39 || len <= 1;
                 reader r = reader_of(p, 60);
                 enum tcp_parse_result result = tcp_parse(&r, &seen);
-                if (result != (ok ? TCP_PARSE_OK : TCP_PARSE_BAD_OPTION)) fail_msg("kind %u length %u at %u", kind, len, at);
+                if (result != (ok ? TCP_PARSE_OK : TCP_PARSE_BAD_OPTION))
+                    fail_msg("kind %u length %u at %u", kind, len, at);
                 bool cookie = len == 2 || (len >= 6 && len <= 18 && len % 2 == 0);
                 if (kind == TCP_OPT_TFO && ok) assert_int_equal(seen.options.has_tfo, cookie);
                 if (kind == TCP_OPT_TFO && ok && cookie) assert_int_equal(seen.options.tfo_len, len - 2);
@@ -286,8 +291,10 @@ static void the_data_offset_is_checked(void **state) {
             uint8_t *p = exact_copy(buf, n);
             reader r = reader_of(p, n);
             enum tcp_parse_result expected = TCP_PARSE_OK, result = tcp_parse(&r, &seen);
-            if (n < 20) expected = TCP_PARSE_SHORT;
-            else if (offset < 5 || offset * 4 > n) expected = TCP_PARSE_BAD_OFFSET;
+            if (n < 20)
+                expected = TCP_PARSE_SHORT;
+            else if (offset < 5 || offset * 4 > n)
+                expected = TCP_PARSE_BAD_OFFSET;
             assert_int_equal(result, expected);
             if (result == TCP_PARSE_OK) assert_int_equal(reader_left(&r), n - offset * 4);
             exact_free(p, n);
@@ -297,9 +304,9 @@ static void the_data_offset_is_checked(void **state) {
 
 static void a_header_in_bytes(void **state) {
     (void)state;
-    static const uint8_t bytes[] = {0x04, 0xd2, 0x00, 0x50, 0x00, 0x00, 0x03, 0xe8, 0x00, 0x00, 0x07, 0xd0, 0x81, 0x38,
-                                    0x02, 0x00, 0xbe, 0xef, 0x00, 0x09, 1,    1,    8,    10,   0,    0,    0,    1,
-                                    0,    0,    0,    2,    'h',  'i'};
+    static const uint8_t bytes[] = {0x04, 0xd2, 0x00, 0x50, 0x00, 0x00, 0x03, 0xe8, 0x00, 0x00, 0x07, 0xd0,
+                                    0x81, 0x38, 0x02, 0x00, 0xbe, 0xef, 0x00, 0x09, 1,    1,    8,    10,
+                                    0,    0,    0,    1,    0,    0,    0,    2,    'h',  'i'};
     reader r = reader_of(bytes, sizeof bytes);
     assert_int_equal(tcp_parse(&r, &seen), TCP_PARSE_OK);
     assert_int_equal(reader_left(&r), 2);
@@ -347,7 +354,8 @@ static void garbage_is_survived(void **state) {
         uint8_t buf[60];
         draw_bytes(&d, buf, sizeof buf);
         for (unsigned k = 20; k < 60; k++) {
-            if (draw_bool(&d)) buf[k] = draw_bool(&d) ? kinds[draw_below(&d, sizeof kinds)] : (uint8_t)draw_below(&d, 12);
+            if (draw_bool(&d))
+                buf[k] = draw_bool(&d) ? kinds[draw_below(&d, sizeof kinds)] : (uint8_t)draw_below(&d, 12);
         }
         buf[12] = (uint8_t)((6 + draw_below(&d, 10)) << 4);
         uint8_t *p = exact_copy(buf, sizeof buf);
