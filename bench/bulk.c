@@ -1,0 +1,135 @@
+/* bulk.c - goodput of one connection between two stacks in one thread, and what a data segment costs both ends together.
+ *
+ * "copies": the application copies in from 64 KiB of its own and out again, as with sockets. "no copies": it writes in
+ * the send buffer (tern_write_reserve) and reads in the packets that the link lends (tern_read_borrow), so that the link's
+ * copy is the only one. */
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/bench.h"
+#include "bench/pair.h"
+#include "bench/peer.h"
+
+enum { CHUNK = 65536, SPANS = 70, PORT = 9, SUPER = 65535 };
+
+struct flow_state {
+    struct pair pair;
+    tern_sock writer, reader;
+    bool copies;
+    uint64_t read;
+    uint8_t in[CHUNK], out[CHUNK];
+};
+
+static void write_some(struct flow_state *f) {
+    tern_stack *s = f->pair.stack[0];
+    if (f->copies) {
+        while (tern_write(s, f->writer, f->out, CHUNK) == CHUNK) {}
+        return;
+    }
+    void *ptr[2];
+    size_t len[2];
+    if (tern_write_reserve(s, f->writer, 1 << 30, ptr, len) == TERN_OK) tern_write_commit(s, f->writer, len[0] + len[1]);
+}
+
+static void read_some(struct flow_state *f) {
+    tern_stack *s = f->pair.stack[1];
+    if (f->copies) {
+        for (ptrdiff_t n; (n = tern_read(s, f->reader, f->in, CHUNK)) > 0;) f->read += (uint64_t)n;
+        return;
+    }
+    tern_span spans[SPANS];
+    for (int n; (n = tern_read_borrow(s, f->reader, spans, SPANS)) > 0;) {
+        size_t all = 0;
+        for (int i = 0; i < n; i++) all += spans[i].len;
+        tern_read_release(s, f->reader, all);
+        f->read += all;
+    }
+}
+
+static void turn(struct flow_state *f) {
+    struct pair *p = &f->pair;
+    p->now = clock_ns();
+    pair_input(p, 0);
+    write_some(f);
+    pair_output(p, 0);
+    pair_input(p, 1);
+    read_some(f);
+    pair_output(p, 1);
+    for (int side = 0; side < 2; side++) {
+        tern_expire(p->stack[side], p->now);
+        pair_events(p, side);
+    }
+}
+
+static void turns(struct flow_state *f, uint64_t ns) {
+    for (uint64_t until = clock_ns() + ns; f->pair.now < until;)
+        for (int i = 0; i < 16; i++) turn(f);
+}
+
+/* One run: goodput, nanoseconds per data segment, segments back per data segment. */
+static void run_tern(const struct bulk_case *c, uint64_t ns, struct samples out[3]) {
+    static struct flow_state f;
+    memset(&f, 0, sizeof f);
+    struct pair_config config = {.tso = c->super ? SUPER : 0, .checksums = c->checksums, .lend = !c->copies,
+                                 .window = c->window, .timestamps = c->timestamps};
+    pair_open(&f.pair, &config);
+    f.copies = c->copies;
+    tern_sock listener = pair_listen(&f.pair, 1, PORT, 0);
+    f.writer = pair_connect(&f.pair, 0, PORT, 0, 0);
+    pair_settle(&f.pair);
+    if (tern_accept(f.pair.stack[1], listener, &f.reader, NULL) != TERN_OK) give_up_bench("no connection came to be");
+    turns(&f, ns / 4);
+    uint64_t bytes = f.read, start = clock_ns();
+    tern_stats sent = pair_stats(&f.pair, 0), back = pair_stats(&f.pair, 1);
+    turns(&f, ns);
+    double took = (double)(clock_ns() - start), got = (double)(f.read - bytes);
+    tern_stats sent2 = pair_stats(&f.pair, 0), back2 = pair_stats(&f.pair, 1);
+    double segments = (double)(sent2.segments_out - sent.segments_out);
+    if (sent2.retransmitted != 0) give_up_bench("%llu segments were sent again on a perfect link",
+                                                (unsigned long long)sent2.retransmitted);
+    samples_add(&out[0], got * 8 / took);
+    samples_add(&out[1], took / segments);
+    samples_add(&out[2], (double)(back2.segments_out - back.segments_out) / segments);
+    pair_close(&f.pair);
+}
+
+static const struct column columns[] = {{"Gbit/s", 1}, {"ns per data segment", 0}, {"segments back per segment", 2}, {"tern / peer", 2}};
+
+static const char *name_of(char *to, size_t size, const char *who, const struct bulk_case *c) {
+    snprintf(to, size, "%s, %u KiB%s", who, c->window >> 10, c->timestamps ? ", timestamps" : "");
+    return to;
+}
+
+static void compare(const struct bench *b, const struct bulk_case *c) {
+    struct samples tern[4] = {{0}}, peer[4] = {{0}};
+    char name[64];
+    bool with_peer = peer_lwip() != NULL && !c->super;
+    for (unsigned i = 0; i < b->runs; i++) {
+        run_tern(c, b->run_ns, tern);
+        if (with_peer) peer_lwip_bulk(c, b->run_ns, peer);
+    }
+    if (with_peer) samples_add(&tern[3], samples_median(&tern[0]) / samples_median(&peer[0]));
+    report_row(name_of(name, sizeof name, "tern", c), tern);
+    if (with_peer) report_row(name_of(name, sizeof name, "lwIP", c), peer);
+}
+
+void bench_bulk(const struct bench *b) {
+    static const uint32_t windows[] = {64 << 10, 256 << 10, 1 << 20};
+    for (int super = 0; super < 2; super++) {
+        for (int mode = 0; mode < 4; mode++) {
+            bool copies = mode < 2, checksums = mode % 2 == 0;
+            char title[128];
+            snprintf(title, sizeof title, "%s, %s, %s", super ? "64 KiB segments" : "MTU 1500",
+                     copies ? "copies in and out" : "no copies but the link's", checksums ? "checksums" : "no checksums");
+            report_table("bulk", title, peer_lwip() != NULL && !super ? 4 : 3, columns);
+            for (unsigned w = 0; w < 3; w++) {
+                struct bulk_case c = {.window = windows[w], .super = super, .copies = copies, .checksums = checksums};
+                compare(b, &c);
+                if (mode != 0 || w != 1) continue;
+                c.timestamps = true;
+                compare(b, &c);
+            }
+        }
+    }
+    if (peer_lwip() == NULL) report_note("lwIP is not compared: %s", peer_lwip_missing());
+}

@@ -1,0 +1,190 @@
+/* conn.c - connections opened and closed per second, and 1-byte round trips, between two stacks in one thread, while others
+ * are idle. A cycle is: three-way handshake, the client closes, the server closes, TIME-WAIT at the client; no text. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/bench.h"
+#include "bench/pair.h"
+#include "bench/peer.h"
+
+/* Cycles go to CYCLE_PORTS ports in turn, idle connections to others, so that local ports last. */
+enum { CYCLE_PORT = 80, CYCLE_PORTS = 32, IDLE_PORT = 1000, IDLE_A_PORT = 60000, OPEN_AT_ONCE = 1000, BACKLOG = 4096 };
+
+struct world {
+    struct pair pair;
+    uint32_t idle;
+    tern_sock *client; /* of the idle ones */
+    bool cycling, answered;
+    uint32_t cycles;
+};
+
+static void client_event(struct world *w, const tern_event *e) {
+    tern_stack *s = w->pair.stack[0];
+    uint8_t byte;
+    if (e->bits & TERN_EV_CLOSED) give_up_bench("a connection ended: %s", tern_error_name(e->error));
+    if (w->cycling && e->bits & TERN_EV_CONNECTED) tern_close(s, e->sock);
+    if (e->bits & TERN_EV_READ && tern_read(s, e->sock, &byte, 1) == 1) w->answered = true;
+}
+
+static void server_event(struct world *w, const tern_event *e) {
+    tern_stack *s = w->pair.stack[1];
+    tern_sock sock;
+    uint8_t byte;
+    if (e->bits & TERN_EV_ACCEPT)
+        while (tern_accept(s, e->sock, &sock, NULL) == TERN_OK) {}
+    if (e->bits & TERN_EV_READ && tern_read(s, e->sock, &byte, 1) == 1) tern_write(s, e->sock, &byte, 1);
+    if (e->bits & TERN_EV_EOF) tern_close(s, e->sock);
+}
+
+static void on_event(void *ctx, struct pair *p, int side, const tern_event *e) {
+    (void)p;
+    if (side == 0) client_event(ctx, e);
+    else server_event(ctx, e);
+}
+
+static void world_open(struct world *w, uint32_t idle, uint32_t time_wait_max) {
+    memset(w, 0, sizeof *w);
+    struct pair_config config = {.checksums = true, .window = 65536, .time_wait_max = time_wait_max, .half_open_max = BACKLOG,
+                                 .timestamps = true, .memory_max = 4ull << 30};
+    pair_open(&w->pair, &config);
+    w->pair.event = on_event;
+    w->pair.ctx = w;
+    w->idle = idle;
+    w->client = calloc(idle + 1, sizeof *w->client);
+    if (w->client == NULL) give_up_bench("out of memory");
+    for (unsigned i = 0; i < CYCLE_PORTS; i++) pair_listen(&w->pair, 1, (uint16_t)(CYCLE_PORT + i), BACKLOG);
+    for (unsigned i = 0; i <= idle / IDLE_A_PORT; i++) pair_listen(&w->pair, 1, (uint16_t)(IDLE_PORT + i), BACKLOG);
+}
+
+/* Opens the idle ones; returns how many a second. */
+static double world_fill(struct world *w) {
+    uint64_t start = clock_ns();
+    for (uint32_t i = 0; i < w->idle; i++) {
+        w->client[i] = pair_connect(&w->pair, (uint16_t)(1024 + i % IDLE_A_PORT), (uint16_t)(IDLE_PORT + i / IDLE_A_PORT), 0, i);
+        if (i % OPEN_AT_ONCE == OPEN_AT_ONCE - 1) pair_settle(&w->pair);
+    }
+    pair_settle(&w->pair);
+    double took = (double)(clock_ns() - start);
+    for (int side = 0; side < 2; side++)
+        if (pair_stats(&w->pair, side).connections != w->idle) give_up_bench("not all idle connections came to be");
+    return w->idle * 1e9 / took;
+}
+
+static void world_close(struct world *w) {
+    pair_close(&w->pair);
+    free(w->client);
+}
+
+static void cycle(struct world *w, unsigned at_once) {
+    w->cycling = true;
+    for (unsigned i = 0; i < at_once; i++)
+        pair_connect(&w->pair, 0, (uint16_t)(CYCLE_PORT + w->cycles++ % CYCLE_PORTS), 0, 0);
+    pair_settle(&w->pair);
+    w->cycling = false;
+}
+
+static void measure_cycles(struct world *w, uint64_t ns, unsigned at_once, struct samples out[3]) {
+    tern_stats before = pair_stats(&w->pair, 0), before2 = pair_stats(&w->pair, 1);
+    uint64_t start = clock_ns(), took;
+    uint32_t first = w->cycles;
+    do {
+        for (int i = 0; i < 16; i++) cycle(w, at_once);
+        took = clock_ns() - start;
+    } while (took < ns);
+    tern_stats after = pair_stats(&w->pair, 0), after2 = pair_stats(&w->pair, 1);
+    double n = w->cycles - first;
+    if (after.connections != w->idle || after2.connections != w->idle || after.connects_failed != 0)
+        give_up_bench("not all cycles came to their end");
+    samples_add(&out[0], n / (double)took * 1e6);
+    samples_add(&out[1], (double)took / n);
+    samples_add(&out[2], (double)(after.segments_out - before.segments_out + after2.segments_out - before2.segments_out) / n);
+}
+
+static void round_trip(struct world *w, uint32_t which) {
+    static const uint8_t byte = 'x';
+    w->answered = false;
+    if (tern_write(w->pair.stack[0], w->client[which], &byte, 1) != 1) give_up_bench("an idle connection takes no byte");
+    while (!w->answered) pair_round(&w->pair);
+}
+
+/* `spread`: how many of the idle connections take part. */
+static void measure_trips(struct world *w, uint64_t ns, uint32_t spread, struct samples out[1]) {
+    uint64_t start = clock_ns(), took, state = 88172645463325252u;
+    uint32_t n = 0;
+    do {
+        for (int i = 0; i < 64; i++, n++) round_trip(w, (uint32_t)(choice(&state) % spread));
+        took = clock_ns() - start;
+    } while (took < ns);
+    samples_add(&out[0], (double)took / n);
+}
+
+static const struct column cycle_columns[] = {{"thousand per second", 1}, {"ns per cycle", 0}, {"segments per cycle", 2}};
+static const struct column trip_columns[] = {{"always the same, ns", 0}, {"one at random, ns", 0}};
+static const struct column open_columns[] = {{"thousand per second", 1}};
+
+struct result {
+    struct samples one[3], many[3], trip[2], fill[1];
+};
+
+static void measure(const struct bench *b, uint32_t idle, uint32_t time_wait, struct result *r) {
+    struct world w;
+    memset(r, 0, sizeof *r);
+    world_open(&w, idle, time_wait);
+    samples_add(&r->fill[0], world_fill(&w) / 1e3);
+    while (w.cycles < time_wait) cycle(&w, 32);
+    for (unsigned i = 0; i < b->runs; i++) {
+        measure_cycles(&w, b->run_ns, 1, r->one);
+        measure_cycles(&w, b->run_ns, 32, r->many);
+        measure_trips(&w, b->run_ns, 1, &r->trip[0]);
+        measure_trips(&w, b->run_ns, idle, &r->trip[1]);
+    }
+    world_close(&w);
+}
+
+static const struct {
+    uint32_t idle, time_wait, peer_limit;
+} sizes[] = {{1, 16, 1}, {1, 1000, 1}, {1000, 1000, 1}, {10000, 10000, 1}, {100000, 100000, 0}, {1000000, 1000000, 0}};
+enum { SIZES = sizeof sizes / sizeof *sizes };
+
+static void name_of(char to[64], const char *who, unsigned i) {
+    snprintf(to, 64, "%s, %u idle, %u in TIME-WAIT", who, sizes[i].idle, sizes[i].time_wait);
+}
+
+void bench_conn(const struct bench *b) {
+    static struct result tern[SIZES], peer[SIZES];
+    unsigned n = b->big ? SIZES : SIZES - 1;
+    char name[64];
+    for (unsigned i = 0; i < n; i++) {
+        measure(b, sizes[i].idle, sizes[i].time_wait, &tern[i]);
+        if (peer_lwip() == NULL || sizes[i].peer_limit == 0) continue;
+        for (unsigned k = 0; k < b->runs; k++)
+            peer_lwip_conn(sizes[i].idle, sizes[i].time_wait, b->run_ns, peer[i].one, &peer[i].trip[0], &peer[i].trip[1]);
+    }
+    report_table("conn", "connect and close, one after another", 3, cycle_columns);
+    for (unsigned i = 0; i < n; i++) {
+        name_of(name, "tern", i);
+        report_row(name, tern[i].one);
+        name_of(name, "lwIP", i);
+        if (peer[i].one[0].n != 0) report_row(name, peer[i].one);
+    }
+    report_table("conn", "connect and close, 32 at once", 3, cycle_columns);
+    for (unsigned i = 0; i < n; i++) {
+        name_of(name, "tern", i);
+        report_row(name, tern[i].many);
+    }
+    report_table("conn", "round trip of 1 byte each way", 2, trip_columns);
+    for (unsigned i = 1; i < n; i++) {
+        name_of(name, "tern", i);
+        report_row(name, tern[i].trip);
+        name_of(name, "lwIP", i);
+        if (peer[i].trip[0].n != 0) report_row(name, peer[i].trip);
+    }
+    report_table("conn", "opening the idle ones, 1000 at once", 1, open_columns);
+    for (unsigned i = 2; i < n; i++) {
+        name_of(name, "tern", i);
+        report_row(name, tern[i].fill);
+    }
+    if (!b->big) report_note("1000000 idle connections: not measured; --big does");
+    if (peer_lwip() == NULL) report_note("lwIP is not compared: %s", peer_lwip_missing());
+}

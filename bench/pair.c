@@ -1,0 +1,116 @@
+/* pair.c - two stacks, one link, one loop. Applications are the suites' own. */
+#include "bench/pair.h"
+
+#include <string.h>
+
+#include "bench/bench.h"
+#include "drivers/host.h"
+
+enum { BATCH = 64, MTU = 1500 };
+
+tern_addr pair_addr(int side, unsigned i) {
+    return (tern_addr){.family = 4, .bytes = {10, 0, (uint8_t)i, (uint8_t)(1 + side)}};
+}
+
+static void stack_open(struct pair *p, int side, const struct pair_config *c) {
+    struct driver_error err;
+    tern_config config;
+    if (tern_config_host(&config, &err) < 0) give_up_bench("%s", err.text);
+    config.send_buffer = config.receive_buffer = c->window;
+    config.timestamps = c->timestamps;
+    config.memory_max = c->memory_max != 0 ? c->memory_max : 1ull << 30;
+    if (c->time_wait_max != 0) config.time_wait_max = c->time_wait_max;
+    if (c->half_open_max != 0) config.half_open_max = c->half_open_max;
+    config.port_first = 1024;
+    config.port_last = 65535;
+    if (tern_new(&config, p->now, &p->stack[side]) != TERN_OK) give_up_bench("cannot make a stack");
+    tern_iface_config iface = {.size = sizeof iface, .name = "link", .link = TERN_LINK_IP, .mtu = MTU, .tso_max = c->tso,
+                               .flags = c->checksums ? 0 : TERN_IFACE_TX_CSUM | TERN_IFACE_RX_CSUM};
+    int number = tern_iface_add(p->stack[side], &iface);
+    for (unsigned i = 0; i < (c->locals != 0 ? c->locals : 1) && number >= 0; i++) {
+        tern_addr a = pair_addr(side, i);
+        number = tern_addr_add(p->stack[side], number, &a, 16) == TERN_OK ? number : -1;
+    }
+    if (number != 0) give_up_bench("cannot make an interface");
+}
+
+void pair_open(struct pair *p, const struct pair_config *c) {
+    struct driver_error err;
+    memset(p, 0, sizeof *p);
+    p->now = clock_ns();
+    p->batch = c->tso > MTU ? 8 : 32;
+    for (int side = 0; side < 2; side++) stack_open(p, side, c);
+    struct memlink_path path = {.mtu = MTU, .segments = c->tso > MTU, .csum_trusted = !c->checksums, .lend = c->lend};
+    struct memlink_path paths[2] = {path, path};
+    if (memlink_new(paths, &p->link, &err) < 0) give_up_bench("%s", err.text);
+}
+
+void pair_close(struct pair *p) {
+    for (int side = 0; side < 2; side++) tern_free(p->stack[side]);
+    memlink_free(p->link);
+}
+
+size_t pair_input(struct pair *p, int side) {
+    tern_packet packets[BATCH];
+    void *tokens[BATCH];
+    size_t total = 0, n;
+    do {
+        n = memlink_receive(p->link, side, packets, BATCH, p->now);
+        if (n != 0) tern_input(p->stack[side], 0, packets, n, p->now);
+        total += n;
+    } while (n == BATCH);
+    for (int back; (back = tern_reclaim(p->stack[side], tokens, BATCH)) > 0;)
+        for (int i = 0; i < back; i++) memlink_release(p->link, tokens[i]);
+    return total;
+}
+
+size_t pair_output(struct pair *p, int side) {
+    tern_frame frames[BATCH];
+    int n = tern_output(p->stack[side], frames, (size_t)p->batch, p->now);
+    if (n > 0) memlink_send(p->link, side, frames, (size_t)n, p->now);
+    return n > 0 ? (size_t)n : 0;
+}
+
+void pair_events(struct pair *p, int side) {
+    tern_event events[BATCH];
+    for (int n; (n = tern_poll(p->stack[side], events, BATCH)) > 0;)
+        for (int i = 0; i < n && p->event != NULL; i++) p->event(p->ctx, p, side, &events[i]);
+}
+
+size_t pair_round(struct pair *p) {
+    size_t moved = 0;
+    for (int side = 0; side < 2; side++) {
+        p->now = clock_ns();
+        moved += pair_input(p, side);
+        tern_expire(p->stack[side], p->now);
+        pair_events(p, side);
+        moved += pair_output(p, side);
+    }
+    return moved;
+}
+
+void pair_settle(struct pair *p) {
+    while (pair_round(p) != 0) {}
+}
+
+tern_sock pair_listen(struct pair *p, int side, uint16_t port, uint32_t backlog) {
+    tern_sock sock;
+    tern_listen_config c = {.size = sizeof c, .port = port, .backlog = backlog};
+    if (tern_listen(p->stack[side], &c, &sock) != TERN_OK) give_up_bench("cannot listen");
+    return sock;
+}
+
+tern_sock pair_connect(struct pair *p, uint16_t local_port, uint16_t remote_port, unsigned local, uint64_t user) {
+    tern_sock sock;
+    tern_open open = {.size = sizeof open, .local = pair_addr(0, local), .remote = pair_addr(1, 0), .local_port = local_port,
+                      .remote_port = remote_port, .user = user};
+    int r = tern_connect(p->stack[0], &open, &sock);
+    if (r != TERN_OK) give_up_bench("cannot connect: %s", tern_error_name(r));
+    return sock;
+}
+
+tern_stats pair_stats(const struct pair *p, int side) {
+    tern_stats s = {.size = sizeof s};
+    tern_stats_get(p->stack[side], &s);
+    return s;
+}

@@ -1,0 +1,2 @@
+#include "bench/bench.h"
+void bench_tun(const struct bench *b) { (void)b; }
