@@ -157,6 +157,8 @@ typedef struct tern_config {
     uint32_t timestamps;          /* 1: offer timestamps [RFC7323 3] */
     uint32_t sack;                /* 1: offer selective acknowledgments [RFC2018] */
     uint32_t nagle;               /* 1: Nagle's algorithm unless a connection turns it off [SHLD-7] */
+    uint32_t orphans_max;         /* connections closed by the application and not yet finished; default 4096 */
+    uint32_t zero_window_ms;      /* see TERN_OPT_ZERO_WINDOW_MS; default 0 */
     uint32_t port_first, port_last; /* ephemeral ports, default 32768 to 60999 [RFC6056] */
     uint32_t backlog_max;         /* highest backlog a listener may ask for, default 4096 */
 
@@ -367,7 +369,10 @@ TERN_API int tern_hold_refuse(tern_stack *stack, tern_sock held, bool reset);
 
 /* SEND (3.10.2): copies into the send buffer as much as fits; returns how many bytes, TERN_EAGAIN when none. */
 TERN_API ptrdiff_t tern_write(tern_stack *stack, tern_sock sock, const void *data, size_t len);
-/* The same without a copy: up to two stretches of free buffer to fill (spans[1].len may be 0), then commit. */
+/* The same, and the last of these bytes is urgent: the urgent pointer leads behind it (3.8.5) [MUST-30, MUST-62]. For protocols
+ * that need it (telnet); new ones should not [SHLD-13]. */
+TERN_API ptrdiff_t tern_write_urgent(tern_stack *stack, tern_sock sock, const void *data, size_t len);
+/* The same as tern_write without a copy: up to two stretches of free buffer to fill (spans[1].len may be 0), then commit. */
 TERN_API int tern_write_reserve(tern_stack *stack, tern_sock sock, size_t want, void *ptr[2], size_t len[2]);
 TERN_API int tern_write_commit(tern_stack *stack, tern_sock sock, size_t len);
 
@@ -398,11 +403,17 @@ enum tern_option {
     TERN_OPT_SEND_BUFFER = 3,        /* bytes */
     TERN_OPT_RECEIVE_BUFFER = 4,     /* bytes; a window once offered is never taken back [SHLD-14] */
     TERN_OPT_KEEPALIVE = 5,          /* 1: on [MUST-24] */
-    TERN_OPT_KEEPALIVE_IDLE_MS = 6,  /* [MUST-27] */
+    TERN_OPT_KEEPALIVE_IDLE_MS = 6,  /* silence before the first probe [MUST-27] */
     TERN_OPT_USER_TIMEOUT_MS = 7,    /* R2 of this connection [MUST-21]; 0: the stack's */
     TERN_OPT_DSCP = 8,               /* 0 to 63 [MUST-48] */
     TERN_OPT_TTL = 9,                /* 1 to 255 [MUST-49] */
     TERN_OPT_MSS = 10,               /* caps the segments we send, bytes; before the SYN also the MSS offered */
+    TERN_OPT_KEEPALIVE_INTERVAL_MS = 11, /* between probes */
+    TERN_OPT_KEEPALIVE_PROBES = 12,  /* unanswered ones before the connection ends with TERN_ETIMEDOUT */
+    TERN_OPT_LINGER_MS = 13,         /* -1: tern_close finishes in its own time; 0: it resets; else it resets when not
+                                        everything was acknowledged by then */
+    TERN_OPT_ZERO_WINDOW_MS = 14,    /* give up on a peer whose window stays shut this long; 0: never [MUST-37, RFC6429] */
+    TERN_OPT_USER_TIMEOUT_OPTION_S = 15, /* tell the peer our user timeout and heed its own [RFC5482]; seconds, 0: off */
 };
 /* Set on a listener, options pass to the connections it accepts later. */
 TERN_API int tern_set(tern_stack *stack, tern_sock sock, enum tern_option option, int64_t value);
@@ -435,6 +446,7 @@ typedef struct tern_status_info {
     uint32_t srtt_us, rttvar_us, rto_ms;
     uint32_t send_queued;      /* written, not acknowledged */
     uint32_t receive_queued;   /* acknowledged, not read */
+    uint32_t urgent_left;      /* bytes up to the peer's urgent pointer, still to come or to be read [MUST-33] */
     uint32_t backlog;          /* listener: waiting for tern_accept */
     uint64_t bytes_sent, bytes_acked, bytes_received;
     uint32_t segments_out, segments_in, retransmitted;

@@ -24,6 +24,7 @@ void synchronize(struct arrival *a) {
         t->ts_recent_ms = (uint32_t)(a->s->now / MS_NS);
     }
     t->mss_peer = mss_peer(a->s, o, !ip_is_v4(&t->flow.remote));
+    user_timeout_heed(a->s, t, o);
     t->snd.wnd = t->snd.max_wnd = a->wnd; /* never scaled on a SYN [RFC7323 2.2] */
     t->snd.wl1 = a->seq;
     t->snd.wl2 = a->ack;

@@ -32,6 +32,19 @@ static void detach(struct stack *s, struct tcb *t) {
     event_cancel(s, &t->event);
 }
 
+/* Some bytes or our FIN are on their way, but this many orphans are too many: then it is reset at once. */
+bool orphan_admit(struct stack *s, struct tcb *t) {
+    if (s->tcp.orphans >= s->cfg.orphans_max) {
+        reset_send(s, t, R_SEND_RST);
+        tcb_move(s, t, MOVE_GIVE_UP);
+        tcb_end(s, t, TERN_ECLOSED, R_END_ORPHANS);
+        return false;
+    }
+    t->orphan = true;
+    s->tcp.orphans++;
+    return true;
+}
+
 static void close_connection(struct stack *s, struct tcb *t) {
     detach(s, t);
     if (t->state == TERN_CLOSED) {
@@ -46,9 +59,9 @@ static void close_connection(struct stack *s, struct tcb *t) {
     } else if (t->state == TERN_TIME_WAIT) {
         rcv_flush(s, t);
         time_wait_from(s, t);
-    } else if (!t->fin_queued) {
-        send_no_more(s, t);
-    } else {
+    } else if (orphan_admit(s, t)) {
+        t->life_at = TERN_NEVER;
+        if (!t->fin_queued) send_no_more(s, t);
         life_start(s, t);
         timers_sync(s, t);
     }
@@ -77,6 +90,7 @@ int tern_close(tern_stack *public, tern_sock sock) {
     }
     struct tcb *t = tcb_of(s, sock);
     if (!t || t->detached) return TERN_ESTALE;
+    if (t->opt.linger_ms == 0 && state_in(t, SYNCHRONIZED & ~IN(TIME_WAIT))) return tern_abort(public, sock);
     trace_call(s, t, "close", 0);
     close_connection(s, t);
     return TERN_OK;

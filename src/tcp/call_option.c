@@ -16,6 +16,11 @@ static const struct limits limits_of[] = {
     [TERN_OPT_DSCP] = {0, 63},
     [TERN_OPT_TTL] = {1, 255},
     [TERN_OPT_MSS] = {0, 65535},
+    [TERN_OPT_KEEPALIVE_INTERVAL_MS] = {1, UINT32_MAX},
+    [TERN_OPT_KEEPALIVE_PROBES] = {1, 255},
+    [TERN_OPT_LINGER_MS] = {-1, INT32_MAX},
+    [TERN_OPT_ZERO_WINDOW_MS] = {0, UINT32_MAX},
+    [TERN_OPT_USER_TIMEOUT_OPTION_S] = {0, 65535},
 };
 
 static int find(tern_stack *public, tern_sock sock, struct tcb **t, struct tcb_options **opt) {
@@ -40,6 +45,11 @@ static void store(const struct stack *s, struct tcb_options *o, enum tern_option
     case TERN_OPT_DSCP: o->tos = (uint8_t)(v << 2); break; /* [MUST-48] */
     case TERN_OPT_TTL: o->ttl = (uint8_t)v; break;         /* [MUST-49] */
     case TERN_OPT_MSS: o->mss_cap = (uint16_t)v; break;
+    case TERN_OPT_KEEPALIVE_INTERVAL_MS: o->keepalive_interval_ms = (uint32_t)v; break;
+    case TERN_OPT_KEEPALIVE_PROBES: o->keepalive_probes = (uint8_t)v; break;
+    case TERN_OPT_LINGER_MS: o->linger_ms = (int32_t)v; break;
+    case TERN_OPT_ZERO_WINDOW_MS: o->zero_window_ms = (uint32_t)v; break;
+    case TERN_OPT_USER_TIMEOUT_OPTION_S: o->uto_s = (uint16_t)v; break;
     }
 }
 
@@ -54,6 +64,10 @@ int tern_set(tern_stack *public, tern_sock sock, enum tern_option option, int64_
     store(s, opt, option, value);
     if (!t) return TERN_OK;
     keepalive_restart(s, t);
+    if (option == TERN_OPT_USER_TIMEOUT_OPTION_S && state_in(t, SYNCHRONIZED)) {
+        t->uto_due = value != 0;
+        ack_now(s, t, R_SEND_ACK);
+    }
     if (output_wanted(t) && state_in(t, SYNCHRONIZED)) tcb_ready(s, t);
     if (t->state != TERN_CLOSED) timers_sync(s, t);
     return TERN_OK;
@@ -76,6 +90,11 @@ int tern_get(tern_stack *public, tern_sock sock, enum tern_option option, int64_
     case TERN_OPT_DSCP: *value = o->tos >> 2; return TERN_OK;
     case TERN_OPT_TTL: *value = o->ttl; return TERN_OK;
     case TERN_OPT_MSS: *value = o->mss_cap; return TERN_OK;
+    case TERN_OPT_KEEPALIVE_INTERVAL_MS: *value = o->keepalive_interval_ms; return TERN_OK;
+    case TERN_OPT_KEEPALIVE_PROBES: *value = o->keepalive_probes; return TERN_OK;
+    case TERN_OPT_LINGER_MS: *value = o->linger_ms; return TERN_OK;
+    case TERN_OPT_ZERO_WINDOW_MS: *value = o->zero_window_ms; return TERN_OK;
+    case TERN_OPT_USER_TIMEOUT_OPTION_S: *value = o->uto_s; return TERN_OK;
     }
     return TERN_ENAME;
 }

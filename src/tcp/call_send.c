@@ -34,6 +34,15 @@ ptrdiff_t tern_write(tern_stack *public, tern_sock sock, const void *data, size_
     return n;
 }
 
+ptrdiff_t tern_write_urgent(tern_stack *public, tern_sock sock, const void *data, size_t len) {
+    ptrdiff_t n = tern_write(public, sock, data, len);
+    if (n <= 0) return n;
+    struct tcb *t = tcb_of(stack_of(public), sock);
+    t->snd.up = t->snd.end;
+    t->urgent_out = true;
+    return n;
+}
+
 int tern_write_reserve(tern_stack *public, tern_sock sock, size_t want, void *ptr[2], size_t len[2]) {
     struct tcb *t;
     int err = find(public, sock, &t);

@@ -14,13 +14,13 @@ void keepalive_timeout(struct stack *s, struct tcb *t) {
         keepalive_restart(s, t);
         return;
     }
-    if (t->probes >= s->cfg.keepalive_probes) {
+    if (t->probes >= t->opt.keepalive_probes) {
         reset_send(s, t, R_SEND_RST);
         give_up(s, t, TERN_ETIMEDOUT, R_END_KEEPALIVE);
         return;
     }
     t->probes++;
     t->work |= WORK_KEEPALIVE;
-    t->life_at = s->now + (uint64_t)s->cfg.keepalive_interval_ms * MS_NS;
+    t->life_at = s->now + (uint64_t)t->opt.keepalive_interval_ms * MS_NS;
     tcb_ready(s, t);
 }

@@ -2,22 +2,43 @@
  * time later, for as long as it answers. [MUST-35, MUST-36, MUST-37] */
 #include "tcp/tcb.h"
 
+enum { HOLDER_MS = 60000 };
+
 /* [SHLD-29] The first probe comes after the retransmission timeout. */
 void persist_start(struct stack *s, struct tcb *t) {
     if (t->rexmit_at != TERN_NEVER) return;
     t->persisting = true;
     t->backoff = 0;
+    t->stuck_since = 0;
+    t->shut_ms = (uint32_t)(s->now / MS_NS);
     t->rexmit_at = s->now + rto_ns(s, t);
 }
 
-void persist_stop(struct stack *s, struct tcb *t) {
-    (void)s;
+void persist_stop(struct tcb *t) {
     t->persisting = false;
     t->backoff = 0;
+    t->stuck_since = 0;
     t->rexmit_at = TERN_NEVER;
 }
 
+/* A peer that answers may keep its window shut for ever [MUST-37, MAY-8], unless the application has set a limit, or memory is
+ * short and this one has pinned its share for a minute (CVE-2008-4609, RFC 6429 3). */
+static bool shut_too_long(const struct stack *s, const struct tcb *t) {
+    uint32_t shut = (uint32_t)(s->now / MS_NS) - t->shut_ms;
+    if (t->opt.zero_window_ms && shut >= t->opt.zero_window_ms) return true;
+    return shut >= HOLDER_MS && s->mem_used > s->cfg.memory_max / 10 * 9;
+}
+
 void persist_timeout(struct stack *s, struct tcb *t) {
+    if (t->stuck_since && s->now - t->stuck_since >= (uint64_t)t->opt.user_timeout_ms * MS_NS) {
+        give_up(s, t, TERN_ETIMEDOUT, R_END_USER_TIMEOUT); /* nobody answers: R2 [MUST-20] */
+        return;
+    }
+    if (shut_too_long(s, t)) {
+        give_up(s, t, TERN_ETIMEDOUT, R_END_ZERO_WINDOW);
+        return;
+    }
+    if (!t->stuck_since) t->stuck_since = s->now;
     t->work |= WORK_PROBE;
     if (t->backoff < 20) t->backoff++; /* [SHLD-30] */
     t->rexmit_at = s->now + rto_ns(s, t);

@@ -123,6 +123,7 @@ uint32_t rcv_read(struct stack *s, struct tcb *t, void *buf, uint32_t len) {
         if (to) ring_read(&t->rcv.ring, t->rcv.read, to + done, len - done);
         t->rcv.read = seq_add(t->rcv.read, len - done);
     }
+    if (t->urgent_in && seq_ge(t->rcv.read, t->rcv.up)) t->urgent_in = false;
     if (rcv_readable(t) == 0 && !t->rcv.islands) ring_drop(s, &t->rcv.ring);
     return len;
 }

@@ -50,6 +50,7 @@ void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
     uint32_t flight = rexmit_flight(t);
     sample(a);
     t->snd.una = a->ack;
+    if (t->urgent_out && seq_ge(t->snd.una, t->snd.up)) t->urgent_out = false;
     t->snd.pos = seq_max(t->snd.pos, t->snd.una);
     t->dup_acks = 0;
     t->work &= (uint8_t)~WORK_REXMIT;

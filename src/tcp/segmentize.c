@@ -40,9 +40,13 @@ static void put_header(struct burst *b, uint8_t *p, seq at, uint16_t flags) {
     store16(p + 2, t->flow.remote_port);
     store32(p + 4, at.v);
     store32(p + 8, t->rcv.nxt.v);
-    store16(p + 12, (uint16_t)((TCP_LEAST + b->options) / 4 << 12 | flags));
     store16(p + 14, window_field(t, false));
     store32(p + 16, 0);
+    if (unlikely(t->urgent_out) && seq_gt(t->snd.up, at)) { /* [MUST-62] */
+        flags |= TCP_URG;
+        store16(p + 18, (uint16_t)min_u32((uint32_t)seq_diff(t->snd.up, at), 65535));
+    }
+    store16(p + 12, (uint16_t)((TCP_LEAST + b->options) / 4 << 12 | flags));
     if (unlikely(b->options > TCP_TS || (b->options && !t->stamps))) {
         tcp_options o;
         emit_options(b->s, t, false, &o);
@@ -261,12 +265,12 @@ static void size_burst(struct burst *b) {
     struct tcb *t = b->t;
     b->options = emit_options_len(t);
     b->mss = t->mss;
-    if (unlikely(t->sack && t->rcv.islands)) {
+    if (unlikely((t->sack && t->rcv.islands) || t->uto_due)) {
         tcp_options o;
         emit_options(b->s, t, false, &o);
-        uint32_t blocks = 4 + 8u * o.sack_count;
-        b->options += blocks;
-        b->mss = max_u32(t->mss, blocks + 16) - blocks;
+        uint32_t more = (o.sack_count ? 4 + 8u * o.sack_count : 0) + (o.has_uto ? 4 : 0);
+        b->options += more;
+        b->mss = max_u32(t->mss, more + 16) - more;
     }
     uint32_t head = TCP_LEAST + b->options + (ip_is_v4(&t->flow.remote) ? 20 : 40);
     b->most = b->mss;
@@ -302,6 +306,7 @@ static size_t output_one(struct stack *s, struct tcb *t, tern_frame *frames, siz
     if (t->state != TERN_SYN_SENT) mss_update(s, t, b.path.mtu);
     size_burst(&b);
     fill(&b);
+    if (b.n) t->uto_due = false;
     if (b.n == max) tcb_ready(s, t);
     timers_sync(s, t);
     return b.n;

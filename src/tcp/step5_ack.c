@@ -36,7 +36,7 @@ static bool update_window(struct arrival *a) {
     t->snd.max_wnd = max_u32(t->snd.max_wnd, a->wnd);
     t->snd.wl1 = a->seq;
     t->snd.wl2 = a->ack;
-    if (changed && t->persisting && a->wnd > 0) persist_stop(a->s, t);
+    if (changed && t->persisting && a->wnd > 0) persist_stop(t);
     return changed;
 }
 
@@ -75,7 +75,9 @@ enum reason step5_ack(struct arrival *a) {
     enum reason bad = check_range(a);
     if (unlikely(bad != R_NONE)) return bad;
     if (t->state == TERN_TIME_WAIT) return R_NONE;
-    if (t->probes) t->probes = 0;
+    t->probes = 0;
+    if (unlikely(a->h->options.has_uto)) user_timeout_heed(a->s, t, &a->h->options);
+    if (t->persisting) t->stuck_since = 0; /* a probe was answered */
     bool changed = false, fresh = seq_gt(a->ack, t->snd.una);
     if (unlikely(fresh && !t->syn_acked)) syn_acked(a);
     if (fresh) take_new(a);

@@ -7,7 +7,11 @@ void tcb_options_default(const struct stack *s, struct tcb_options *o) {
         .send_buffer = s->cfg.send_buffer,
         .receive_buffer = s->cfg.receive_buffer,
         .keepalive_idle_ms = s->cfg.keepalive_idle_ms,
+        .keepalive_interval_ms = s->cfg.keepalive_interval_ms,
+        .keepalive_probes = (uint8_t)s->cfg.keepalive_probes,
         .user_timeout_ms = s->cfg.r2_ms,
+        .zero_window_ms = s->cfg.zero_window_ms,
+        .linger_ms = -1,
         .ttl = (uint8_t)s->cfg.ttl,
         .nodelay = !s->cfg.nagle,
     };
@@ -111,6 +115,7 @@ void tcb_free(struct stack *s, struct tcb *t) {
     event_cancel(s, &t->event);
     snd_flush(s, t);
     rcv_flush(s, t);
+    s->tcp.orphans -= t->orphan;
     pool_give(&s->tcp.tcbs, t->index);
 }
 

@@ -40,7 +40,10 @@ enum work {
 /* Settings that a listener hands on to its connections. */
 struct tcb_options {
     uint32_t send_buffer, receive_buffer; /* limits, bytes */
-    uint32_t keepalive_idle_ms, user_timeout_ms;
+    uint32_t keepalive_idle_ms, keepalive_interval_ms, user_timeout_ms, zero_window_ms;
+    int32_t linger_ms; /* -1: none */
+    uint16_t uto_s;    /* user timeout option; 0: off [RFC5482] */
+    uint8_t keepalive_probes;
     uint16_t mss_cap; /* 0: none */
     uint8_t tos, ttl;
     bool nodelay, cork, keepalive;
@@ -77,6 +80,10 @@ struct tcb {
     bool fin_queued : 1;    /* SHUTDOWN or CLOSE: a FIN follows snd.end */
     bool fin_seen : 1;      /* the peer's FIN is at rcv.fin, perhaps behind a hole */
     bool fin_taken : 1;     /* and rcv.nxt stands behind it */
+    bool orphan : 1;        /* counted in tcp.orphans */
+    bool urgent_out : 1;    /* snd.up is ahead of una */
+    bool urgent_in : 1;     /* rcv.up is ahead of read */
+    bool uto_due : 1;       /* the next segment carries the user timeout option */
     bool syn_acked : 1;     /* our SYN is acknowledged; comparing una with iss would be wrong after 4 GiB */
     bool scaling : 1, stamps : 1, sack : 1; /* agreed in the handshake */
     bool in_recovery : 1;   /* NewReno fast recovery until snd.recover */
@@ -96,6 +103,7 @@ struct tcb {
         seq pos;            /* where the next segment starts: nxt, or behind it when bytes go out again */
         seq end;            /* behind the last byte written; a FIN has this number */
         seq wl1, wl2, recover;
+        seq up;             /* behind the urgent bytes [MUST-62] */
         uint32_t wnd, max_wnd; /* bytes, scaled */
         ring ring;          /* [first unacknowledged byte, end) */
     } snd;
@@ -104,6 +112,7 @@ struct tcb {
         seq adv;            /* right edge ever offered: data before it is always acceptable [RFC7323 2.4] */
         seq read;           /* the next byte for the application */
         seq fin;
+        seq up;             /* the peer's urgent pointer */
         seq latest;         /* first byte of the newest segment out of order [RFC2018 4] */
         uint32_t mss_seen;  /* largest segment that came: what "full-sized" means for ACKs [SHLD-19] */
         uint32_t unacked;   /* bytes taken since the last ACK left */
@@ -124,7 +133,8 @@ struct tcb {
     uint64_t rexmit_at;  /* retransmission or persist timer; TERN_NEVER: off */
     uint64_t delack_at;
     uint64_t life_at;    /* keepalive, FIN-WAIT-2 or 2 MSL, by state */
-    uint64_t stuck_since; /* first expiry for the bytes at una; 0: not stuck */
+    uint64_t stuck_since; /* first expiry for the bytes at una, first probe without an answer; 0: not stuck */
+    uint32_t shut_ms;     /* when the peer's window was found shut */
     uint32_t challenge_ms; /* when the last challenge ACK was allowed */
     uint32_t listener;   /* index + 1 while waiting */
 
@@ -333,6 +343,10 @@ bool time_wait_may_reuse(const struct arrival *a);
 void time_wait_timer(struct stack *s);
 uint64_t time_wait_expires_ns(const struct stack *s, const struct time_wait *w);
 
+/* ---- user_timeout.c ---- */
+void user_timeout_offer(const struct tcb *t, tcp_options *o);
+void user_timeout_heed(const struct stack *s, struct tcb *t, const tcp_options *o);
+
 /* ---- syncookie.c ---- */
 void syncookie_make(struct stack *s, struct half_open *h);
 uint32_t syncookie_timestamp(const struct half_open *h, uint32_t now);
@@ -368,7 +382,7 @@ uint16_t window_field(struct tcb *t, bool syn); /* SND what RCV.WND is; moves rc
 uint32_t window_offered(const struct tcb *t);   /* RCV.WND now */
 bool window_update_due(const struct tcb *t);
 void persist_start(struct stack *s, struct tcb *t);
-void persist_stop(struct stack *s, struct tcb *t);
+void persist_stop(struct tcb *t);
 void persist_timeout(struct stack *s, struct tcb *t);
 void ack_now(struct stack *s, struct tcb *t, enum reason why);
 void ack_later(struct stack *s, struct tcb *t);
@@ -380,6 +394,8 @@ unsigned sack_blocks(const struct tcb *t, tcp_options *o, unsigned most);
 /* ---- timeouts.c (3.10.8) ---- */
 void timers_sync(struct stack *s, struct tcb *t);
 void timers_stop(struct stack *s, struct tcb *t);
+/* The application let go of it. False: there are too many such; it was reset. */
+bool orphan_admit(struct stack *s, struct tcb *t);
 void two_msl_start(struct stack *s, struct tcb *t);
 void life_start(struct stack *s, struct tcb *t);
 void give_up(struct stack *s, struct tcb *t, int error, enum reason why);

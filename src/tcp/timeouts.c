@@ -24,6 +24,11 @@ void two_msl_start(struct stack *s, struct tcb *t) {
     t->life_at = s->now + 2ull * s->cfg.msl_ms * MS_NS;
 }
 
+/* The application waits no longer than this for its last bytes to be acknowledged, whatever states follow. */
+static void linger_start(struct stack *s, struct tcb *t) {
+    if (t->life_at == TERN_NEVER) t->life_at = s->now + (uint64_t)t->opt.linger_ms * MS_NS;
+}
+
 /* A new state has a life timer of its own. */
 void life_start(struct stack *s, struct tcb *t) {
     if (t->state == TERN_TIME_WAIT) return; /* two_msl_start was there */
@@ -31,6 +36,8 @@ void life_start(struct stack *s, struct tcb *t) {
         t->life_at = s->now + (uint64_t)s->cfg.fin_wait_2_ms * MS_NS;
     else if (state_in(t, IN(ESTABLISHED) | IN(CLOSE_WAIT)))
         keepalive_restart(s, t);
+    else if (t->detached && t->opt.linger_ms > 0)
+        linger_start(s, t);
     else
         t->life_at = TERN_NEVER;
 }
@@ -49,13 +56,17 @@ static void life_timeout(struct stack *s, struct tcb *t) {
         tcb_end(s, t, TERN_OK, R_END_2MSL);
     } else if (t->state == TERN_FIN_WAIT_2) {
         give_up(s, t, TERN_ETIMEDOUT, R_END_FIN_WAIT_2);
+    } else if (t->detached && t->opt.linger_ms > 0) {
+        give_up(s, t, TERN_ETIMEDOUT, R_END_LINGER);
     } else {
         keepalive_timeout(s, t);
     }
 }
 
 static const char *life_name(const struct tcb *t) {
-    return t->state == TERN_TIME_WAIT ? "2MSL" : t->state == TERN_FIN_WAIT_2 ? "FIN-WAIT-2" : "keepalive";
+    if (t->state == TERN_TIME_WAIT) return "2MSL";
+    if (t->state == TERN_FIN_WAIT_2) return "FIN-WAIT-2";
+    return t->detached ? "linger" : "keepalive";
 }
 
 const char *timer_next(const struct tcb *t, uint64_t *when) {
