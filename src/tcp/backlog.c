@@ -116,8 +116,8 @@ static void fill_in(struct arrival *a, struct half_open *h, const struct listene
     if (o->has_wscale && s->cfg.window_scale) h->flags |= HALF_SCALING;
     if (o->has_ts && s->cfg.timestamps) h->flags |= HALF_STAMPS;
     if (o->sack_ok && s->cfg.sack) h->flags |= HALF_SACK;
-    h->snd_wscale = h->flags & HALF_SCALING ? (uint8_t)min_u32(o->wscale, 14) : 0;
-    h->rcv_wscale = h->flags & HALF_SCALING ? wscale_choose(s, l->opt.receive_buffer) : 0;
+    h->snd_wscale = h->flags & HALF_SCALING ? min_u32(o->wscale, 14) & 15 : 0;
+    h->rcv_wscale = h->flags & HALF_SCALING ? wscale_choose(s, l->opt.receive_buffer) & 15u : 0;
     h->ts_recent = o->ts_value;
 }
 

@@ -4,10 +4,18 @@
 
 enum { RING_LEAST = 4096 };
 
+/* An empty ring gives its memory back; the next one begins as large as the last had to be, for growing in the middle of a burst
+ * means copying. */
 bool ring_reserve(struct stack *s, ring *r, uint32_t size, seq from, seq to) {
+    uint32_t wanted = r->size ? size : max_u32(size, r->used);
+    r->used = r->size ? max_u32(size, r->used) : size;
     if (size <= r->size) return true;
-    ring bigger = {NULL, pow2_at_least(max_u32(size, RING_LEAST))};
+    ring bigger = {NULL, pow2_at_least(max_u32(wanted, RING_LEAST)), r->used};
     bigger.at = mem_buffer_take(s, bigger.size);
+    if (!bigger.at && wanted > size) {
+        bigger.size = pow2_at_least(max_u32(size, RING_LEAST));
+        bigger.at = mem_buffer_take(s, bigger.size);
+    }
     if (!bigger.at) return false;
     uint32_t kept = (uint32_t)seq_diff(to, from);
     if (r->size && kept) ring_move(r, &bigger, from, kept);
@@ -18,7 +26,8 @@ bool ring_reserve(struct stack *s, ring *r, uint32_t size, seq from, seq to) {
 
 void ring_drop(struct stack *s, ring *r) {
     if (r->at) mem_buffer_give(s, r->at, r->size);
-    *r = (ring){NULL, 0};
+    r->at = NULL;
+    r->size = 0;
 }
 
 /* The SYN has a number but no byte. */
