@@ -19,14 +19,15 @@ static ip_addr with_identifier(const struct stack *s, int iface, const ip_addr *
     const struct iface *f = &s->ip.iface[iface];
     ip_addr a = *prefix;
     if (f->link == TERN_LINK_ETHERNET) {
-        const uint8_t id[8] = {(uint8_t)(f->mac[0] ^ 2), f->mac[1], f->mac[2], 0xff, 0xfe, f->mac[3], f->mac[4], f->mac[5]};
+        const uint8_t id[8] = {
+            (uint8_t)(f->mac[0] ^ 2), f->mac[1], f->mac[2], 0xff, 0xfe, f->mac[3], f->mac[4], f->mac[5]};
         memcpy(a.b + 8, id, 8);
         return a;
     }
     uint8_t seed[24];
     memcpy(seed, prefix->b, 8);
     memcpy(seed + 8, f->name, 16);
-    a.q[1] = siphash24(&s->key_table, seed, sizeof seed);
+    ip_half_set(&a, 1, siphash24(&s->key_table, seed, sizeof seed));
     return a;
 }
 
@@ -61,8 +62,11 @@ int autoconf_start(struct stack *s, int iface) {
     l->v6 = true;
     uint64_t soon = s->now + rng_below(&s->rng, 1000) * MS_NS; /* not all hosts at once [RFC4862 5.4.2] */
     ip_addr prefix = {.b = {0xfe, 0x80}};
-    struct ip_address a = {.addr = with_identifier(s, iface, &prefix), .iface = (uint8_t)iface, .prefix_len = 64,
-                           .preferred_until = TERN_NEVER, .valid_until = TERN_NEVER};
+    struct ip_address a = {.addr = with_identifier(s, iface, &prefix),
+                           .iface = (uint8_t)iface,
+                           .prefix_len = 64,
+                           .preferred_until = TERN_NEVER,
+                           .valid_until = TERN_NEVER};
     address_checked_from(s, &a, soon);
     struct ip_route r = {.iface = (uint8_t)iface, .origin = IP_ROUTE_ADDRESS, .until = TERN_NEVER};
     int err = has_link_local(s, iface) ? TERN_OK : address_add(s, &a);
@@ -98,7 +102,8 @@ static void check_step(struct stack *s, struct ip_address *a) {
 
 /* ---- advertisements ---- */
 
-static struct ip_route *advertised_route(struct stack *s, int iface, const ip_addr *prefix, unsigned len, const ip_addr *via) {
+static struct ip_route *advertised_route(struct stack *s, int iface, const ip_addr *prefix, unsigned len,
+                                         const ip_addr *via) {
     for (uint32_t i = 0; i < s->ip.routes; i++) {
         struct ip_route *r = &s->ip.route[i];
         if (r->origin == IP_ROUTE_ADVERTISED && r->iface == iface && r->bits == len && ip_eq(&r->via, via) &&
@@ -117,7 +122,8 @@ static unsigned advertised_count(const struct stack *s, bool routers) {
 }
 
 /* Adds, refreshes or (seconds 0) removes one route. */
-static void advertised_set(struct stack *s, int iface, const ip_addr *prefix, unsigned len, const ip_addr *via, uint32_t seconds) {
+static void advertised_set(struct stack *s, int iface, const ip_addr *prefix, unsigned len, const ip_addr *via,
+                           uint32_t seconds) {
     struct ip_route *known = advertised_route(s, iface, prefix, len, via);
     bool router = !ip_is_unspecified(via);
     if (known && seconds == 0) {
@@ -125,8 +131,8 @@ static void advertised_set(struct stack *s, int iface, const ip_addr *prefix, un
     } else if (known) {
         known->until = lifetime(s, seconds);
     } else if (seconds) {
-        struct ip_route r = {.via = *via, .iface = (uint8_t)iface, .origin = IP_ROUTE_ADVERTISED,
-                             .until = lifetime(s, seconds)};
+        struct ip_route r = {
+            .via = *via, .iface = (uint8_t)iface, .origin = IP_ROUTE_ADVERTISED, .until = lifetime(s, seconds)};
         bool full = advertised_count(s, router) >= (router ? IP_ROUTERS : IP_PREFIXES);
         if (full || route_add(s, &r, prefix, len) != TERN_OK) drop(s, iface, R_AUTOCONF_LIMIT, NULL);
     }
@@ -134,7 +140,8 @@ static void advertised_set(struct stack *s, int iface, const ip_addr *prefix, un
 
 /* RFC 4862 5.5.3 e: nobody unauthenticated may shorten a lifetime below two hours. */
 static void address_refresh(const struct stack *s, struct ip_address *a, const struct nd_prefix *p) {
-    uint64_t valid = lifetime(s, p->valid_s), left = a->valid_until == TERN_NEVER ? TERN_NEVER : a->valid_until - s->now;
+    uint64_t valid = lifetime(s, p->valid_s),
+             left = a->valid_until == TERN_NEVER ? TERN_NEVER : a->valid_until - s->now;
     a->preferred_until = lifetime(s, p->preferred_s);
     if (p->valid_s > 7200 || valid > a->valid_until)
         a->valid_until = valid;
@@ -156,9 +163,12 @@ static void address_advertised(struct stack *s, int iface, const struct nd_prefi
     }
     if (known || p->valid_s == 0) return;
     ip_addr prefix = p->prefix;
-    prefix.q[1] = 0;
-    struct ip_address a = {.addr = with_identifier(s, iface, &prefix), .iface = (uint8_t)iface, .prefix_len = 64,
-                           .automatic = true, .preferred_until = lifetime(s, p->preferred_s),
+    ip_half_set(&prefix, 1, 0);
+    struct ip_address a = {.addr = with_identifier(s, iface, &prefix),
+                           .iface = (uint8_t)iface,
+                           .prefix_len = 64,
+                           .automatic = true,
+                           .preferred_until = lifetime(s, p->preferred_s),
                            .valid_until = lifetime(s, p->valid_s)};
     address_checked_from(s, &a, s->now + rng_below(&s->rng, 1000) * MS_NS);
     int err = made < IP_PREFIXES ? address_add(s, &a) : TERN_ELIMIT;
@@ -175,7 +185,8 @@ void autoconf_advertised(struct stack *s, int iface, const ip_addr *router, cons
     if (m->mtu >= 1280 && m->mtu <= s->ip.iface[iface].mtu) l->mtu6 = m->mtu;
     for (unsigned i = 0; i < m->prefixes; i++) {
         const struct nd_prefix *p = &m->prefix[i];
-        if (p->len > 128 || ip_is_link_local(&p->prefix) || ip_is_multicast(&p->prefix) || ip_is_v4(&p->prefix)) continue;
+        if (p->len > 128 || ip_is_link_local(&p->prefix) || ip_is_multicast(&p->prefix) || ip_is_v4(&p->prefix))
+            continue;
         if (p->on_link && p->len > 0) advertised_set(s, iface, &p->prefix, p->len, &on_link, p->valid_s);
         if (p->autonomous) address_advertised(s, iface, p);
     }

@@ -35,8 +35,14 @@ int tern_echo_send(tern_stack *public, const tern_addr *remote, uint16_t id, uin
     icmp_message m = {.type = v4 ? ICMP4_ECHO : ICMP6_ECHO, .field = field};
     writer w = writer_of(head, sizeof head);
     icmp_emit(&w, &m);
-    struct ip_out o = {.src = src, .dst = dst, .proto = v4 ? IP_PROTO_ICMP4 : IP_PROTO_ICMP6, .csum_offset = 2,
-                       .head = head, .head_len = sizeof head, .body = payload, .body_len = (uint32_t)len};
+    struct ip_out o = {.src = src,
+                       .dst = dst,
+                       .proto = v4 ? IP_PROTO_ICMP4 : IP_PROTO_ICMP6,
+                       .csum_offset = 2,
+                       .head = head,
+                       .head_len = sizeof head,
+                       .body = payload,
+                       .body_len = (uint32_t)len};
     ip_send_out(s, &o);
     return TERN_OK;
 }
@@ -71,16 +77,24 @@ void echo_reply(struct stack *s, const struct ip_in *in, const icmp_message *m) 
     }
     count(s, R_ICMP_OK);
     tern_echo *e = place(s);
-    *e = (tern_echo){.remote = addr_out(&in->info.src), .id = (uint16_t)(m->field >> 16), .seq = (uint16_t)m->field,
-                     .len = (uint16_t)m->body_len, .ttl = in->info.ttl, .time_ns = s->now};
+    *e = (tern_echo){.remote = addr_out(&in->info.src),
+                     .id = (uint16_t)(m->field >> 16),
+                     .seq = (uint16_t)m->field,
+                     .len = (uint16_t)m->body_len,
+                     .ttl = in->info.ttl,
+                     .time_ns = s->now};
     if (m->body_len) memcpy(e->payload, m->body, min_u32(m->body_len, sizeof e->payload));
 }
 
 void echo_error(struct stack *s, const ip_addr *remote, const ip_addr *from, uint32_t field, uint8_t ttl) {
     if (!take_request(s, remote, field)) return;
     tern_echo *e = place(s);
-    *e = (tern_echo){.remote = addr_out(from), .id = (uint16_t)(field >> 16), .seq = (uint16_t)field, .ttl = ttl,
-                     .error = TERN_EUNREACH, .time_ns = s->now};
+    *e = (tern_echo){.remote = addr_out(from),
+                     .id = (uint16_t)(field >> 16),
+                     .seq = (uint16_t)field,
+                     .ttl = ttl,
+                     .error = TERN_EUNREACH,
+                     .time_ns = s->now};
 }
 
 int tern_echo_reply(tern_stack *public, tern_echo *out) {

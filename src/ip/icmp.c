@@ -12,7 +12,8 @@ static bool is_query4(uint8_t type) {
 }
 
 /* May an error be sent about this packet? Fills in both addresses. [RFC1122 3.2.2] */
-static bool may_complain4(const struct stack *s, int iface, const uint8_t *p, uint32_t len, ip_addr *src, ip_addr *dst) {
+static bool may_complain4(const struct stack *s, int iface, const uint8_t *p, uint32_t len, ip_addr *src,
+                          ip_addr *dst) {
     if (len < 20) return false;
     uint32_t header_len = (p[0] & 15u) * 4;
     if (header_len < 20 || header_len > len || (load16(p + 6) & 0x1fff)) return false;
@@ -34,14 +35,14 @@ static bool may_complain6(const uint8_t *p, uint32_t len, bool to_groups, ip_add
     ip6_walk(&r, p[6], &chain, &problem);
     uint8_t proto = chain.proto;
     if (proto == IP_PROTO_FRAGMENT) {
-        if (chain.fragment_offset) return false; /* it could be the rest of an error */
         proto = chain.fragment_next;
+        if (chain.fragment_offset) return proto != IP_PROTO_ICMP6; /* it could be the rest of an error */
     }
     return proto != IP_PROTO_ICMP6 || (reader_left(&r) > 0 && r.at[0] >= 128 && r.at[0] != ICMP6_REDIRECT);
 }
 
-void icmp_send_error(struct stack *s, int iface, uint8_t type, uint8_t code, uint32_t field, const uint8_t *packet, uint32_t len,
-                     bool link_many) {
+void icmp_send_error(struct stack *s, int iface, uint8_t type, uint8_t code, uint32_t field, const uint8_t *packet,
+                     uint32_t len, bool link_many) {
     ip_addr src, dst;
     bool v4 = len > 0 && packet[0] >> 4 == 4;
     /* too-big and option problems of IPv6 may answer packets to groups */
@@ -54,8 +55,13 @@ void icmp_send_error(struct stack *s, int iface, uint8_t type, uint8_t code, uin
     writer w = writer_of(head, sizeof head);
     icmp_emit(&w, &m);
     bool any_local = s->ip.iface[iface].flags & TERN_IFACE_ANY_LOCAL;
-    struct ip_out o = {.dst = src, .proto = v4 ? IP_PROTO_ICMP4 : IP_PROTO_ICMP6, .csum_offset = 2, .head = head,
-                       .head_len = sizeof head, .body = packet, .body_len = min_u32(len, v4 ? QUOTE_4 : QUOTE_6)};
+    struct ip_out o = {.dst = src,
+                       .proto = v4 ? IP_PROTO_ICMP4 : IP_PROTO_ICMP6,
+                       .csum_offset = 2,
+                       .head = head,
+                       .head_len = sizeof head,
+                       .body = packet,
+                       .body_len = min_u32(len, v4 ? QUOTE_4 : QUOTE_6)};
     if (ip_is_ours(s, &dst) || (any_local && ip_may_be_peer(s, &dst))) o.src = dst;
     ip_send_out(s, &o);
 }
@@ -112,8 +118,15 @@ static void error_input(struct stack *s, const struct ip_in *in, const icmp_mess
     }
     count(s, R_ICMP_OK);
     if (q.proto == IP_PROTO_TCP) {
-        struct icmp_report report = {.v6 = in->v6, .type = m->type, .code = m->code, .mtu = mtu, .local = q.src,
-                                     .remote = q.dst, .l4 = q.l4, .l4_len = q.l4_len, .from = in->info.src};
+        struct icmp_report report = {.v6 = in->v6,
+                                     .type = m->type,
+                                     .code = m->code,
+                                     .mtu = mtu,
+                                     .local = q.src,
+                                     .remote = q.dst,
+                                     .l4 = q.l4,
+                                     .l4_len = q.l4_len,
+                                     .from = in->info.src};
         tcp_icmp_error(s, &report);
     } else if (q.proto == (in->v6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP4) && q.l4[0] == (in->v6 ? ICMP6_ECHO : ICMP4_ECHO)) {
         echo_error(s, &q.dst, &in->info.src, load32(q.l4 + 4), in->info.ttl);
@@ -133,8 +146,14 @@ static void echo_answer(struct stack *s, const struct ip_in *in, const icmp_mess
     icmp_message reply = {.type = in->v6 ? ICMP6_ECHO_REPLY : ICMP4_ECHO_REPLY, .field = m->field};
     writer w = writer_of(head, sizeof head);
     icmp_emit(&w, &reply);
-    struct ip_out o = {.src = in->info.dst, .dst = in->info.src, .proto = in->proto, .csum_offset = 2, .head = head,
-                       .head_len = sizeof head, .body = m->body, .body_len = m->body_len};
+    struct ip_out o = {.src = in->info.dst,
+                       .dst = in->info.src,
+                       .proto = in->proto,
+                       .csum_offset = 2,
+                       .head = head,
+                       .head_len = sizeof head,
+                       .body = m->body,
+                       .body_len = m->body_len};
     ip_send_out(s, &o);
 }
 

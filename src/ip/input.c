@@ -95,7 +95,8 @@ static uint32_t next_header_at(const struct ip_in *in) {
 static void unknown_protocol(struct stack *s, const struct ip_in *in) {
     drop_in(s, in, R_IP_UNKNOWN_PROTOCOL);
     if (in->v6)
-        icmp_send_error(s, in->info.iface, ICMP6_PARAMETER, 1, next_header_at(in), in->packet, in->len, in->info.to_many);
+        icmp_send_error(s, in->info.iface, ICMP6_PARAMETER, 1, next_header_at(in), in->packet, in->len,
+                        in->info.to_many);
     else
         icmp_send_error(s, in->info.iface, ICMP4_UNREACHABLE, 2, 0, in->packet, in->len, in->info.to_many);
 }
@@ -106,8 +107,8 @@ static void udp_refuse(struct stack *s, const struct ip_in *in, reader r) {
     if (reader_left(&r) < 8) return;
     bool summed = in->v6 || load16(r.at + 6) != 0;
     if (summed && !ip_checksum_ok(s, in, &r, true)) return;
-    icmp_send_error(s, in->info.iface, in->v6 ? ICMP6_UNREACHABLE : ICMP4_UNREACHABLE, in->v6 ? 4 : 3, 0, in->packet, in->len,
-                    in->info.to_many);
+    icmp_send_error(s, in->info.iface, in->v6 ? ICMP6_UNREACHABLE : ICMP4_UNREACHABLE, in->v6 ? 4 : 3, 0, in->packet,
+                    in->len, in->info.to_many);
 }
 
 static void deliver(struct stack *s, const struct ip_in *in, reader r) {
@@ -165,7 +166,8 @@ static bool addresses_ok(struct stack *s, struct ip_in *in) {
 /* Options are carried by and ignored, but nobody tells us which way to send [RFC7126 4.3, 4.4]. */
 static bool has_source_route(const ip4_header *h) {
     enum { OPT_LSRR = 0x83, OPT_SSRR = 0x89 };
-    for (unsigned at = 0; at < h->options_len && h->options[at] != 0; at += h->options[at] == 1 ? 1 : h->options[at + 1])
+    for (unsigned at = 0; at < h->options_len && h->options[at] != 0;
+         at += h->options[at] == 1 ? 1 : h->options[at + 1])
         if (h->options[at] == OPT_LSRR || h->options[at] == OPT_SSRR) return true;
     return false;
 }
@@ -173,7 +175,8 @@ static bool has_source_route(const ip4_header *h) {
 static enum reason fault_of_ip4(const struct stack *s, const struct ip_in *in) {
     const uint8_t *p = in->packet;
     uint32_t header_len = in->len >= 20 ? (p[0] & 15u) * 4 : 0;
-    if (header_len < 20 || p[0] >> 4 != 4 || load16(p + 2) < header_len || load16(p + 2) > in->len) return R_IP_MALFORMED;
+    if (header_len < 20 || p[0] >> 4 != 4 || load16(p + 2) < header_len || load16(p + 2) > in->len)
+        return R_IP_MALFORMED;
     return checksum_finish(s->ck->add(p, header_len, 0)) ? R_IP_CHECKSUM : R_IP_MALFORMED;
 }
 
@@ -254,8 +257,8 @@ static bool packet_input(struct stack *s, struct ip_in *in, struct ip_whole *who
 static void slow_input(struct stack *s, struct ip_in *in) {
     struct ip_whole whole;
     if (!packet_input(s, in, &whole)) return;
-    struct ip_in again = {.packet = whole.packet, .len = whole.len, .any_local = in->any_local, .whole = true,
-                          .fragmented = true};
+    struct ip_in again = {
+        .packet = whole.packet, .len = whole.len, .any_local = in->any_local, .whole = true, .fragmented = true};
     again.info.iface = in->info.iface;
     again.info.to_many = in->info.to_many;
     packet_input(s, &again, NULL);

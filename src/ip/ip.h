@@ -39,12 +39,12 @@ struct ip_info {
 /* The way to a destination, good for one burst of packets. */
 struct ip_path {
     int iface;
-    uint32_t mtu;      /* of the path: the interface's, or less if the network said so (RFC 1191, 8201) */
-    uint32_t tso_max;  /* 0: the device cuts nothing */
-    uint8_t l2[18];    /* the finished link header */
+    uint32_t mtu;     /* of the path: the interface's, or less if the network said so (RFC 1191, 8201) */
+    uint32_t tso_max; /* 0: the device cuts nothing */
+    uint8_t l2[18];   /* the finished link header */
     uint8_t l2_len;
-    bool tx_csum;      /* the device completes checksums */
-    ip_addr source;    /* our address on that way */
+    bool tx_csum;   /* the device completes checksums */
+    ip_addr source; /* our address on that way */
 };
 enum ip_path_result {
     IP_PATH_OK = 0,
@@ -60,8 +60,8 @@ bool ip_route_source(struct stack *s, const ip_addr *dst, ip_addr *source, uint3
 /* Starts a frame that carries a transport segment of l4_len bytes in all (more than the MTU only when the device cuts):
  * writes link and IP header (DF set, id 0 [RFC6864 4.1]) into f->head, sets iface, ip_offset, csum_start, len and flags;
  * returns where the transport header goes (at least 60 bytes of room); f->head_len is set to end there. */
-uint8_t *ip_frame_start(struct stack *s, const struct ip_path *path, const ip_addr *src, const ip_addr *dst, uint8_t proto,
-                        uint8_t tos, uint8_t ttl, uint32_t l4_len, tern_frame *f);
+uint8_t *ip_frame_start(struct stack *s, const struct ip_path *path, const ip_addr *src, const ip_addr *dst,
+                        uint8_t proto, uint8_t tos, uint8_t ttl, uint32_t l4_len, tern_frame *f);
 
 /* Queues one small packet of its own (RST, SYN-ACK, ACK without TCB, ICMP): copies `l4` of `len` bytes, finds the way,
  * resolves, fragments if it must, completes the checksum whose field lies at csum_offset (or -1: none). Errors are
@@ -85,6 +85,8 @@ void ip_token_done(struct stack *s, void *token);
 
 /* Is it one of our addresses (valid, not tentative)? */
 bool ip_is_ours(const struct stack *s, const ip_addr *a);
+/* Does some interface take every address for ours (TERN_IFACE_ANY_LOCAL)? */
+bool ip_any_local(const struct stack *s);
 /* May a connection's remote end have this address? Not unspecified, broadcast of a net of ours, multicast, ... [MUST-46] */
 bool ip_may_be_peer(const struct stack *s, const ip_addr *a);
 /* Token bucket for errors and resets towards one destination; false: hold it back (counted R_ICMP_RATE). */
@@ -92,8 +94,8 @@ bool ip_rate_allows(struct stack *s, const ip_addr *dst);
 
 /* ICMP "port unreachable" and its kin about `packet` (from its IP header on); obeys all the rules of when not to
  * [RFC1122 3.2.2, RFC4443 2.4e] and the rate limit. */
-void icmp_send_error(struct stack *s, int iface, uint8_t type, uint8_t code, uint32_t field, const uint8_t *packet, uint32_t len,
-                     bool link_many);
+void icmp_send_error(struct stack *s, int iface, uint8_t type, uint8_t code, uint32_t field, const uint8_t *packet,
+                     uint32_t len, bool link_many);
 
 /* An ICMP error about a segment of ours, handed to tcp_icmp_error. */
 struct icmp_report {

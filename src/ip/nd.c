@@ -13,15 +13,20 @@ static void mac_of_group(const ip_addr *group, uint8_t mac[6]) { /* RFC 2464 7 *
 
 /* Sends one message; mac NULL: to the group `dst`, or to wherever `dst` is resolved. The option with our link address is
  * left out on links that have none, and when the source is unspecified. */
-static void nd_send(struct stack *s, int iface, uint8_t type, const ip_addr *src, const ip_addr *dst, const uint8_t *mac,
-                    nd_message *m) {
+static void nd_send(struct stack *s, int iface, uint8_t type, const ip_addr *src, const ip_addr *dst,
+                    const uint8_t *mac, nd_message *m) {
     uint8_t buf[64], group[6];
     m->has_lladdr = is_ethernet(s, iface) && !ip_is_unspecified(src);
     memcpy(m->lladdr, s->ip.iface[iface].mac, 6);
     writer w = writer_of(buf, sizeof buf);
     nd_emit(&w, type, m);
     ASSERT(!w.bad);
-    struct ip_out o = {.src = *src, .dst = *dst, .proto = IP_PROTO_ICMP6, .ttl = HOP_LIMIT, .csum_offset = 2, .head = buf,
+    struct ip_out o = {.src = *src,
+                       .dst = *dst,
+                       .proto = IP_PROTO_ICMP6,
+                       .ttl = HOP_LIMIT,
+                       .csum_offset = 2,
+                       .head = buf,
                        .head_len = (uint32_t)writer_len(&w)};
     if (!mac && ip_is_multicast(dst)) {
         mac_of_group(dst, group);

@@ -223,7 +223,8 @@ void neighbour_timer(struct stack *s, wheel_node *node) {
         return;
     }
     drop(s, n->iface, R_NEIGHBOUR_SILENT, NULL);
-    if (n->state == NEIGHBOUR_PROBE) { /* it may be somewhere else now: the next packet asks everybody [RFC4861 7.3.3] */
+    if (n->state ==
+        NEIGHBOUR_PROBE) { /* it may be somewhere else now: the next packet asks everybody [RFC4861 7.3.3] */
         forget(s, n);
     } else {
         drop_pending(s, n);

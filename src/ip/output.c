@@ -159,8 +159,8 @@ static void write_ip6(uint8_t *p, const ip_addr *src, const ip_addr *dst, uint8_
 
 enum { DONT_FRAGMENT = 0x4000, MORE_FRAGMENTS = 0x2000 };
 
-uint8_t *ip_frame_start(struct stack *s, const struct ip_path *path, const ip_addr *src, const ip_addr *dst, uint8_t proto,
-                        uint8_t tos, uint8_t ttl, uint32_t l4_len, tern_frame *f) {
+uint8_t *ip_frame_start(struct stack *s, const struct ip_path *path, const ip_addr *src, const ip_addr *dst,
+                        uint8_t proto, uint8_t tos, uint8_t ttl, uint32_t l4_len, tern_frame *f) {
     if (ttl == 0) ttl = (uint8_t)s->cfg.ttl;
     bool v4 = ip_is_v4(dst);
     uint32_t at = path->l2_len, ip_len = v4 ? IP4_LEN : IP6_LEN;
@@ -242,7 +242,8 @@ bool ip_output_next(struct stack *s, tern_frame *f) {
 
 void ip_output_begin(struct stack *s) {
     struct ip_state *ip = &s->ip;
-    for (; ip->control_first != ip->control_next; ip->control_first++) held_free(s, slot_at(s, ip->control_first)->body);
+    for (; ip->control_first != ip->control_next; ip->control_first++)
+        held_free(s, slot_at(s, ip->control_first)->body);
 }
 
 void output_free(struct stack *s) {
@@ -286,8 +287,8 @@ struct ip_target {
 };
 
 /* One piece [at, at + len) of the datagram behind the IP header `ip`. */
-static void send_piece(struct stack *s, const struct ip_target *t, const struct ip_out *o, const uint8_t *ip, uint32_t ip_len,
-                       uint32_t at, uint32_t len, uint16_t sum) {
+static void send_piece(struct stack *s, const struct ip_target *t, const struct ip_out *o, const uint8_t *ip,
+                       uint32_t ip_len, uint32_t at, uint32_t len, uint16_t sum) {
     bool small = !t->wait && s->ip.iface[t->iface].l2_len + ip_len + len <= TERN_HEAD_MAX;
     struct ip_held *held = NULL;
     uint32_t before = t->wait ? ip_len : 0;
@@ -325,7 +326,8 @@ static uint32_t next_id(struct stack *s, const struct ip_out *o) {
     return (uint32_t)(hash >> 32) + s->ip.id[hash % IP_ID_SLOTS]++;
 }
 
-static void send_fragments(struct stack *s, const struct ip_target *t, const struct ip_out *o, uint32_t mtu, uint16_t sum) {
+static void send_fragments(struct stack *s, const struct ip_target *t, const struct ip_out *o, uint32_t mtu,
+                           uint16_t sum) {
     bool v4 = ip_is_v4(&o->dst);
     uint32_t ip_len = v4 ? IP4_LEN : IP6_LEN + IP6_FRAGMENT_LEN, total = o->head_len + o->body_len;
     uint32_t step = (mtu - ip_len) & ~7u, id = next_id(s, o);
@@ -379,8 +381,7 @@ void ip_send_link(struct stack *s, int iface, const uint8_t *mac, struct ip_out 
 void ip_send_out(struct stack *s, struct ip_out *o) {
     struct ip_path path;
     struct ip_target t = {0};
-    enum ip_path_result result =
-        find_path(s, ip_is_unspecified(&o->src) ? NULL : &o->src, &o->dst, &path, &t.wait);
+    enum ip_path_result result = find_path(s, ip_is_unspecified(&o->src) ? NULL : &o->src, &o->dst, &path, &t.wait);
     if (result == IP_PATH_NONE || result == IP_PATH_SILENT) {
         drop(s, -1, result == IP_PATH_NONE ? R_IP_NO_ROUTE : R_NEIGHBOUR_SILENT, NULL);
         return;
@@ -393,8 +394,8 @@ void ip_send_out(struct stack *s, struct ip_out *o) {
 
 void ip_send(struct stack *s, const ip_addr *src, const ip_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
              const void *l4, uint32_t len, int csum_offset) {
-    struct ip_out o = {.dst = *dst, .proto = proto, .tos = tos, .ttl = ttl, .csum_offset = csum_offset, .head = l4,
-                       .head_len = len};
+    struct ip_out o = {
+        .dst = *dst, .proto = proto, .tos = tos, .ttl = ttl, .csum_offset = csum_offset, .head = l4, .head_len = len};
     if (src) o.src = *src;
     ip_send_out(s, &o);
 }

@@ -114,7 +114,8 @@ static struct datagram *datagram_find(struct stack *s, const struct ip_in *in, c
     if (!s->ip.frag_bucket) return NULL;
     const struct frag_source *src = *source_at(s, &in->info.src);
     struct datagram *d = src ? src->newest : NULL;
-    while (d && (d->id != p->id || d->v6 != p->v6 || (!p->v6 && d->proto != p->proto) || !ip_eq(&d->dst, &in->info.dst)))
+    while (d &&
+           (d->id != p->id || d->v6 != p->v6 || (!p->v6 && d->proto != p->proto) || !ip_eq(&d->dst, &in->info.dst)))
         d = d->next_of_source;
     return d;
 }
@@ -160,8 +161,13 @@ static struct datagram *datagram_make(struct stack *s, const struct ip_in *in, c
         if (d) discharge(s, d, sizeof *d);
         return NULL;
     }
-    *d = (struct datagram){.dst = in->info.dst, .id = p->id, .iface = in->info.iface, .proto = p->proto, .v6 = p->v6,
-                           .to_many = in->info.to_many, .timer.kind = TIMER_REASSEMBLY};
+    *d = (struct datagram){.dst = in->info.dst,
+                           .id = p->id,
+                           .iface = in->info.iface,
+                           .proto = p->proto,
+                           .v6 = p->v6,
+                           .to_many = in->info.to_many,
+                           .timer.kind = TIMER_REASSEMBLY};
     datagram_link(s, d, src);
     wheel_arm(&s->wheel, &d->timer, s->now + (p->v6 ? s->cfg.reassembly_v6_ms : s->cfg.reassembly_v4_ms) * MS_NS);
     return d;
@@ -208,8 +214,13 @@ static bool piece_add(struct stack *s, const struct ip_in *in, struct datagram *
         drop_in(s, in, s->ip.frag_bytes + size > s->cfg.reassembly_bytes ? R_FRAGMENT_LIMIT : R_NO_MEMORY);
         return false;
     }
-    *f = (struct fragment){.next = *at, .offset = p->offset, .len = p->len, .head_len = p->head_len,
-                           .fixed_len = p->fixed_len, .next_field_at = p->next_field_at, .next_header = p->next_header};
+    *f = (struct fragment){.next = *at,
+                           .offset = p->offset,
+                           .len = p->len,
+                           .head_len = p->head_len,
+                           .fixed_len = p->fixed_len,
+                           .next_field_at = p->next_field_at,
+                           .next_header = p->next_header};
     memcpy(f->data, p->data, p->head_len + p->len);
     *at = f;
     d->fragments++;
@@ -309,8 +320,12 @@ bool reassembly_add4(struct stack *s, const struct ip_in *in, const ip4_header *
         drop_in(s, in, R_FRAGMENT_BAD);
         return false;
     }
-    struct piece p = {.id = h->id, .offset = h->fragment_offset, .len = len, .proto = h->proto,
-                      .more = h->more_fragments, .data = r.at};
+    struct piece p = {.id = h->id,
+                      .offset = h->fragment_offset,
+                      .len = len,
+                      .proto = h->proto,
+                      .more = h->more_fragments,
+                      .data = r.at};
     if (first) {
         p.head_len = p.fixed_len = h->header_len;
         p.data = in->packet;
@@ -352,8 +367,12 @@ bool reassembly_add6(struct stack *s, const struct ip_in *in, const ip6_chain *c
         bad6(s, in, BAD_CHAIN, 0);
         return false;
     }
-    struct piece p = {.id = c->fragment_id, .offset = c->fragment_offset, .len = len, .more = c->more_fragments,
-                      .v6 = true, .data = r.at};
+    struct piece p = {.id = c->fragment_id,
+                      .offset = c->fragment_offset,
+                      .len = len,
+                      .more = c->more_fragments,
+                      .v6 = true,
+                      .data = r.at};
     if (first) {
         p.head_len = before + 8;
         p.fixed_len = (uint16_t)before;

@@ -14,13 +14,13 @@ static ip_addr mask_of(unsigned bits) {
 
 static ip_addr masked(const ip_addr *a, const ip_addr *mask) {
     ip_addr r;
-    r.q[0] = a->q[0] & mask->q[0];
-    r.q[1] = a->q[1] & mask->q[1];
+    for (unsigned i = 0; i < 2; i++) ip_half_set(&r, i, ip_half(a, i) & ip_half(mask, i));
     return r;
 }
 
 static inline bool under(const ip_addr *a, const ip_addr *prefix, const ip_addr *mask) {
-    return (((a->q[0] ^ prefix->q[0]) & mask->q[0]) | ((a->q[1] ^ prefix->q[1]) & mask->q[1])) == 0;
+    uint64_t high = (ip_half(a, 0) ^ ip_half(prefix, 0)) & ip_half(mask, 0);
+    return (high | ((ip_half(a, 1) ^ ip_half(prefix, 1)) & ip_half(mask, 1))) == 0;
 }
 
 static unsigned common_bits(const ip_addr *a, const ip_addr *b) {
@@ -36,6 +36,12 @@ struct ip_address *address_find(struct stack *s, const ip_addr *a) {
     for (uint32_t i = 0; i < s->ip.addresses; i++)
         if (ip_eq(&s->ip.address[i].addr, a)) return &s->ip.address[i];
     return NULL;
+}
+
+bool ip_any_local(const struct stack *s) {
+    for (uint32_t i = 0; i < s->ip.ifaces; i++)
+        if (s->ip.iface[i].flags & TERN_IFACE_ANY_LOCAL) return true;
+    return false;
 }
 
 bool ip_is_ours(const struct stack *s, const ip_addr *a) {
@@ -178,8 +184,8 @@ int route_add(struct stack *s, const struct ip_route *wanted, const ip_addr *pre
     uint32_t at = 0;
     for (; at < s->ip.routes && s->ip.route[at].bits >= r.bits; at++) {
         struct ip_route *known = &s->ip.route[at];
-        if (known->bits != r.bits || known->v4 != r.v4 || known->iface != r.iface || !ip_eq(&known->prefix, &r.prefix) ||
-            !ip_eq(&known->via, &r.via))
+        if (known->bits != r.bits || known->v4 != r.v4 || known->iface != r.iface ||
+            !ip_eq(&known->prefix, &r.prefix) || !ip_eq(&known->via, &r.via))
             continue;
         if (known->origin == IP_ROUTE_ADVERTISED) { /* what the user says lasts longer */
             known->origin = r.origin;
@@ -251,13 +257,17 @@ int tern_iface_add(tern_stack *public, const tern_iface_config *config) {
     if (ethernet && neighbour_init(s) != TERN_OK) return TERN_ENOMEM;
     int i = (int)s->ip.ifaces++;
     struct iface *f = &s->ip.iface[i];
-    *f = (struct iface){.link = config->link, .flags = config->flags, .mtu = config->mtu, .tso_max = config->tso_max,
+    *f = (struct iface){.link = config->link,
+                        .flags = config->flags,
+                        .mtu = config->mtu,
+                        .tso_max = config->tso_max,
                         .vlan = config->vlan};
     memcpy(f->mac, config->mac, 6);
     for (unsigned k = 0; config->name && k < 15 && config->name[k]; k++) f->name[k] = config->name[k];
     f->l2_len = ethernet ? (config->vlan ? 18 : 14) : 0;
     s->ip.link[i] = (struct ip_link){.mtu6 = config->mtu};
-    if (ethernet && s->cfg.autoconf && f->mtu >= 1280) autoconf_start(s, i); /* a full address table only means: without */
+    if (ethernet && s->cfg.autoconf && f->mtu >= 1280)
+        autoconf_start(s, i); /* a full address table only means: without */
     return i;
 }
 
@@ -274,9 +284,14 @@ int tern_addr_add(tern_stack *public, int iface, const tern_addr *addr, unsigned
     if (ip_is_v4(&a) != v4 || !is_unicast(&a) || prefix_len > (v4 ? 32u : 128u)) return TERN_EINVAL;
     if (!v4 && s->ip.iface[iface].mtu < 1280) return TERN_EINVAL; /* [RFC8200 5] */
     bool check = !v4 && ethernet && s->cfg.dad;
-    struct ip_address mine = {.addr = a, .iface = (uint8_t)iface, .prefix_len = (uint8_t)prefix_len,
-                              .state = check ? IP_ADDRESS_TENTATIVE : IP_ADDRESS_OK, .probes_left = 1,
-                              .probe_due = s->now + rng_below(&s->rng, 1000) * MS_NS, .preferred_until = TERN_NEVER, .valid_until = TERN_NEVER};
+    struct ip_address mine = {.addr = a,
+                              .iface = (uint8_t)iface,
+                              .prefix_len = (uint8_t)prefix_len,
+                              .state = check ? IP_ADDRESS_TENTATIVE : IP_ADDRESS_OK,
+                              .probes_left = 1,
+                              .probe_due = s->now + rng_below(&s->rng, 1000) * MS_NS,
+                              .preferred_until = TERN_NEVER,
+                              .valid_until = TERN_NEVER};
     int err = address_add(s, &mine);
     if (err) return err;
     struct ip_route r = {.iface = (uint8_t)iface, .origin = IP_ROUTE_ADDRESS, .until = TERN_NEVER};

@@ -32,8 +32,8 @@ enum ip_route_origin { IP_ROUTE_MANUAL, IP_ROUTE_ADDRESS, IP_ROUTE_ADVERTISED };
 
 struct ip_route {
     ip_addr prefix, mask;
-    ip_addr via;   /* unspecified: on the link */
-    uint8_t bits;  /* of the 16-byte form: 96 + n for IPv4 */
+    ip_addr via;  /* unspecified: on the link */
+    uint8_t bits; /* of the 16-byte form: 96 + n for IPv4 */
     uint8_t iface, origin;
     bool v4;
     uint64_t until; /* TERN_NEVER: for ever */
@@ -111,7 +111,7 @@ struct ip_state {
     wheel_node autoconf_timer;
 
     void *token_inline[IP_TOKENS];
-    void **token;  /* a ring of token_cap; token_inline until more room is needed */
+    void **token; /* a ring of token_cap; token_inline until more room is needed */
     uint32_t token_cap, token_first, token_count;
     uint32_t tokens_out; /* lent to us and not yet reclaimed: at most token_cap */
 

@@ -1,0 +1,345 @@
+/* test_ip_autoconf.c - IPv6 addresses that nobody typed in: link-local, duplicates, router solicitations and advertisements,
+ * lifetimes. From RFC 4861 6.3, 4862, 7217. */
+#include "ip_fixture.h"
+
+static packet k;
+
+static void host_auto(enum tern_link link, uint32_t autoconf, uint32_t dad) {
+    tern_config c;
+    host_config(&c);
+    c.autoconf = autoconf;
+    c.dad = dad;
+    host_new_with(&c);
+    assert_int_equal(iface_add(link, 0, 1500), 0);
+}
+
+static bool has(const char *text_of, unsigned *prefix_len) {
+    tern_addr want = addr(text_of), a;
+    int iface;
+    for (size_t i = 0; tern_addr_at(host.t, i, &a, &iface, prefix_len); i++)
+        if (memcmp(&a, &want, sizeof a) == 0) return iface == 0;
+    return false;
+}
+
+static const char *const me_ll = "fe80::ff:fe00:1"; /* of 02:00:00:00:00:01 */
+
+static void feed_ra(const char *router, const nd_message *m) {
+    make_nd(&k, (const uint8_t[6]){0x33, 0x33, 0, 0, 0, 1}, PEER_MAC, router, "ff02::1", ICMP6_RA, m, 255);
+    feed(k.b, k.len);
+}
+static nd_message ra_of(uint16_t lifetime, const char *prefix, uint32_t valid, uint32_t preferred) {
+    nd_message m = {.router_lifetime_s = lifetime, .hop_limit = 64, .prefixes = 1};
+    m.prefix[0].prefix = ip(prefix);
+    m.prefix[0].len = 64;
+    m.prefix[0].on_link = m.prefix[0].autonomous = true;
+    m.prefix[0].valid_s = valid;
+    m.prefix[0].preferred_s = preferred;
+    return m;
+}
+static enum ip_path_result path_to(const char *to, struct ip_path *path) {
+    ip_addr dst = ip(to);
+    return ip_path_find(host.s, NULL, &dst, path);
+}
+
+/* ---- idle hosts ---- */
+
+static void test_idle(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_IP, 1, 1);
+    assert_true(tern_deadline(host.t) == TERN_NEVER);
+    give(0, "10.9.0.2", 24);
+    give(0, "fd09::2", 64);
+    assert_true(tern_deadline(host.t) == TERN_NEVER); /* a tunnel with its address asks nobody */
+    assert_false(take());
+    unsigned len;
+    assert_true(has("fd09::2", &len) && len == 64);
+    tern_addr a;
+    assert_true(tern_addr_at(host.t, 2, &a, NULL, NULL)); /* its link-local address, from its name and the key */
+    ip_addr ll = addr_in(&a);
+    assert_true(ip_is_link_local(&ll));
+    assert_false(tern_addr_at(host.t, 3, &a, NULL, NULL));
+    host_free();
+    host_auto(TERN_LINK_IP, 1, 1);
+    give(0, "fd09::2", 64);
+    tern_addr again;
+    assert_true(tern_addr_at(host.t, 1, &again, NULL, NULL));
+    assert_memory_equal(&a, &again, sizeof a); /* stable */
+    host_free();
+}
+
+/* ---- duplicates ---- */
+
+static void test_dad(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_ETHERNET, 0, 1);
+    give(0, "fd09::2", 64);
+    ip_addr mine = ip("fd09::2");
+    assert_false(ip_is_ours(host.s, &mine) || has("fd09::2", NULL));
+    bool asked = false, asked_ll = false;
+    for (int ms = 0; ms < 1000; ms++) {
+        pass_ms(1);
+        while (take()) {
+            check_out(14);
+            assert_true(host.out[54] == ICMP6_NS && host.out[21] == 255 && bytes_are(host.out + 22, "::"));
+            assert_int_equal(host.out_len, 14 + 40 + 24); /* no option [RFC4862 5.4.2] */
+            bool ll = bytes_are(host.out + 62, me_ll);
+            assert_true(bytes_are(host.out + 38, ll ? "ff02::1:ff00:1" : "ff02::1:ff00:2"));
+            assert_false(ll ? asked_ll : asked);
+            *(ll ? &asked_ll : &asked) = true;
+        }
+    }
+    assert_true(asked && asked_ll);
+    make_echo(&k, "fd09::1", "fd09::2", ICMP6_ECHO, 1, 1, 4); /* tentative: not for packets */
+    packet frame;
+    make_frame(&frame, MY_MAC, PEER_MAC, ETH_TYPE_IP6, k.b, k.len);
+    feed(frame.b, frame.len);
+    assert_false(take());
+    unsigned told = tcp_seen.path_changes;
+    pass_ms(1000);
+    assert_true(has("fd09::2", NULL) && has(me_ll, NULL));
+    assert_int_equal(tcp_seen.path_changes, told + 2);
+    assert_true(tern_deadline(host.t) == TERN_NEVER);
+    host_free();
+}
+
+/* Somebody has it, or wants it at the same time [RFC4862 5.4.3, 5.4.4]. */
+static void test_dad_conflict(void **state) {
+    (void)state;
+    for (int how = 0; how < 4; how++) {
+        host_auto(TERN_LINK_ETHERNET, 0, 1);
+        give(0, "fd09::2", 64);
+        pass_ms(how == 3 ? 0 : 1100);
+        take_all();
+        nd_message m = {.target = ip("fd09::2"), .override_ = true, .has_lladdr = how == 0 || how == 1};
+        memcpy(m.lladdr, PEER_MAC, 6);
+        static const uint8_t nodes[6] = {0x33, 0x33, 0, 0, 0, 1}, group[6] = {0x33, 0x33, 0xff, 0, 0, 2};
+        if (how == 0)
+            make_nd(&k, nodes, PEER_MAC, "fd09::2", "ff02::1", ICMP6_NA, &m, 255); /* it has it */
+        else if (how == 1)
+            make_nd(&k, group, PEER_MAC, "fd09::9", "ff02::1:ff00:2", ICMP6_NS, &m, 255); /* it only looks for it */
+        else
+            make_nd(&k, group, PEER_MAC, "::", "ff02::1:ff00:2", ICMP6_NS, &m, 255); /* it wants it */
+        feed(k.b, k.len);
+        pass_ms(2500);
+        assert_int_equal(has("fd09::2", NULL), how == 1);
+        assert_int_equal(reason(R_ND_DUPLICATE), how != 1);
+        assert_true(has(me_ll, NULL));
+        host_free();
+    }
+    host_auto(TERN_LINK_ETHERNET, 0, 1); /* later claims are counted, and change nothing */
+    give(0, "fd09::2", 64);
+    pass_ms(3000);
+    take_all();
+    nd_message m = {.target = ip("fd09::2"), .override_ = true, .has_lladdr = true};
+    memcpy(m.lladdr, PEER_MAC, 6);
+    make_nd(&k, (const uint8_t[6]){0x33, 0x33, 0, 0, 0, 1}, PEER_MAC, "fd09::8", "ff02::1", ICMP6_NA, &m, 255);
+    feed(k.b, k.len);
+    assert_true(has("fd09::2", NULL));
+    assert_int_equal(reason(R_ND_DUPLICATE), 1);
+    host_free();
+}
+
+/* ---- routers ---- */
+
+static void test_solicitations(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_ETHERNET, 1, 0);
+    uint64_t at[4];
+    unsigned n = 0;
+    for (int ms = 0; ms < 15000; ms++) {
+        pass_ms(1);
+        while (take()) {
+            assert_true(n < 3);
+            at[n++] = host.now;
+            check_out(14);
+            assert_true(host.out[54] == ICMP6_RS && host.out[21] == 255);
+            assert_true(bytes_are(host.out + 22, me_ll) && bytes_are(host.out + 38, "ff02::2"));
+            assert_int_equal(host.out[62], 1); /* our link address */
+        }
+    }
+    assert_int_equal(n, 3);
+    assert_int_equal(at[1] - at[0], 4 * SEC_NS);
+    assert_int_equal(at[2] - at[1], 4 * SEC_NS);
+    assert_true(tern_deadline(host.t) == TERN_NEVER);
+    host_free();
+    host_auto(TERN_LINK_ETHERNET, 1, 0);
+    pass_ms(1001);
+    assert_int_equal(take_all(), 1);
+    nd_message m = ra_of(0, "2001:db8::", 3600, 3600);
+    feed_ra("fe80::99", &m);
+    pass_ms(20000); /* answered: no more questions */
+    assert_int_equal(take_all(), 0);
+    host_free();
+}
+
+static void test_advertisement(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_ETHERNET, 1, 0);
+    nd_message m = ra_of(1800, "2001:db8::", 86400, 3600);
+    m.mtu = 1400;
+    feed_ra("fe80::99", &m);
+    pass_ms(1000);
+    take_all();
+    unsigned len;
+    assert_true(has("2001:db8::ff:fe00:1", &len) && len == 64);
+    struct ip_path path;
+    assert_int_equal(path_to("2001:db8:ffff::1", &path), IP_PATH_PENDING); /* by the router */
+    assert_true(take());
+    assert_true(bytes_are(host.out + 62, "fe80::99"));
+    nd_message na = {
+        .target = ip("fe80::99"), .solicited = true, .override_ = true, .router = true, .has_lladdr = true};
+    memcpy(na.lladdr, PEER_MAC, 6);
+    make_nd(&k, MY_MAC, PEER_MAC, "fe80::99", me_ll, ICMP6_NA, &na, 255);
+    feed(k.b, k.len);
+    assert_int_equal(path_to("2001:db8:ffff::1", &path), IP_PATH_OK);
+    assert_memory_equal(path.l2, PEER_MAC, 6);
+    assert_int_equal(path.mtu, 1400);
+    ip_addr mine = ip("2001:db8::ff:fe00:1");
+    assert_true(ip_eq(&path.source, &mine));
+    assert_int_equal(path_to("2001:db8::1", &path), IP_PATH_PENDING); /* on the link */
+    take_all();
+    na.router = false; /* no router any more [RFC4861 7.2.5] */
+    make_nd(&k, MY_MAC, PEER_MAC, "fe80::99", me_ll, ICMP6_NA, &na, 255);
+    feed(k.b, k.len);
+    assert_int_equal(path_to("2001:db8:ffff::1", &path), IP_PATH_NONE);
+    feed_ra("fe80::99", &m);
+    assert_int_equal(path_to("2001:db8:ffff::1", &path), IP_PATH_OK);
+    m.router_lifetime_s = 0;
+    feed_ra("fe80::99", &m);
+    assert_int_equal(path_to("2001:db8:ffff::1", &path), IP_PATH_NONE);
+    host_free();
+}
+
+static void test_expiry(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_ETHERNET, 1, 0);
+    nd_message m = ra_of(100, "2001:db8::", 300, 200);
+    feed_ra("fe80::99", &m);
+    pass_ms(1);
+    take_all();
+    struct ip_path path;
+    pass_ms(99000);
+    take_all();
+    assert_int_not_equal(path_to("2001:db8:ffff::1", &path), IP_PATH_NONE);
+    pass_ms(1000);
+    assert_int_equal(path_to("2001:db8:ffff::1", &path), IP_PATH_NONE);
+    assert_int_not_equal(path_to("2001:db8::1", &path), IP_PATH_NONE);
+    pass_ms(198000);
+    assert_true(has("2001:db8::ff:fe00:1", NULL));
+    pass_ms(2000);
+    assert_false(has("2001:db8::ff:fe00:1", NULL));
+    assert_int_equal(path_to("2001:db8::1", &path), IP_PATH_NONE);
+    take_all();
+    pass_ms(10000);
+    take_all();
+    assert_true(tern_deadline(host.t) == TERN_NEVER);
+    host_free();
+}
+
+/* RFC 4862 5.5.3 e: an advertisement cannot kill an address at once. */
+static void test_two_hours(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t first, then;
+        uint64_t lives_s;
+    } cases[] = {{86400, 1, 7200},   {86400, 7201, 7201}, {86400, 100000, 100000}, {3600, 1, 3600},
+                 {3600, 3601, 3601}, {3600, 7200, 7200},  {UINT32_MAX, 0, 7200},   {600, 0, 600}};
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        host_auto(TERN_LINK_ETHERNET, 1, 0);
+        nd_message m = ra_of(0, "2001:db8::", cases[i].first, 0);
+        feed_ra("fe80::99", &m);
+        assert_true(has("2001:db8::ff:fe00:1", NULL));
+        m.prefix[0].valid_s = cases[i].then;
+        feed_ra("fe80::99", &m);
+        pass_ms(cases[i].lives_s * 1000 - 1);
+        assert_true(has("2001:db8::ff:fe00:1", NULL));
+        pass_ms(2);
+        assert_false(has("2001:db8::ff:fe00:1", NULL));
+        host_free();
+    }
+}
+
+static void test_ra_refused(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_ETHERNET, 1, 0);
+    nd_message m = ra_of(1800, "2001:db8::", 86400, 3600);
+    feed_ra("2001:db8::99", &m); /* not link-local */
+    make_nd(&k, MY_MAC, PEER_MAC, "fe80::99", "ff02::1", ICMP6_RA, &m, 64);
+    feed(k.b, k.len);
+    assert_int_equal(reason(R_ND_INVALID), 2);
+    m.prefix[0].prefix = ip("fe80::");
+    feed_ra("fe80::99", &m);
+    m.prefix[0].prefix = ip("ff05::");
+    feed_ra("fe80::99", &m);
+    m.prefix[0].prefix = ip("2001:db8::");
+    m.prefix[0].on_link = false;
+    m.prefix[0].len = 48; /* no room for an identifier of 64 bits */
+    feed_ra("fe80::99", &m);
+    m.prefix[0].len = 64;
+    m.prefix[0].preferred_s = 90000; /* longer than valid */
+    feed_ra("fe80::99", &m);
+    m.mtu = 1279;
+    feed_ra("fe80::99", &m);
+    m.mtu = 1501;
+    feed_ra("fe80::99", &m);
+    assert_int_equal(host.s->ip.addresses, 1);
+    assert_int_equal(host.s->ip.link[0].mtu6, 1500);
+    host_free();
+    host_auto(TERN_LINK_ETHERNET, 0, 0); /* unless enabled */
+    give(0, "fd09::2", 64);
+    m = ra_of(1800, "2001:db8::", 86400, 3600);
+    feed_ra("fe80::99", &m);
+    assert_int_equal(host.s->ip.addresses, 2);
+    host_free();
+}
+
+/* 2.E: at most 3 routers, 16 prefixes. */
+static void test_ra_limits(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_ETHERNET, 1, 0);
+    for (unsigned i = 0; i < 200; i++) {
+        char prefix[TERN_ADDR_TEXT], router[TERN_ADDR_TEXT];
+        snprintf(prefix, sizeof prefix, "2001:db8:%x::", i);
+        snprintf(router, sizeof router, "fe80::%x", 100 + i);
+        nd_message m = ra_of(1800, prefix, 86400, 3600);
+        feed_ra(router, &m);
+    }
+    unsigned routers = 0, prefixes = 0;
+    for (uint32_t i = 0; i < host.s->ip.routes; i++) {
+        const struct ip_route *r = &host.s->ip.route[i];
+        if (r->origin != IP_ROUTE_ADVERTISED) continue;
+        *(ip_is_unspecified(&r->via) ? &prefixes : &routers) += 1;
+    }
+    assert_int_equal(routers, 3);
+    assert_int_equal(prefixes, 16);
+    assert_int_equal(host.s->ip.addresses, 1 + 16);
+    assert_true(reason(R_AUTOCONF_LIMIT) > 0);
+    host_free();
+}
+
+/* A silent router gives way to another [RFC4861 6.3.6]. */
+static void test_router_silent(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_ETHERNET, 1, 0);
+    nd_message m = ra_of(1800, "2001:db8::", 86400, 3600);
+    feed_ra("fe80::91", &m);
+    feed_ra("fe80::92", &m);
+    struct ip_path path;
+    path_to("2001:db8:ffff::1", &path);
+    pass_ms(3000);
+    take_all();
+    assert_int_equal(path_to("2001:db8:ffff::1", &path), IP_PATH_PENDING);
+    assert_true(take());
+    assert_true(bytes_are(host.out + 62, "fe80::92"));
+    host_free();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_idle),          cmocka_unit_test(test_dad),           cmocka_unit_test(test_dad_conflict),
+        cmocka_unit_test(test_solicitations), cmocka_unit_test(test_advertisement), cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_two_hours),     cmocka_unit_test(test_ra_refused),    cmocka_unit_test(test_ra_limits),
+        cmocka_unit_test(test_router_silent),
+    };
+    return cmocka_run_group_tests_name("ip_autoconf", tests, NULL, NULL);
+}

@@ -1,0 +1,748 @@
+/* test_ip_input.c - what comes up from the link: lengths, checksums, addresses, options, extension headers, ICMP, tokens.
+ * From RFC 791, 792, 1122 3.2, 4443, 5927, 8200 and the list of known faults of other stacks. */
+#include "ip_fixture.h"
+
+static packet k;
+
+static void expect_silence(enum reason r, uint64_t before) {
+    assert_int_equal(reason(r), before + 1);
+    assert_int_equal(tcp_seen.segments, 0);
+    assert_false(take());
+}
+
+/* ---- IPv4 ---- */
+
+static void test_tcp_reaches_transport(void **state) {
+    (void)state;
+    host_tun();
+    for (int turn = 0; turn < 2; turn++) { /* the second takes the short way */
+        make_tcp(&k, "10.9.0.1", "10.9.0.2", 100);
+        k.b[1] = 0x2c;
+        k.b[8] = 61;
+        fix_ip4(k.b);
+        feed(k.b, k.len);
+        assert_int_equal(tcp_seen.segments, turn + 1);
+        assert_int_equal(tcp_seen.len, 120);
+        assert_memory_equal(tcp_seen.data, k.b + 20, 120);
+        ip_addr src = ip("10.9.0.1"), dst = ip("10.9.0.2");
+        assert_true(ip_eq(&tcp_seen.info.src, &src) && ip_eq(&tcp_seen.info.dst, &dst));
+        assert_int_equal(tcp_seen.info.tos, 0x2c);
+        assert_int_equal(tcp_seen.info.ttl, 61);
+        assert_false(tcp_seen.info.to_many || tcp_seen.info.csum_ok);
+    }
+    for (int turn = 0; turn < 2; turn++) {
+        make_tcp(&k, "fd09::1", "fd09::2", 100);
+        k.b[0] = 0x62;
+        k.b[1] = 0xc0;
+        feed(k.b, k.len);
+        assert_int_equal(tcp_seen.segments, turn + 3);
+        assert_int_equal(tcp_seen.len, 120);
+        assert_int_equal(tcp_seen.info.tos, 0x2c);
+        assert_int_equal(tcp_seen.info.ttl, 64);
+        ip_addr src = ip("fd09::1");
+        assert_true(ip_eq(&tcp_seen.info.src, &src));
+    }
+    host_free();
+}
+
+/* A1: lengths that lie. */
+static void test_ip4_lengths(void **state) {
+    (void)state;
+    for (int warm = 0; warm < 2; warm++) {
+        host_tun();
+        make_tcp(&k, "10.9.0.1", "10.9.0.2", 40);
+        if (warm) feed(k.b, k.len);
+        tcp_seen.segments = 0;
+        for (unsigned ihl = 0; ihl < 16; ihl++) {
+            for (unsigned total = 0; total <= 120; total++) {
+                make_tcp(&k, "10.9.0.1", "10.9.0.2", 40);
+                k.b[0] = (uint8_t)(0x40 | ihl);
+                store16(k.b + 2, (uint16_t)total);
+                if (ihl * 4 <= k.len) fix_ip4(k.b);
+                bool good = ihl == 5 && total >= 20 && total <= 80;
+                if (good && total < 40) continue; /* TCP's to judge */
+                feed(k.b, 80);
+                if (ihl > 5 && ihl * 4 <= total && total <= 80) { /* TCP's ports as options: maybe, maybe not */
+                    tcp_seen.segments = 0;
+                    continue;
+                }
+                assert_int_equal(tcp_seen.segments, good);
+                if (good) assert_int_equal(tcp_seen.len, total - 20); /* what trails never gets up */
+                tcp_seen.segments = 0;
+            }
+        }
+        take_all();
+        host_free();
+    }
+}
+
+static void test_every_truncation(void **state) {
+    (void)state;
+    host_tun();
+    static const char *const pair[2][2] = {{"10.9.0.1", "10.9.0.2"}, {"fd09::1", "fd09::2"}};
+    for (int family = 0; family < 2; family++) {
+        for (int kind = 0; kind < 2; kind++) {
+            if (kind)
+                make_echo(&k, pair[family][0], pair[family][1], family ? ICMP6_ECHO : ICMP4_ECHO, 1, 1, 30);
+            else
+                make_tcp(&k, pair[family][0], pair[family][1], 30);
+            uint64_t before = reason(R_IP_MALFORMED);
+            for (size_t len = 0; len < k.len; len++) feed(k.b, len);
+            assert_int_equal(reason(R_IP_MALFORMED) - before, k.len);
+            assert_int_equal(tcp_seen.segments, 0);
+            assert_false(take());
+            feed(k.b, k.len);
+            assert_true(kind ? take() : tcp_seen.segments == 1);
+            tcp_seen.segments = 0;
+            if (!kind) { /* now the same pair is known to the short way */
+                for (size_t len = 0; len < k.len; len++) feed(k.b, len);
+                assert_int_equal(tcp_seen.segments, 0);
+            }
+        }
+    }
+    host_free();
+}
+
+static void test_version(void **state) {
+    (void)state;
+    host_tun();
+    for (unsigned v = 0; v < 16; v++) {
+        if (v == 4) continue;
+        make_tcp(&k, "10.9.0.1", "10.9.0.2", 0);
+        k.b[0] = (uint8_t)(v << 4 | 5);
+        fix_ip4(k.b);
+        feed(k.b, k.len);
+    }
+    assert_int_equal(reason(R_IP_MALFORMED), 15);
+    assert_int_equal(tcp_seen.segments, 0);
+    host_free();
+}
+
+static void test_header_checksum(void **state) {
+    (void)state;
+    host_tun();
+    make_tcp(&k, "10.9.0.1", "10.9.0.2", 0);
+    feed(k.b, k.len);
+    tcp_seen.segments = 0;
+    for (unsigned i = 0; i < 12 * 8; i++) {
+        make_tcp(&k, "10.9.0.1", "10.9.0.2", 0);
+        if (i / 8 == 0 || i / 8 == 2 || i / 8 == 3) continue; /* version and lengths are found first */
+        k.b[i / 8] ^= (uint8_t)(1u << (i % 8));
+        expect_silence(R_IP_CHECKSUM, (feed(k.b, k.len), reason(R_IP_CHECKSUM) - 1));
+    }
+    assert_int_equal(reason(R_IP_CHECKSUM), 9 * 8);
+    host_free();
+}
+
+static void test_addresses(void **state) {
+    (void)state;
+    static const char *const bad_source[] = {"0.0.0.0",    "127.0.0.1", "224.0.0.1", "255.255.255.255",
+                                             "10.9.0.255", "240.0.0.1", "10.9.0.2"};
+    static const char *const not_ours[] = {"10.9.0.3", "0.0.0.0", "127.0.0.1", "224.0.0.5", "240.0.0.1", "8.8.8.8"};
+    static const char *const bad_source6[] = {"::", "::1", "ff02::1", "fd09::2", "::ffff:10.9.0.1"};
+    static const char *const not_ours6[] = {"fd09::3", "::", "::1", "ff02::2", "ff02::1:ff00:3", "::ffff:10.9.0.2"};
+    host_tun();
+    for (int warm = 0; warm < 2; warm++) {
+        for (unsigned i = 0; i < ARRAY_LEN(bad_source); i++) {
+            make_tcp(&k, "10.9.0.1", "10.9.0.2", 0);
+            ip_addr a = ip(bad_source[i]);
+            memcpy(k.b + 12, a.b + 12, 4);
+            fix_ip4(k.b);
+            feed(k.b, k.len);
+            expect_silence(R_IP_BAD_SOURCE, reason(R_IP_BAD_SOURCE) - 1);
+        }
+        for (unsigned i = 0; i < ARRAY_LEN(not_ours); i++) {
+            make_tcp(&k, "10.9.0.1", not_ours[i], 0);
+            feed(k.b, k.len);
+        }
+        for (unsigned i = 0; i < ARRAY_LEN(bad_source6); i++) {
+            make_tcp(&k, "fd09::1", "fd09::2", 0);
+            ip_addr a = ip(bad_source6[i]);
+            memcpy(k.b + 8, a.b, 16);
+            feed(k.b, k.len);
+        }
+        for (unsigned i = 0; i < ARRAY_LEN(not_ours6); i++) {
+            make_tcp(&k, "fd09::1", "fd09::2", 0);
+            ip_addr a = ip(not_ours6[i]);
+            memcpy(k.b + 24, a.b, 16);
+            feed(k.b, k.len);
+        }
+        assert_int_equal(tcp_seen.segments, 0);
+        assert_false(take());
+        assert_int_equal(reason(R_IP_BAD_SOURCE), (warm + 1) * (ARRAY_LEN(bad_source) + ARRAY_LEN(bad_source6)));
+        assert_int_equal(reason(R_IP_NOT_OURS), (warm + 1) * (ARRAY_LEN(not_ours) + ARRAY_LEN(not_ours6)));
+        make_tcp(&k, "10.9.0.1", "10.9.0.2", 0);
+        feed(k.b, k.len);
+        assert_int_equal(tcp_seen.segments, 1);
+        tcp_seen.segments = 0;
+    }
+    host_free();
+}
+
+/* Broadcast and group packets reach TCP marked, so that it can refuse them. */
+static void test_to_many(void **state) {
+    (void)state;
+    static const char *const many[] = {"255.255.255.255", "10.9.0.255", "224.0.0.1"};
+    host_tun();
+    for (unsigned i = 0; i < ARRAY_LEN(many); i++) {
+        make_tcp(&k, "10.9.0.1", many[i], 0);
+        feed(k.b, k.len);
+        assert_int_equal(tcp_seen.segments, i + 1);
+        assert_true(tcp_seen.info.to_many);
+    }
+    make_tcp(&k, "fd09::1", "ff02::1", 0);
+    feed(k.b, k.len);
+    assert_true(tcp_seen.segments == 4 && tcp_seen.info.to_many);
+    host_free();
+}
+
+static void test_removed_address(void **state) {
+    (void)state;
+    host_tun();
+    make_tcp(&k, "10.9.0.1", "10.9.0.2", 0);
+    feed(k.b, k.len);
+    tern_addr a = addr("10.9.0.2");
+    assert_int_equal(tern_addr_remove(host.t, 0, &a), TERN_OK);
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.segments, 1);
+    assert_int_equal(give(0, "10.9.0.1", 24), TERN_OK); /* the former peer's address becomes ours */
+    assert_int_equal(give(0, "10.9.0.2", 24), TERN_OK);
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.segments, 1);
+    assert_int_equal(reason(R_IP_BAD_SOURCE), 1);
+    host_free();
+}
+
+static void test_any_local(void **state) {
+    (void)state;
+    host_new();
+    iface_add(TERN_LINK_IP, TERN_IFACE_ANY_LOCAL, 1500);
+    give(0, "10.9.0.2", 24);
+    make_tcp(&k, "10.9.0.1", "93.184.216.34", 0);
+    feed(k.b, k.len);
+    make_tcp(&k, "fd09::1", "2001:db8::5", 0);
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.segments, 2);
+    assert_true(ip_any_local(host.s));
+    make_tcp(&k, "10.9.0.1", "127.0.0.1", 0);
+    feed(k.b, k.len);
+    make_tcp(&k, "10.9.0.1", "239.1.1.1", 0);
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.segments, 2);
+    host_free();
+}
+
+static void add_options(packet *p, const uint8_t *options, size_t len) {
+    memmove(p->b + 20 + len, p->b + 20, p->len - 20);
+    memcpy(p->b + 20, options, len);
+    p->len += len;
+    p->b[0] = (uint8_t)(0x40 | (5 + len / 4));
+    store16(p->b + 2, (uint16_t)p->len);
+    fix_ip4(p->b);
+}
+
+static void test_options(void **state) {
+    (void)state;
+    host_tun();
+    static const uint8_t unknown[8] = {0x5e, 6, 1, 2, 3, 4, 1, 0}; /* not known: passed over */
+    make_tcp(&k, "10.9.0.1", "10.9.0.2", 10);
+    add_options(&k, unknown, 8);
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.segments, 1);
+    assert_int_equal(tcp_seen.len, 30);
+    tcp_seen.segments = 0;
+    for (int strict = 0; strict < 2; strict++) {
+        const uint8_t route[8] = {1, (uint8_t)(strict ? 0x89 : 0x83), 7, 8, 10, 9, 0, 2};
+        make_tcp(&k, "10.9.0.1", "10.9.0.2", 10);
+        add_options(&k, route, 8);
+        feed(k.b, k.len);
+        expect_silence(R_IP_OPTION, (uint64_t)strict);
+    }
+    for (unsigned len = 0; len < 256; len++) { /* any length that does not add up */
+        const uint8_t option[4] = {0x44, (uint8_t)len, 0, 0};
+        make_tcp(&k, "10.9.0.1", "10.9.0.2", 10);
+        add_options(&k, option, 4);
+        feed(k.b, k.len);
+    }
+    assert_int_equal(tcp_seen.segments, 3); /* lengths 2, 3 and 4 */
+    host_free();
+}
+
+/* A14: nothing is taken out of tunnels; the sender is told once in a while. */
+static void test_unknown_protocol(void **state) {
+    (void)state;
+    host_tun();
+    static const uint8_t protocols[] = {4, 41, 47, 132, 0, 255, IP_PROTO_ICMP6};
+    for (unsigned i = 0; i < sizeof protocols; i++) {
+        uint8_t body[30] = {0x45, 0, 0, 30};
+        make_packet(&k, "10.9.0.1", "10.9.0.2", protocols[i], body, sizeof body, -1, 64);
+        feed(k.b, k.len);
+        assert_true(take());
+        check_out(0);
+        assert_true(bytes_are(host.out + 12, "10.9.0.2") && bytes_are(host.out + 16, "10.9.0.1"));
+        assert_int_equal(host.out[20], 3);
+        assert_int_equal(host.out[21], 2);
+        assert_int_equal(host.out_len, 28 + k.len);
+        assert_memory_equal(host.out + 28, k.b, k.len);
+    }
+    make_packet(&k, "fd09::1", "fd09::2", 47, "12345678", 8, -1, 64);
+    feed(k.b, k.len);
+    assert_true(take());
+    check_out(0);
+    assert_int_equal(host.out[40], 4);
+    assert_int_equal(host.out[41], 1);
+    assert_int_equal(load32(host.out + 44), 6);
+    static const uint8_t chained[] = {47, 0, 1, 4, 0, 0, 0, 0, 1, 2, 3, 4};
+    make_packet(&k, "fd09::1", "fd09::2", IP_PROTO_DSTOPTS, chained, sizeof chained, -1, 64);
+    feed(k.b, k.len);
+    assert_true(take());
+    assert_int_equal(load32(host.out + 44), 40); /* the byte that says 47 */
+    make_packet(&k, "fd09::1", "fd09::2", IP_PROTO_NONE, "", 0, -1, 64);
+    feed(k.b, k.len);
+    assert_false(take());
+    host_free();
+}
+
+static void test_udp(void **state) {
+    (void)state;
+    host_tun();
+    uint8_t l4[12] = {0, 1, 0, 2, 0, 12};
+    make_packet(&k, "10.9.0.1", "10.9.0.2", IP_PROTO_UDP, l4, 12, 6, 64);
+    feed(k.b, k.len);
+    assert_true(take());
+    assert_true(host.out[20] == 3 && host.out[21] == 3);
+    k.b[26] ^= 1; /* its checksum is wrong now */
+    feed(k.b, k.len);
+    assert_false(take());
+    make_packet(&k, "fd09::1", "fd09::2", IP_PROTO_UDP, l4, 12, 6, 64);
+    feed(k.b, k.len);
+    assert_true(take());
+    check_out(0);
+    assert_true(host.out[40] == 1 && host.out[41] == 4);
+    host_free();
+}
+
+/* ---- extension headers ---- */
+
+static size_t chain_packet(const uint8_t *headers, size_t len, uint8_t first) {
+    uint8_t l4[1400] = {0};
+    memcpy(l4, headers, len);
+    store16(l4 + len, 4000);
+    store16(l4 + len + 2, 80);
+    l4[len + 12] = 0x50;
+    make_packet(&k, "fd09::1", "fd09::2", first, l4, len + 20, -1, 64);
+    return k.len;
+}
+
+/* A10: up to eight headers are walked, and every length byte is safe. */
+static void test_extension_chains(void **state) {
+    (void)state;
+    host_tun();
+    uint8_t h[1000];
+    for (unsigned n = 0; n <= 100; n++) {
+        memset(h, 0, sizeof h);
+        for (unsigned i = 0; i < n; i++) {
+            h[8 * i] = i + 1 < n ? IP_PROTO_DSTOPTS : IP_PROTO_TCP;
+            h[8 * i + 2] = 1;
+            h[8 * i + 3] = 4;
+        }
+        unsigned before = tcp_seen.segments;
+        feed(k.b, chain_packet(h, 8u * n, n ? IP_PROTO_DSTOPTS : IP_PROTO_TCP));
+        assert_int_equal(tcp_seen.segments - before, n <= 8);
+    }
+    for (unsigned len = 0; len < 256; len++) {
+        for (unsigned option = 0; option < 256; option++) {
+            uint8_t one[8] = {IP_PROTO_TCP, (uint8_t)len, 1, (uint8_t)option};
+            feed(k.b, chain_packet(one, 8, IP_PROTO_DSTOPTS));
+        }
+    }
+    take_all();
+    host_free();
+}
+
+static void test_extension_problems(void **state) {
+    (void)state;
+    host_tun();
+    uint8_t routing[8] = {IP_PROTO_TCP, 0, 0, 1};
+    feed(k.b, chain_packet(routing, 8, IP_PROTO_ROUTING)); /* A11, RFC 5095 */
+    assert_int_equal(tcp_seen.segments, 0);
+    assert_true(take());
+    check_out(0);
+    assert_true(host.out[40] == 4 && host.out[41] == 0);
+    assert_int_equal(load32(host.out + 44), 42);
+    routing[3] = 0; /* nothing left to visit: passed over */
+    feed(k.b, chain_packet(routing, 8, IP_PROTO_ROUTING));
+    assert_int_equal(tcp_seen.segments, 1);
+    tcp_seen.segments = 0;
+    for (unsigned high = 0; high < 4; high++) { /* RFC 8200 4.2: what an unknown option asks for */
+        const uint8_t options[8] = {IP_PROTO_TCP, 0, (uint8_t)(high << 6 | 0x1e), 4};
+        feed(k.b, chain_packet(options, 8, IP_PROTO_DSTOPTS));
+        assert_int_equal(tcp_seen.segments, 1);
+        assert_int_equal(take(), high >= 2);
+        if (high >= 2) assert_true(host.out[41] == 2 && load32(host.out + 44) == 42);
+    }
+    const uint8_t late[16] = {IP_PROTO_HOPOPTS, 0, 1, 4, 0, 0, 0, 0, IP_PROTO_TCP, 0, 1, 4};
+    feed(k.b, chain_packet(late, 16, IP_PROTO_DSTOPTS)); /* hop-by-hop options anywhere but first */
+    assert_true(take());
+    assert_true(host.out[41] == 1 && load32(host.out + 44) == 40);
+    host_free();
+}
+
+/* ---- echo ---- */
+
+static void echo_through(const char *peer, const char *me, size_t payload) {
+    ip_addr from = ip(peer);
+    bool v4 = ip_is_v4(&from);
+    size_t ip_len = v4 ? 20 : 40;
+    make_echo(&k, peer, me, v4 ? ICMP4_ECHO : ICMP6_ECHO, 77, 5, payload);
+    feed(k.b, k.len);
+    static uint8_t body[70000];
+    size_t got = 0;
+    while (take()) {
+        const uint8_t *p = host.out;
+        check_out(0);
+        assert_true(host.out_len <= 1500);
+        assert_true(bytes_are(p + (v4 ? 12 : 8), me) && bytes_are(p + (v4 ? 16 : 24), peer));
+        size_t at = 0, skip = ip_len;
+        if (v4) {
+            at = (load16(p + 6) & 0x1fffu) * 8;
+        } else if (p[6] == IP_PROTO_FRAGMENT) {
+            assert_int_equal(p[40], IP_PROTO_ICMP6);
+            at = load16(p + 42) & 0xfff8;
+            skip = 48;
+        }
+        memcpy(body + at, p + skip, host.out_len - skip);
+        got += host.out_len - skip;
+    }
+    assert_int_equal(got, 8 + payload);
+    ip_addr s = ip(me), d = ip(peer);
+    assert_int_equal(sum_of(body, got, v4 ? 0 : pseudo_sum(&s, &d, IP_PROTO_ICMP6, (uint32_t)got)), 0);
+    assert_int_equal(body[0], v4 ? ICMP4_ECHO_REPLY : ICMP6_ECHO_REPLY);
+    assert_int_equal(load16(body + 4), 77);
+    assert_int_equal(load16(body + 6), 5);
+    assert_memory_equal(body + 8, k.b + ip_len + 8, payload);
+}
+
+static void test_echo(void **state) {
+    (void)state;
+    host_tun();
+    for (size_t n = 0; n <= 3000; n++) {
+        echo_through("10.9.0.1", "10.9.0.2", n);
+        echo_through("fd09::1", "fd09::2", n);
+    }
+    echo_through("10.9.0.1", "10.9.0.2", 65535 - 28);
+    echo_through("fd09::1", "fd09::2", 65535 - 8);
+    host_free();
+}
+
+static void test_echo_refused(void **state) {
+    (void)state;
+    static const char *const many[] = {"255.255.255.255", "10.9.0.255", "224.0.0.1"};
+    host_tun();
+    for (unsigned i = 0; i < ARRAY_LEN(many); i++) { /* C16: no smurfs */
+        make_echo(&k, "10.9.0.1", many[i], ICMP4_ECHO, 1, 1, 8);
+        feed(k.b, k.len);
+        expect_silence(R_ECHO_BROADCAST, i);
+    }
+    make_echo(&k, "fd09::1", "ff02::1", ICMP6_ECHO, 1, 1, 8);
+    feed(k.b, k.len);
+    assert_false(take());
+    make_echo(&k, "10.9.0.1", "10.9.0.2", ICMP4_ECHO, 1, 1, 8);
+    k.b[30] ^= 4;
+    feed(k.b, k.len);
+    expect_silence(R_ICMP_CHECKSUM, 0);
+    feed_with(0, k.b, k.len, TERN_PKT_CSUM_OK, NULL); /* vouched for by the device */
+    assert_true(take());
+    make_echo(&k, "fd09::1", "fd09::2", ICMP6_ECHO, 1, 1, 8);
+    k.b[50] ^= 4;
+    feed(k.b, k.len);
+    expect_silence(R_ICMP_CHECKSUM, 1);
+    for (size_t len = 0; len < 8; len++) { /* A12: a valid checksum over too little */
+        uint8_t l4[8] = {ICMP4_ECHO};
+        make_packet(&k, "10.9.0.1", "10.9.0.2", IP_PROTO_ICMP4, l4, len, len >= 4 ? 2 : -1, 64);
+        feed(k.b, k.len);
+    }
+    assert_false(take());
+    host_free();
+}
+
+/* ---- errors received ---- */
+
+static packet quoted;
+
+/* An ICMP error from a router that quotes the first `cut` bytes of `quoted`. */
+static void make_error(const char *from, const char *to, uint8_t type, uint8_t code, uint32_t field, size_t cut) {
+    uint8_t l4[2000] = {type, code};
+    store32(l4 + 4, field);
+    memcpy(l4 + 8, quoted.b, cut);
+    ip_addr a = ip(from);
+    make_packet(&k, from, to, ip_is_v4(&a) ? IP_PROTO_ICMP4 : IP_PROTO_ICMP6, l4, 8 + cut, 2, 64);
+}
+
+static void test_errors_to_tcp(void **state) {
+    (void)state;
+    host_tun();
+    make_tcp(&quoted, "10.9.0.2", "10.8.0.5", 60);
+    make_error("10.7.0.1", "10.9.0.2", 3, 4, 0xabcd0000 | 1400, quoted.len);
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.errors, 1);
+    ip_addr local = ip("10.9.0.2"), remote = ip("10.8.0.5"), from = ip("10.7.0.1");
+    assert_true(ip_eq(&tcp_seen.report.local, &local) && ip_eq(&tcp_seen.report.remote, &remote));
+    assert_true(ip_eq(&tcp_seen.report.from, &from));
+    assert_true(!tcp_seen.report.v6 && tcp_seen.report.type == 3 && tcp_seen.report.code == 4);
+    assert_int_equal(tcp_seen.report.mtu, 1400);
+    assert_int_equal(tcp_seen.report.l4_len, quoted.len - 20);
+    assert_memory_equal(tcp_seen.l4, quoted.b + 20, 64);
+
+    make_tcp(&quoted, "fd09::2", "fd08::5", 60);
+    make_error("fd07::1", "fd09::2", ICMP6_TOO_BIG, 0, 1300, 48);
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.errors, 2);
+    assert_true(tcp_seen.report.v6 && tcp_seen.report.mtu == 1300 && tcp_seen.report.l4_len == 8);
+    host_free();
+}
+
+/* A12, B10: every truncation, quotes that are not ours, and types that must not move anything. */
+static void test_errors_refused(void **state) {
+    (void)state;
+    host_tun();
+    make_tcp(&quoted, "10.9.0.2", "10.8.0.5", 0);
+    for (size_t cut = 0; cut <= quoted.len; cut++) {
+        make_error("10.7.0.1", "10.9.0.2", 3, 1, 0, cut);
+        feed(k.b, k.len);
+        assert_int_equal(tcp_seen.errors, cut >= 28 ? cut - 27 : 0);
+    }
+    tcp_seen.errors = 0;
+    make_tcp(&quoted, "fd09::2", "fd08::5", 0);
+    for (size_t cut = 0; cut <= quoted.len; cut++) {
+        make_error("fd07::1", "fd09::2", 1, 0, 0, cut);
+        feed(k.b, k.len);
+        assert_int_equal(tcp_seen.errors, cut >= 48 ? cut - 47 : 0);
+    }
+    tcp_seen.errors = 0;
+    make_tcp(&quoted, "10.9.0.3", "10.8.0.5", 0); /* somebody else's */
+    make_error("10.7.0.1", "10.9.0.2", 3, 1, 0, quoted.len);
+    feed(k.b, k.len);
+    make_tcp(&quoted, "10.9.0.2", "10.8.0.5", 0);
+    store16(quoted.b + 6, 3); /* a later fragment: these are not ports */
+    make_error("10.7.0.1", "10.9.0.2", 3, 1, 0, quoted.len);
+    feed(k.b, k.len);
+    store16(quoted.b + 6, 0);
+    make_error("10.7.0.1", "10.9.0.2", ICMP4_QUENCH, 0, 0, quoted.len); /* [MUST-55] */
+    feed(k.b, k.len);
+    make_error("10.7.0.1", "10.9.0.2", ICMP4_REDIRECT, 1, 0x0a090063, quoted.len);
+    feed(k.b, k.len);
+    make_error("10.7.0.1", "10.9.0.255", 3, 1, 0, quoted.len);
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.errors, 0);
+    assert_false(take());
+    for (unsigned ihl = 0; ihl < 16; ihl++) {
+        quoted.b[0] = (uint8_t)(0x40 | ihl);
+        make_error("10.7.0.1", "10.9.0.2", 3, 1, 0, 28);
+        feed(k.b, k.len);
+        assert_int_equal(tcp_seen.errors, ihl >= 5); /* longer headers leave fewer than 8 bytes */
+    }
+    host_free();
+}
+
+/* ---- errors sent ---- */
+
+/* When an error must not be sent [RFC1122 3.2.2, RFC4443 2.4 e]. */
+static void test_errors_not_sent(void **state) {
+    (void)state;
+    host_tun();
+    uint8_t l4[40] = {0};
+    make_packet(&k, "10.9.0.1", "10.9.0.255", IP_PROTO_UDP, l4, 8, -1, 64);
+    feed(k.b, k.len);
+    make_packet(&k, "10.9.0.1", "224.0.0.1", 47, l4, 8, -1, 64);
+    feed(k.b, k.len);
+    make_packet(&k, "fd09::1", "ff02::1", 47, l4, 8, -1, 64);
+    feed(k.b, k.len);
+    assert_false(take());
+    make_packet(&k, "10.9.0.1", "10.9.0.2", 47, l4, 8, -1, 64);
+    store16(k.b + 6, 0x0003);
+    fix_ip4(k.b);
+    icmp_send_error(host.s, 0, 3, 2, 0, k.b, (uint32_t)k.len, false); /* a later fragment */
+    for (unsigned type = 0; type < 256; type++) {                     /* about an error */
+        l4[0] = (uint8_t)type;
+        make_packet(&k, "10.9.0.1", "10.9.0.2", IP_PROTO_ICMP4, l4, 8, -1, 64);
+        bool query = type == 0 || type == 8 || (type >= 13 && type <= 18);
+        icmp_send_error(host.s, 0, 3, 2, 0, k.b, (uint32_t)k.len, false);
+        assert_int_equal(take(), query);
+        make_packet(&k, "fd09::1", "fd09::2", IP_PROTO_ICMP6, l4, 8, -1, 64);
+        icmp_send_error(host.s, 0, 1, 4, 0, k.b, (uint32_t)k.len, false);
+        assert_int_equal(take(), type >= 128 && type != ICMP6_REDIRECT);
+        pass_ms(1000);
+    }
+    make_packet(&k, "10.9.0.1", "10.9.0.2", 47, l4, 8, -1, 64);
+    icmp_send_error(host.s, 0, 3, 2, 0, k.b, (uint32_t)k.len, true); /* broadcast on the link */
+    for (size_t len = 0; len < 20; len++) icmp_send_error(host.s, 0, 3, 2, 0, k.b, (uint32_t)len, false);
+    assert_false(take());
+    icmp_send_error(host.s, 0, 3, 2, 0, k.b, (uint32_t)k.len, false);
+    assert_true(take());
+    host_free();
+}
+
+/* Quotes as much as fits 576 or 1280 bytes [RFC1812 4.3.2.3, RFC4443 2.4 c]. */
+static void test_quote_length(void **state) {
+    (void)state;
+    host_tun();
+    uint8_t l4[1400] = {0};
+    make_packet(&k, "10.9.0.1", "10.9.0.2", 47, l4, sizeof l4, -1, 64);
+    feed(k.b, k.len);
+    assert_true(take());
+    assert_int_equal(host.out_len, 576);
+    make_packet(&k, "fd09::1", "fd09::2", 47, l4, sizeof l4, -1, 64);
+    feed(k.b, k.len);
+    assert_true(take());
+    assert_int_equal(host.out_len, 1280);
+    check_out(0);
+    host_free();
+}
+
+/* C17, B6: ten a second towards one destination, a burst and a rate for all; one destination's limit says nothing to others. */
+static void test_rate(void **state) {
+    (void)state;
+    host_tun();
+    make_packet(&k, "10.9.0.1", "10.9.0.2", 47, "12345678", 8, -1, 64);
+    unsigned sent = 0;
+    for (int i = 0; i < 1000; i++) {
+        feed(k.b, k.len);
+        pass_ms(10);
+        sent += take_all();
+    }
+    assert_in_range(sent, 90, 101);
+    assert_int_equal(reason(R_ICMP_RATE), 1000 - sent);
+    make_packet(&k, "10.9.0.7", "10.9.0.2", 47, "12345678", 8, -1, 64);
+    feed(k.b, k.len);
+    assert_int_equal(take_all(), 1);
+    pass_ms(2000);
+    sent = 0;
+    tern_addr everywhere = addr("0.0.0.0");
+    assert_int_equal(tern_route_add(host.t, &everywhere, 0, 0, NULL), TERN_OK);
+    for (unsigned i = 0; i < 5000; i++) { /* 5000 sources in a tenth of a second */
+        ip_addr src = ip_from_v4(0x0a090100u + i);
+        char buf[TERN_ADDR_TEXT];
+        make_packet(&k, ip_format(&src, buf), "10.9.0.2", 47, "12345678", 8, -1, 64);
+        feed(k.b, k.len);
+        host.now += 20 * US_NS;
+        sent += take_all();
+    }
+    assert_in_range(sent, 140, 151);
+    host_free();
+}
+
+/* ---- tokens ---- */
+
+static void test_tokens(void **state) {
+    (void)state;
+    host_tun();
+    enum { MANY = 1000 };
+    static char marks[MANY];
+    void *back[MANY];
+    make_tcp(&k, "10.9.0.1", "10.9.0.2", 10);
+    tcp_seen.keep = true;
+    for (int i = 0; i < MANY; i++) feed_with(0, k.b, k.len, 0, &marks[i]);
+    assert_int_equal(tern_reclaim(host.t, back, MANY), 0);
+    tcp_seen.keep = false;
+    char other;
+    feed_with(0, k.b, k.len, 0, &other);
+    assert_int_equal(tern_reclaim(host.t, back, MANY), 1);
+    assert_ptr_equal(back[0], &other);
+    for (int i = 0; i < MANY; i++) {
+        ip_token_done(host.s, &marks[i]);
+        if (i == 500) assert_int_equal(tern_reclaim(host.t, back, 100), 100);
+    }
+    tern_event event;
+    assert_int_equal(tern_poll(host.t, &event, 1), 1);
+    assert_true(event.bits & TERN_EV_RECLAIM);
+    assert_int_equal(tern_reclaim(host.t, back, MANY), MANY - 100);
+    assert_ptr_equal(back[0], &marks[100]);
+    assert_ptr_equal(back[MANY - 101], &marks[MANY - 1]);
+    assert_int_equal(tern_reclaim(host.t, back, MANY), 0);
+    host_free();
+}
+
+/* ---- our own echo requests ---- */
+
+static void test_ping(void **state) {
+    (void)state;
+    host_tun();
+    tern_addr peer = addr("10.9.0.1"), peer6 = addr("fd09::1"), me = addr("10.9.0.2"), far = addr("8.8.8.8");
+    tern_echo e;
+    assert_int_equal(tern_echo_reply(host.t, &e), TERN_EAGAIN);
+    assert_int_equal(tern_echo_send(host.t, &me, 1, 1, NULL, 0), TERN_ENOROUTE);
+    assert_int_equal(tern_echo_send(host.t, &far, 1, 1, NULL, 0), TERN_ENOROUTE);
+    assert_int_equal(tern_echo_send(host.t, &peer, 1, 1, NULL, 1), TERN_EINVAL);
+    assert_int_equal(tern_echo_send(host.t, &peer, 9, 1, "abc", 3), TERN_OK);
+    assert_true(take());
+    check_out(0);
+    assert_true(host.out[20] == ICMP4_ECHO && load16(host.out + 24) == 9 && load16(host.out + 26) == 1);
+    make_echo(&k, "10.9.0.1", "10.9.0.2", ICMP4_ECHO_REPLY, 9, 2, 40); /* never asked */
+    feed(k.b, k.len);
+    make_echo(&k, "10.9.0.5", "10.9.0.2", ICMP4_ECHO_REPLY, 9, 1, 40); /* asked of another */
+    feed(k.b, k.len);
+    assert_int_equal(tern_echo_reply(host.t, &e), TERN_EAGAIN);
+    make_echo(&k, "10.9.0.1", "10.9.0.2", ICMP4_ECHO_REPLY, 9, 1, 40);
+    feed(k.b, k.len);
+    feed(k.b, k.len); /* twice: once is enough */
+    tern_event event;
+    assert_int_equal(tern_poll(host.t, &event, 1), 1);
+    assert_true(event.bits & TERN_EV_ECHO);
+    assert_int_equal(tern_echo_reply(host.t, &e), TERN_OK);
+    assert_true(e.id == 9 && e.seq == 1 && e.len == 40 && e.error == 0 && e.ttl == 64 && e.time_ns == host.now);
+    assert_memory_equal(e.payload, k.b + 28, 32);
+    assert_int_equal(tern_echo_reply(host.t, &e), TERN_EAGAIN);
+
+    assert_int_equal(tern_echo_send(host.t, &peer6, 9, 3, "abc", 3), TERN_OK);
+    assert_true(take());
+    check_out(0);
+    memcpy(quoted.b, host.out, quoted.len = host.out_len);
+    make_error("fd09::99", "fd09::2", ICMP6_UNREACHABLE, 3, 0, quoted.len);
+    feed(k.b, k.len);
+    assert_int_equal(tern_echo_reply(host.t, &e), TERN_OK);
+    tern_addr router = addr("fd09::99");
+    assert_true(e.error == TERN_EUNREACH && e.seq == 3 && memcmp(&e.remote, &router, sizeof router) == 0);
+
+    for (uint16_t i = 0; i < 100; i++) { /* the last 64 stay */
+        tern_echo_send(host.t, &peer, 9, i, NULL, 0);
+        take_all();
+        make_echo(&k, "10.9.0.1", "10.9.0.2", ICMP4_ECHO_REPLY, 9, i, 0);
+        feed(k.b, k.len);
+    }
+    for (uint16_t i = 36; i < 100; i++) {
+        assert_int_equal(tern_echo_reply(host.t, &e), TERN_OK);
+        assert_int_equal(e.seq, i);
+    }
+    assert_int_equal(tern_echo_reply(host.t, &e), TERN_EAGAIN);
+    host_free();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tcp_reaches_transport),
+        cmocka_unit_test(test_ip4_lengths),
+        cmocka_unit_test(test_every_truncation),
+        cmocka_unit_test(test_version),
+        cmocka_unit_test(test_header_checksum),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_to_many),
+        cmocka_unit_test(test_removed_address),
+        cmocka_unit_test(test_any_local),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_unknown_protocol),
+        cmocka_unit_test(test_udp),
+        cmocka_unit_test(test_extension_chains),
+        cmocka_unit_test(test_extension_problems),
+        cmocka_unit_test(test_echo),
+        cmocka_unit_test(test_echo_refused),
+        cmocka_unit_test(test_errors_to_tcp),
+        cmocka_unit_test(test_errors_refused),
+        cmocka_unit_test(test_errors_not_sent),
+        cmocka_unit_test(test_quote_length),
+        cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_ping),
+    };
+    return cmocka_run_group_tests_name("ip_input", tests, NULL, NULL);
+}
