@@ -1,8 +1,8 @@
 /* autoconf.c - IPv6 addresses and routes that nobody typed in: the link-local address, the check for duplicates, and
  * what router advertisements bring (RFC 4862, RFC 4861 6.3). Checks of the messages are nd.c's.
  *
- * One timer serves all of it: it is armed for whatever is due first, and not at all when nothing is. What a router says about hop
- * limits and timers of ours is not followed: a forged advertisement could cut us off with it. */
+ * One timer serves all of it: it is armed for whatever is due first, and not at all when nothing is. What a router
+ * says about hop limits and timers of ours is not followed: a forged advertisement could cut us off with it. */
 #include "ip/internal.h"
 
 enum { SOLICITATIONS = 3 };

@@ -1,5 +1,5 @@
-/* icmp.c - ICMP for both families (RFC 792, 1122 3.2.2, 4443): echo answered, errors sent within all the rules of when not
- * to, errors received and passed to TCP. Our own echo requests are echo.c's, neighbour discovery nd.c's. */
+/* icmp.c - ICMP for both families (RFC 792, 1122 3.2.2, 4443): echo answered, errors sent within all the rules of
+ * when not to, errors received and passed to TCP. Our own echo requests are echo.c's, neighbour discovery nd.c's. */
 #include "ip/internal.h"
 
 /* ---- errors out ---- */

@@ -1,8 +1,8 @@
-/* input.c - packets from the link up to their protocol: frames (RFC 894, 2464), IPv4 (RFC 791, 1122 3.2.1), IPv6 (RFC 8200), and
- * the tokens of lent packets. What a protocol does with its part is its own file's.
+/* input.c - packets from the link up to their protocol: frames (RFC 894, 2464), IPv4 (RFC 791, 1122 3.2.1), IPv6
+ * (RFC 8200), and the tokens of lent packets. What a protocol does with its part is its own file's.
  *
- * Nearly all packets are TCP segments to the same address of ours on a link without frames: they take a short way that
- * checks the same things in a dozen compares. Everything else takes the long way. */
+ * Nearly all packets are TCP segments to the same address of ours on a link without frames: they take a short way
+ * that checks the same things in a dozen compares. Everything else takes the long way. */
 #include "ip/internal.h"
 
 /* ---- drops ---- */

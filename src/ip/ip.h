@@ -1,5 +1,5 @@
-/* ip.h - the internet layer's face: what tcp/ and core/ call, and the state that a stack keeps for it. No transport rules.
- * Files: input.c output.c reassembly.c route.c neighbour.c (the cache) arp.c nd.c autoconf.c icmp.c echo.c */
+/* ip.h - the internet layer's face: what tcp/ and core/ call, and the state that a stack keeps for it. No transport
+ * rules. Files: input.c output.c reassembly.c route.c neighbour.c (the cache) arp.c nd.c autoconf.c icmp.c echo.c */
 #ifndef IP_IP_H
 #define IP_IP_H
 
@@ -57,9 +57,9 @@ enum ip_path_result ip_path_find(struct stack *s, const ip_addr *src, const ip_a
 /* Route and source address only: no resolution is started. False: no route. */
 bool ip_route_source(struct stack *s, const ip_addr *dst, ip_addr *source, uint32_t *mtu);
 
-/* Starts a frame that carries a transport segment of l4_len bytes in all (more than the MTU only when the device cuts):
- * writes link and IP header (DF set, id 0 [RFC6864 4.1]) into f->head, sets iface, ip_offset, csum_start, len and flags;
- * returns where the transport header goes (at least 60 bytes of room); f->head_len is set to end there. */
+/* Starts a frame that carries a transport segment of l4_len bytes in all (more than the MTU only when the device
+ * cuts): writes link and IP header (DF set, id 0 [RFC6864 4.1]) into f->head, sets iface, ip_offset, csum_start, len
+ * and flags; returns where the transport header goes (at least 60 bytes of room); f->head_len is set to end there. */
 uint8_t *ip_frame_start(struct stack *s, const struct ip_path *path, const ip_addr *src, const ip_addr *dst,
                         uint8_t proto, uint8_t tos, uint8_t ttl, uint32_t l4_len, tern_frame *f);
 
@@ -69,8 +69,8 @@ uint8_t *ip_frame_start(struct stack *s, const struct ip_path *path, const ip_ad
 void ip_send(struct stack *s, const ip_addr *src, const ip_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
              const void *l4, uint32_t len, int csum_offset);
 
-/* The next queued control packet as a frame; false: none. Called by tern_output before the connections' segments. What a
- * frame refers to stays until ip_output_begin. */
+/* The next queued control packet as a frame; false: none. Called by tern_output before the connections' segments.
+ * What a frame refers to stays until ip_output_begin. */
 bool ip_output_next(struct stack *s, tern_frame *f);
 void ip_output_begin(struct stack *s);
 bool ip_output_waiting(const struct stack *s);
@@ -87,7 +87,8 @@ void ip_token_done(struct stack *s, void *token);
 bool ip_is_ours(const struct stack *s, const ip_addr *a);
 /* Does some interface take every address for ours (TERN_IFACE_ANY_LOCAL)? */
 bool ip_any_local(const struct stack *s);
-/* May a connection's remote end have this address? Not unspecified, broadcast of a net of ours, multicast, ... [MUST-46] */
+/* May a connection's remote end have this address? Not unspecified, broadcast of a net of ours, multicast, ...
+ * [MUST-46] */
 bool ip_may_be_peer(const struct stack *s, const ip_addr *a);
 /* Token bucket for errors and resets towards one destination; false: hold it back (counted R_ICMP_RATE). */
 bool ip_rate_allows(struct stack *s, const ip_addr *dst);

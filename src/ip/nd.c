@@ -1,5 +1,6 @@
-/* nd.c - neighbour discovery messages of IPv6 (RFC 4861 4, 7): checks, solicitations and advertisements in and out, the probe
- * of duplicate address detection (RFC 4862 5.4). The cache is neighbour.c's; what routers say is autoconf.c's. */
+/* nd.c - neighbour discovery messages of IPv6 (RFC 4861 4, 7): checks, solicitations and advertisements in and out,
+ * the probe of duplicate address detection (RFC 4862 5.4). The cache is neighbour.c's; what routers say is
+ * autoconf.c's. */
 #include "ip/internal.h"
 
 enum { HOP_LIMIT = 255 }; /* a packet with 255 left was never forwarded */
@@ -11,8 +12,8 @@ static void mac_of_group(const ip_addr *group, uint8_t mac[6]) { /* RFC 2464 7 *
     memcpy(mac + 2, group->b + 12, 4);
 }
 
-/* Sends one message; mac NULL: to the group `dst`, or to wherever `dst` is resolved. The option with our link address is
- * left out on links that have none, and when the source is unspecified. */
+/* Sends one message; mac NULL: to the group `dst`, or to wherever `dst` is resolved. The option with our link
+ * address is left out on links that have none, and when the source is unspecified. */
 static void nd_send(struct stack *s, int iface, uint8_t type, const ip_addr *src, const ip_addr *dst,
                     const uint8_t *mac, nd_message *m) {
     uint8_t buf[64], group[6];

@@ -1,13 +1,14 @@
-/* neighbour.c - the neighbour cache: who on the link has which address, for ARP and neighbour discovery alike (RFC 4861
- * 7.3, with unicast probes also for ARP, RFC 1122 2.3.2.1). The messages are arp.c's and nd.c's.
+/* neighbour.c - the neighbour cache: who on the link has which address, for ARP and neighbour discovery alike (RFC
+ * 4861 7.3, with unicast probes also for ARP, RFC 1122 2.3.2.1). The messages are arp.c's and nd.c's.
  *
  * INCOMPLETE --answer--> REACHABLE --age--> STALE --use--> DELAY --5 s--> PROBE --answer--> REACHABLE
  *      | 3 questions in vain                                                | 3 in vain: forgotten
  *      v
  *   SILENT --1 s, use--> INCOMPLETE
  *
- * Entries are made only when we have something to send: what others say changes entries but makes none. REACHABLE, STALE and
- * SILENT have no timer (ageing is seen when the entry is used) and may be pushed out, the longest unused first. */
+ * Entries are made only when we have something to send: what others say changes entries but makes none. REACHABLE,
+ * STALE and SILENT have no timer (ageing is seen when the entry is used) and may be pushed out, the longest unused
+ * first. */
 #include "ip/internal.h"
 
 enum { UNRESOLVED_MAX = 64, QUESTIONS = 3 };

@@ -1,6 +1,6 @@
-/* output.c - packets on their way out: the way to a destination, frames for TCP's segments, the queue of the stack's own
- * small packets, fragments (RFC 791 3.2, RFC 8200 4.5), path MTUs (RFC 1191, 8201) and the rate limit of answers (RFC 1812
- * 4.3.2.8). Routes are route.c's, link addresses neighbour.c's. */
+/* output.c - packets on their way out: the way to a destination, frames for TCP's segments, the queue of the stack's
+ * own small packets, fragments (RFC 791 3.2, RFC 8200 4.5), path MTUs (RFC 1191, 8201) and the rate limit of answers
+ * (RFC 1812 4.3.2.8). Routes are route.c's, link addresses neighbour.c's. */
 #include "ip/internal.h"
 
 enum { IP4_LEN = 20, IP6_LEN = 40, IP6_FRAGMENT_LEN = 8 };

@@ -1,10 +1,10 @@
-/* reassembly.c - datagrams put together from fragments (RFC 791 3.2, RFC 815, RFC 8200 4.5), within limits of memory, time, pieces
- * and datagrams a source. What a whole datagram means is input.c's.
+/* reassembly.c - datagrams put together from fragments (RFC 791 3.2, RFC 815, RFC 8200 4.5), within limits of
+ * memory, time, pieces and datagrams a source. What a whole datagram means is input.c's.
  *
- * Fragments of a datagram wait in order of their offset. Any overlap condemns the datagram (RFC 5722): its memory goes at once
- * and a record without bytes stays until its time is up, so that later pieces cannot start it anew. When memory is short
- * the oldest datagram makes room: an attacker who keeps many open loses his own, and a sender whose pieces arrive together
- * is done long before its turn. */
+ * Fragments of a datagram wait in order of their offset. Any overlap condemns the datagram (RFC 5722): its memory
+ * goes at once and a record without bytes stays until its time is up, so that later pieces cannot start it anew.
+ * When memory is short the oldest datagram makes room: an attacker who keeps many open loses his own, and a sender
+ * whose pieces arrive together is done long before its turn. */
 #include "ip/internal.h"
 
 enum { BUCKETS = 256, DATAGRAMS_A_SOURCE = 64, DATAGRAMS_MAX = 4096, BYTES_MAX = 65535, ECN_MASK = 3, ECN_CE = 3 };

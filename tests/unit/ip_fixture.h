@@ -1,5 +1,6 @@
-/* ip_fixture.h - a host for the tests of ip/: the real core, a transport that only records, an allocator that can fail at the n-th
- * call, time by hand, and packets built field by field (not with the code under test, but for checksums and ND bodies). */
+/* ip_fixture.h - a host for the tests of ip/: the real core, a transport that only records, an allocator that can
+ * fail at the n-th call, time by hand, and packets built field by field (not with the code under test, but for
+ * checksums and ND bodies). */
 #ifndef IP_FIXTURE_H
 #define IP_FIXTURE_H
 

@@ -1,5 +1,5 @@
-/* test_ip_autoconf.c - IPv6 addresses that nobody typed in: link-local, duplicates, router solicitations and advertisements,
- * lifetimes. From RFC 4861 6.3, 4862, 7217. */
+/* test_ip_autoconf.c - IPv6 addresses that nobody typed in: link-local, duplicates, router solicitations and
+ * advertisements, lifetimes. From RFC 4861 6.3, 4862, 7217. */
 #include "ip_fixture.h"
 
 static packet k;
@@ -76,7 +76,7 @@ static void test_dad(void **state) {
     ip_addr mine = ip("fd09::2");
     assert_false(ip_is_ours(host.s, &mine) || has("fd09::2", NULL));
     bool asked = false, asked_ll = false;
-    for (int ms = 0; ms < 1000; ms++) {
+    for (int ms = 0; ms < 999; ms++) {
         pass_ms(1);
         while (take()) {
             check_out(14);
@@ -108,7 +108,7 @@ static void test_dad_conflict(void **state) {
     for (int how = 0; how < 4; how++) {
         host_auto(TERN_LINK_ETHERNET, 0, 1);
         give(0, "fd09::2", 64);
-        pass_ms(how == 3 ? 0 : 1100);
+        pass_ms(how == 3 ? 0 : 999);
         take_all();
         nd_message m = {.target = ip("fd09::2"), .override_ = true, .has_lladdr = how == 0 || how == 1};
         memcpy(m.lladdr, PEER_MAC, 6);

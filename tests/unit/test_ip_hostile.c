@@ -1,5 +1,5 @@
-/* test_ip_hostile.c - random and damaged packets on every kind of link, and an allocator that fails at each call in turn: nothing
- * is read out of bounds, nothing leaks, limits hold, and the host still answers afterwards. */
+/* test_ip_hostile.c - random and damaged packets on every kind of link, and an allocator that fails at each call in
+ * turn: nothing is read out of bounds, nothing leaks, limits hold, and the host still answers afterwards. */
 #include "ip_fixture.h"
 
 static packet k;

@@ -1,5 +1,5 @@
-/* test_ip_input.c - what comes up from the link: lengths, checksums, addresses, options, extension headers, ICMP, tokens.
- * From RFC 791, 792, 1122 3.2, 4443, 5927, 8200 and the list of known faults of other stacks. */
+/* test_ip_input.c - what comes up from the link: lengths, checksums, addresses, options, extension headers, ICMP,
+ * tokens. From RFC 791, 792, 1122 3.2, 4443, 5927, 8200 and the list of known faults of other stacks. */
 #include "ip_fixture.h"
 
 static packet k;
@@ -600,7 +600,8 @@ static void test_quote_length(void **state) {
     host_free();
 }
 
-/* C17, B6: ten a second towards one destination, a burst and a rate for all; one destination's limit says nothing to others. */
+/* C17, B6: ten a second towards one destination, a burst and a rate for all; one destination's limit says nothing to
+ * others. */
 static void test_rate(void **state) {
     (void)state;
     host_tun();

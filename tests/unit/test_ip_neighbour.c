@@ -1,5 +1,5 @@
-/* test_ip_neighbour.c - ARP and neighbour discovery on Ethernet: frames that are for us, resolution, retries, silence, ageing,
- * limits, claims that nobody asked for. From RFC 826, 1122 2.3.2, 4861 7, 5227, 6583, 6980. */
+/* test_ip_neighbour.c - ARP and neighbour discovery on Ethernet: frames that are for us, resolution, retries,
+ * silence, ageing, limits, claims that nobody asked for. From RFC 826, 1122 2.3.2, 4861 7, 5227, 6583, 6980. */
 #include "ip_fixture.h"
 
 static packet k;

@@ -1,5 +1,5 @@
-/* test_ip_reassembly.c - fragments: order, repeats, overlaps, impossible places, limits of memory, time and number, and what
- * is told to the sender. From RFC 791 3.2, 815, 1858, 5722, 6946, 7112, 8200 4.5. */
+/* test_ip_reassembly.c - fragments: order, repeats, overlaps, impossible places, limits of memory, time and number,
+ * and what is told to the sender. From RFC 791 3.2, 815, 1858, 5722, 6946, 7112, 8200 4.5. */
 #include "ip_fixture.h"
 
 enum { PAYLOAD = 4000 };
