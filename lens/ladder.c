@@ -15,6 +15,7 @@
 
 #include "lens/peek.h"
 #include "lens/rung.h"
+#include "lens/words.h"
 
 enum { TALKS = 64, FLIGHTS = 512, NAME = 40 };
 enum { RUN_PERIOD_NS = 1000000000 };
@@ -157,14 +158,14 @@ static void add(char *buf, size_t size, const char *separator, const char *text)
 }
 
 /* "tern: " before a sentence that says "we", when there are two who could say it. */
-static void add_reason(struct ladder *l, char *buf, size_t size, int end, uint32_t reason) {
-    char text[256];
+static void add_reason(struct ladder *l, char *buf, size_t size, int end, uint32_t reason, uint16_t flags) {
+    char text[512], sentence[448];
     if (reason == 0)
         return;
     const char *colon = l->o.lang == TERN_ZH ? "：" : ": ";
     bool named = l->o.both;
     snprintf(text, sizeof text, "%s%s%s", named ? l->name[end] : "", named ? colon : "",
-             tern_reason_text(reason, l->o.lang));
+             reason_sentence(reason, flags, l->o.lang, sentence, sizeof sentence));
     add(buf, size, word(WORD_SEPARATOR, l->o.lang), text);
 }
 
@@ -189,9 +190,10 @@ static void draw_segment(struct ladder *l, const struct flight *f, enum rung_kin
     size_t size = sizeof rung.why;
     bool sent = f->record.kind == TERN_TRACE_SEGMENT_OUT;
     if (kind != RUNG_ARRIVE)
-        add_reason(l, rung.why, size, sent ? f->from : !f->from, f->record.reason);
+        add_reason(l, rung.why, size, sent ? f->from : !f->from, f->record.reason,
+                   f->record.seg.flags);
     if (arrival != NULL && sent && (kind == RUNG_ARRIVE || tern_reason_severity(arrival->reason) > TERN_SEV_NORMAL))
-        add_reason(l, rung.why, size, !f->from, arrival->reason);
+        add_reason(l, rung.why, size, !f->from, arrival->reason, arrival->seg.flags);
     if (kind != RUNG_ARRIVE) {
         add_sum(l, rung.why, size, "seq", &f->reading.seq_sum, &t->n, f->from);
         add_sum(l, rung.why, size, "ack", &f->reading.ack_sum, &t->n, !f->from);
@@ -278,7 +280,7 @@ static void flush_lane(struct ladder *l) {
                  l->o.ascii ? "->" : "→", tern_state_name((enum tern_state)l->lane.to_state));
         add(rung.text, sizeof rung.text, "  ", move);
     }
-    add_reason(l, rung.why, sizeof rung.why, l->lane.end, l->lane.reason);
+    add_reason(l, rung.why, sizeof rung.why, l->lane.end, l->lane.reason, 0);
     draw(l, t, &rung);
 }
 

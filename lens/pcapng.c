@@ -6,14 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lens/peek.h"
+#include "lens/words.h"
+
 enum { BLOCK_SECTION = 0x0a0d0d0a, BLOCK_IFACE = 1, BLOCK_PACKET = 6 };
 enum { OPT_END = 0, OPT_COMMENT = 1, SHB_APPLICATION = 4, IF_NAME = 2, IF_DESCRIPTION = 3, IF_TSRESOL = 9, EPB_FLAGS = 2 };
-enum { COMMENT = 1024, WAITING = 16, SNAPLEN = 262144 };
+enum { COMMENT = 1024, WAITING = 16, SAYINGS = 64, SNAPLEN = 262144 };
 
 /* Moves of a connection that no packet has shown yet. */
 struct waiting {
     uint64_t serial, age;
     char text[256];
+};
+
+/* A segment that was built, and what is to be said when its packet leaves: control packets queue in between. */
+struct saying {
+    bool used;
+    tern_flow flow;
+    uint32_t seq, ack, len;
+    uint16_t flags;
+    char text[COMMENT];
 };
 
 struct pcapng {
@@ -27,9 +39,11 @@ struct pcapng {
     uint64_t held_ns;
     uint32_t held_len, held_room;
     uint8_t *held_data;
-    char comment[COMMENT];   /* of the packet that is held, or about to go out */
+    char comment[COMMENT];   /* of the packet that is held */
     struct waiting waiting[WAITING];
     uint64_t age;
+    struct saying saying[SAYINGS]; /* a ring */
+    unsigned next_saying;
 };
 
 static void fail(struct pcapng *p, int error) {
@@ -205,44 +219,75 @@ static struct waiting *waiting_of(struct pcapng *p, uint64_t serial, bool make) 
     return oldest;
 }
 
-static void on_move(struct pcapng *p, const tern_trace *record) {
-    char text[96];
-    snprintf(text, sizeof text, "%s → %s", tern_state_name(record->state_before), tern_state_name(record->state));
-    if (p->held) {
-        join(p->comment, sizeof p->comment, p->o.lang == TERN_ZH ? "；" : "; ", text);
-        return;
-    }
-    struct waiting *w = waiting_of(p, record->serial, true);
-    join(w->text, sizeof w->text, p->o.lang == TERN_ZH ? "；" : "; ", text);
+static const char *semicolon(const struct pcapng *p) {
+    return p->o.lang == TERN_ZH ? "；" : "; ";
 }
 
-static void explain(struct pcapng *p, uint32_t reason) {
-    const char *colon = p->o.lang == TERN_ZH ? "：" : ": ";
-    if (reason != 0)
-        join(p->comment, sizeof p->comment, colon, tern_reason_text(reason, p->o.lang));
+static void move_text(const tern_trace *record, char *buf, size_t size) {
+    snprintf(buf, size, "%s → %s", tern_state_name(record->state_before), tern_state_name(record->state));
+}
+
+static void on_move(struct pcapng *p, const tern_trace *record) {
+    char text[96];
+    move_text(record, text, sizeof text);
+    if (p->held && p->held_ns == record->time_ns) {
+        join(p->comment, sizeof p->comment, semicolon(p), text);
+    } else if (record->serial != 0) {
+        struct waiting *w = waiting_of(p, record->serial, true);
+        join(w->text, sizeof w->text, semicolon(p), text);
+    }
+}
+
+static void explain(const struct pcapng *p, char *comment, const tern_trace *record) {
+    char text[448];
+    if (record->reason != 0)
+        join(comment, COMMENT, p->o.lang == TERN_ZH ? "：" : ": ",
+             reason_sentence(record->reason, record->seg.flags, p->o.lang, text, sizeof text));
 }
 
 static void on_segment_out(struct pcapng *p, const tern_trace *record) {
-    write_held(p);
-    p->comment[0] = '\0';
-    struct waiting *w = waiting_of(p, record->serial, false);
-    if (w != NULL && record->serial != 0) {
-        join(p->comment, sizeof p->comment, "", w->text);
+    struct saying *say = &p->saying[p->next_saying++ % SAYINGS];
+    *say = (struct saying){.used = true, .flow = record->flow, .seq = record->seg.seq, .ack = record->seg.ack,
+                           .len = record->seg.len, .flags = record->seg.flags};
+    struct waiting *w = record->serial != 0 ? waiting_of(p, record->serial, false) : NULL;
+    if (w != NULL) {
+        join(say->text, sizeof say->text, "", w->text);
         memset(w, 0, sizeof *w);
     } else if (record->state_before != record->state) {
-        snprintf(p->comment, sizeof p->comment, "%s → %s", tern_state_name(record->state_before),
-                 tern_state_name(record->state));
+        move_text(record, say->text, sizeof say->text);
     }
-    explain(p, record->reason);
+    explain(p, say->text, record);
+}
+
+static bool same_packet(const struct saying *say, const struct peek *seen) {
+    const tern_flow *f = &say->flow;
+    return say->used && say->seq == seen->seq && say->len == seen->len && say->flags == seen->flags &&
+           (say->ack == seen->ack || !(seen->flags & TERN_ACK)) && f->local_port == seen->src_port &&
+           f->remote_port == seen->dst_port && memcmp(f->remote.bytes, seen->dst.bytes, 16) == 0;
+}
+
+static void on_packet_out(struct pcapng *p, int iface, const tern_trace *record) {
+    struct peek seen;
+    struct saying *found = NULL;
+    write_held(p);
+    if (peek_tcp(record->packet, record->packet_len, &seen))
+        for (unsigned i = 0; i < SAYINGS && found == NULL; i++) {
+            struct saying *say = &p->saying[(p->next_saying + i) % SAYINGS]; /* from the oldest on */
+            if (same_packet(say, &seen))
+                found = say;
+        }
+    pcapng_packet(p, iface, PCAPNG_OUT, record->time_ns, record->packet, record->packet_len,
+                  found != NULL ? found->text : NULL);
+    if (found != NULL)
+        found->used = false;
 }
 
 static void on_segment_in(struct pcapng *p, const tern_trace *record) {
     if (!p->held)
         return;
     if (p->comment[0] == '\0' && record->state_before != record->state)
-        snprintf(p->comment, sizeof p->comment, "%s → %s", tern_state_name(record->state_before),
-                 tern_state_name(record->state));
-    explain(p, record->reason);
+        move_text(record, p->comment, sizeof p->comment);
+    explain(p, p->comment, record);
 }
 
 void pcapng_trace(struct pcapng *p, int first, const tern_trace *record) {
@@ -252,15 +297,11 @@ void pcapng_trace(struct pcapng *p, int first, const tern_trace *record) {
     case TERN_TRACE_SEGMENT_IN: on_segment_in(p, record); break;
     case TERN_TRACE_DROP:
         if (p->held)
-            explain(p, record->reason);
+            explain(p, p->comment, record);
         break;
     case TERN_TRACE_STATE: on_move(p, record); break;
     case TERN_TRACE_SEGMENT_OUT: on_segment_out(p, record); break;
-    case TERN_TRACE_PACKET_OUT:
-        write_held(p);
-        pcapng_packet(p, iface, PCAPNG_OUT, record->time_ns, record->packet, record->packet_len, p->comment);
-        p->comment[0] = '\0';
-        break;
+    case TERN_TRACE_PACKET_OUT: on_packet_out(p, iface, record); break;
     case TERN_TRACE_CALL: case TERN_TRACE_TIMER: write_held(p); break;
     default: break;
     }

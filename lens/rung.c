@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lens/text.h"
+#include "lens/words.h"
 
 enum { TIME = 9, LANE = 12, LEFT = TIME + 1, MIDDLE = LEFT + LANE + 1, NARROW = 80, BESIDE_FROM = 124 };
 

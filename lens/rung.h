@@ -47,13 +47,4 @@ void canvas_heading(struct canvas *c, const tern_flow *flow, bool again);
 void canvas_rung(struct canvas *c, const struct rung *rung, const numbers *n);
 void canvas_note(struct canvas *c, const char *text);
 
-/* ---- words.c: what the lens says, in both languages ---- */
-enum word { WORD_LOST, WORD_REPEATED, WORD_TIMER, WORD_DROPPED, WORD_SEPARATOR, WORDS };
-enum many_word { MANY_SEGMENTS, MANY_BYTES, MANY_ACKS };
-const char *word(enum word w, enum tern_lang lang);
-const char *timer_word(const char *timer, enum tern_lang lang);
-void call_text(const tern_trace *record, enum tern_lang lang, char *buf, size_t size);
-/* "42 segments", one thing "1 segment". */
-void many_text(enum many_word what, uint64_t n, enum tern_lang lang, char *buf, size_t size);
-
 #endif

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lens/rung.h"
+#include "lens/words.h"
 
 const char *word(enum word w, enum tern_lang lang) {
     static const char *const words[WORDS][2] = {
@@ -40,7 +40,7 @@ static const struct {
     {"open", "open", "打开", NULL, NULL},
     {"send", "send", "发送", "send %" PRId64 " bytes", "发送 %" PRId64 " 字节"},
     {"receive", "receive: end of stream", "读取：数据流结束", "receive %" PRId64 " bytes", "读取 %" PRId64 " 字节"},
-    {"shutdown", "shutdown: no more to send", "半关闭：不再发送", NULL, NULL},
+    {"shutdown", "shutdown", "半关闭", NULL, NULL},
     {"close", "close", "关闭", NULL, NULL},
     {"abort", "abort", "中止", NULL, NULL},
     {"accept", "accept", "接受连接", NULL, NULL},
@@ -72,4 +72,15 @@ void many_text(enum many_word what, uint64_t n, enum tern_lang lang, char *buf, 
         [MANY_ACKS] = {"ACK", "ACKs", "个 ACK"},
     };
     snprintf(buf, size, "%" PRIu64 " %s", n, units[what][lang == TERN_ZH ? 2 : n != 1]);
+}
+
+const char *reason_sentence(uint32_t reason, uint16_t flags, enum tern_lang lang, char *buf, size_t size) {
+    const char *text = tern_reason_text(reason, lang);
+    snprintf(buf, size, "%s", text);
+    if (!(flags & TERN_FIN) || strcmp(tern_reason_name(reason), "SEND_DATA") != 0)
+        return buf;
+    for (unsigned i = 0; i < tern_reason_count(); i++)
+        if (strcmp(tern_reason_name(i), "SEND_FIN") == 0)
+            snprintf(buf, size, "%s%s%s", text, word(WORD_SEPARATOR, lang), tern_reason_text(i, lang));
+    return buf;
 }
