@@ -15,6 +15,7 @@ struct bench {
     uint64_t run_ns; /* how long one run of a throughput lasts */
     int cpu;         /* the processor that everything is pinned to; -1: none */
     const char *json;
+    const char *only; /* of bulk: cases whose name has this in it; NULL: all */
 };
 
 /* The values of one measure, one a run. */
@@ -41,6 +42,8 @@ bool report_json(const char *path);
 void report_machine(const struct bench *b);
 
 uint64_t clock_ns(void);
+/* Processor time that this thread has used: what bulk and conn count, so that others on the machine do not count. */
+uint64_t thread_ns(void);
 /* Pins this thread; -1 leaves it alone. */
 void pin(int cpu);
 /* Bytes of memory that this process really has. */

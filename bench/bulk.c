@@ -79,10 +79,10 @@ static void run_tern(const struct bulk_case *c, uint64_t ns, struct samples out[
     pair_settle(&f.pair);
     if (tern_accept(f.pair.stack[1], listener, &f.reader, NULL) != TERN_OK) give_up_bench("no connection came to be");
     turns(&f, ns / 4);
-    uint64_t bytes = f.read, start = clock_ns();
+    uint64_t bytes = f.read, start = thread_ns();
     tern_stats sent = pair_stats(&f.pair, 0), back = pair_stats(&f.pair, 1);
     turns(&f, ns);
-    double took = (double)(clock_ns() - start), got = (double)(f.read - bytes);
+    double took = (double)(thread_ns() - start), got = (double)(f.read - bytes);
     tern_stats sent2 = pair_stats(&f.pair, 0), back2 = pair_stats(&f.pair, 1);
     double segments = (double)(sent2.segments_out - sent.segments_out);
     if (sent2.retransmitted != 0) give_up_bench("%llu segments were sent again on a perfect link",
@@ -95,41 +95,57 @@ static void run_tern(const struct bulk_case *c, uint64_t ns, struct samples out[
 
 static const struct column columns[] = {{"Gbit/s", 1}, {"ns per data segment", 0}, {"segments back per segment", 2}, {"tern / peer", 2}};
 
-static const char *name_of(char *to, size_t size, const char *who, const struct bulk_case *c) {
-    snprintf(to, size, "%s, %u KiB%s", who, c->window >> 10, c->timestamps ? ", timestamps" : "");
-    return to;
+static void row_name(char to[96], const char *who, const struct bulk_case *c) {
+    snprintf(to, 96, "%s, %u KiB%s", who, c->window >> 10, c->timestamps ? ", timestamps" : "");
+}
+
+static void table_name(char to[96], const struct bulk_case *c) {
+    snprintf(to, 96, "%s, %s, %s", c->super ? "64 KiB segments" : "MTU 1500",
+             c->copies ? "copies in and out" : "no copies but the link's", c->checksums ? "checksums" : "no checksums");
+}
+
+static bool wanted(const struct bench *b, const struct bulk_case *c) {
+    char table[96], row[96], all[200];
+    table_name(table, c);
+    row_name(row, "tern", c);
+    snprintf(all, sizeof all, "%s: %s", table, row);
+    return b->only == NULL || strstr(all, b->only) != NULL;
 }
 
 static void compare(const struct bench *b, const struct bulk_case *c) {
     struct samples tern[4] = {{0}}, peer[4] = {{0}};
-    char name[64];
+    char name[96];
     bool with_peer = peer_lwip() != NULL && !c->super;
     for (unsigned i = 0; i < b->runs; i++) {
         run_tern(c, b->run_ns, tern);
         if (with_peer) peer_lwip_bulk(c, b->run_ns, peer);
     }
     if (with_peer) samples_add(&tern[3], samples_median(&tern[0]) / samples_median(&peer[0]));
-    report_row(name_of(name, sizeof name, "tern", c), tern);
-    if (with_peer) report_row(name_of(name, sizeof name, "lwIP", c), peer);
+    row_name(name, "tern", c);
+    report_row(name, tern);
+    row_name(name, "lwIP", c);
+    if (with_peer) report_row(name, peer);
+}
+
+/* One table: its windows, and one of them with timestamps too. */
+static void measure_mode(const struct bench *b, bool super, bool copies, bool checksums) {
+    static const struct {
+        uint32_t window;
+        bool timestamps;
+    } rows[] = {{64 << 10, false}, {256 << 10, false}, {256 << 10, true}, {1 << 20, false}};
+    bool begun = false;
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bulk_case c = {rows[i].window, super, copies, checksums, rows[i].timestamps};
+        char title[96];
+        table_name(title, &c);
+        if (!wanted(b, &c)) continue;
+        if (!begun) report_table("bulk", title, peer_lwip() != NULL && !super ? 4 : 3, columns);
+        begun = true;
+        compare(b, &c);
+    }
 }
 
 void bench_bulk(const struct bench *b) {
-    static const uint32_t windows[] = {64 << 10, 256 << 10, 1 << 20};
-    for (int super = 0; super < 2; super++) {
-        for (int mode = 0; mode < 4; mode++) {
-            bool copies = mode < 2, checksums = mode % 2 == 0;
-            char title[128];
-            snprintf(title, sizeof title, "%s, %s, %s", super ? "64 KiB segments" : "MTU 1500",
-                     copies ? "copies in and out" : "no copies but the link's", checksums ? "checksums" : "no checksums");
-            report_table("bulk", title, peer_lwip() != NULL && !super ? 4 : 3, columns);
-            for (unsigned w = 0; w < 3; w++) {
-                struct bulk_case c = {.window = windows[w], .super = super, .copies = copies, .checksums = checksums};
-                compare(b, &c);
-                if (mode != 0 || w != 1) continue;
-                c.timestamps = true;
-                compare(b, &c);
-            }
-        }
-    }
+    for (int mode = 0; mode < 8; mode++) measure_mode(b, mode >= 4, mode % 4 < 2, mode % 2 == 0);
     if (peer_lwip() == NULL) report_note("lwIP is not compared: %s", peer_lwip_missing());
 }

@@ -59,13 +59,13 @@ static void world_open(struct world *w, uint32_t idle, uint32_t time_wait_max) {
 
 /* Opens the idle ones; returns how many a second. */
 static double world_fill(struct world *w) {
-    uint64_t start = clock_ns();
+    uint64_t start = thread_ns();
     for (uint32_t i = 0; i < w->idle; i++) {
         w->client[i] = pair_connect(&w->pair, (uint16_t)(1024 + i % IDLE_A_PORT), (uint16_t)(IDLE_PORT + i / IDLE_A_PORT), 0, i);
         if (i % OPEN_AT_ONCE == OPEN_AT_ONCE - 1) pair_settle(&w->pair);
     }
     pair_settle(&w->pair);
-    double took = (double)(clock_ns() - start);
+    double took = (double)(thread_ns() - start);
     for (int side = 0; side < 2; side++)
         if (pair_stats(&w->pair, side).connections != w->idle) give_up_bench("not all idle connections came to be");
     return w->idle * 1e9 / took;
@@ -86,11 +86,11 @@ static void cycle(struct world *w, unsigned at_once) {
 
 static void measure_cycles(struct world *w, uint64_t ns, unsigned at_once, struct samples out[3]) {
     tern_stats before = pair_stats(&w->pair, 0), before2 = pair_stats(&w->pair, 1);
-    uint64_t start = clock_ns(), took;
+    uint64_t start = thread_ns(), took;
     uint32_t first = w->cycles;
     do {
         for (int i = 0; i < 16; i++) cycle(w, at_once);
-        took = clock_ns() - start;
+        took = thread_ns() - start;
     } while (took < ns);
     tern_stats after = pair_stats(&w->pair, 0), after2 = pair_stats(&w->pair, 1);
     double n = w->cycles - first;
@@ -110,11 +110,11 @@ static void round_trip(struct world *w, uint32_t which) {
 
 /* `spread`: how many of the idle connections take part. */
 static void measure_trips(struct world *w, uint64_t ns, uint32_t spread, struct samples out[1]) {
-    uint64_t start = clock_ns(), took, state = 88172645463325252u;
+    uint64_t start = thread_ns(), took, state = 88172645463325252u;
     uint32_t n = 0;
     do {
         for (int i = 0; i < 64; i++, n++) round_trip(w, (uint32_t)(choice(&state) % spread));
-        took = clock_ns() - start;
+        took = thread_ns() - start;
     } while (took < ns);
     samples_add(&out[0], (double)took / n);
 }

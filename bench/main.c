@@ -29,6 +29,7 @@ static const char usage[] =
     "  --cpu N      pin everything to processor N (default 0; -1: nothing is pinned)\n"
     "  --two-cores  tun: also with the kernel's end on another processor\n"
     "  --big        conn, memory: also with 1000000 connections (needs about 2 GB)\n"
+    "  --case TEXT  only what has TEXT in its table's or row's name (bulk)\n"
     "  --json FILE  write the figures there too (-: standard output)\n";
 
 _Noreturn void give_up_bench(const char *format, ...) {
@@ -41,11 +42,14 @@ _Noreturn void give_up_bench(const char *format, ...) {
     exit(1);
 }
 
-uint64_t clock_ns(void) {
+static uint64_t read_clock(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
+
+uint64_t clock_ns(void) { return read_clock(CLOCK_MONOTONIC); }
+uint64_t thread_ns(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 
 void pin(int cpu) {
     if (cpu < 0) return;
@@ -92,6 +96,7 @@ static unsigned parse(struct bench *b, char **argv) {
         else if (strcmp(*a, "--runs") == 0) b->runs = (unsigned)number("--runs", *++a, 1, SAMPLES_MAX);
         else if (strcmp(*a, "--seconds") == 0) seconds = number("--seconds", *++a, 0.01, 60);
         else if (strcmp(*a, "--cpu") == 0) b->cpu = (int)number("--cpu", *++a, -1, 1023);
+        else if (strcmp(*a, "--case") == 0 && a[1] != NULL) b->only = *++a;
         else if (strcmp(*a, "--json") == 0 && a[1] != NULL) b->json = *++a;
         else if (strcmp(*a, "--help") == 0) {
             fputs(usage, stdout);

@@ -172,7 +172,7 @@ void report_machine(const struct bench *b) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN), l2 = sysconf(_SC_LEVEL2_CACHE_SIZE) / 1024;
     printf("tern %s, %s\n%s, %ld processors, %ld KiB of L2 cache; %s %s; compiler %s; %s; %u runs of %.2g s\n", tern_version(),
            date, model, cores, l2, u.sysname, u.release, __VERSION__, pinned, b->runs, (double)b->run_ns / 1e9);
-    printf("Figures are medians, in brackets the least and the most of the runs.\n");
+    printf("Figures are medians, in brackets the least and the most of the runs. bulk and conn count processor time.\n");
 #if defined(TERN_DEBUG) || !defined(__OPTIMIZE__)
     printf("This is not an optimized build: the figures mean little. Use ./dev bench.\n");
 #endif

@@ -8,6 +8,7 @@
 typedef struct ring {
     uint8_t *at;   /* NULL while size is 0 */
     uint32_t size; /* 0 or a power of two */
+    uint32_t used; /* the most that was needed at once, of this memory or the last: its owner's note */
 } ring;
 
 /* The stretches of memory that hold [from, from + len), len =< size; second len may be 0. Returns how many (0..2). */
