@@ -9,6 +9,7 @@
 #include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 int netlink_open(struct netlink *nl, int protocol, struct driver_error *err) {
@@ -136,6 +137,28 @@ int netlink_link_up(struct netlink *nl, const char *name, uint32_t mtu, struct d
 static size_t addr_len(const tern_addr *a) { return a->family == 4 ? 4 : 16; }
 static uint8_t addr_family(const tern_addr *a) { return a->family == 4 ? AF_INET : AF_INET6; }
 
+static void note_route_type(void *ctx, uint16_t type, const void *body, size_t len) {
+    struct rtmsg route;
+    if (type != RTM_NEWROUTE || len < sizeof route) return;
+    memcpy(&route, body, sizeof route);
+    *(uint8_t *)ctx = route.rtm_type;
+}
+
+/* The kernel takes packets to a new IPv6 address only once a worker of its own has entered the address among its routes;
+ * what comes before is lost, and a lost SYN costs a second. */
+static void wait_until_local(struct netlink *nl, const tern_addr *addr) {
+    static const struct timespec pause = {0, 1000000};
+    for (int tries = 0; tries < 500; tries++) {
+        struct rtmsg route = {.rtm_family = AF_INET6, .rtm_dst_len = 128};
+        struct netlink_message m;
+        uint8_t type = RTN_UNSPEC;
+        netlink_begin(&m, RTM_GETROUTE, 0, &route, sizeof route);
+        netlink_attr(&m, RTA_DST, addr->bytes, addr_len(addr));
+        if (netlink_call(nl, &m, note_route_type, &type) == 0 && type == RTN_LOCAL) return;
+        nanosleep(&pause, NULL);
+    }
+}
+
 int netlink_addr_add(struct netlink *nl, const char *name, const struct driver_prefix *prefix,
                      struct driver_error *err) {
     char text[TERN_ADDR_TEXT];
@@ -149,6 +172,7 @@ int netlink_addr_add(struct netlink *nl, const char *name, const struct driver_p
     uint32_t flags = IFA_F_NODAD;
     if (prefix->addr.family == 6) netlink_attr(&m, IFA_FLAGS, &flags, sizeof flags);
     int r = netlink_call(nl, &m, NULL, NULL);
+    if (r == 0 && prefix->addr.family == 6) wait_until_local(nl, &prefix->addr);
     if (r == 0 || r == -EEXIST) return 0;
     tern_addr_format(&prefix->addr, text);
     if (r == -EPERM)
