@@ -51,7 +51,7 @@ bool ip_is_ours(const struct stack *s, const ip_addr *a) {
 }
 
 void addresses_changed(struct stack *s) {
-    for (uint32_t i = 0; i < s->ip.ifaces; i++) s->ip.link[i].fast_dst = s->ip.link[i].fast_src = (ip_addr){{0}};
+    for (uint32_t i = 0; i < s->ip.ifaces; i++) s->ip.link[i].fast = 0;
 }
 
 int address_add(struct stack *s, const struct ip_address *a) {

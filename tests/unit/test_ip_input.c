@@ -179,6 +179,30 @@ static void test_addresses(void **state) {
     host_free();
 }
 
+/* IPv4 addresses in IPv6 clothes are nobody's, also right after the same pair came in IPv4 [RFC4291 2.5.5.2]. */
+static void test_mapped(void **state) {
+    (void)state;
+    host_tun();
+    make_tcp(&k, "10.9.0.1", "10.9.0.2", 0);
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.segments, 1);
+    make_tcp(&k, "fd09::1", "fd09::2", 0);
+    ip_addr src = ip("10.9.0.1"), dst = ip("10.9.0.2");
+    memcpy(k.b + 8, src.b, 16);
+    memcpy(k.b + 24, dst.b, 16);
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.segments, 1);
+    assert_int_equal(reason(R_IP_NOT_OURS), 1);
+    memset(k.b + 8, 0, 32); /* nor is nobody somebody */
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.segments, 1);
+    host_free();
+    host_tun(); /* the same before anything else came */
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.segments, 0);
+    host_free();
+}
+
 /* Broadcast and group packets reach TCP marked, so that it can refuse them. */
 static void test_to_many(void **state) {
     (void)state;
@@ -728,6 +752,7 @@ int main(void) {
         cmocka_unit_test(test_header_checksum),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_to_many),
+        cmocka_unit_test(test_mapped),
         cmocka_unit_test(test_removed_address),
         cmocka_unit_test(test_any_local),
         cmocka_unit_test(test_options),
