@@ -58,7 +58,7 @@ static enum reason unacceptable(struct arrival *a) {
 
 /* A SYN,ACK that crosses ours after a simultaneous open repeats the SYN we have (figure 7, line 6). */
 static void forget_known_syn(struct arrival *a) {
-    if (a->t->state != TERN_SYN_RECEIVED || !(a->flags & TCP_SYN) || !(a->flags & TCP_ACK)) return;
+    if (a->t->syn_acked || !(a->flags & TCP_SYN) || !(a->flags & TCP_ACK)) return;
     if (seq_eq(a->seq, a->t->rcv.irs)) trim_front(a);
 }
 
