@@ -28,7 +28,8 @@ static const char about[] =
        "new connections, FIN on those that exist, at most 10 seconds of waiting; the second one resets them.");
 static const char after[] =
     N_("Example, as root; then from another terminal: nc 10.9.0.2 7\n"
-       "  tern serve --link tun:tern0 --addr 10.9.0.2/24 --peer-addr 10.9.0.1/24 --echo 7 --trace");
+       "  tern serve --link tun:tern0 --addr 10.9.0.2/24 --peer-addr 10.9.0.1/24 \\\n"
+       "      --echo 7 --trace");
 
 struct serving {
     struct node node;
