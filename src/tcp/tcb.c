@@ -32,7 +32,7 @@ struct tcb *tcb_new(struct stack *s, const struct flow *f, const struct tcb_opti
     t->serial = ++s->tcp.serial;
     t->event.sock_id = sock_of(s, REF_TCB, index).id;
     t->ack_reason = R_SEND_ACK;
-    t->challenge_ms = (uint32_t)(s->now / MS_NS) - s->cfg.challenge_ack_ms;
+    t->challenge_ms = (uint32_t)(s->now / MS_NS) - s->cfg.challenge_ack_ms - 128; /* also by a record's coarse clock */
     t->cc.ops = &cc_newreno;
     return t;
 }
