@@ -36,7 +36,7 @@ bool ip_token_reserve(struct stack *s, size_t n) {
     }
     void **grown = mem_alloc(s, cap * sizeof *grown);
     if (!grown) return false;
-    for (uint32_t i = 0; i < ip->token_count; i++) grown[i] = ip->token[(ip->token_first + i) % ip->token_cap];
+    for (uint32_t i = 0; i < ip->token_count; i++) grown[i] = ip->token[(ip->token_first + i) & (ip->token_cap - 1)];
     if (ip->token != ip->token_inline) mem_free(s, ip->token, ip->token_cap * sizeof *grown);
     ip->token = grown;
     ip->token_cap = (uint32_t)cap;
@@ -50,7 +50,7 @@ void ip_token_done(struct stack *s, void *token) {
         count(s, R_NO_MEMORY);
         return;
     }
-    ip->token[(ip->token_first + ip->token_count++) % ip->token_cap] = token;
+    ip->token[(ip->token_first + ip->token_count++) & (ip->token_cap - 1)] = token;
     event_raise_stack(s, TERN_EV_RECLAIM);
 }
 
@@ -68,8 +68,8 @@ int tern_reclaim(tern_stack *public, void **tokens, size_t max) {
     struct ip_state *ip = &s->ip;
     int n = 0;
     for (; ip->token_count && (size_t)n < max && n < INT32_MAX; n++) {
-        tokens[n] = ip->token[ip->token_first % ip->token_cap];
-        ip->token_first = (ip->token_first + 1) % ip->token_cap;
+        tokens[n] = ip->token[ip->token_first];
+        ip->token_first = (ip->token_first + 1) & (ip->token_cap - 1);
         ip->token_count--;
         if (ip->tokens_out) ip->tokens_out--;
     }
