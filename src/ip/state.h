@@ -86,7 +86,7 @@ struct ip_state {
     struct ip_link link[IP_IFACES];
 
     struct ip_address address[IP_ADDRS];
-    uint32_t addresses;
+    uint32_t addresses, addresses_not_ok;
     struct ip_route route[IP_ROUTES]; /* longest prefix first */
     uint32_t routes;
 
