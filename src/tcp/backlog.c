@@ -110,6 +110,7 @@ static void fill_in(struct arrival *a, struct half_open *h, const struct listene
     h->challenge = CHALLENGE_LONG_AGO(s);
     h->irs = a->seq;
     h->iss = isn_choose(s, &h->flow);
+    if (a->renews && seq_le(h->iss, a->iss_above)) h->iss = seq_add(a->iss_above, 65536 + rng_below(&s->rng, 65536));
     h->mss = mss_peer(s, o, !ip_is_v4(&h->flow.remote));
     h->snd_wnd = a->h->window;
     h->rcv_wnd = min_u32(l->opt.receive_buffer, 65535);

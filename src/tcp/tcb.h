@@ -213,6 +213,8 @@ struct arrival {
     const uint8_t *text;
     uint32_t wnd;        /* SEG.WND, scaled */
     uint16_t flags;      /* trimmed too: SYN, FIN outside the window are gone */
+    bool renews;         /* a SYN that replaces a TIME-WAIT: our number must be above that one's last */
+    seq iss_above;
     enum tern_state before;
     enum reason note;    /* the most telling outcome so far */
     struct effects fx;
@@ -340,7 +342,7 @@ void half_open_reset(struct stack *s, struct half_open *h);
 struct half_open *half_open_held(struct stack *s, struct listener *l);
 bool time_wait_from(struct stack *s, struct tcb *t); /* the TCB becomes a record; false: no memory, keep the TCB */
 bool time_wait_arrives(struct arrival *a, struct time_wait *w, uint32_t ref); /* true: gone, treat as a new SYN */
-bool time_wait_may_reuse(const struct arrival *a);
+bool time_wait_may_reuse(struct arrival *a); /* then says so in the arrival */
 void time_wait_timer(struct stack *s);
 uint64_t time_wait_expires_ns(const struct stack *s, const struct time_wait *w);
 

@@ -122,16 +122,25 @@ static void expand(struct stack *s, const struct time_wait *w, struct tcb *t) {
     t->rexmit_at = t->delack_at = t->life_at = TERN_NEVER;
 }
 
-/* A SYN with a newer timestamp, or a higher number, can be no old duplicate [MAY-2, SHLD-4, RFC6191 2]. */
-bool time_wait_may_reuse(const struct arrival *a) {
+/* A SYN with a newer timestamp, or a higher number than the old FIN's, can be no old duplicate [SHLD-4, RFC6191 2]. */
+static bool is_newer(const struct arrival *a) {
     const struct tcb *t = a->t;
     const tcp_options *o = &a->h->options;
-    if ((a->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN) return false;
-    if (t->stamps && o->has_ts) {
-        if ((int32_t)(o->ts_value - t->ts_recent) > 0) return true;
-        if (o->ts_value != t->ts_recent) return false;
-    }
-    return seq_gt(a->seq, t->rcv.nxt);
+    bool stamps = o->has_ts && a->s->cfg.timestamps;
+    if (stamps && !t->stamps) return true;
+    if (stamps && o->ts_value != t->ts_recent) return (int32_t)(o->ts_value - t->ts_recent) > 0;
+    return seq_ge(a->seq, t->rcv.nxt);
+}
+
+/* [MAY-2] The new connection must start above our old numbers; and nobody gives up the wait for a SYN that opens nothing. */
+bool time_wait_may_reuse(struct arrival *a) {
+    const struct tcb *t = a->t;
+    if ((a->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN || !is_newer(a)) return false;
+    const struct listener *l = listener_find(a->s, &t->flow.local, t->flow.local_port);
+    if (!l || l->waiting >= l->backlog) return false;
+    a->renews = true;
+    a->iss_above = t->snd.nxt;
+    return true;
 }
 
 bool time_wait_arrives(struct arrival *a, struct time_wait *w, uint32_t ref) {
