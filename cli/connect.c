@@ -28,7 +28,9 @@ static const char about[] =
        "connection is half closed (FIN); the program ends when the peer has closed too. HOST is an address: tern asks no name "
        "server. The first interrupt closes in order, the second one resets.");
 static const char after[] =
-    N_("Example, as root: tern connect --link tun:tern0 --addr 10.9.0.2/24 --peer-addr 10.9.0.1/24 10.9.0.1 22");
+    N_("Example, as root:\n"
+       "  tern connect --link tun:tern0 --addr 10.9.0.2/24 --peer-addr 10.9.0.1/24 \\\n"
+       "      10.9.0.1 22");
 
 enum { WANT = 1 << 18 };
 
@@ -63,6 +65,7 @@ static void on_input(void *ctx, int fd, short revents) {
     void *ptr[2];
     size_t len[2];
     (void)revents;
+    node_clock(&c->node);
     int r = tern_write_reserve(c->node.stack, c->sock, WANT, ptr, len);
     if (r < 0 || len[0] == 0) {
         loop_unwatch(&c->node.loop, fd); /* until there is room again: TERN_EV_WRITE */
@@ -136,6 +139,7 @@ static void drain(struct connection *c) {
 static void on_output(void *ctx, int fd, short revents) {
     struct connection *c = ctx;
     (void)revents;
+    node_clock(&c->node);
     c->waits_output = false;
     loop_unwatch(&c->node.loop, fd);
     drain(c);

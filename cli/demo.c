@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -131,8 +130,8 @@ static const char *closing(enum tally_close form) {
 }
 
 static void line(const char *name, const struct tally_end *end) {
-    printf(_("  %s sent %" PRIu64 " segments with %" PRIu64 " bytes, %" PRIu64 " repeated\n"), name, end->segments, end->bytes,
-           end->repeated);
+    printf(_("  %s sent %llu segments with %llu bytes, %llu repeated\n"), name, (unsigned long long)end->segments,
+           (unsigned long long)end->bytes, (unsigned long long)end->repeated);
 }
 
 int demo_report(struct demo *d) {

@@ -148,7 +148,7 @@ int http_parse(const char *head, size_t len, struct http_request *out) {
             status = code;
         at = stop + 1;
     }
-    if (status == 0 && needs_host && !host)
+    if (status == 0 && (out->path[0] == '\0' || (needs_host && !host)))
         status = 400; /* [RFC9112 3.2] */
     return status;
 }

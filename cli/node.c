@@ -159,6 +159,11 @@ static int make_stack(struct node *n, const struct node_options *o) {
     return 0;
 }
 
+void node_clock(struct node *n) {
+    if (n->ladder != NULL || n->json != NULL || n->pcap != NULL)
+        tern_expire(n->stack, tern_host_now());
+}
+
 /* ---- signals ---- */
 
 static void on_signal(void *ctx, int fd, short revents) {
@@ -173,6 +178,7 @@ static void on_signal(void *ctx, int fd, short revents) {
         return;
     }
     n->closing = true;
+    node_clock(n);
     note(_("closing; interrupt again to abort"));
     n->on_interrupt(n->ctx);
     node_wake(n, 0);

@@ -80,6 +80,8 @@ int node_run(struct node *n);
 void node_stop(struct node *n);
 /* Makes sure that a turn happens by then. */
 void node_wake(struct node *n, uint64_t at_ns);
+/* Outside events and turns the stack's clock stands still: before a call there, so that a trace tells the right time. */
+void node_clock(struct node *n);
 /* No connection is left that still has something to do. */
 bool node_idle(struct node *n);
 /* Resets every connection, also those that only finish. */

@@ -164,7 +164,8 @@ static void print_options(const char *title, const struct opt *opts, size_t n, s
 void help_print(const struct help *help) {
     unsigned width = terminal_width(STDOUT_FILENO, 80);
     width = width < 60 ? 60 : width > 110 ? 110 : width;
-    printf("%s tern %s %s\n\n", _("Usage:"), help->command, help->usage);
+    printf(_("Usage: tern %s %s"), help->command, help->usage);
+    printf("\n\n");
     paragraph(_(help->about), 0, 0, width);
     for (size_t g = 0; g < help->groups_n; g++)
         print_options(help->groups[g].title, help->groups[g].opts, help->groups[g].n, width);

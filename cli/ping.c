@@ -24,7 +24,9 @@ static const struct opt_group groups[3] = {
 static const char about[] = N_("Sends echo requests and prints each answer with its round trip. HOST is an address. Exit status 1 "
                                "when nothing answered.");
 static const char after[] =
-    N_("Example, as root: tern ping --link tun:tern0 --addr 10.9.0.2/24 --peer-addr 10.9.0.1/24 -c 3 10.9.0.1");
+    N_("Example, as root:\n"
+       "  tern ping --link tun:tern0 --addr 10.9.0.2/24 --peer-addr 10.9.0.1/24 \\\n"
+       "      -c 3 10.9.0.1");
 
 enum { REMEMBERED = 1024, SIZE_MAX_PING = 65000 };
 

@@ -28,7 +28,8 @@ static const char about[] =
        "new connections, FIN on those that exist, at most 10 seconds of waiting; the second one resets them.");
 static const char after[] =
     N_("Example, as root; then from another terminal: nc 10.9.0.2 7\n"
-       "  tern serve --link tun:tern0 --addr 10.9.0.2/24 --peer-addr 10.9.0.1/24 --echo 7 --trace");
+       "  tern serve --link tun:tern0 --addr 10.9.0.2/24 --peer-addr 10.9.0.1/24 \\\n"
+       "      --echo 7 --trace");
 
 struct serving {
     struct node node;
@@ -126,6 +127,20 @@ static int options(int argc, char **argv, struct serving *v, struct node_options
     return code != 0 ? code : node_options_check(o, NULL);
 }
 
+/* "echo 7, http 80 on 10.9.0.2, fd00::2" */
+static void say_where(struct serving *v) {
+    char what[512] = "", where[512] = "", text[TERN_ADDR_TEXT];
+    size_t at = 0;
+    tern_addr addr;
+    for (size_t i = 0; i < v->server.services && at < sizeof what; i++)
+        at += (size_t)snprintf(what + at, sizeof what - at, "%s%s %u", i > 0 ? ", " : "",
+                               service_name(v->server.service[i].kind), v->server.service[i].port);
+    at = 0;
+    for (size_t i = 0; tern_addr_at(v->node.stack, i, &addr, NULL, NULL) && at < sizeof where; i++)
+        at += (size_t)snprintf(where + at, sizeof where - at, "%s%s", i > 0 ? ", " : "", tern_addr_format(&addr, text));
+    note(_("%s on %s"), what, where);
+}
+
 static int start(struct serving *v) {
     size_t which;
     v->server.stack = v->node.stack;
@@ -133,11 +148,7 @@ static int start(struct serving *v) {
     if (r < 0)
         return trouble("--%s %u: %s", service_name(v->server.service[which].kind), v->server.service[which].port,
                        tern_strerror(r, i18n_lang()));
-    tern_addr addr;
-    char text[SOCKET_TEXT];
-    for (size_t i = 0; i < v->server.services; i++)
-        for (size_t a = 0; tern_addr_at(v->node.stack, a, &addr, NULL, NULL); a++)
-            note("%s %s", service_name(v->server.service[i].kind), socket_text(&addr, v->server.service[i].port, text));
+    say_where(v);
     return 0;
 }
 

@@ -63,8 +63,8 @@ static enum http_result leave(struct server *s, struct client *c) {
 
 static enum http_result chargen_turn(struct server *s, struct client *c) {
     enum http_result heard = discard_turn(s, c);
-    if (heard != HTTP_WAITS)
-        return heard;
+    if (heard == HTTP_BROKEN || (heard == HTTP_DONE && c->service->limit == 0))
+        return heard; /* the peer has enough; of a limited number it gets all */
     for (;;) {
         void *ptr[2];
         size_t len[2];

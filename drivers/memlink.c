@@ -85,15 +85,18 @@ struct memlink {
     void *filter_ctx;
 };
 
-static bool fifo_push(struct fifo *f, const struct entry *e) {
-    if (f->count == f->cap) {
-        size_t cap = f->cap != 0 ? f->cap * 2 : HEAP_AND_RING_START;
-        struct entry *grown = malloc(cap * sizeof *grown);
-        if (grown == NULL) return false;
-        for (size_t i = 0; i < f->count; i++) grown[i] = f->entries[(f->head + i) & (f->cap - 1)];
-        free(f->entries);
-        *f = (struct fifo){grown, 0, f->count, cap};
-    }
+static bool fifo_grow(struct fifo *f) {
+    size_t cap = f->cap != 0 ? f->cap * 2 : HEAP_AND_RING_START;
+    struct entry *grown = malloc(cap * sizeof *grown);
+    if (grown == NULL) return false;
+    for (size_t i = 0; i < f->count; i++) grown[i] = f->entries[(f->head + i) & (f->cap - 1)];
+    free(f->entries);
+    *f = (struct fifo){grown, 0, f->count, cap};
+    return true;
+}
+
+static inline bool fifo_push(struct fifo *f, const struct entry *e) {
+    if (f->count == f->cap && !fifo_grow(f)) return false;
     f->entries[(f->head + f->count++) & (f->cap - 1)] = *e;
     return true;
 }

@@ -230,10 +230,11 @@ typedef struct tern_iface_config {
 
 /* Returns the interface's number (0, 1, ...) or an error. An interface is up at once. */
 TERN_API int tern_iface_add(tern_stack *stack, const tern_iface_config *config);
-/* Gives this host an address and the route to its prefix. */
+/* Gives this host an address and the route to its prefix. An IPv6 address on Ethernet is first checked for duplicates
+ * (tern_config.dad): for up to two seconds it receives nothing and connections opened from it wait. */
 TERN_API int tern_addr_add(tern_stack *stack, int iface, const tern_addr *addr, unsigned prefix_len);
 TERN_API int tern_addr_remove(tern_stack *stack, int iface, const tern_addr *addr);
-/* The i-th address of all interfaces (also those autoconfigured); false past the last. `iface` and
+/* The i-th address of all interfaces that is ready for use (also those autoconfigured); false past the last. `iface` and
  * `prefix_len` may be NULL. */
 TERN_API bool tern_addr_at(tern_stack *stack, size_t i, tern_addr *addr, int *iface, unsigned *prefix_len);
 /* Adds a route; `via` NULL or unspecified: the prefix is on the link. The longest prefix wins. */
@@ -578,7 +579,8 @@ typedef struct tern_echo {
     uint8_t payload[32];  /* the first bytes */
 } tern_echo;
 
-/* Sends an echo request [RFC1122 3.2.2.6, RFC4443 4.1]. */
+/* Sends an echo request [RFC1122 3.2.2.6, RFC4443 4.1]. TERN_EAGAIN: the IPv6 address that it would leave from is still
+ * being checked for duplicates, a second or two. */
 TERN_API int tern_echo_send(tern_stack *stack, const tern_addr *remote, uint16_t id, uint16_t seq, const void *payload,
                             size_t len);
 /* Takes the oldest answer; TERN_EAGAIN: none. The stack keeps the last 64. */

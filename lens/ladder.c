@@ -157,15 +157,27 @@ static void add(char *buf, size_t size, const char *separator, const char *text)
         snprintf(buf + at, size - at, "%s%s", at > 0 ? separator : "", text);
 }
 
+/* "ack = u + 1" stays on one line: no-break spaces around its signs. */
+static void keep_sums(const char *text, char *buf, size_t size) {
+    size_t at = 0;
+    for (size_t i = 0; text[i] != '\0' && at + 3 < size; i++) {
+        bool sign = text[i] == ' ' && (strchr("=+", text[i + 1]) != NULL || (i > 0 && strchr("=+", text[i - 1]) != NULL));
+        if (sign && text[i + 1] != '\0')
+            buf[at++] = (char)0xc2;
+        buf[at++] = sign && text[i + 1] != '\0' ? (char)0xa0 : text[i];
+    }
+    buf[at] = '\0';
+}
+
 /* "tern: " before a sentence that says "we", when there are two who could say it. */
 static void add_reason(struct ladder *l, char *buf, size_t size, int end, uint32_t reason, uint16_t flags) {
-    char text[512], sentence[448];
+    char text[512], sentence[448], kept[448];
     if (reason == 0)
         return;
     const char *colon = l->o.lang == TERN_ZH ? "：" : ": ";
     bool named = l->o.both;
-    snprintf(text, sizeof text, "%s%s%s", named ? l->name[end] : "", named ? colon : "",
-             reason_sentence(reason, flags, l->o.lang, sentence, sizeof sentence));
+    keep_sums(reason_sentence(reason, flags, l->o.lang, sentence, sizeof sentence), kept, sizeof kept);
+    snprintf(text, sizeof text, "%s%s%s", named ? l->name[end] : "", named ? colon : "", kept);
     add(buf, size, word(WORD_SEPARATOR, l->o.lang), text);
 }
 

@@ -37,6 +37,8 @@ def c_string(text):
 def main(source, target):
     with open(source, encoding="utf-8") as f:
         table = [(i, s) for i, s, fuzzy in entries(f.read()) if i and s and not fuzzy]
+    if any("<PRI" in i for i, _ in table):
+        sys.exit("po2c.py: what PRIu64 and its kin stand for is not known here: use %llu and a cast")
     table.sort(key=lambda pair: pair[0].encode())
     with open(target, "w", encoding="utf-8") as f:
         f.write('/* Made by scripts/po2c.py. */\n#include "cli/catalogue.h"\n\n')

@@ -37,10 +37,14 @@ static inline void sip_word(sip_state *s, uint64_t m, unsigned rounds) {
     s->v0 ^= m;
 }
 
-/* The last word: the bytes that are left, and the length in the top byte. */
+/* The last word: the bytes that are left, and the length in the top byte. Where there are bytes before them, one load
+ * reaches back and the shift drops what was counted. */
 static inline uint64_t sip_last(const uint8_t *p, size_t len) {
+    size_t left = len & 7;
     uint64_t m = (uint64_t)len << 56;
-    for (size_t i = 0; i < (len & 7); i++) m |= (uint64_t)p[i] << (8 * i);
+    if (left == 0) return m;
+    if (len >= 8) return m | load64_le(p + left - 8) >> (8 * (8 - left));
+    for (size_t i = 0; i < left; i++) m |= (uint64_t)p[i] << (8 * i);
     return m;
 }
 

@@ -84,7 +84,9 @@ int autoconf_start(struct stack *s, int iface) {
 void autoconf_duplicate(struct stack *s, struct ip_address *a) {
     drop(s, a->iface, R_ND_DUPLICATE, NULL);
     a->state = IP_ADDRESS_DUPLICATE;
+    addresses_changed(s);
     autoconf_rearm(s);
+    tcp_path_changed(s);
 }
 
 /* RFC 4862 5.4: a question, a second of silence, and the address is ours. */

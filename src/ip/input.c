@@ -36,7 +36,7 @@ bool ip_token_reserve(struct stack *s, size_t n) {
     }
     void **grown = mem_alloc(s, cap * sizeof *grown);
     if (!grown) return false;
-    for (uint32_t i = 0; i < ip->token_count; i++) grown[i] = ip->token[(ip->token_first + i) % ip->token_cap];
+    for (uint32_t i = 0; i < ip->token_count; i++) grown[i] = ip->token[(ip->token_first + i) & (ip->token_cap - 1)];
     if (ip->token != ip->token_inline) mem_free(s, ip->token, ip->token_cap * sizeof *grown);
     ip->token = grown;
     ip->token_cap = (uint32_t)cap;
@@ -50,7 +50,7 @@ void ip_token_done(struct stack *s, void *token) {
         count(s, R_NO_MEMORY);
         return;
     }
-    ip->token[(ip->token_first + ip->token_count++) % ip->token_cap] = token;
+    ip->token[(ip->token_first + ip->token_count++) & (ip->token_cap - 1)] = token;
     event_raise_stack(s, TERN_EV_RECLAIM);
 }
 
@@ -68,8 +68,8 @@ int tern_reclaim(tern_stack *public, void **tokens, size_t max) {
     struct ip_state *ip = &s->ip;
     int n = 0;
     for (; ip->token_count && (size_t)n < max && n < INT32_MAX; n++) {
-        tokens[n] = ip->token[ip->token_first % ip->token_cap];
-        ip->token_first = (ip->token_first + 1) % ip->token_cap;
+        tokens[n] = ip->token[ip->token_first];
+        ip->token_first = (ip->token_first + 1) & (ip->token_cap - 1);
         ip->token_count--;
         if (ip->tokens_out) ip->tokens_out--;
     }
@@ -152,8 +152,10 @@ static bool addresses_ok(struct stack *s, struct ip_in *in) {
     bool dst = destination_ok(s, in);
     if (dst && source_ok(s, in)) {
         if (!in->info.to_many && !ip_is_unspecified(&in->info.src)) {
-            s->ip.link[in->info.iface].fast_dst = in->info.dst;
-            s->ip.link[in->info.iface].fast_src = in->info.src;
+            struct ip_link *l = &s->ip.link[in->info.iface];
+            l->fast_dst = in->info.dst;
+            l->fast_src = in->info.src;
+            l->fast = in->v6 ? 6 : 4;
         }
         return true;
     }
@@ -256,6 +258,7 @@ static bool packet_input(struct stack *s, struct ip_in *in, struct ip_whole *who
 /* The long way. A datagram that its last fragment made whole takes it once more, from the start. */
 static void slow_input(struct stack *s, struct ip_in *in) {
     struct ip_whole whole;
+    in->info.src = in->info.dst = (ip_addr){{0}}; /* for the trace, should the packet be too broken to have any */
     if (!packet_input(s, in, &whole)) return;
     struct ip_in again = {
         .packet = whole.packet, .len = whole.len, .any_local = in->any_local, .whole = true, .fragmented = true};
@@ -265,39 +268,34 @@ static void slow_input(struct stack *s, struct ip_in *in) {
     mem_free(s, whole.packet, whole.len);
 }
 
-static inline bool same_pair(const struct ip_link *l, const struct ip_info *info) {
-    return likely(ip_eq(&l->fast_dst, &info->dst)) && likely(ip_eq(&l->fast_src, &info->src));
-}
-
 /* A TCP segment in a plain packet, between two addresses that passed all checks just now. */
 static bool fast_input(struct stack *s, struct ip_in *in) {
     const uint8_t *p = in->packet;
     const struct ip_link *l = &s->ip.link[in->info.iface];
-    if (in->len >= 40 && p[0] == 0x45 && p[9] == IP_PROTO_TCP && (load16(p + 6) & 0x3fff) == 0) {
-        uint32_t total = load16(p + 2), w[5];
+    uint32_t header_len, len;
+    if (l->fast == 4) {
+        uint32_t w[5];
+        if (in->len < 40 || p[0] != 0x45 || p[9] != IP_PROTO_TCP || (load16(p + 6) & 0x3fff)) return false;
+        if (memcmp(p + 12, l->fast_src.b + 12, 4) != 0 || memcmp(p + 16, l->fast_dst.b + 12, 4) != 0) return false;
         memcpy(w, p, sizeof w);
-        if (total < 40 || total > in->len || checksum_finish((uint64_t)w[0] + w[1] + w[2] + w[3] + w[4])) return false;
-        in->info.src = in->info.dst = (ip_addr){.b = {[10] = 0xff, 0xff}};
-        memcpy(in->info.src.b + 12, p + 12, 4);
-        memcpy(in->info.dst.b + 12, p + 16, 4);
-        if (!same_pair(l, &in->info)) return false;
+        len = load16(p + 2);
+        if (len < 40 || len > in->len || checksum_finish((uint64_t)w[0] + w[1] + w[2] + w[3] + w[4])) return false;
+        header_len = 20;
         in->info.tos = p[1];
         in->info.ttl = p[8];
-        tcp_input(s, &in->info, reader_of(p + 20, total - 20));
-        return true;
-    }
-    if (in->len >= 60 && p[0] >> 4 == 6 && p[6] == IP_PROTO_TCP) {
-        uint32_t payload = load16(p + 4);
-        if (payload > in->len - 40) return false;
-        memcpy(in->info.src.b, p + 8, 16);
-        memcpy(in->info.dst.b, p + 24, 16);
-        if (!same_pair(l, &in->info)) return false;
+    } else {
+        if (l->fast != 6 || in->len < 60 || p[0] >> 4 != 6 || p[6] != IP_PROTO_TCP) return false;
+        if (memcmp(p + 8, l->fast_src.b, 16) != 0 || memcmp(p + 24, l->fast_dst.b, 16) != 0) return false;
+        len = 40u + load16(p + 4);
+        if (len > in->len) return false;
+        header_len = 40;
         in->info.tos = (uint8_t)(load16(p) >> 4);
         in->info.ttl = p[7];
-        tcp_input(s, &in->info, reader_of(p + 40, payload));
-        return true;
     }
-    return false;
+    in->info.src = l->fast_src;
+    in->info.dst = l->fast_dst;
+    tcp_input(s, &in->info, reader_of(p + header_len, len - header_len));
+    return true;
 }
 
 /* ---- the link ---- */
@@ -353,7 +351,6 @@ bool ip_input(struct stack *s, int iface, const tern_packet *p) {
     in.info.segment_size = p->segment_size;
     in.info.token = NULL;
     in.info.token_kept = &kept;
-    in.info.src = in.info.dst = (ip_addr){{0}};
     if (p->token && ip_token_reserve(s, 1)) {
         s->ip.tokens_out++;
         in.info.token = p->token;

@@ -37,7 +37,7 @@ bool ip_checksum_ok(const struct stack *s, const struct ip_in *in, const reader 
 
 /* ---- route.c ---- */
 struct ip_address *address_find(struct stack *s, const ip_addr *a);
-/* What input.c remembers of earlier checks no longer holds. */
+/* One came, went or changed its state: what input.c remembers of earlier checks no longer holds. */
 void addresses_changed(struct stack *s);
 /* Our address for talking to `dst` over `iface` [RFC6724 5 in short]; false: none fits. */
 bool address_choose(const struct stack *s, int iface, const ip_addr *dst, ip_addr *out);

@@ -48,13 +48,14 @@ struct ip_path {
 };
 enum ip_path_result {
     IP_PATH_OK = 0,
-    IP_PATH_PENDING, /* the next hop is being resolved; tcp_path_changed will be called */
+    IP_PATH_PENDING, /* next hop or source address is being asked about; tcp_path_changed will be called */
     IP_PATH_NONE,    /* no route */
     IP_PATH_SILENT,  /* the next hop does not answer; it will be asked again at the next call */
 };
 /* Finds route and next hop. `src` may be NULL (then path->source is chosen: RFC 6724 in short) or fixed. */
 enum ip_path_result ip_path_find(struct stack *s, const ip_addr *src, const ip_addr *dst, struct ip_path *path);
-/* Route and source address only: no resolution is started. False: no route. */
+/* Route and source address only: no resolution is started. False: no route. A source that is still checked for
+ * duplicates is the last choice; ip_path_find gives IP_PATH_PENDING until it may be used. */
 bool ip_route_source(struct stack *s, const ip_addr *dst, ip_addr *source, uint32_t *mtu);
 
 /* Starts a frame that carries a transport segment of l4_len bytes in all (more than the MTU only when the device

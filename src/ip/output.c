@@ -95,9 +95,18 @@ static uint8_t write_link(const struct iface *f, const uint8_t *mac, uint16_t ty
 
 static uint16_t ether_type(const ip_addr *dst) { return ip_is_v4(dst) ? ETH_TYPE_IP4 : ETH_TYPE_IP6; }
 
-/* The same as ip_path_find; *wait is the neighbour for which a packet may be held while PENDING. */
+/* No packet leaves with an address that is not known to be ours alone [RFC4862 5.4]. */
+static enum ip_path_result source_state(struct stack *s, const ip_addr *src) {
+    const struct ip_address *a = address_find(s, src);
+    if (!a || a->state == IP_ADDRESS_OK) return IP_PATH_OK;
+    return a->state == IP_ADDRESS_TENTATIVE ? IP_PATH_PENDING : IP_PATH_NONE;
+}
+
+/* The same as ip_path_find; *wait is the neighbour for which a packet may be held while PENDING, if that is why. */
 static enum ip_path_result find_path(struct stack *s, const ip_addr *src, const ip_addr *dst, struct ip_path *path,
                                      struct neighbour **wait) {
+    *wait = NULL;
+    if (unlikely(s->ip.addresses_not_ok) && src && source_state(s, src) != IP_PATH_OK) return source_state(s, src);
     const struct ip_route *r = route_find(s, src, dst);
     if (!r || ip_is_broadcast(s, r->iface, dst)) return IP_PATH_NONE;
     const struct iface *f = &s->ip.iface[r->iface];
@@ -131,20 +140,14 @@ enum ip_path_result ip_path_find(struct stack *s, const ip_addr *src, const ip_a
 /* 20 bytes; a whole header in words is far quicker than field by field, and this runs for every segment. */
 static void write_ip4(uint8_t *p, const ip_addr *src, const ip_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
                       uint32_t total, uint16_t id, uint16_t fragment) {
-    p[0] = 0x45;
-    p[1] = tos;
-    store16(p + 2, (uint16_t)total);
-    store16(p + 4, id);
-    store16(p + 6, fragment);
-    p[8] = ttl;
-    p[9] = proto;
-    memset(p + 10, 0, 2);
-    memcpy(p + 12, src->b + 12, 4);
-    memcpy(p + 16, dst->b + 12, 4);
-    uint32_t w[5];
-    memcpy(w, p, sizeof w);
-    uint16_t sum = checksum_finish((uint64_t)w[0] + w[1] + w[2] + w[3] + w[4]);
-    memcpy(p + 10, &sum, 2);
+    uint32_t from = ip_to_v4(src), to = ip_to_v4(dst), first = 0x45000000u | (uint32_t)tos << 16 | (total & 0xffff);
+    uint32_t second = (uint32_t)id << 16 | fragment, third = (uint32_t)ttl << 24 | (uint32_t)proto << 16;
+    third |= (uint16_t)~checksum_fold((uint64_t)first + second + third + from + to);
+    store32(p, first);
+    store32(p + 4, second);
+    store32(p + 8, third);
+    store32(p + 12, from);
+    store32(p + 16, to);
 }
 
 static void write_ip6(uint8_t *p, const ip_addr *src, const ip_addr *dst, uint8_t next, uint8_t tos, uint8_t ttl,
@@ -382,8 +385,8 @@ void ip_send_out(struct stack *s, struct ip_out *o) {
     struct ip_path path;
     struct ip_target t = {0};
     enum ip_path_result result = find_path(s, ip_is_unspecified(&o->src) ? NULL : &o->src, &o->dst, &path, &t.wait);
-    if (result == IP_PATH_NONE || result == IP_PATH_SILENT) {
-        drop(s, -1, result == IP_PATH_NONE ? R_IP_NO_ROUTE : R_NEIGHBOUR_SILENT, NULL);
+    if (result != IP_PATH_OK && !t.wait) {
+        drop(s, -1, result == IP_PATH_SILENT ? R_NEIGHBOUR_SILENT : R_IP_NO_ROUTE, NULL);
         return;
     }
     o->src = path.source;

@@ -51,7 +51,9 @@ bool ip_is_ours(const struct stack *s, const ip_addr *a) {
 }
 
 void addresses_changed(struct stack *s) {
-    for (uint32_t i = 0; i < s->ip.ifaces; i++) s->ip.link[i].fast_dst = s->ip.link[i].fast_src = (ip_addr){{0}};
+    for (uint32_t i = 0; i < s->ip.ifaces; i++) s->ip.link[i].fast = 0;
+    s->ip.addresses_not_ok = 0;
+    for (uint32_t i = 0; i < s->ip.addresses; i++) s->ip.addresses_not_ok += s->ip.address[i].state != IP_ADDRESS_OK;
 }
 
 int address_add(struct stack *s, const struct ip_address *a) {
@@ -94,7 +96,7 @@ static unsigned scope_of(const ip_addr *a) { return ip_is_link_local(a) ? 2 : 14
 
 /* Higher is better; 0: not to be used. Rules 2, 3, 5 and 8 of RFC 6724 5, in this order. */
 static unsigned source_score(const struct stack *s, const struct ip_address *a, int iface, const ip_addr *dst) {
-    if (a->state != IP_ADDRESS_OK || ip_is_v4(&a->addr) != ip_is_v4(dst)) return 0;
+    if (ip_is_v4(&a->addr) != ip_is_v4(dst)) return 0;
     unsigned mine = scope_of(&a->addr), theirs = scope_of(dst);
     bool here = a->iface == iface;
     if (mine == 2 && (theirs != 2 || !here) && !ip_is_v4(dst)) return 0;
@@ -105,15 +107,21 @@ static unsigned source_score(const struct stack *s, const struct ip_address *a, 
     return score + common_bits(&a->addr, dst);
 }
 
-bool address_choose(const struct stack *s, int iface, const ip_addr *dst, ip_addr *out) {
+static bool best_source(const struct stack *s, enum ip_address_state state, int iface, const ip_addr *dst,
+                        ip_addr *out) {
     unsigned best = 0;
     for (uint32_t i = 0; i < s->ip.addresses; i++) {
+        if (s->ip.address[i].state != state) continue;
         unsigned score = source_score(s, &s->ip.address[i], iface, dst);
         if (score <= best) continue;
         best = score;
         *out = s->ip.address[i].addr;
     }
     return best > 0;
+}
+
+bool address_choose(const struct stack *s, int iface, const ip_addr *dst, ip_addr *out) {
+    return best_source(s, IP_ADDRESS_OK, iface, dst, out);
 }
 
 bool ip_is_broadcast(const struct stack *s, int iface, const ip_addr *a) {
@@ -234,7 +242,9 @@ const struct ip_route *route_find(struct stack *s, const ip_addr *src, const ip_
 
 bool ip_route_source(struct stack *s, const ip_addr *dst, ip_addr *source, uint32_t *mtu) {
     const struct ip_route *r = route_find(s, NULL, dst);
-    if (!r || !address_choose(s, r->iface, dst, source)) return false;
+    if (!r) return false;
+    if (!address_choose(s, r->iface, dst, source) && !best_source(s, IP_ADDRESS_TENTATIVE, r->iface, dst, source))
+        return false;
     if (mtu) *mtu = link_mtu(s, r->iface, !r->v4);
     return true;
 }

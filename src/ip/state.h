@@ -42,6 +42,7 @@ struct ip_route {
 /* What an interface has beyond struct iface. */
 struct ip_link {
     ip_addr fast_dst, fast_src; /* the last addresses that passed the checks of input.c */
+    uint8_t fast;               /* 4 or 6; 0: there are none */
     uint32_t mtu6;              /* from a router advertisement, else the interface's */
     bool v6;                    /* has its link-local address */
     uint8_t solicits_left;      /* router solicitations */
@@ -85,7 +86,7 @@ struct ip_state {
     struct ip_link link[IP_IFACES];
 
     struct ip_address address[IP_ADDRS];
-    uint32_t addresses;
+    uint32_t addresses, addresses_not_ok;
     struct ip_route route[IP_ROUTES]; /* longest prefix first */
     uint32_t routes;
 

@@ -41,7 +41,7 @@ void arrives(struct arrival *a) {
 
 static void dispatch(struct arrival *a, const struct flow *f) {
     struct stack *s = a->s;
-    uint32_t hash = flow_hash(s, f), ref = flow_find(s, f, hash);
+    uint32_t ref = flow_find_recent(s, f);
     if (likely(ref && ref_kind_of(ref) == REF_TCB)) {
         a->t = pool_at(&s->tcp.tcbs, ref_index(ref));
         if (likely(!(a->t->state == TERN_TIME_WAIT && time_wait_may_reuse(a)))) {

@@ -209,7 +209,7 @@ static void adopt(struct arrival *a, struct half_open *h, struct listener *l) {
 
 static enum reason cannot_finish(struct arrival *a, const struct half_open *h, const struct listener *l) {
     bool finishes = (a->flags & (TCP_ACK | TCP_RST | TCP_SYN)) == TCP_ACK;
-    if (h->flags & HALF_HELD) return finishes ? R_LISTEN_ACK : R_LISTEN_HELD;
+    if (h->flags & HALF_HELD && !(a->flags & TCP_RST)) return finishes ? R_LISTEN_ACK : R_LISTEN_HELD;
     return finishes && l->waiting >= l->backlog ? R_BACKLOG_FULL : R_NONE;
 }
 

@@ -26,6 +26,20 @@ uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash) {
     return 0;
 }
 
+static inline bool flow_eq(const struct flow *a, const struct flow *b) {
+    return a->remote_port == b->remote_port && a->local_port == b->local_port && ip_eq(&a->remote, &b->remote) &&
+           ip_eq(&a->local, &b->local);
+}
+
+/* Segments come in bursts. */
+uint32_t flow_find_recent(struct stack *s, const struct flow *f) {
+    const struct tcb *t = s->tcp.recent;
+    if (t && flow_eq(&t->flow, f)) return ref_make(REF_TCB, t->index);
+    uint32_t ref = flow_find(s, f, flow_hash(s, f));
+    if (ref && ref_kind_of(ref) == REF_TCB) s->tcp.recent = pool_at(&s->tcp.tcbs, ref_index(ref));
+    return ref;
+}
+
 static int reserve(struct stack *s, table *t) {
     if (t->size && !table_wants_room(t)) return TERN_OK;
     uint32_t size = t->size ? t->size * 2 : TABLE_LEAST, old_size = t->size;
@@ -39,12 +53,14 @@ int flow_reserve(struct stack *s) { return reserve(s, &s->tcp.flows); }
 void flow_insert(struct stack *s, uint32_t hash, uint32_t ref) { table_insert(&s->tcp.flows, hash, ref); }
 
 void flow_remove(struct stack *s, uint32_t hash, uint32_t ref) {
+    s->tcp.recent = NULL;
     bool found = table_remove(&s->tcp.flows, hash, ref);
     ASSERT(found);
     (void)found;
 }
 
 void flow_replace(struct stack *s, uint32_t hash, uint32_t ref, uint32_t new_ref) {
+    s->tcp.recent = NULL;
     bool found = table_replace(&s->tcp.flows, hash, ref, new_ref);
     ASSERT(found);
     (void)found;

@@ -46,9 +46,10 @@ void effects_act(struct arrival *a) {
         else
             event_raise(s, &t->event, a->fx.events, 0);
     }
-    if (a->before != (enum tern_state)t->state) life_start(s, t);
+    enum tern_state state = (enum tern_state)t->state;
+    if (a->before != state) life_start(s, t);
     if (t->opt.keepalive) keepalive_restart(s, t);
-    if (unlikely(t->state == TERN_TIME_WAIT && t->detached && time_wait_from(s, t))) return;
+    if (unlikely(state == TERN_TIME_WAIT && t->detached && time_wait_from(s, t))) return;
     if (output_wanted(t)) tcb_ready(s, t);
     timers_sync(s, t);
 }

@@ -17,6 +17,7 @@ struct burst {
     uint32_t options; /* bytes of TCP options in every segment of this burst */
     uint32_t mss;     /* payload of a full segment: SACK blocks take their room from it */
     uint32_t most;    /* payload of one frame: the MSS, or what the device cuts */
+    uint64_t pseudo;  /* sum of the pseudo-header, its length still zero */
 };
 
 static uint32_t fin_octet(const struct tcb *t) { return t->fin_queued && seq_le(t->snd.pos, t->snd.end); }
@@ -65,7 +66,7 @@ static void finish(struct burst *b, tern_frame *f, const uint8_t *l4, uint32_t l
     struct stack *s = b->s;
     struct tcb *t = b->t;
     uint32_t l4_len = f->len - f->csum_start;
-    uint16_t pseudo = checksum_fold(pseudo_sum(&t->flow.local, &t->flow.remote, IP_PROTO_TCP, l4_len));
+    uint16_t pseudo = checksum_fold(b->pseudo + NET32(l4_len));
     memcpy(f->head + f->csum_start + CHECKSUM_AT, &pseudo, 2);
     f->csum_offset = CHECKSUM_AT;
     f->flags |= TERN_FRAME_CSUM;
@@ -317,6 +318,7 @@ static void fill(struct burst *b) {
 /* The device's cutting limit counts IP packets; so does the MTU. */
 static void size_burst(struct burst *b) {
     struct tcb *t = b->t;
+    b->pseudo = pseudo_sum(&t->flow.local, &t->flow.remote, IP_PROTO_TCP, 0);
     b->options = emit_options_len(t);
     b->mss = t->mss;
     if (unlikely((t->sack && t->rcv.islands) || t->uto_due)) {

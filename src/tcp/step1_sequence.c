@@ -40,6 +40,10 @@ static enum reason unacceptable(struct arrival *a) {
         t->work |= WORK_SYN;
         return R_SYN_REPEATED;
     }
+    if (a->flags & TCP_SYN) { /* whatever its number [RFC5961 4.2] */
+        effects_reply(&a->fx, REPLY_CHALLENGE, R_SEND_CHALLENGE);
+        return R_SYN_CHALLENGE;
+    }
     if (t->state == TERN_TIME_WAIT && (a->flags & TCP_FIN) && seq_eq(right, t->rcv.nxt)) {
         two_msl_start(a->s, t);
         effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK);
@@ -58,16 +62,17 @@ static enum reason unacceptable(struct arrival *a) {
 
 /* A SYN,ACK that crosses ours after a simultaneous open repeats the SYN we have (figure 7, line 6). */
 static void forget_known_syn(struct arrival *a) {
-    if (a->t->state != TERN_SYN_RECEIVED || !(a->flags & TCP_SYN) || !(a->flags & TCP_ACK)) return;
+    if (a->t->syn_acked || !(a->flags & TCP_SYN) || !(a->flags & TCP_ACK)) return;
     if (seq_eq(a->seq, a->t->rcv.irs)) trim_front(a);
 }
 
+/* A SYN is no part of this connection, and who sent it may have forgotten all about it: it is challenged instead. */
 static enum reason check_timestamp(struct arrival *a) {
     const tcp_options *o = &a->h->options;
-    if (!a->t->stamps || (a->flags & TCP_RST)) return R_NONE;
+    if (!a->t->stamps || (a->flags & (TCP_RST | TCP_SYN))) return R_NONE;
     if (!o->has_ts) return R_PAWS_MISSING; /* [RFC7323 3.2] */
     if (!ts_old(a->s, a->t, o)) return R_NONE;
-    effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK_NOW);
+    effects_reply(&a->fx, seg_len(a) ? REPLY_ACK : REPLY_CHALLENGE, R_SEND_ACK_NOW);
     return R_PAWS_OLD; /* [RFC7323 5.3 R1] */
 }
 
@@ -83,7 +88,6 @@ enum reason step1_sequence(struct arrival *a) {
         effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK_NOW);
         a->note = R_SEQ_ZERO_WINDOW;
     }
-    ts_remember(a->s, t, &a->h->options, a->seq); /* [RFC7323 5.3 R3] */
     if (a->flags & TCP_RST) return R_NONE;
     trim_front(a);
     trim_back(a, wnd);

@@ -8,6 +8,7 @@ static enum reason syn_received(struct arrival *a) {
         effects_reply(&a->fx, REPLY_RST, R_SEND_RST);
         return R_SYNRCVD_BAD_ACK;
     }
+    ts_remember(a);
     established(a);
     t->snd.wnd = a->wnd;
     t->snd.max_wnd = max_u32(t->snd.max_wnd, a->wnd);
@@ -88,6 +89,7 @@ enum reason step5_ack(struct arrival *a) {
     if (unlikely(t->state == TERN_SYN_RECEIVED)) return syn_received(a);
     enum reason bad = check_range(a);
     if (unlikely(bad != R_NONE)) return bad;
+    ts_remember(a);
     if (t->state == TERN_TIME_WAIT) return R_NONE;
     t->probes = 0;
     if (unlikely(a->h->options.has_uto)) user_timeout_heed(a->s, t, &a->h->options);

@@ -18,8 +18,15 @@ static void owe_ack(struct arrival *a, enum reason how) {
     }
 }
 
+/* Behind a FIN that waits for its predecessors there is no text. */
+static void trim_at_fin(struct arrival *a) {
+    int32_t room = seq_diff(a->t->rcv.fin, a->seq);
+    a->len = room > 0 ? min_u32(a->len, (uint32_t)room) : 0;
+}
+
 enum reason step7_text(struct arrival *a) {
     struct tcb *t = a->t;
+    if (unlikely(t->fin_seen && !t->fin_taken)) trim_at_fin(a);
     if (a->len == 0) return R_NONE;
     if (unlikely(!state_in(t, MAY_RECEIVE))) {
         a->note = R_TEXT_AFTER_FIN;

@@ -2,13 +2,14 @@
  * rcv.fin until the hole is filled. */
 #include "tcp/tcb.h"
 
+/* The first one counts, unless the peer has sent bytes beyond it: then it is none of this stream. */
 static void note_fin(struct arrival *a) {
     struct tcb *t = a->t;
+    const range_set *set = t->rcv.islands;
     seq at = seq_add(a->seq, a->len);
-    if (!t->fin_seen) {
-        t->fin_seen = true;
-        t->rcv.fin = at;
-    }
+    if (t->fin_seen || (set && seq_gt(set->at[set->count - 1].right, at))) return;
+    t->fin_seen = true;
+    t->rcv.fin = at;
 }
 
 static enum move move_of(const struct tcb *t) {

@@ -33,7 +33,7 @@ struct tcb *tcb_new(struct stack *s, const struct flow *f, const struct tcb_opti
     t->serial = ++s->tcp.serial;
     t->event.ref = ref_make(REF_TCB, index);
     t->ack_reason = R_SEND_ACK;
-    t->challenge_ms = (uint32_t)(s->now / MS_NS) - s->cfg.challenge_ack_ms;
+    t->challenge_ms = (uint32_t)(s->now / MS_NS) - s->cfg.challenge_ack_ms - 128; /* also by a record's coarse clock */
     t->cc.ops = &cc_newreno; /* until the connection is established: see cc_start */
     return t;
 }
@@ -146,5 +146,5 @@ void tcb_check(const struct stack *s, const struct tcb *t) {
     ASSERT(seq_le(t->rcv.read, t->rcv.nxt));
     ASSERT(!t->rcv.islands || t->rcv.islands->count > 0);
     ASSERT(!t->in_table || t->state != TERN_CLOSED);
-    ASSERT(t->cc.cwnd >= t->cc.mss || !state_in(t, SYNCHRONIZED));
+    ASSERT(t->cc.cwnd >= t->cc.mss || !t->syn_acked || !state_in(t, SYNCHRONIZED));
 }

@@ -268,6 +268,7 @@ static inline bool fin_acked(const struct tcb *t) { return t->fin_queued && seq_
 uint32_t flow_hash(const struct stack *s, const struct flow *f);
 /* The reference of the connection with these sockets, 0: none. */
 uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash);
+uint32_t flow_find_recent(struct stack *s, const struct flow *f); /* the same; quicker when asked for the same TCB again */
 int flow_reserve(struct stack *s); /* makes sure that one more insert fits; TERN_ENOMEM */
 void flow_insert(struct stack *s, uint32_t hash, uint32_t ref);
 void flow_remove(struct stack *s, uint32_t hash, uint32_t ref);
@@ -325,7 +326,7 @@ uint32_t ts_offset_of(const struct stack *s, const struct flow *f);
 uint32_t ts_now(const struct stack *s, uint32_t offset);
 /* PAWS: is this segment older than one already seen? [RFC7323 5.3] */
 bool ts_old(const struct stack *s, const struct tcb *t, const tcp_options *o);
-void ts_remember(const struct stack *s, struct tcb *t, const tcp_options *o, seq seg);
+void ts_remember(const struct arrival *a); /* of a segment whose numbers were both found good */
 
 /* ---- 3.5.2, RFC 5961: reset.c challenge.c ---- */
 /* The RST that answers a segment for which there is no connection [3.10.7.1]. */

@@ -32,6 +32,7 @@ enum { HALF_OPEN_LEVELS = 8 };
 struct tcp_state {
     pool tcbs, listeners, half_opens, time_waits;
     table flows;          /* flow hash -> reference to a TCB, half-open or TIME-WAIT record: see tcp/demux.c */
+    struct tcb *recent;   /* the TCB that the last segment was for, while it is in the table; or NULL */
     table ports;          /* port hash -> listener */
     struct tcb *ready_head, **ready_tail;     /* have something to send */
     struct tcb *blocked_head, **blocked_tail; /* wait for a next hop */

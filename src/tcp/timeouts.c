@@ -8,7 +8,7 @@ void timers_sync(struct stack *s, struct tcb *t) {
     uint64_t when = earliest(t);
     if (when == TERN_NEVER) {
         if (wheel_armed(&t->timer)) wheel_cancel(&s->wheel, &t->timer);
-    } else if (!wheel_armed(&t->timer) || wheel_when_ns(&t->timer) > when) {
+    } else if (!wheel_armed(&t->timer) || wheel_when_ns(&t->timer) >= when + WHEEL_TICK_NS) { /* the wheel rounds up */
         wheel_arm(&s->wheel, &t->timer, when);
     }
 }

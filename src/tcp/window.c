@@ -28,7 +28,7 @@ uint16_t window_field(struct tcb *t, bool syn) {
 /* The application read: is the opening worth a segment of its own? */
 bool window_update_due(const struct tcb *t) {
     if (t->fin_taken || !state_in(t, MAY_RECEIVE)) return false;
-    seq could = seq_add(t->rcv.nxt, rcv_space(t));
+    seq could = seq_add(t->rcv.nxt, min_u32(rcv_space(t), 65535u << t->rcv_wscale));
     uint32_t least = min_u32(t->opt.receive_buffer / 2, 2 * max_u32(t->rcv.mss_seen, 536));
     return seq_diff(could, t->rcv.adv) >= (int32_t)least;
 }

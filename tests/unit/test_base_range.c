@@ -123,7 +123,7 @@ static void the_ring_keeps_bytes_in_their_places(void **state) {
         uint32_t size = 1u << draw_below(&d, 10), other_size = size << draw_below(&d, 3),
                  len = draw_below(&d, size + 1);
         seq base = seq_of(UINT32_MAX - draw_below(&d, 2 * size));
-        ring r = {malloc(size), size}, other = {malloc(other_size), other_size};
+        ring r = {.at = malloc(size), .size = size}, other = {.at = malloc(other_size), .size = other_size};
         uint8_t *bytes = malloc(size + 1), *out = malloc(size + 1);
         draw_bytes(&d, bytes, len);
         uint32_t cut = draw_below(&d, len + 1);
@@ -146,7 +146,7 @@ static void the_ring_keeps_bytes_in_their_places(void **state) {
 
 static void an_empty_ring_holds_nothing(void **state) {
     (void)state;
-    ring r = {NULL, 0};
+    ring r = {.at = NULL};
     uint8_t *ptr[2];
     uint32_t lens[2];
     assert_int_equal(ring_view(&r, seq_of(5), 0, ptr, lens), 0);

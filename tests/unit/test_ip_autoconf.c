@@ -139,6 +139,38 @@ static void test_dad_conflict(void **state) {
     host_free();
 }
 
+/* A connection may be asked for at once; its packets wait until the address is known to be free. */
+static void test_source_waits(void **state) {
+    (void)state;
+    for (int conflict = 0; conflict < 2; conflict++) {
+        host_auto(TERN_LINK_ETHERNET, 0, 1);
+        give(0, "fd09::2", 64);
+        ip_addr dst = ip("fd09::1"), mine = ip("fd09::2"), source;
+        assert_true(ip_route_source(host.s, &dst, &source, NULL));
+        assert_true(ip_eq(&source, &mine));
+        struct ip_path path;
+        assert_int_equal(ip_path_find(host.s, &source, &dst, &path), IP_PATH_PENDING);
+        assert_int_equal(ip_path_find(host.s, NULL, &dst, &path), IP_PATH_NONE);
+        tern_addr peer = addr("fd09::1");
+        assert_int_equal(tern_echo_send(host.t, &peer, 1, 1, NULL, 0), TERN_EAGAIN);
+        ip_send(host.s, &mine, &dst, IP_PROTO_TCP, 0, 0, "01234567890123456789", 20, 16);
+        assert_int_equal(host.s->ip.neighbours, 0);
+        assert_int_equal(take_all(), 0);
+        unsigned told = tcp_seen.path_changes;
+        if (conflict) {
+            nd_message m = {.target = ip("fd09::2"), .override_ = true};
+            make_nd(&k, (const uint8_t[6]){0x33, 0x33, 0, 0, 0, 1}, PEER_MAC, "fd09::2", "ff02::1", ICMP6_NA, &m, 255);
+            feed(k.b, k.len);
+        } else {
+            pass_ms(2000);
+        }
+        assert_true(tcp_seen.path_changes > told);
+        assert_int_equal(ip_path_find(host.s, &source, &dst, &path), conflict ? IP_PATH_NONE : IP_PATH_PENDING);
+        assert_int_equal(host.s->ip.neighbours, !conflict);
+        host_free();
+    }
+}
+
 /* ---- routers ---- */
 
 static void test_solicitations(void **state) {
@@ -336,10 +368,10 @@ static void test_router_silent(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_idle),          cmocka_unit_test(test_dad),           cmocka_unit_test(test_dad_conflict),
-        cmocka_unit_test(test_solicitations), cmocka_unit_test(test_advertisement), cmocka_unit_test(test_expiry),
-        cmocka_unit_test(test_two_hours),     cmocka_unit_test(test_ra_refused),    cmocka_unit_test(test_ra_limits),
-        cmocka_unit_test(test_router_silent),
+        cmocka_unit_test(test_idle),         cmocka_unit_test(test_dad),           cmocka_unit_test(test_dad_conflict),
+        cmocka_unit_test(test_source_waits), cmocka_unit_test(test_solicitations), cmocka_unit_test(test_advertisement),
+        cmocka_unit_test(test_expiry),       cmocka_unit_test(test_two_hours),     cmocka_unit_test(test_ra_refused),
+        cmocka_unit_test(test_ra_limits),    cmocka_unit_test(test_router_silent),
     };
     return cmocka_run_group_tests_name("ip_autoconf", tests, NULL, NULL);
 }

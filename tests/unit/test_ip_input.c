@@ -179,6 +179,30 @@ static void test_addresses(void **state) {
     host_free();
 }
 
+/* IPv4 addresses in IPv6 clothes are nobody's, also right after the same pair came in IPv4 [RFC4291 2.5.5.2]. */
+static void test_mapped(void **state) {
+    (void)state;
+    host_tun();
+    make_tcp(&k, "10.9.0.1", "10.9.0.2", 0);
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.segments, 1);
+    make_tcp(&k, "fd09::1", "fd09::2", 0);
+    ip_addr src = ip("10.9.0.1"), dst = ip("10.9.0.2");
+    memcpy(k.b + 8, src.b, 16);
+    memcpy(k.b + 24, dst.b, 16);
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.segments, 1);
+    assert_int_equal(reason(R_IP_NOT_OURS), 1);
+    memset(k.b + 8, 0, 32); /* nor is nobody somebody */
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.segments, 1);
+    host_free();
+    host_tun(); /* the same before anything else came */
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.segments, 0);
+    host_free();
+}
+
 /* Broadcast and group packets reach TCP marked, so that it can refuse them. */
 static void test_to_many(void **state) {
     (void)state;
@@ -285,9 +309,14 @@ static void test_unknown_protocol(void **state) {
         assert_int_equal(host.out_len, 28 + k.len);
         assert_memory_equal(host.out + 28, k.b, k.len);
     }
-    make_packet(&k, "fd09::1", "fd09::2", 47, "12345678", 8, -1, 64);
-    feed(k.b, k.len);
+    make_packet(&k, "10.9.0.1", "10.9.0.2", 47, "12345678", 8, -1, 64);
+    feed(k.b, k.len + 30); /* what trails is not quoted */
     assert_true(take());
+    assert_int_equal(host.out_len, 28 + k.len);
+    make_packet(&k, "fd09::1", "fd09::2", 47, "12345678", 8, -1, 64);
+    feed(k.b, k.len + 30);
+    assert_true(take());
+    assert_int_equal(host.out_len, 48 + k.len);
     check_out(0);
     assert_int_equal(host.out[40], 4);
     assert_int_equal(host.out[41], 1);
@@ -380,6 +409,14 @@ static void test_extension_problems(void **state) {
         assert_int_equal(tcp_seen.segments, 1);
         assert_int_equal(take(), high >= 2);
         if (high >= 2) assert_true(host.out[41] == 2 && load32(host.out + 44) == 42);
+    }
+    for (unsigned high = 2; high < 4; high++) { /* to a group: only the first of the two may be answered */
+        const uint8_t options[8] = {IP_PROTO_TCP, 0, (uint8_t)(high << 6 | 0x1e), 4};
+        chain_packet(options, 8, IP_PROTO_DSTOPTS);
+        ip_addr group = ip("ff02::1");
+        memcpy(k.b + 24, group.b, 16);
+        feed(k.b, k.len);
+        assert_int_equal(take(), high == 2);
     }
     const uint8_t late[16] = {IP_PROTO_HOPOPTS, 0, 1, 4, 0, 0, 0, 0, IP_PROTO_TCP, 0, 1, 4};
     feed(k.b, chain_packet(late, 16, IP_PROTO_DSTOPTS)); /* hop-by-hop options anywhere but first */
@@ -633,6 +670,25 @@ static void test_rate(void **state) {
     host_free();
 }
 
+/* One packet each from five thousand sources: nobody pays for another. */
+static void test_rate_of_each(void **state) {
+    (void)state;
+    tern_config c;
+    host_config(&c);
+    c.icmp_rate = c.icmp_burst = 1000000;
+    host_new_with(&c);
+    iface_add(TERN_LINK_IP, 0, 1500);
+    give(0, "10.9.0.2", 8);
+    for (unsigned i = 0; i < 5000; i++) {
+        ip_addr src = ip_from_v4(0x0a090100u + i);
+        char buf[TERN_ADDR_TEXT];
+        make_packet(&k, ip_format(&src, buf), "10.9.0.2", 47, "12345678", 8, -1, 64);
+        feed(k.b, k.len);
+        assert_true(take());
+    }
+    host_free();
+}
+
 /* ---- tokens ---- */
 
 static void test_tokens(void **state) {
@@ -643,8 +699,12 @@ static void test_tokens(void **state) {
     void *back[MANY];
     make_tcp(&k, "10.9.0.1", "10.9.0.2", 10);
     tcp_seen.keep = true;
-    for (int i = 0; i < MANY; i++) feed_with(0, k.b, k.len, 0, &marks[i]);
-    assert_int_equal(tern_reclaim(host.t, back, MANY), 0);
+    for (int i = 0; i < 40; i++) feed_with(0, k.b, k.len, 0, &marks[i]);
+    for (int i = 0; i < 40; i++) ip_token_done(host.s, &marks[i]);
+    assert_int_equal(tern_reclaim(host.t, back, 30), 30);
+    for (int i = 0; i < MANY; i++) feed_with(0, k.b, k.len, 0, &marks[i]); /* the ring grows around what waits in it */
+    assert_int_equal(tern_reclaim(host.t, back, MANY), 10);
+    for (int i = 0; i < 10; i++) assert_ptr_equal(back[i], &marks[30 + i]);
     tcp_seen.keep = false;
     char other;
     feed_with(0, k.b, k.len, 0, &other);
@@ -728,6 +788,7 @@ int main(void) {
         cmocka_unit_test(test_header_checksum),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_to_many),
+        cmocka_unit_test(test_mapped),
         cmocka_unit_test(test_removed_address),
         cmocka_unit_test(test_any_local),
         cmocka_unit_test(test_options),
@@ -742,6 +803,7 @@ int main(void) {
         cmocka_unit_test(test_errors_not_sent),
         cmocka_unit_test(test_quote_length),
         cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_rate_of_each),
         cmocka_unit_test(test_tokens),
         cmocka_unit_test(test_ping),
     };

@@ -270,6 +270,14 @@ static void test_path_mtu_flood(void **state) {
         assert_int_equal(path.mtu, 1000);
     }
     assert_int_equal(heap.live, memory);
+    unsigned known = 0;
+    for (uint32_t i = 100000 - 64; i < 100000; i++) {
+        ip_addr dst = ip_from_v4(0x0a000100 + i);
+        struct ip_path path;
+        ip_path_find(host.s, NULL, &dst, &path);
+        known += path.mtu == 1000;
+    }
+    assert_in_range(known, 60, 64); /* the oldest made room, not the latest */
     host_free();
 }
 

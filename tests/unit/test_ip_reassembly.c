@@ -141,6 +141,11 @@ static void test_ends_disagree(void **state) {
         feed_piece(v6, 2, 0, 80, true);
         assert_int_equal(tcp_seen.segments, 0);
         assert_int_equal(reason(R_FRAGMENT_OVERLAP), 4);
+        feed_piece(v6, 3, 160, 40, false);
+        feed_piece(v6, 3, 200, 40, true); /* more to come behind the end */
+        feed_piece(v6, 3, 0, 160, true);
+        assert_int_equal(tcp_seen.segments, 0);
+        assert_int_equal(reason(R_FRAGMENT_OVERLAP), 6);
         host_free();
     }
 }
@@ -159,6 +164,10 @@ static void test_impossible(void **state) {
         feed_piece(false, 1, bad[i].at, bad[i].len, bad[i].more);
         assert_int_equal(reason(R_FRAGMENT_BAD), i + 1);
     }
+    whole[12] = 0xf0; /* options up to 60 */
+    feed_piece(false, 1, 0, 56, true);
+    assert_int_equal(reason(R_FRAGMENT_BAD), ARRAY_LEN(bad) + 1);
+    whole[12] = 0x50;
     assert_false(take());
     expect_nothing_held();
 
@@ -288,6 +297,9 @@ static void test_time(void **state) {
         host_tun();
         make_whole(240);
         feed_piece(v6, 1, 0, 120, true); /* with its beginning: the sender is told */
+        packet lure;                     /* a middle that looks like a packet of somebody else */
+        make_tcp(&lure, v6 ? "fd09::9" : "10.9.0.9", v6 ? "fd09::2" : "10.9.0.2", 20);
+        memcpy(whole + 120, lure.b, 60);
         feed_piece_from(v6 ? "fd09::7" : "10.9.0.7", v6, 2, 120, 120, false); /* without: silence */
         pass_ms(v6 ? 59999 : 29999);
         assert_int_equal(host.s->ip.frag_datagrams, 2);
