@@ -106,6 +106,12 @@ TERN_API const char *tern_addr_format(const tern_addr *addr, char buf[TERN_ADDR_
 
 typedef struct tern_stack tern_stack;
 
+/* Congestion control (3.8.2) [MUST-19, MAY-18]. */
+enum tern_congestion {
+    TERN_NEWRENO = 0, /* RFC 5681, 6582 */
+    TERN_CUBIC = 1,   /* RFC 9438 with HyStart++, RFC 9406 */
+};
+
 /* Memory comes from the caller. `alloc` returns NULL when there is none; `release` gets back the size
  * that was asked for. Neither may call into the stack. */
 typedef struct tern_allocator {
@@ -149,6 +155,7 @@ typedef struct tern_config {
     uint32_t fin_wait_2_ms;       /* closed by the application, peer's FIN missing, default 60000 */
     uint32_t hold_ms;             /* a held SYN that nobody decides on is dropped, default 10000 */
     uint32_t initial_window;      /* congestion window at the start, in segments, default 10 [RFC6928] */
+    uint32_t congestion;          /* enum tern_congestion of new connections, default TERN_CUBIC */
     uint32_t challenge_ack_ms;    /* at most one challenge ACK a connection in this time, default 500 [RFC5961 7] */
     uint32_t keepalive_idle_ms;   /* 7200000 [MUST-28]; keepalive itself is off until set [MUST-25] */
     uint32_t keepalive_interval_ms; /* 75000 */
@@ -414,6 +421,7 @@ enum tern_option {
     TERN_OPT_LINGER_MS = 13,         /* -1: tern_close finishes in its own time; 0: it resets; else it resets when not
                                         everything was acknowledged by then */
     TERN_OPT_ZERO_WINDOW_MS = 14,    /* give up on a peer whose window stays shut this long; 0: never [MUST-37, RFC6429] */
+    TERN_OPT_CONGESTION = 16,        /* enum tern_congestion; before the connection is established */
     TERN_OPT_USER_TIMEOUT_OPTION_S = 15, /* tell the peer our user timeout and heed its own [RFC5482]; seconds, 0: off */
 };
 /* Set on a listener, options pass to the connections it accepts later. */
@@ -468,6 +476,7 @@ typedef struct tern_stats {
     uint32_t listeners, half_open, connections, time_wait;
     uint64_t packets_in, packets_out, bytes_in, bytes_out;
     uint64_t segments_in, segments_out, retransmitted, resets_in, resets_out;
+    uint64_t undone; /* reductions that were taken back: nothing had been lost */
     uint64_t opens_active, opens_passive, connects_failed, established_total, time_wait_total;
     uint64_t bad_moves; /* moves the transition table refused: always 0, or a bug in tern */
 } tern_stats;

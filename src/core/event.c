@@ -34,7 +34,7 @@ int tern_poll(tern_stack *public, tern_event *events, size_t max) {
     }
     while (s->events && n < max) {
         struct event_node *e = s->events;
-        events[n++] = (tern_event){.sock = {e->sock_id}, .user = e->user, .bits = e->bits, .error = e->error};
+        events[n++] = (tern_event){.sock = tcp_sock(s, e->ref), .user = e->user, .bits = e->bits, .error = e->error};
         event_cancel(s, e);
     }
     return (int)min_size(n, INT32_MAX);

@@ -34,9 +34,10 @@ enum timer_kind {
 /* A socket's place in the queue of events; embedded in listeners and TCBs. */
 struct event_node {
     struct event_node *next, **link; /* link NULL: not queued */
+    uint64_t user;
     uint32_t bits;
     int32_t error;
-    uint64_t sock_id, user;
+    uint32_t ref; /* which socket: see tcp/tcb.h */
 };
 
 /* Free buffers of one size (a power of two) that are kept for reuse: see memory.c. */

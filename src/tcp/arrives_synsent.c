@@ -41,7 +41,7 @@ void syn_acked(struct arrival *a) {
     if (seq_lt(t->snd.nxt, t->snd.una)) t->snd.nxt = t->snd.una;
     mss_update(s, t, UINT32_MAX);
     /* When a SYN was lost the path is suspect: one segment to begin with [RFC5681 3.1], and 3 s [RFC6298 5.7]. */
-    t->cc.ops->init(&t->cc, t->mss, t->syn_repeated ? 1 : s->cfg.initial_window);
+    cc_start(s, t, t->syn_repeated ? 1 : s->cfg.initial_window);
     if (t->rtt_timing) rto_sample(s, t, s->now - t->rtt_at);
     if (t->syn_repeated) t->rto_us = max_u32(t->rto_us, min_u32(3000000, s->cfg.rto_max_ms * 1000));
     t->rtt_timing = false;

@@ -194,12 +194,12 @@ static void adopt(struct arrival *a, struct half_open *h, struct listener *l) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
     t->record = false;
-    t->hash = hash_of(s, h);
+    uint32_t hash = hash_of(s, h);
     t->in_table = true;
     if (h->flags & HALF_COOKIE) { /* there was no record; room in the table was reserved */
-        flow_insert(s, t->hash, ref_make(REF_TCB, t->index));
+        flow_insert(s, hash, ref_make(REF_TCB, t->index));
     } else {
-        flow_replace(s, t->hash, ref_make(REF_HALF_OPEN, h->number - 1), ref_make(REF_TCB, t->index));
+        flow_replace(s, hash, ref_make(REF_HALF_OPEN, h->number - 1), ref_make(REF_TCB, t->index));
         dequeue(s, h);
         pool_give(&s->tcp.half_opens, h->number - 1);
     }

@@ -88,7 +88,7 @@ int tern_listen(tern_stack *public, const tern_listen_config *c, tern_sock *out)
     l->flags = c->flags;
     l->backlog = min_u32(c->backlog ? c->backlog : 128, s->cfg.backlog_max);
     l->queue_tail = &l->queue;
-    l->event.sock_id = sock_of(s, REF_LISTENER, index).id;
+    l->event.ref = ref_make(REF_LISTENER, index);
     l->event.user = c->user;
     tcb_options_default(s, &l->opt);
     if (listener_register(s, l) != TERN_OK) {

@@ -31,7 +31,7 @@ static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info 
     o->receive_queued = rcv_readable(t);
     o->urgent_left = t->urgent_in && seq_gt(t->rcv.up, t->rcv.read) ? (uint32_t)seq_diff(t->rcv.up, t->rcv.read) : 0;
     o->bytes_sent = t->bytes_sent;
-    o->bytes_acked = t->bytes_acked;
+    o->bytes_acked = t->bytes_sent - min_u64(t->bytes_sent, (uint32_t)seq_diff(t->snd.nxt, snd_first(t)));
     o->bytes_received = t->bytes_received;
     o->segments_out = t->segments_out;
     o->segments_in = t->segments_in;

@@ -1,5 +1,5 @@
 /* cc_newreno.c - slow start and congestion avoidance (RFC 5681 3.1, with the byte counting of RFC 3465): windows only; fast
- * recovery itself is rexmit.c's. [MUST-19] */
+ * recovery itself is rexmit.c's or recovery.c's. [MUST-19] */
 #include "tcp/cc.h"
 
 static void init(struct cc *c, uint32_t mss, uint32_t initial_segments) {
@@ -9,14 +9,13 @@ static void init(struct cc *c, uint32_t mss, uint32_t initial_segments) {
     c->credit = 0;
 }
 
-static void acked(struct cc *c, uint32_t bytes, uint32_t flight) {
-    /* A window that is not used tells nothing about the path, so it does not grow. */
-    if (flight + c->mss < c->cwnd / 2) return;
+static void acked(struct cc *c, const struct cc_ack *a) {
+    if (!a->limited) return; /* a window that is not used tells nothing about the path */
     if (c->cwnd < c->ssthresh) {
-        c->cwnd += min_u32(bytes, 2 * c->mss); /* at most two segments an ACK [RFC3465 2.3] */
+        c->cwnd += min_u32(a->bytes, 2 * c->mss); /* at most two segments an ACK [RFC3465 2.3] */
         return;
     }
-    c->credit += bytes;
+    c->credit += a->bytes;
     if (c->credit < c->cwnd) return;
     c->credit -= c->cwnd;
     c->cwnd += c->mss;
@@ -25,15 +24,17 @@ static void acked(struct cc *c, uint32_t bytes, uint32_t flight) {
 /* [RFC5681 3.1 eqn. 4] */
 static uint32_t half(const struct cc *c, uint32_t flight) { return max_u32(flight / 2, 2 * c->mss); }
 
-static void loss(struct cc *c, uint32_t flight) {
+static void loss(struct cc *c, uint32_t flight, uint64_t now_us) {
+    (void)now_us;
     c->ssthresh = half(c, flight);
     c->credit = 0;
 }
 
-static void timeout(struct cc *c, uint32_t flight, bool again) {
+static void timeout(struct cc *c, uint32_t flight, bool again, uint64_t now_us) {
+    (void)now_us;
     if (!again) c->ssthresh = half(c, flight);
     c->cwnd = c->mss;
     c->credit = 0;
 }
 
-const struct cc_ops cc_newreno = {"newreno", init, acked, loss, timeout};
+const struct cc_ops cc_newreno = {"newreno", 0, init, acked, loss, timeout, NULL};

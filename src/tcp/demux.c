@@ -118,6 +118,8 @@ tern_sock sock_of(const struct stack *s, enum ref_kind kind, uint32_t index) {
     return (tern_sock){(uint64_t)pool_generation(p, index) << 32 | ref_make(kind, index)};
 }
 
+tern_sock tcp_sock(const struct stack *s, uint32_t ref) { return sock_of(s, ref_kind_of(ref), ref_index(ref)); }
+
 static void *behind(struct stack *s, tern_sock sock, enum ref_kind kind) {
     uint32_t ref = (uint32_t)sock.id;
     if (!(ref & 0x3fffffffu) || ref_kind_of(ref) != kind) return NULL;

@@ -19,7 +19,10 @@ static void shrink(struct stack *s, struct tcb *t, const struct icmp_report *r) 
     if (!t->syn_acked) return;
     mss_update(s, t, r->mtu);
     if (t->mss >= before) return;
-    t->snd.pos = snd_first(t);
+    if (t->flight)
+        recovery_resume(t);
+    else
+        t->snd.pos = snd_first(t);
     tcb_ready(s, t);
 }
 

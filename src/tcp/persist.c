@@ -15,6 +15,7 @@ void persist_start(struct stack *s, struct tcb *t) {
 }
 
 void persist_stop(struct tcb *t) {
+    recovery_resume(t);
     t->persisting = false;
     t->backoff = 0;
     t->stuck_since = 0;

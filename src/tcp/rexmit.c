@@ -5,7 +5,9 @@
 enum { DUP_THRESHOLD = 3 };
 
 /* Outstanding bytes. After a timeout everything behind pos counts as lost. */
-uint32_t rexmit_flight(const struct tcb *t) { return (uint32_t)seq_diff(t->snd.pos, t->snd.una); }
+uint32_t rexmit_flight(const struct tcb *t) {
+    return t->flight ? flight_pipe(t->flight) : (uint32_t)seq_diff(t->snd.pos, t->snd.una);
+}
 
 /* ---- new data is acknowledged ---- */
 
@@ -39,9 +41,14 @@ static void full_ack(struct tcb *t) {
 }
 
 /* `recover` follows behind una, lest it come to lie ahead when the numbers wrap. */
-static void not_recovering(struct tcb *t, uint32_t bytes, uint32_t flight) {
+static void not_recovering(struct arrival *a, uint32_t bytes, uint32_t flight) {
+    struct tcb *t = a->t;
     if (seq_gt(t->snd.una, t->snd.recover)) t->snd.recover = seq_add(t->snd.una, (uint32_t)-1);
-    t->cc.ops->acked(&t->cc, bytes, flight);
+    bool slow = t->cc.cwnd < t->cc.ssthresh;
+    struct cc_ack ack = {.bytes = bytes, .flight = flight, .rtt_us = t->srtt_us, .srtt_us = t->srtt_us,
+                         .now_us = a->s->now / US_NS, .una = t->snd.una.v, .nxt = t->snd.nxt.v,
+                         .limited = flight + 2 * t->cc.mss >= (slow ? t->cc.cwnd / 2 : t->cc.cwnd)};
+    t->cc.ops->acked(&t->cc, &ack);
 }
 
 void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
@@ -56,7 +63,7 @@ void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
     t->work &= (uint8_t)~WORK_REXMIT;
     bool in_recovery = t->in_recovery;
     if (!in_recovery)
-        not_recovering(t, bytes, flight);
+        not_recovering(a, bytes, flight);
     else if (seq_ge(a->ack, t->snd.recover))
         full_ack(t);
     else
@@ -71,7 +78,7 @@ void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
 static void enter_recovery(struct arrival *a) {
     struct tcb *t = a->t;
     uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
-    t->cc.ops->loss(&t->cc, flight);
+    t->cc.ops->loss(&t->cc, flight, a->s->now / US_NS);
     t->cc.cwnd = t->cc.ssthresh + DUP_THRESHOLD * t->cc.mss;
     t->snd.recover = t->snd.nxt;
     t->snd.pos = t->snd.nxt;
@@ -116,7 +123,12 @@ static bool data_unanswered(struct stack *s, struct tcb *t) {
         t->r1_told = true;
         event_raise(s, &t->event, TERN_EV_SOFT_ERROR, TERN_ETIMEDOUT);
     }
-    t->cc.ops->timeout(&t->cc, (uint32_t)seq_diff(t->snd.nxt, t->snd.una), t->backoff > 0);
+    uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
+    if (t->flight) {
+        recovery_timeout(s, t, flight);
+        return true;
+    }
+    t->cc.ops->timeout(&t->cc, flight, t->backoff > 0, s->now / US_NS);
     t->snd.recover = t->snd.nxt; /* [RFC6582 4] */
     t->snd.pos = t->snd.una;
     t->in_recovery = false;

@@ -28,7 +28,8 @@ static uint32_t unsent(const struct tcb *t) {
 }
 
 bool output_wanted(const struct tcb *t) {
-    return t->work || t->acks_due || (state_in(t, MAY_SEND) && (unsent(t) || fin_octet(t)));
+    if (t->work || t->acks_due) return true;
+    return state_in(t, MAY_SEND) && (unsent(t) || fin_octet(t) || (t->flight && t->flight->lost));
 }
 
 /* ---- building one frame ---- */
@@ -142,17 +143,18 @@ static void advance(struct burst *b, uint32_t len, bool fin) {
     if (seq_lt(t->snd.pos, t->snd.nxt)) {
         t->retransmitted++;
         s->stats.retransmitted++;
-    } else if (!t->rtt_timing) {
+    } else if (!t->rtt_timing && !t->flight) {
         t->rtt_timing = true;
         t->rtt_seq = end;
         t->rtt_at = s->now;
     }
     if (seq_gt(end, t->snd.nxt)) {
+        recovery_sent(s, t, end);
         t->bytes_sent += (uint32_t)seq_diff(end, t->snd.nxt) - fin;
         t->snd.nxt = end;
     }
     t->snd.pos = end;
-    rto_arm(s, t);
+    if (!t->flight) rto_arm(s, t);
 }
 
 /* PSH with the last byte there is [MUST-61]; FIN when nothing follows. */
@@ -169,7 +171,7 @@ static enum reason why_data(const struct tcb *t, uint32_t len) {
 /* Bytes that both windows allow from pos on; limited transmit lends two segments to the first two duplicates [RFC3042]. */
 static uint32_t usable(const struct tcb *t) {
     int32_t by_peer = seq_diff(seq_add(t->snd.una, t->snd.wnd), t->snd.pos); /* may be negative [MUST-34] */
-    uint32_t cwnd = t->cc.cwnd + (t->in_recovery ? 0 : min_u32(t->dup_acks, 2) * t->cc.mss);
+    uint32_t cwnd = t->cc.cwnd + (t->in_recovery || t->flight ? 0 : min_u32(t->dup_acks, 2) * t->cc.mss);
     uint32_t flight = rexmit_flight(t);
     if (by_peer <= 0 || flight >= cwnd) return 0;
     return min_u32((uint32_t)by_peer, cwnd - flight);
@@ -190,6 +192,7 @@ static bool put_data(struct burst *b) {
     bool fin = fin_octet(t) && n == all && room > all;
     if (n > b->mss && n < all) n -= n % b->mss; /* whole segments while there is more */
     if (n == 0 && !fin) return false;
+    if (!recovery_room(b->s, t)) return false;
     if (!fin && !worth_sending(b, n, all)) return false;
     put_segment(b, t->snd.pos, n, flags_for(t, t->snd.pos, n, fin), why_data(t, n));
     advance(b, n, fin);
@@ -212,6 +215,49 @@ static void put_rexmit(struct burst *b) {
     put_segment(b, first, n, flags_for(t, first, n, fin), (enum reason)t->rexmit_why);
 }
 
+/* Bytes that were sent before, and the FIN if they end with it. */
+static void put_again(struct burst *b, seq from, uint32_t len, enum reason why) {
+    struct tcb *t = b->t;
+    bool fin = seq_gt(seq_add(from, len), t->snd.end);
+    t->retransmitted++;
+    b->s->stats.retransmitted++;
+    put_segment(b, from, len - fin, flags_for(t, from, len - fin, fin), why);
+    recovery_resent(b->s, t, from, len);
+}
+
+/* With SACK: the first bytes that are thought lost, as far as the window allows. True when a frame was built. */
+static bool put_lost(struct burst *b) {
+    struct tcb *t = b->t;
+    seq from;
+    uint32_t len, pipe = rexmit_flight(t), room = t->cc.cwnd > pipe ? t->cc.cwnd - pipe : 0;
+    if (!recovery_next(t, &from, &len)) return false;
+    uint32_t n = min_u32(min_u32(len, b->most), room);
+    if (n < len && n < b->mss) return false;
+    if (n > b->mss && n < len) n -= n % b->mss;
+    put_again(b, from, n, t->in_loss ? R_REXMIT_RTO : R_REXMIT_RACK);
+    return true;
+}
+
+/* A tail loss probe: new bytes if there are any and the peer takes them, else the last segment again [RFC8985 7.3]. */
+static void put_tlp(struct burst *b) {
+    struct tcb *t = b->t;
+    t->work &= (uint8_t)~WORK_TLP;
+    if (!t->flight || !t->flight->count) return;
+    uint32_t by_peer = t->snd.wnd - min_u32((uint32_t)seq_diff(t->snd.pos, t->snd.una), t->snd.wnd);
+    uint32_t n = min_u32(min_u32(unsent(t), by_peer), b->mss);
+    bool fresh = n > 0 && recovery_room(b->s, t);
+    if (fresh) {
+        put_segment(b, t->snd.pos, n, flags_for(t, t->snd.pos, n, false), R_SEND_TLP);
+        advance(b, n, false);
+    } else {
+        uint32_t last = t->flight->count - 1, len = min_u32(piece_len(t->flight, last), b->mss);
+        put_again(b, seq_add(t->snd.nxt, (uint32_t)-len), len, R_REXMIT_TLP);
+    }
+    tlp_sent(t, !fresh);
+    t->timer_use = USE_RTO;
+    t->rexmit_at = b->s->now + rto_ns(b->s, t);
+}
+
 /* One octet into the closed window; when only a FIN is left, the FIN. [MUST-36] */
 static void put_probe(struct burst *b) {
     struct tcb *t = b->t;
@@ -220,8 +266,14 @@ static void put_probe(struct burst *b) {
     uint32_t n = min_u32(snd_queued(t), 1);
     bool fin = n == 0 && t->fin_queued;
     if (n == 0 && !fin) return;
+    seq end = seq_add(at, 1);
+    if (seq_gt(end, t->snd.nxt) && !recovery_room(b->s, t)) return;
     put_segment(b, at, n, flags_for(t, at, n, fin), R_SEND_PROBE);
-    t->snd.nxt = seq_max(t->snd.nxt, seq_add(at, 1));
+    if (seq_gt(end, t->snd.nxt)) {
+        recovery_sent(b->s, t, end);
+        t->snd.nxt = end;
+        if (t->flight) t->snd.pos = end;
+    }
     t->rtt_timing = false;
 }
 
@@ -250,6 +302,8 @@ static void fill(struct burst *b) {
     if (t->acks_due > 1 && b->n < b->max) put_acks(b);
     if (state_in(t, MAY_SEND)) {
         if (t->work & WORK_REXMIT && b->n < b->max) put_rexmit(b);
+        while (b->n < b->max && put_lost(b)) {}
+        if (t->work & WORK_TLP && b->n < b->max) put_tlp(b);
         if (t->work & WORK_PROBE && b->n < b->max) put_probe(b);
         while (b->n < b->max && put_data(b)) {}
     }

@@ -60,4 +60,8 @@ void snd_trim(struct stack *s, struct tcb *t) {
     }
 }
 
-void snd_flush(struct stack *s, struct tcb *t) { ring_drop(s, &t->snd.ring); }
+void snd_flush(struct stack *s, struct tcb *t) {
+    ring_drop(s, &t->snd.ring);
+    flight_free(s, t->flight);
+    t->flight = NULL;
+}

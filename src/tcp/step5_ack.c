@@ -52,9 +52,12 @@ static void take_new(struct arrival *a) {
     struct tcb *t = a->t;
     uint32_t bytes = (uint32_t)seq_diff(a->ack, t->snd.una);
     bool busy = snd_queued(t) > 0 || t->fin_queued;
-    t->bytes_acked += min_u32(bytes, snd_queued(t));
-    rexmit_ack_new(a, bytes);
+    if (t->flight)
+        recovery_ack(a, bytes);
+    else
+        rexmit_ack_new(a, bytes);
     snd_trim(a->s, t);
+    recovery_idle(a->s, t);
     a->note = R_ACK_NEW;
     if (busy && snd_queued(t) == 0 && (!t->fin_queued || fin_acked(t))) a->fx.events |= TERN_EV_SENT;
 }
@@ -67,6 +70,17 @@ static void take_fin_ack(struct arrival *a) {
     if (t->state == TERN_FIN_WAIT_1 && (a->flags & TCP_FIN) && seq_eq(a->seq, t->rcv.nxt)) return;
     if (state_in(t, IN(FIN_WAIT_1) | IN(CLOSING) | IN(LAST_ACK))) tcb_move(a->s, t, MOVE_FIN_ACKED);
     if (t->state == TERN_TIME_WAIT) two_msl_start(a->s, t);
+}
+
+/* Nothing new cumulatively; with SACK the blocks tell, without it the mere fact. */
+static void take_again(struct arrival *a, bool window_changed) {
+    struct tcb *t = a->t;
+    bool duplicate = is_duplicate(a, window_changed);
+    if (t->flight && a->h->options.sack_count)
+        recovery_ack(a, 0);
+    else if (!t->flight && duplicate)
+        rexmit_ack_duplicate(a);
+    if (duplicate) a->note = R_ACK_DUPLICATE;
 }
 
 enum reason step5_ack(struct arrival *a) {
@@ -86,10 +100,7 @@ enum reason step5_ack(struct arrival *a) {
     if (seq_ge(a->ack, t->snd.una)) {
         changed = update_window(a);
         if (!fresh && changed) a->note = R_WINDOW_UPDATE;
-        if (!fresh && is_duplicate(a, changed)) {
-            rexmit_ack_duplicate(a);
-            a->note = R_ACK_DUPLICATE;
-        }
+        if (!fresh) take_again(a, changed);
     }
     if (fresh && fin_acked(t)) take_fin_ack(a);
     return t->state == TERN_CLOSED ? R_FIN_ACKED : R_NONE; /* LAST-ACK ended here */

@@ -12,6 +12,7 @@ void tcb_options_default(const struct stack *s, struct tcb_options *o) {
         .user_timeout_ms = s->cfg.r2_ms,
         .zero_window_ms = s->cfg.zero_window_ms,
         .linger_ms = -1,
+        .congestion = (uint8_t)s->cfg.congestion,
         .ttl = (uint8_t)s->cfg.ttl,
         .nodelay = !s->cfg.nagle,
     };
@@ -30,17 +31,16 @@ struct tcb *tcb_new(struct stack *s, const struct flow *f, const struct tcb_opti
     t->rexmit_at = t->delack_at = t->life_at = TERN_NEVER;
     t->rto_us = s->cfg.rto_initial_ms * 1000;
     t->serial = ++s->tcp.serial;
-    t->event.sock_id = sock_of(s, REF_TCB, index).id;
+    t->event.ref = ref_make(REF_TCB, index);
     t->ack_reason = R_SEND_ACK;
     t->challenge_ms = (uint32_t)(s->now / MS_NS) - s->cfg.challenge_ack_ms - 128; /* also by a record's coarse clock */
-    t->cc.ops = &cc_newreno;
+    t->cc.ops = &cc_newreno; /* until the connection is established: see cc_start */
     return t;
 }
 
 int tcb_register(struct stack *s, struct tcb *t) {
     if (flow_reserve(s) != TERN_OK) return TERN_ENOMEM;
-    t->hash = flow_hash(s, &t->flow);
-    flow_insert(s, t->hash, ref_make(REF_TCB, t->index));
+    flow_insert(s, flow_hash(s, &t->flow), ref_make(REF_TCB, t->index));
     t->in_table = true;
     return TERN_OK;
 }
@@ -92,7 +92,7 @@ void tcb_leave_backlog(struct stack *s, struct tcb *t) {
 void tcb_end(struct stack *s, struct tcb *t, int error, enum reason why) {
     ASSERT(t->state == TERN_CLOSED);
     if (why != R_NONE) count(s, why);
-    if (t->in_table) flow_remove(s, t->hash, ref_make(REF_TCB, t->index));
+    if (t->in_table) flow_remove(s, flow_hash(s, &t->flow), ref_make(REF_TCB, t->index));
     t->in_table = false;
     t->error = error;
     t->work = 0;
@@ -116,7 +116,22 @@ void tcb_free(struct stack *s, struct tcb *t) {
     snd_flush(s, t);
     rcv_flush(s, t);
     s->tcp.orphans -= t->orphan;
+    cc_stop(s, t);
     pool_give(&s->tcp.tcbs, t->index);
+}
+
+/* Without memory for the algorithm that was asked for, the one that needs none serves. */
+void cc_start(struct stack *s, struct tcb *t, uint32_t initial_segments) {
+    static const struct cc_ops *const known[] = {&cc_newreno, &cc_cubic};
+    const struct cc_ops *ops = known[t->opt.congestion];
+    if (ops->state_size) t->cc.state = mem_alloc(s, ops->state_size);
+    t->cc.ops = ops->state_size && !t->cc.state ? &cc_newreno : ops;
+    t->cc.ops->init(&t->cc, t->mss, initial_segments);
+}
+
+void cc_stop(struct stack *s, struct tcb *t) {
+    mem_free(s, t->cc.state, t->cc.ops->state_size);
+    t->cc.state = NULL;
 }
 
 /* The invariants of a live block; tests run them after every call. */

@@ -8,6 +8,7 @@
 #include "base/seq.h"
 #include "core/stack.h"
 #include "tcp/cc.h"
+#include "tcp/flight.h"
 
 /* Classified facts that move the state machine: the second column of transition.def. */
 enum move {
@@ -35,7 +36,11 @@ enum work {
     WORK_REXMIT = 1 << 2, /* one segment at snd.una */
     WORK_PROBE = 1 << 3,  /* one byte into a closed window */
     WORK_KEEPALIVE = 1 << 4,
+    WORK_TLP = 1 << 5,    /* a tail loss probe */
 };
+
+/* What rexmit_at is set for, besides the persist timer. */
+enum timer_use { USE_RTO, USE_REORDERING, USE_PROBE };
 
 /* Settings that a listener hands on to its connections. */
 struct tcb_options {
@@ -43,7 +48,7 @@ struct tcb_options {
     uint32_t keepalive_idle_ms, keepalive_interval_ms, user_timeout_ms, zero_window_ms;
     int32_t linger_ms; /* -1: none */
     uint16_t uto_s;    /* user timeout option; 0: off [RFC5482] */
-    uint8_t keepalive_probes;
+    uint8_t keepalive_probes, congestion;
     uint16_t mss_cap; /* 0: none */
     uint8_t tos, ttl;
     bool nodelay, cork, keepalive;
@@ -62,7 +67,7 @@ struct lent {
 
 struct tcb {
     struct flow flow;
-    uint32_t hash, index;
+    uint32_t index;
     struct tcb *ready_next, **ready_link; /* on tcp.ready or tcp.blocked; link NULL: on neither */
     wheel_node timer;                     /* one node, at or before the earliest deadline below: see timeouts.c */
 
@@ -86,7 +91,8 @@ struct tcb {
     bool uto_due : 1;       /* the next segment carries the user timeout option */
     bool syn_acked : 1;     /* our SYN is acknowledged; comparing una with iss would be wrong after 4 GiB */
     bool scaling : 1, stamps : 1, sack : 1; /* agreed in the handshake */
-    bool in_recovery : 1;   /* NewReno fast recovery until snd.recover */
+    bool in_recovery : 1;   /* fast recovery until snd.recover */
+    bool in_loss : 1;       /* after a timeout, until snd.recover */
     bool rtt_timing : 1;    /* rtt_seq, rtt_at are running [Karn] */
     bool syn_repeated : 1;
     bool persisting : 1;    /* rexmit_at is the persist timer */
@@ -96,6 +102,8 @@ struct tcb {
     uint8_t snd_wscale, rcv_wscale;
     uint8_t backoff;        /* how often the current RTO was doubled */
     uint8_t dup_acks;
+    uint8_t timer_use;      /* enum timer_use of rexmit_at, unless persisting */
+    uint8_t rack_mult, rack_persist; /* width of the reordering window [RFC8985 6.2 step 4] */
     uint8_t probes;         /* keepalive probes without an answer */
 
     struct {
@@ -129,6 +137,8 @@ struct tcb {
     uint32_t srtt_us, rttvar_us, rto_us;
     uint64_t rtt_at;
     struct cc cc;
+    struct flight *flight;   /* with a SACK peer, while something is under way; else NULL */
+    uint32_t min_rtt_us;     /* smallest of late: see rack.c; 0: none yet */
 
     uint64_t rexmit_at;  /* retransmission or persist timer; TERN_NEVER: off */
     uint64_t delack_at;
@@ -142,7 +152,7 @@ struct tcb {
     struct event_node event;
     int32_t error;
     uint64_t serial;
-    uint64_t bytes_sent, bytes_acked, bytes_received;
+    uint64_t bytes_sent, bytes_received;
     uint32_t segments_out, segments_in, retransmitted;
 };
 
@@ -381,6 +391,29 @@ void rexmit_ack_new(struct arrival *a, uint32_t bytes);
 void rexmit_ack_duplicate(struct arrival *a);
 void rexmit_timeout(struct stack *s, struct tcb *t);
 uint32_t rexmit_flight(const struct tcb *t);
+/* ---- with a SACK peer: recovery.c rack.c tlp.c prr.c ---- */
+void recovery_ack(struct arrival *a, uint32_t bytes);
+void recovery_timer(struct stack *s, struct tcb *t, uint32_t wait_us, bool forward);
+void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight);
+bool recovery_expire(struct stack *s, struct tcb *t);
+void recovery_resume(struct tcb *t);
+bool recovery_room(struct stack *s, struct tcb *t);
+void recovery_sent(struct stack *s, struct tcb *t, seq to);
+bool recovery_next(const struct tcb *t, seq *from, uint32_t *len);
+void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len);
+void recovery_idle(struct stack *s, struct tcb *t);
+uint32_t clock_us(const struct stack *s);
+void rack_delivered(struct stack *s, struct tcb *t, const struct piece *p, seq end);
+void rack_dsack(struct tcb *t);
+void rack_recovered(struct tcb *t);
+uint32_t rack_detect(struct stack *s, struct tcb *t, uint32_t *wait_us);
+bool tlp_wanted(const struct tcb *t);
+uint64_t tlp_delay_ns(const struct stack *s, const struct tcb *t);
+void tlp_sent(struct tcb *t, bool again);
+bool tlp_repaired(struct tcb *t, bool dsack);
+void prr_begin(struct tcb *t);
+void prr_ack(struct tcb *t, uint32_t delivered, bool good);
+void prr_sent(struct tcb *t, uint32_t bytes);
 uint16_t window_field(struct tcb *t, bool syn); /* SND what RCV.WND is; moves rcv.adv */
 uint32_t window_offered(const struct tcb *t);   /* RCV.WND now */
 bool window_update_due(const struct tcb *t);
@@ -393,6 +426,9 @@ void ack_sent(struct tcb *t);
 void keepalive_restart(struct stack *s, struct tcb *t);
 void keepalive_timeout(struct stack *s, struct tcb *t);
 unsigned sack_blocks(const struct tcb *t, tcp_options *o, unsigned most);
+
+void cc_start(struct stack *s, struct tcb *t, uint32_t initial_segments);
+void cc_stop(struct stack *s, struct tcb *t);
 
 /* ---- timeouts.c (3.10.8) ---- */
 void timers_sync(struct stack *s, struct tcb *t);

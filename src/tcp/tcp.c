@@ -29,6 +29,7 @@ void tcp_free(struct stack *s) {
         struct tcb *t = pool_at(&c->tcbs, i);
         snd_flush(s, t);
         rcv_flush(s, t);
+        cc_stop(s, t);
     }
     pool_free(&c->tcbs, s);
     pool_free(&c->listeners, s);

@@ -48,6 +48,8 @@ struct tcp_state {
 
 int tcp_init(struct stack *s);
 void tcp_free(struct stack *s);
+/* The handle of what an event_node names. */
+tern_sock tcp_sock(const struct stack *s, uint32_t ref);
 /* One segment; the reader covers header and payload. */
 void tcp_input(struct stack *s, const struct ip_info *ip, reader r);
 /* Builds segments of connections that are ready; returns how many frames were filled. */

@@ -63,6 +63,12 @@ static void life_timeout(struct stack *s, struct tcb *t) {
     }
 }
 
+static const char *rexmit_name(const struct tcb *t) {
+    static const char *const names[] = {[USE_RTO] = "retransmission", [USE_REORDERING] = "reordering",
+                                        [USE_PROBE] = "tail loss probe"};
+    return t->persisting ? "persist" : names[t->timer_use];
+}
+
 static const char *life_name(const struct tcb *t) {
     if (t->state == TERN_TIME_WAIT) return "2MSL";
     if (t->state == TERN_FIN_WAIT_2) return "FIN-WAIT-2";
@@ -73,7 +79,7 @@ const char *timer_next(const struct tcb *t, uint64_t *when) {
     *when = earliest(t);
     if (*when == TERN_NEVER) return "";
     if (*when == t->delack_at) return "delayed ACK";
-    if (*when == t->rexmit_at) return t->persisting ? "persist" : "retransmission";
+    if (*when == t->rexmit_at) return rexmit_name(t);
     return life_name(t);
 }
 
@@ -85,10 +91,10 @@ static void tcb_timer(struct stack *s, struct tcb *t) {
         ack_now(s, t, R_SEND_ACK_DELAYED);
     }
     if (s->now >= t->rexmit_at) {
-        if (tracing(s, TERN_TRACE_TIMER)) trace_timer(s, t, t->persisting ? "persist" : "retransmission");
+        if (tracing(s, TERN_TRACE_TIMER)) trace_timer(s, t, rexmit_name(t));
         if (t->persisting)
             persist_timeout(s, t);
-        else
+        else if (!recovery_expire(s, t))
             rexmit_timeout(s, t);
         return;
     }

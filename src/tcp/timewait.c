@@ -91,7 +91,7 @@ bool time_wait_from(struct stack *s, struct tcb *t) {
     w->challenge = challenge_pack(s, t);
     append(s, w, index + 1);
     s->stats.time_wait_total++;
-    flow_replace(s, t->hash, ref_make(REF_TCB, t->index), ref_make(REF_TIME_WAIT, index));
+    flow_replace(s, flow_hash(s, &t->flow), ref_make(REF_TCB, t->index), ref_make(REF_TIME_WAIT, index));
     t->in_table = false;
     if (t->work & WORK_ACK) emit_ack(s, t, (enum reason)t->ack_reason);
     tcb_unready(s, t);

@@ -1,0 +1,142 @@
+/* flight.c - the list of pieces under way: see flight.h. No judgement about loss here. */
+#include "tcp/flight.h"
+
+#include "core/stack.h"
+
+/* Holes that a hostile peer can make are bounded by this; an honest one seldom comes near. */
+enum { PIECES_MOST = 8192 };
+
+struct flight *flight_new(struct stack *s, seq from) {
+    struct flight *f = mem_buffer_take(s, pow2_at_least(sizeof *f));
+    if (!f) return NULL;
+    memset(f, 0, offsetof(struct flight, first));
+    f->at = f->first;
+    f->cap = ARRAY_LEN(f->first);
+    f->end = f->fack = f->rack_end = from;
+    return f;
+}
+
+static void pieces_free(struct stack *s, struct flight *f) {
+    if (f->at != f->first) mem_buffer_give(s, f->at, pow2_at_least(f->cap * sizeof(struct piece)));
+}
+
+void flight_free(struct stack *s, struct flight *f) {
+    if (!f) return;
+    pieces_free(s, f);
+    mem_buffer_give(s, f, pow2_at_least(sizeof *f));
+}
+
+static bool grow(struct stack *s, struct flight *f) {
+    if (f->count < f->cap) return true;
+    if (f->cap >= PIECES_MOST) return false;
+    uint32_t cap = f->cap * 2;
+    struct piece *bigger = mem_buffer_take(s, pow2_at_least(cap * sizeof *bigger));
+    if (!bigger) return false;
+    for (uint32_t i = 0; i < f->count; i++) bigger[i] = *piece_at(f, i);
+    pieces_free(s, f);
+    f->at = bigger;
+    f->cap = cap;
+    f->head = 0;
+    return true;
+}
+
+static bool same_burst(const struct piece *a, const struct piece *b) {
+    return a->state == PIECE_SENT && a->sent_us == b->sent_us && a->again == b->again && a->app_limited == b->app_limited;
+}
+
+bool flight_room(struct stack *s, struct flight *f) { return grow(s, f); }
+
+void flight_sent(struct flight *f, seq to, const struct piece *stamp) {
+    bool join = f->count && same_burst(piece_at(f, f->count - 1), stamp);
+    if (!join) {
+        ASSERT(f->count < f->cap);
+        struct piece *p = piece_at(f, f->count++);
+        *p = *stamp;
+        p->from = f->end;
+        p->state = PIECE_SENT;
+    }
+    f->end = to;
+}
+
+uint32_t flight_find(const struct flight *f, seq x) {
+    uint32_t low = 0, high = f->count;
+    while (high - low > 1) {
+        uint32_t middle = (low + high) / 2;
+        if (seq_le(piece_at(f, middle)->from, x))
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Opens a gap at index i by moving the side with fewer pieces. */
+static void open_gap(struct flight *f, uint32_t i) {
+    if (i < f->count / 2) {
+        f->head = (f->head - 1) & (f->cap - 1);
+        f->count++;
+        for (uint32_t k = 0; k < i; k++) *piece_at(f, k) = *piece_at(f, k + 1);
+    } else {
+        f->count++;
+        for (uint32_t k = f->count - 1; k > i; k--) *piece_at(f, k) = *piece_at(f, k - 1);
+    }
+}
+
+static void close_gap(struct flight *f, uint32_t i) {
+    if (i < f->count / 2) {
+        for (uint32_t k = i; k > 0; k--) *piece_at(f, k) = *piece_at(f, k - 1);
+        f->head = (f->head + 1) & (f->cap - 1);
+    } else {
+        for (uint32_t k = i; k + 1 < f->count; k++) *piece_at(f, k) = *piece_at(f, k + 1);
+    }
+    f->count--;
+}
+
+bool flight_split(struct stack *s, struct flight *f, seq x, uint32_t *index) {
+    uint32_t i = flight_find(f, x);
+    *index = i;
+    if (seq_eq(piece_at(f, i)->from, x)) return true;
+    if (!grow(s, f)) return false;
+    open_gap(f, i + 1);
+    *piece_at(f, i + 1) = *piece_at(f, i);
+    piece_at(f, i + 1)->from = x;
+    *index = i + 1;
+    return true;
+}
+
+static uint32_t *bytes_in(struct flight *f, enum piece_state state) {
+    return state == PIECE_SACKED ? &f->sacked : state == PIECE_LOST ? &f->lost : NULL;
+}
+
+void flight_set(struct flight *f, uint32_t i, enum piece_state state) {
+    struct piece *p = piece_at(f, i);
+    uint32_t n = piece_len(f, i), *before = bytes_in(f, (enum piece_state)p->state), *after = bytes_in(f, state);
+    if (before) *before -= n;
+    if (after) *after += n;
+    p->state = state;
+}
+
+/* What was acknowledged needs no time any more; what is lost neither. */
+static bool alike(const struct piece *a, const struct piece *b) {
+    if (a->state != b->state) return false;
+    return a->state == PIECE_SACKED || (a->state == PIECE_LOST && a->again == b->again) || same_burst(a, b);
+}
+
+void flight_join(struct flight *f, uint32_t i) {
+    while (i + 1 < f->count && alike(piece_at(f, i), piece_at(f, i + 1))) close_gap(f, i + 1);
+    if (i > 0 && alike(piece_at(f, i - 1), piece_at(f, i))) close_gap(f, i);
+}
+
+void flight_pop(struct flight *f, seq una) {
+    struct piece *p = piece_at(f, 0);
+    seq end = piece_end(f, 0);
+    bool whole = seq_le(end, una);
+    uint32_t n = (uint32_t)seq_diff(whole ? end : una, p->from), *held = bytes_in(f, (enum piece_state)p->state);
+    if (held) *held -= n;
+    if (!whole) {
+        p->from = una;
+        return;
+    }
+    f->head = (f->head + 1) & (f->cap - 1);
+    f->count--;
+}

@@ -1,0 +1,87 @@
+/* flight.h - what is under way: every byte between snd.una and snd.nxt as a short list of pieces, each with the time it was last
+ * sent and whether it was selectively acknowledged, is under way, or is thought lost (the scoreboard of RFC 6675 with the times of
+ * RFC 8985). It keeps account; rack.c judges, recovery.c acts.
+ *
+ * Bytes that left in one burst share a piece, and neighbours that were both acknowledged become one, so the list stays short: it
+ * grows with holes, not with the window. It is an array used as a ring: new bytes join at the end, acknowledged ones leave at the
+ * front, pieces in between are found by bisection and split by moving the shorter side. */
+#ifndef TCP_FLIGHT_H
+#define TCP_FLIGHT_H
+
+#include "base/seq.h"
+
+struct stack;
+
+enum piece_state { PIECE_SENT, PIECE_SACKED, PIECE_LOST };
+
+struct piece {
+    seq from;              /* up to the next piece's, or flight.end */
+    uint32_t sent_us;      /* when it left last */
+    uint32_t delivered;    /* flight.delivered then, and when that was, and when its burst began: for rate samples */
+    uint32_t delivered_us, first_us;
+    uint8_t state;         /* enum piece_state */
+    bool again;            /* sent more than once [Karn] */
+    bool app_limited;      /* the application, not the network, held back what followed */
+};
+
+struct flight {
+    struct piece *at;
+    uint32_t cap, head, count; /* cap is a power of two */
+    seq end;               /* behind the last piece: snd.nxt */
+    seq fack;              /* behind the highest byte selectively acknowledged */
+    uint32_t sacked, lost; /* bytes in these states */
+    uint32_t delivered;    /* bytes acknowledged in either way since the flight began, modulo 2^32 */
+
+    /* RACK [RFC8985 6.2] */
+    uint32_t rack_us, rack_rtt_us; /* of the newest delivered segment: sent when, round trip */
+    seq rack_end;
+    bool rack_valid;       /* something was delivered */
+    uint32_t min_rtt_ms;   /* when tcb.min_rtt_us was measured */
+    seq round;             /* a DSACK counted already, until this is acknowledged */
+    bool round_dsack;
+    bool reordering;       /* seen since the flight began */
+
+    /* tail loss probe [RFC8985 7] */
+    seq tlp_end;           /* snd.nxt when the probe left */
+    bool tlp_out, tlp_again;
+
+    /* PRR [RFC9937] */
+    uint32_t prr_delivered, prr_out, prr_fs;
+
+    /* undo [RFC3522, RFC4015, RFC5682] */
+    uint32_t undo_cwnd, undo_ssthresh, undo_ms; /* before; undo_ms: our timestamp of the first retransmission */
+    uint32_t undo_again;   /* bytes sent again that no DSACK has reported yet */
+    bool undo_armed, undo_sent;
+
+    struct piece first[16];
+};
+
+struct flight *flight_new(struct stack *s, seq from);
+void flight_free(struct stack *s, struct flight *f);
+/* Is there room to account for one more piece? Without it nothing new is sent until something is acknowledged. */
+bool flight_room(struct stack *s, struct flight *f);
+/* [end, to) left just now; flight_room was asked before. */
+void flight_sent(struct flight *f, seq to, const struct piece *stamp);
+static inline struct piece *piece_at(const struct flight *f, uint32_t i) { return &f->at[(f->head + i) & (f->cap - 1)]; }
+static inline seq piece_end(const struct flight *f, uint32_t i) {
+    return i + 1 < f->count ? piece_at(f, i + 1)->from : f->end;
+}
+static inline uint32_t piece_len(const struct flight *f, uint32_t i) {
+    return (uint32_t)seq_diff(piece_end(f, i), piece_at(f, i)->from);
+}
+/* The piece that holds x, for first =< x < end. */
+uint32_t flight_find(const struct flight *f, seq x);
+/* Makes x the beginning of a piece and gives its index; false when there is no room for one more. */
+bool flight_split(struct stack *s, struct flight *f, seq x, uint32_t *index);
+void flight_set(struct flight *f, uint32_t i, enum piece_state state);
+/* Joins i with its neighbours in the same state where nothing is lost by it. */
+void flight_join(struct flight *f, uint32_t i);
+/* Drops the first piece, or its part before una. */
+void flight_pop(struct flight *f, seq una);
+/* Bytes that are in the network by our account: not acknowledged in either way, not lost. */
+static inline uint32_t flight_pipe(const struct flight *f) {
+    if (f->count == 0) return 0;
+    return (uint32_t)seq_diff(f->end, piece_at(f, 0)->from) - f->sacked - f->lost;
+}
+
+#endif

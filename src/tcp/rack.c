@@ -1,0 +1,83 @@
+/* rack.c - which bytes are lost, judged by time (RFC 8985): what was sent before something that has arrived, by more than a
+ * reordering window, is lost. It marks; what is sent again, and how fast, is recovery.c's and prr.c's. Tail loss probes: tlp.c. */
+#include "tcp/tcb.h"
+
+enum { DUP_SEGMENTS = 3, MULT_MOST = 20, PERSIST = 16, MIN_RTT_MS = 300000 };
+
+uint32_t clock_us(const struct stack *s) { return (uint32_t)(s->now / US_NS); }
+
+/* The smallest round trip, forgotten after five minutes of one flight. */
+static void min_rtt(struct stack *s, struct tcb *t, uint32_t rtt_us) {
+    uint32_t now_ms = (uint32_t)(s->now / MS_NS);
+    if (t->min_rtt_us && rtt_us > t->min_rtt_us && now_ms - t->flight->min_rtt_ms < MIN_RTT_MS) return;
+    t->min_rtt_us = max_u32(rtt_us, 1);
+    t->flight->min_rtt_ms = now_ms;
+}
+
+static bool sent_after(uint32_t us1, seq end1, uint32_t us2, seq end2) {
+    return us1 == us2 ? seq_gt(end1, end2) : (int32_t)(us1 - us2) > 0;
+}
+
+/* [RFC8985 6.2 steps 1 to 3] One piece up to `end` was delivered. */
+void rack_delivered(struct stack *s, struct tcb *t, const struct piece *p, seq end) {
+    struct flight *f = t->flight;
+    uint32_t rtt = clock_us(s) - p->sent_us;
+    if (p->again) {
+        /* Whether this answers the first sending or the last is unknown; too fast for the last means the first. */
+        if (t->min_rtt_us && rtt < t->min_rtt_us) return;
+    } else {
+        min_rtt(s, t, rtt);
+        if (seq_lt(end, f->fack)) f->reordering = true;
+    }
+    if (f->rack_valid && !sent_after(p->sent_us, end, f->rack_us, f->rack_end)) return;
+    f->rack_rtt_us = rtt;
+    f->rack_valid = true;
+    f->rack_us = p->sent_us;
+    f->rack_end = end;
+}
+
+/* [RFC8985 6.2 step 4] How far out of order is still in order. It grows with each round trip that a DSACK shows to have been
+ * misjudged, and forgets after sixteen recoveries without. */
+static uint32_t reordering_window(const struct tcb *t) {
+    const struct flight *f = t->flight;
+    if (!f->reordering && (t->in_recovery || t->in_loss || f->sacked >= DUP_SEGMENTS * t->cc.mss)) return 0;
+    uint32_t wnd = (t->rack_mult + 1u) * (t->min_rtt_us / 4);
+    return min_u32(wnd, t->srtt_us);
+}
+
+void rack_dsack(struct tcb *t) {
+    struct flight *f = t->flight;
+    f->reordering = true;
+    if (f->round_dsack && seq_lt(t->snd.una, f->round)) return; /* once a round trip */
+    f->round_dsack = true;
+    f->round = t->snd.nxt;
+    if (t->rack_mult < MULT_MOST) t->rack_mult++;
+    t->rack_persist = PERSIST;
+}
+
+void rack_recovered(struct tcb *t) {
+    if (t->rack_persist && --t->rack_persist == 0) t->rack_mult = 0;
+}
+
+/* [RFC8985 6.2 step 5] Marks what is lost by now; *wait_us is when the next piece may turn out lost, 0: none. Returns bytes newly
+ * lost. Only pieces behind the newest delivered one can be, and those that left later end the search in each run. */
+uint32_t rack_detect(struct stack *s, struct tcb *t, uint32_t *wait_us) {
+    struct flight *f = t->flight;
+    uint32_t before = f->lost, now = clock_us(s), window = reordering_window(t);
+    *wait_us = 0;
+    if (!f->rack_valid) return 0;
+    for (uint32_t i = 0; i < f->count; i++) {
+        struct piece *p = piece_at(f, i);
+        if (p->state != PIECE_SENT) continue;
+        if (!sent_after(f->rack_us, f->rack_end, p->sent_us, piece_end(f, i))) {
+            if (!p->again && seq_gt(p->from, f->fack)) break; /* originals leave in order: all that follow are younger */
+            continue;
+        }
+        int32_t left = (int32_t)(p->sent_us + f->rack_rtt_us + window - now);
+        if (left <= 0)
+            flight_set(f, i, PIECE_LOST);
+        else
+            *wait_us = max_u32(*wait_us, (uint32_t)left);
+    }
+    return f->lost - before;
+}

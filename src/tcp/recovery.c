@@ -1,0 +1,310 @@
+/* recovery.c - loss recovery with a peer that sends SACK blocks (RFC 2018, 6675, 8985, 9937): each ACK updates the account of what
+ * is under way (flight.c), which shows what is lost (rack.c) and whether an earlier judgement was wrong (undo: RFC 2883, 3522,
+ * 4015, 5682). Peers without SACK: rexmit.c. How far the window opens and shuts is cc_*.c's. */
+#include "tcp/tcb.h"
+
+/* What one ACK brought. */
+struct news {
+    uint32_t delivered;    /* bytes, in either way */
+    uint32_t rtt_us;       /* of the newest piece sent once */
+    uint32_t flight;       /* outstanding before */
+    bool forward;          /* SND.UNA moved */
+    bool dsack;
+    bool original;         /* something given up for lost arrived without being sent again */
+};
+
+/* ---- the account ---- */
+
+static void delivered(struct arrival *a, struct news *n, const struct piece *p, seq end, uint32_t bytes) {
+    struct tcb *t = a->t;
+    n->delivered += bytes;
+    if (!p->again) n->rtt_us = max_u32(clock_us(a->s) - p->sent_us, 1);
+    if (p->state == PIECE_LOST && !p->again) n->original = true;
+    rack_delivered(a->s, t, p, end);
+}
+
+static void take_cumulative(struct arrival *a, struct news *n) {
+    struct tcb *t = a->t;
+    struct flight *f = t->flight;
+    while (f->count && seq_lt(piece_at(f, 0)->from, a->ack)) {
+        struct piece *p = piece_at(f, 0);
+        seq end = seq_min(piece_end(f, 0), a->ack);
+        if (p->state != PIECE_SACKED) delivered(a, n, p, end, (uint32_t)seq_diff(end, p->from));
+        flight_pop(f, a->ack);
+    }
+    f->fack = seq_max(f->fack, a->ack);
+}
+
+static void take_block(struct arrival *a, struct news *n, seq left, seq right) {
+    struct tcb *t = a->t;
+    struct flight *f = t->flight;
+    uint32_t i, last;
+    left = seq_max(left, t->snd.una);
+    if (!f->count || !seq_lt(left, right) || seq_gt(right, f->end)) return;
+    /* without room for a piece of its own the block waits for the cumulative ACK */
+    if (seq_lt(right, f->end) && !flight_split(a->s, f, right, &last)) return;
+    if (!flight_split(a->s, f, left, &i)) return;
+    for (; i < f->count && seq_lt(piece_at(f, i)->from, right); i++) {
+        struct piece *p = piece_at(f, i);
+        if (p->state == PIECE_SACKED) continue;
+        delivered(a, n, p, piece_end(f, i), piece_len(f, i));
+        flight_set(f, i, PIECE_SACKED);
+    }
+    flight_join(f, flight_find(f, left));
+    f->fack = seq_max(f->fack, right);
+}
+
+/* A first block below SND.UNA, or inside the second, reports a duplicate [RFC2883 4]. */
+static bool is_dsack(const struct arrival *a) {
+    const tcp_options *o = &a->h->options;
+    if (!o->sack_count) return false;
+    seq left = o->sack[0].left, right = o->sack[0].right;
+    if (seq_le(right, a->ack)) return true;
+    return o->sack_count > 1 && seq_ge(left, o->sack[1].left) && seq_le(right, o->sack[1].right);
+}
+
+static void take_sack(struct arrival *a, struct news *n) {
+    const tcp_options *o = &a->h->options;
+    n->dsack = is_dsack(a);
+    for (unsigned i = n->dsack; i < o->sack_count; i++) take_block(a, n, o->sack[i].left, o->sack[i].right);
+}
+
+/* ---- undo ---- */
+
+static void undo_prepare(struct tcb *t) {
+    struct flight *f = t->flight;
+    f->undo_cwnd = t->cc.cwnd;
+    f->undo_ssthresh = t->cc.ssthresh;
+    f->undo_again = 0;
+    f->undo_sent = false;
+    f->undo_armed = true;
+}
+
+/* The reduction was a mistake: nothing was lost [RFC4015]. */
+static void undo(struct stack *s, struct tcb *t) {
+    struct flight *f = t->flight;
+    t->cc.cwnd = max_u32(t->cc.cwnd, f->undo_cwnd);
+    t->cc.ssthresh = f->undo_ssthresh;
+    t->in_recovery = t->in_loss = false;
+    f->undo_armed = false;
+    for (uint32_t i = 0; i < f->count; i++)
+        if (piece_at(f, i)->state == PIECE_LOST) flight_set(f, i, PIECE_SENT);
+    if (t->cc.ops->undo) t->cc.ops->undo(&t->cc);
+    count(s, R_UNDO);
+    s->stats.undone++;
+}
+
+/* The echo of a timestamp older than the first repetition answers the original [RFC3522 3.2]; DSACKs for all that was repeated say
+ * the same [RFC2883 4.2]; so does an original that arrives after a timeout gave it up [RFC5682 3]. */
+static bool undo_due(const struct arrival *a, const struct news *n) {
+    const struct tcb *t = a->t;
+    const struct flight *f = t->flight;
+    const tcp_options *o = &a->h->options;
+    if (!f->undo_armed) return false;
+    if (t->in_loss && n->forward && n->original) return true;
+    if (!f->undo_sent) return false;
+    if (n->forward && t->stamps && o->has_ts && (int32_t)(o->ts_echo - f->undo_ms) < 0) return true;
+    return n->dsack && f->undo_again == 0;
+}
+
+static void count_dsack(struct arrival *a) {
+    struct tcb *t = a->t;
+    const tcp_options *o = &a->h->options;
+    uint32_t len = (uint32_t)seq_diff(o->sack[0].right, o->sack[0].left);
+    t->flight->undo_again -= min_u32(len, t->flight->undo_again);
+    rack_dsack(t);
+}
+
+/* ---- fast recovery ---- */
+
+static void enter(struct stack *s, struct tcb *t, uint32_t flight) {
+    undo_prepare(t);
+    t->cc.ops->loss(&t->cc, flight, s->now / US_NS);
+    prr_begin(t);
+    t->in_recovery = true;
+    t->snd.recover = t->snd.nxt;
+    t->rtt_timing = false;
+}
+
+static void leave(struct tcb *t) {
+    if (t->in_recovery) t->cc.cwnd = max_u32(t->cc.ssthresh, t->cc.mss);
+    t->in_recovery = t->in_loss = false;
+    t->flight->undo_armed = false;
+    rack_recovered(t);
+}
+
+static void grow_window(struct arrival *a, const struct news *n, uint32_t bytes) {
+    struct tcb *t = a->t;
+    bool slow = t->cc.cwnd < t->cc.ssthresh;
+    struct cc_ack ack = {.bytes = bytes, .flight = n->flight, .rtt_us = n->rtt_us, .srtt_us = t->srtt_us,
+                         .now_us = a->s->now / US_NS, .una = t->snd.una.v, .nxt = t->snd.nxt.v,
+                         .limited = t->in_loss || n->flight + 2 * t->cc.mss >= (slow ? t->cc.cwnd / 2 : t->cc.cwnd)};
+    t->cc.ops->acked(&t->cc, &ack);
+}
+
+static void respond(struct arrival *a, const struct news *n, uint32_t bytes, uint32_t newly_lost) {
+    struct stack *s = a->s;
+    struct tcb *t = a->t;
+    if ((t->in_recovery || t->in_loss) && seq_ge(t->snd.una, t->snd.recover)) leave(t);
+    if (newly_lost && !t->in_recovery && !t->in_loss) enter(s, t, n->flight);
+    if (t->in_recovery)
+        prr_ack(t, n->delivered, n->forward && !newly_lost);
+    else if (bytes)
+        grow_window(a, n, bytes);
+}
+
+/* ---- one acknowledgment ---- */
+
+void recovery_ack(struct arrival *a, uint32_t bytes) {
+    struct stack *s = a->s;
+    struct tcb *t = a->t;
+    struct flight *f = t->flight;
+    struct news n = {.flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una), .forward = bytes > 0};
+    uint32_t wait_us;
+    take_cumulative(a, &n);
+    if (bytes) t->snd.una = a->ack;
+    if (t->urgent_out && seq_ge(t->snd.una, t->snd.up)) t->urgent_out = false;
+    take_sack(a, &n);
+    f->delivered += n.delivered;
+    if (n.rtt_us) rto_sample(s, t, (uint64_t)n.rtt_us * US_NS);
+    if (n.dsack) count_dsack(a);
+    if (tlp_repaired(t, n.dsack) && !t->in_recovery && !t->in_loss) {
+        enter(s, t, n.flight);
+        t->snd.recover = t->snd.una; /* already repaired: only the window pays */
+    }
+    uint32_t newly_lost = rack_detect(s, t, &wait_us);
+    if (undo_due(a, &n)) undo(s, t);
+    respond(a, &n, bytes, newly_lost);
+    if (n.delivered || bytes) recovery_timer(s, t, wait_us, bytes > 0);
+    if (tracing(s, TERN_TRACE_WINDOW)) trace_window(s, t);
+}
+
+/* ---- the timer has three uses besides the persist timer's ---- */
+
+void recovery_timer(struct stack *s, struct tcb *t, uint32_t wait_us, bool forward) {
+    if (forward) {
+        t->backoff = 0;
+        t->stuck_since = 0;
+        t->r1_told = false;
+    }
+    t->persisting = false;
+    t->timer_use = USE_RTO;
+    if (!t->flight->count) {
+        t->rexmit_at = TERN_NEVER;
+    } else if (wait_us) {
+        t->timer_use = USE_REORDERING;
+        t->rexmit_at = s->now + (uint64_t)wait_us * US_NS;
+    } else if (tlp_wanted(t)) {
+        t->timer_use = USE_PROBE;
+        t->rexmit_at = s->now + tlp_delay_ns(s, t);
+    } else {
+        t->rexmit_at = s->now + rto_ns(s, t);
+    }
+}
+
+static void mark_all_lost(struct tcb *t) {
+    struct flight *f = t->flight;
+    for (uint32_t i = 0; i < f->count; i++)
+        if (piece_at(f, i)->state == PIECE_SENT) flight_set(f, i, PIECE_LOST);
+}
+
+/* Called by rexmit_timeout once R1 and R2 were seen to. The retransmission timer itself expired [RFC6298 5.4-5.6]. */
+void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight) {
+    if (t->backoff == 0) undo_prepare(t);
+    t->cc.ops->timeout(&t->cc, flight, t->backoff > 0 || t->in_loss, s->now / US_NS);
+    mark_all_lost(t);
+    t->in_recovery = false;
+    t->in_loss = true;
+    t->flight->tlp_out = false;
+    t->flight->rack_valid = false;
+    t->snd.recover = t->snd.nxt;
+}
+
+/* The reordering window passed, or it is time for a probe. True when that was all; false: a real timeout. */
+bool recovery_expire(struct stack *s, struct tcb *t) {
+    uint32_t wait_us = 0;
+    if (!t->flight || t->timer_use == USE_RTO) return false;
+    if (t->timer_use == USE_PROBE) {
+        t->work |= WORK_TLP;
+    } else {
+        uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
+        if (rack_detect(s, t, &wait_us) && !t->in_recovery && !t->in_loss) {
+            enter(s, t, flight);
+            prr_ack(t, 0, false);
+        }
+    }
+    t->timer_use = USE_RTO;
+    t->rexmit_at = s->now + rto_ns(s, t);
+    tcb_ready(s, t);
+    return true;
+}
+
+/* The peer's window opened after probing: the probe's byte did not count. */
+void recovery_resume(struct tcb *t) {
+    if (t->flight) mark_all_lost(t);
+}
+
+/* ---- sending ---- */
+
+static struct piece stamp_of(struct stack *s, const struct tcb *t) {
+    return (struct piece){.sent_us = clock_us(s), .delivered = t->flight->delivered, .state = PIECE_SENT};
+}
+
+/* May new bytes be accounted for? Also brings the account into being, with the first byte of a flight. */
+bool recovery_room(struct stack *s, struct tcb *t) {
+    if (!t->sack) return true;
+    if (!t->flight && seq_eq(t->snd.una, t->snd.nxt)) {
+        t->flight = flight_new(s, t->snd.nxt);
+        if (t->flight) t->flight->min_rtt_ms = (uint32_t)(s->now / MS_NS);
+    }
+    return !t->flight || flight_room(s, t->flight);
+}
+
+void recovery_sent(struct stack *s, struct tcb *t, seq to) {
+    if (!t->flight) return;
+    struct piece stamp = stamp_of(s, t);
+    uint32_t n = (uint32_t)seq_diff(to, t->flight->end);
+    flight_sent(t->flight, to, &stamp);
+    if (t->in_recovery) prr_sent(t, n);
+    if (t->timer_use == USE_RTO && t->rexmit_at == TERN_NEVER) recovery_timer(s, t, 0, false);
+    else if (t->timer_use == USE_PROBE) t->rexmit_at = s->now + tlp_delay_ns(s, t);
+}
+
+/* The first bytes that are lost and not yet on their way again. */
+bool recovery_next(const struct tcb *t, seq *from, uint32_t *len) {
+    const struct flight *f = t->flight;
+    if (!f || !f->lost) return false;
+    for (uint32_t i = 0; i < f->count; i++) {
+        if (piece_at(f, i)->state != PIECE_LOST) continue;
+        *from = piece_at(f, i)->from;
+        *len = piece_len(f, i);
+        return true;
+    }
+    return false;
+}
+
+/* [from, from + len) left again. */
+void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
+    struct flight *f = t->flight;
+    uint32_t i, next;
+    seq to = seq_add(from, len);
+    if (seq_lt(to, f->end)) flight_split(s, f, to, &next); /* without room the whole piece counts as sent */
+    i = flight_find(f, from);
+    if (!seq_eq(piece_at(f, i)->from, from) && !flight_split(s, f, from, &i)) return;
+    flight_set(f, i, PIECE_SENT);
+    struct piece *p = piece_at(f, i);
+    p->again = true;
+    p->sent_us = clock_us(s);
+    p->delivered = f->delivered;
+    if (t->in_recovery) prr_sent(t, len);
+    f->undo_again += len;
+    if (!f->undo_sent) f->undo_ms = ts_now(s, t->ts_offset);
+    f->undo_sent = true;
+}
+
+/* Nothing is under way: the account is not needed. */
+void recovery_idle(struct stack *s, struct tcb *t) {
+    if (!t->flight || !seq_eq(t->snd.una, t->snd.nxt)) return;
+    flight_free(s, t->flight);
+    t->flight = NULL;
+}

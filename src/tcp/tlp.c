@@ -1,0 +1,32 @@
+/* tlp.c - tail loss probe (RFC 8985 7): when the last segments of a burst are lost nothing comes back that could show it; one
+ * segment is sent after about two round trips instead of waiting for the retransmission timer. */
+#include "tcp/tcb.h"
+
+/* [RFC8985 7.2] In the open state, with nothing selectively acknowledged and no probe out. */
+bool tlp_wanted(const struct tcb *t) {
+    const struct flight *f = t->flight;
+    return f && f->count && t->srtt_us && !f->tlp_out && !t->in_recovery && !t->in_loss && !f->sacked && !f->lost;
+}
+
+/* One segment alone may meet a delayed ACK; we take the peer to wait as long as we would. */
+uint64_t tlp_delay_ns(const struct stack *s, const struct tcb *t) {
+    uint64_t pto = 2ull * t->srtt_us * US_NS;
+    if (flight_pipe(t->flight) <= t->mss) pto += (uint64_t)s->cfg.delayed_ack_ms * MS_NS;
+    return min_u64(max_u64(pto, 2 * MS_NS), rto_ns(s, t));
+}
+
+/* The probe left; `again`: it repeated the last segment rather than carry new bytes. */
+void tlp_sent(struct tcb *t, bool again) {
+    t->flight->tlp_out = true;
+    t->flight->tlp_again = again;
+    t->flight->tlp_end = t->snd.nxt;
+}
+
+/* [RFC8985 7.4.2] Did the probe repair a loss nobody else would have noticed? Then the congestion control must hear of it. */
+bool tlp_repaired(struct tcb *t, bool dsack) {
+    struct flight *f = t->flight;
+    if (!f->tlp_out || seq_lt(t->snd.una, f->tlp_end)) return false;
+    bool repaired = f->tlp_again && !dsack;
+    f->tlp_out = false;
+    return repaired;
+}
