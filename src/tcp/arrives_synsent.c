@@ -83,10 +83,7 @@ enum reason arrives_synsent(struct arrival *a) {
     if (!(a->flags & TCP_SYN)) return R_SYNSENT_NEITHER; /* fifth */
     if (!acked) return open_simultaneous(a);             /* fourth */
     synchronize(a);
-    if (a->len > window_offered(t)) { /* more than was offered: the peer will send it again */
-        a->len = 0;
-        a->flags &= (uint16_t)~TCP_FIN;
-    }
+    trim_back(a, window_offered(t)); /* more than was offered: the peer will send it again */
     established(a);
     effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK);
     a->note = R_SYNSENT_SYN_ACK;

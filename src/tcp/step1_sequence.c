@@ -11,14 +11,10 @@ static bool acceptable(const struct arrival *a, uint32_t wnd) {
     return seq_within(a->seq, t->rcv.nxt, wnd) || seq_within(seq_add(a->seq, len - 1), t->rcv.nxt, wnd);
 }
 
-/* Everything before RCV.NXT was taken already. */
+/* Everything before RCV.NXT was taken already. A SYN stays for the fourth step, whatever its number [RFC5961 4.2]. */
 static void trim_front(struct arrival *a) {
     int32_t old = seq_diff(a->t->rcv.nxt, a->seq);
-    if (old <= 0) return;
-    if (a->flags & TCP_SYN) {
-        a->flags &= (uint16_t)~TCP_SYN;
-        old--;
-    }
+    if (old <= 0 || (a->flags & TCP_SYN)) return;
     uint32_t n = min_u32((uint32_t)old, a->len);
     a->text += n;
     a->len -= n;
@@ -26,7 +22,7 @@ static void trim_front(struct arrival *a) {
 }
 
 /* Nothing beyond the window's right edge is taken; a FIN there will come again. */
-static void trim_back(struct arrival *a, uint32_t wnd) {
+void trim_back(struct arrival *a, uint32_t wnd) {
     uint32_t offset = (uint32_t)seq_diff(a->seq, a->t->rcv.nxt), room = wnd > offset ? wnd - offset : 0;
     if (a->len >= room && a->len + !!(a->flags & TCP_FIN) > room) a->flags &= (uint16_t)~(TCP_FIN | TCP_PSH);
     a->len = min_u32(a->len, room);
@@ -36,10 +32,6 @@ static enum reason unacceptable(struct arrival *a) {
     struct tcb *t = a->t;
     if (a->flags & TCP_RST) return R_SEQ_OUTSIDE_RST;
     seq right = seq_add(a->seq, seg_len(a));
-    if (t->state == TERN_SYN_RECEIVED && (a->flags & TCP_SYN) && seq_eq(a->seq, t->rcv.irs)) {
-        t->work |= WORK_SYN;
-        return R_SYN_REPEATED;
-    }
     if (a->flags & TCP_SYN) { /* whatever its number [RFC5961 4.2] */
         effects_reply(&a->fx, REPLY_CHALLENGE, R_SEND_CHALLENGE);
         return R_SYN_CHALLENGE;
@@ -60,10 +52,20 @@ static enum reason unacceptable(struct arrival *a) {
     return R_SEQ_OUTSIDE;
 }
 
+/* The SYN that began all this, again: our answer was lost. Text that came with it comes again too. */
+static bool repeats_syn(const struct arrival *a) {
+    const struct tcb *t = a->t;
+    return t->state == TERN_SYN_RECEIVED && (a->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
+           seq_eq(a->seq, t->rcv.irs);
+}
+
 /* A SYN,ACK that crosses ours after a simultaneous open repeats the SYN we have (figure 7, line 6). */
 static void forget_known_syn(struct arrival *a) {
-    if (a->t->syn_acked || !(a->flags & TCP_SYN) || !(a->flags & TCP_ACK)) return;
-    if (seq_eq(a->seq, a->t->rcv.irs)) trim_front(a);
+    const struct tcb *t = a->t;
+    if (t->syn_acked || t->passive || (a->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != (TCP_SYN | TCP_ACK)) return;
+    if (!seq_eq(a->seq, t->rcv.irs)) return;
+    a->flags &= (uint16_t)~TCP_SYN;
+    a->seq = seq_add(a->seq, 1);
 }
 
 /* A SYN is no part of this connection, and who sent it may have forgotten all about it: it is challenged instead. */
@@ -78,6 +80,10 @@ static enum reason check_timestamp(struct arrival *a) {
 
 enum reason step1_sequence(struct arrival *a) {
     struct tcb *t = a->t;
+    if (unlikely(repeats_syn(a))) {
+        t->work |= WORK_SYN;
+        return R_SYN_REPEATED;
+    }
     forget_known_syn(a);
     enum reason bad = check_timestamp(a);
     if (bad != R_NONE) return bad;

@@ -246,6 +246,7 @@ void arrival_init(struct arrival *a, struct stack *s, const struct ip_info *ip, 
                   uint32_t len);
 void arrives_closed(struct arrival *a);
 void arrival_drop(struct arrival *a, enum reason why); /* counts and traces a segment without a connection */
+void trim_back(struct arrival *a, uint32_t wnd);       /* nothing beyond the window is taken */
 void synchronize(struct arrival *a);                   /* takes in the peer's SYN and its options */
 void established(struct arrival *a);                   /* our SYN is acknowledged: SYN-SENT and SYN-RECEIVED end */
 void syn_acked(struct arrival *a);                     /* the same for one that was closed before that */

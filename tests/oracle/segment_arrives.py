@@ -123,7 +123,8 @@ class Allowed:
         """`o` has the same fields with one value each, `reply` a tuple and `signals` a set."""
         for name in ('state', 'rcv_nxt', 'una', 'wnd', 'ts', 'held', 'restart'):
             admitted = getattr(self, name)
-            if getattr(o, name) not in admitted and ANY not in admitted:
+            value = getattr(o, name)
+            if value not in admitted and value != ANY and ANY not in admitted:
                 return False
         if not self.must <= o.signals or not o.signals <= self.must | self.may:
             return False
@@ -233,7 +234,10 @@ def other_states(t, s):
         if lt(s.ts, t.ts_recent):
             out = Allowed(t).because('[7323 5.3 R1]')
             out.reply = {ack_of(t.nxt, t.rcv_nxt)}
-            return [out]
+            if t.state != SYN_RECEIVED:
+                return [out]
+            # 5.3 speaks of "a synchronized connection", Appendix D has SYN-RECEIVED too.
+            return [out] + first(t, s, None)
         if le(s.seq, t.last_ack):
             recorded = s.ts
     return first(t, s, recorded)
@@ -248,6 +252,16 @@ def first(t, s, recorded):
         dropped.ts = {t.ts_recent, recorded}
     if s.flags & RST:
         return second(t, s)
+    if t.state == SYN_RECEIVED and not t.passive and s.flags & SYN and s.flags & ACK and s.seq == t.irs:
+        # The SYN that we have, outside the window and trimmed off, with the ACK that completes a simultaneous open.
+        rest = Segment(s.flags & ~SYN, t.rcv_nxt, s.len, s.ack, s.wnd, s.ts, s.up)
+        # [7323 2.2] the window of a segment with SYN is not scaled.
+        now = t.but(wnd_shift=0, ts_recent=t.ts_recent if recorded is None else recorded)
+        outs = fifth(now, rest, dropped)
+        for o in outs:
+            o.reply = {challenge if r == NONE else r for r in o.reply} | o.reply
+            o.because('[9293 3.5 Figure 7 line 6, MUST-10] the SYN-ACK of a simultaneous open establishes')
+        return outs
     if not acceptable(t, s):
         return not_acceptable(t, s, recorded, dropped, challenge)
     if s.flags & SYN:
@@ -267,7 +281,7 @@ def not_acceptable(t, s, recorded, dropped, challenge):
             dropped.because('[9293 Fifth] a retransmission of the remote FIN: acknowledge it and restart 2 MSL')
         return [dropped]
     outs = [dropped]
-    if not s.flags & ACK or s.flags & SYN and not (t.state == SYN_RECEIVED and s.seq == t.irs):
+    if not s.flags & ACK or s.flags & SYN:
         return outs
     bare = Segment(s.flags & ~(SYN | FIN), t.rcv_nxt, 0, s.ack, s.wnd, s.ts, s.up)
     now = t if recorded is None else t.but(ts_recent=recorded)
@@ -276,17 +290,11 @@ def not_acceptable(t, s, recorded, dropped, challenge):
         extra = fifth(now, bare, dropped)
         # MUST-66: here the URG has to be processed, so the plain drop is no longer right.
         outs = [] if s.flags & URG else outs
-    elif t.state == SYN_RECEIVED and not t.passive and s.flags & SYN and s.flags & ACK:
-        why = '[9293 3.5 Figure 7 line 6, MUST-10] the SYN-ACK of a simultaneous open establishes'
-        extra = fifth(now, bare, dropped)
-        outs = [] if lt(t.una, s.ack) and le(s.ack, t.nxt) else outs
-    elif le((s.seq + s.seg_len()) & MASK, t.rcv_nxt):
-        return outs
     else:
         return outs
     for o in extra:
         if o.reply == {NONE}:
-            o.reply = {challenge, NONE} if s.flags & SYN else {challenge}
+            o.reply = {challenge}
         o.ts = dropped.ts | o.ts
         o.because(why)
     return outs + extra
@@ -361,8 +369,8 @@ def fifth(t, s, dropped):
     if le(t.una, s.ack):
         if lt(t.wl1, s.seq) or t.wl1 == s.seq and le(t.wl2, s.ack):
             out.wnd = {wnd}
-        elif lt(s.seq, t.rcv_nxt) and lt(t.wl1, t.rcv_nxt):
-            # "only the new parts are processed": the segment then begins at RCV.NXT.
+        elif lt(s.seq, t.rcv_nxt) and (lt(t.wl1, t.rcv_nxt) or t.wl1 == t.rcv_nxt and le(t.wl2, s.ack)):
+            # [9293 First] "only the new parts are processed": the segment then begins at RCV.NXT.
             out.wnd = {t.wnd, wnd}
     out.because('[9293 Fifth]')
     now = t.but(una=una)
@@ -399,6 +407,8 @@ def sixth_to_eighth(t, s, out):
     if s.flags & URG and lt((t.rcv_nxt - t.unread) & MASK, (s.seq + s.up) & MASK):
         (out.must if in_order else out.may).add('urgent')
     if not in_order:
+        if s.len and t.closed:
+            return [lost(t, out)]
         out.held = {min(s.len, (edge - s.seq) & MASK)}
         out.reply = {ack_of(t.nxt, t.rcv_nxt), NONE} if ('ACK', 0, 0) not in out.reply else out.reply
         return [out.because('[9293 Seventh MAY-13, SHLD-31]')]
@@ -406,11 +416,7 @@ def sixth_to_eighth(t, s, out):
     text = max(0, s.len - old)
     taken = min(text, t.rcv_wnd)
     if taken and t.closed:
-        out.gone(LISTEN if t.listener else CLOSED)
-        out.must.clear()
-        out.may = {'closed', 'reset'}
-        out.reply = {('RST', t.nxt, 0), ('RST,ACK', t.nxt, ANY)}
-        return [out.because('[9293 3.6.1 SHLD-3] data after CLOSE is answered by RST')]
+        return [lost(t, out)]
     rcv_nxt = (t.rcv_nxt + taken) & MASK
     if text:
         out.reply = {ack_of(t.nxt, rcv_nxt), later(t.nxt, rcv_nxt)}
@@ -435,6 +441,14 @@ def sixth_to_eighth(t, s, out):
         out.reply = out.reply | {ack_of(t.nxt, rcv_nxt)}
     out.rcv_nxt = {rcv_nxt}
     return [out]
+
+
+def lost(t, out):
+    """New data after CLOSE, in order or not: nobody will read it."""
+    out.gone(LISTEN if t.listener else CLOSED)
+    out.must.clear()
+    out.reply = {('RST', t.nxt, 0), ('RST,ACK', t.nxt, ANY)}
+    return out.because('[9293 3.6.1 SHLD-3] data after CLOSE is answered by RST')
 
 
 def time_wait_syn(t, s):
@@ -469,4 +483,11 @@ def segment_arrives(t, s):
         return listen(t, s)
     if t.state == SYN_SENT:
         return syn_sent(t, s)
-    return other_states(t, s)
+    outs = other_states(t, s)
+    for out in outs:
+        if t.closed:
+            out.must.clear()  # 3.9.1: after CLOSE there is no user left to signal
+            out.may.clear()
+        elif t.state == TIME_WAIT:
+            out.may.add('closed')  # the connection of old ends with what takes its place
+    return outs
