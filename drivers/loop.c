@@ -8,7 +8,8 @@
 
 #include "drivers/host.h"
 
-/* Input goes on for so many batches before the rest of a turn; output stops while so much waits in the device. */
+/* A turn takes and gives at most so many batches: the answers to what it gives wait in a queue of the device, and TUN's
+ * holds 500 packets unless told otherwise. Output stops while so much waits on our side. */
 enum { BATCH = 64, BATCHES_IN_A_TURN = 4, QUEUE_HIGH = 256 << 10 };
 #define CONGESTED_NS 5000000u
 
@@ -81,15 +82,15 @@ static int input(struct loop *loop, uint64_t now, struct driver_error *err) {
 static int output(struct loop *loop, uint64_t now, struct driver_error *err) {
     tern_frame frames[BATCH];
     int r = loop->dev->queued > 0 ? device_flush(loop->dev, err) : 0;
-    while (r == 0 && !congested(loop)) {
+    for (int i = 0; i < BATCHES_IN_A_TURN && r == 0 && !congested(loop); i++) {
         int n = tern_output(loop->stack, frames, BATCH, now), ours = 0;
         if (n <= 0) break;
-        for (int i = 0; i < n; i++) {
-            if (frames[i].iface != loop->iface) {
+        for (int k = 0; k < n; k++) {
+            if (frames[k].iface != loop->iface) {
                 loop->dropped_iface++;
                 continue;
             }
-            if (ours != i) frames[ours] = frames[i];
+            if (ours != k) frames[ours] = frames[k];
             ours++;
         }
         r = device_send(loop->dev, frames, (size_t)ours, err);

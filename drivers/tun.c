@@ -20,7 +20,7 @@
 
 /* A buffer holds the virtio-net header, a link header and 65535 bytes. Its size is no multiple of a page, so that small
  * packets do not all fall on the same cache lines. */
-enum { BATCH = 64, BUFFER_SIZE = 65536 + 192, IP_MAX = 65535, ETHERNET_HEADER = 14, GSO_KINDS = 0x7f };
+enum { BATCH = 64, BUFFER_SIZE = 65536 + 192, IP_MAX = 65535, ETHERNET_HEADER = 14, GSO_KINDS = 0x7f, QUEUE_LENGTH = 4096 };
 
 typedef struct virtio_net_hdr vnet_hdr;
 
@@ -267,6 +267,19 @@ static void quiet(const char *name, const char *setting, const char *value) {
     close(fd);
 }
 
+/* The kernel drops what does not fit into the device's queue, and 500 packets are fewer than two connections' windows. Where
+ * it refuses, the queue stays as it is. */
+static void lengthen_queue(const char *name) {
+    struct ifreq r;
+    memset(&r, 0, sizeof r);
+    memcpy(r.ifr_name, name, strnlen(name, sizeof r.ifr_name - 1));
+    r.ifr_qlen = QUEUE_LENGTH;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return;
+    (void)ioctl(fd, SIOCSIFTXQLEN, &r);
+    close(fd);
+}
+
 int tun_configure(struct device *dev, const struct tun_setup *setup, struct driver_error *err) {
     uint32_t mtu = dev->mtu;
     bool up = false;
@@ -277,6 +290,7 @@ int tun_configure(struct device *dev, const struct tun_setup *setup, struct driv
     uint32_t new_mtu = setup->mtu != 0 && setup->mtu != mtu ? setup->mtu : 0;
     if (up && new_mtu == 0 && setup->addrs_count == 0 && setup->routes_count == 0) return 0;
     if (!up) {
+        lengthen_queue(dev->name);
         quiet(dev->name, "disable_ipv6", "0");
         quiet(dev->name, "addr_gen_mode", "1"); /* no link-local address: nothing to solicit from */
         quiet(dev->name, "accept_dad", "0");

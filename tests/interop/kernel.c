@@ -71,11 +71,23 @@ int kernel_error(int fd) {
     return error;
 }
 
+static uint16_t port_of(const struct sockaddr_storage *sa) {
+    return ntohs(sa->ss_family == AF_INET ? ((const struct sockaddr_in *)sa)->sin_port
+                                          : ((const struct sockaddr_in6 *)sa)->sin6_port);
+}
+
 uint16_t kernel_port(int fd) {
     struct sockaddr_storage sa;
     socklen_t len = sizeof sa;
     assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
-    return ntohs(sa.ss_family == AF_INET ? ((struct sockaddr_in *)&sa)->sin_port : ((struct sockaddr_in6 *)&sa)->sin6_port);
+    return port_of(&sa);
+}
+
+uint16_t kernel_peer_port(int fd) {
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+    assert_int_equal(getpeername(fd, (struct sockaddr *)&sa, &len), 0);
+    return port_of(&sa);
 }
 
 ssize_t kernel_send(int fd, const void *data, size_t len) {

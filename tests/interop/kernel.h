@@ -14,6 +14,7 @@ int kernel_accept(int listener); /* -1: nobody waits */
 bool kernel_connected(int fd);   /* the handshake is over, in good order */
 int kernel_error(int fd);        /* SO_ERROR */
 uint16_t kernel_port(int fd);
+uint16_t kernel_peer_port(int fd);
 /* Bytes moved, 0 at the end of the stream, -1: not now; anything else fails the test. */
 ssize_t kernel_send(int fd, const void *data, size_t len);
 ssize_t kernel_recv(int fd, void *buf, size_t len);

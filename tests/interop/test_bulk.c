@@ -206,7 +206,7 @@ static struct world *open_world(const struct combination *c, struct memlink_path
     if (c->impaired) config.paths = paths;
     struct world *w = world_open(&config);
 
-    tern_trace_set(w->stack, 0, NULL, NULL);
+    world_watch(w, false);
     return w;
 }
 

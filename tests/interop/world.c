@@ -40,12 +40,17 @@ static void counted_release(void *ctx, void *ptr, size_t size) {
 
 static void on_trace(void *ctx, const tern_trace *r) {
     struct world *w = ctx;
-    if (!w->watch || w->seen_count == SEEN_MAX) return;
+    if (w->seen_count == SEEN_MAX) return;
     w->seen[w->seen_count++] = (struct seen){
         .out = r->kind == TERN_TRACE_SEGMENT_OUT, .flags = r->seg.flags, .window = r->seg.window,
         .local_port = r->flow.local_port, .remote_port = r->flow.remote_port,
         .seq = r->seg.seq, .ack = r->seg.ack, .len = r->seg.len, .wscale = r->seg.wscale,
         .timestamps = r->seg.has_timestamps, .at_ns = r->time_ns};
+}
+
+void world_watch(struct world *w, bool on) {
+    w->seen_count = 0;
+    tern_trace_set(w->stack, on ? TERN_TRACE_SEGMENT_IN | TERN_TRACE_SEGMENT_OUT : 0, on_trace, w);
 }
 
 static void on_event(void *ctx, const tern_event *ev) {
@@ -125,8 +130,7 @@ struct world *world_open(const struct world_config *c) {
     }
     loop_init(&w->loop, w->stack, w->iface, w->dev);
     w->loop.on_event = on_event;
-    tern_trace_set(w->stack, TERN_TRACE_SEGMENT_IN | TERN_TRACE_SEGMENT_OUT, on_trace, w);
-    w->watch = true;
+    world_watch(w, true);
     w->idle_bytes = w->live_bytes;
     w->idle_blocks = w->live_blocks;
     return w;
@@ -144,6 +148,26 @@ void world_close(struct world *w) {
 void world_turn(struct world *w, uint64_t max_ns) {
     struct driver_error err;
     must(loop_turn(&w->loop, max_ns, &err), &err);
+}
+
+static void print_connection(const tern_status_info *i) {
+    print_message("  port %u to %u: %s, una +%u, nxt +%u, sent %llu, acknowledged %llu, queued %u, received %llu, unread %u, "
+                  "window %u out %u in, cwnd %u, repeated %u, timer %s\n",
+                  i->flow.local_port, i->flow.remote_port, tern_state_name(i->state), i->snd_una - i->iss,
+                  i->snd_nxt - i->iss, (unsigned long long)i->bytes_sent, (unsigned long long)i->bytes_acked,
+                  i->send_queued, (unsigned long long)i->bytes_received, i->receive_queued, i->snd_wnd, i->rcv_wnd, i->cwnd,
+                  i->retransmitted, i->timer != NULL ? i->timer : "none");
+}
+
+void world_late(struct world *w, unsigned ms, const char *condition) {
+    uint64_t cursor = 0;
+    tern_status_info info = {.size = sizeof info};
+    for (unsigned i = 0; i < 8 && tern_list(w->stack, &cursor, &info); i++) print_connection(&info);
+    for (unsigned i = 0; i < tern_reason_count(); i++)
+        if (tern_reason_counter(w->stack, i) != 0)
+            print_message("  %s %llu\n", tern_reason_name(i), (unsigned long long)tern_reason_counter(w->stack, i));
+    if (w->seen_count < 100) world_print_seen(w);
+    fail_msg("not within %u ms: %s", ms, condition);
 }
 
 void world_turns(struct world *w, unsigned ms) {

@@ -66,7 +66,6 @@ struct world {
     struct loop loop;
     uint64_t live_bytes, live_blocks; /* what the stack has from its allocator now */
     size_t idle_bytes, idle_blocks;   /* and had when nothing had happened yet */
-    bool watch;                       /* collect `seen` */
     size_t seen_count;
     struct seen seen[SEEN_MAX];
 };
@@ -80,11 +79,13 @@ void world_close(struct world *w);
 void world_turn(struct world *w, uint64_t max_ns);
 void world_turns(struct world *w, unsigned ms);
 
+/* Fails the test; before that it tells what the stack has. */
+void world_late(struct world *w, unsigned ms, const char *condition);
 /* Turns until `condition` holds; fails the test after `ms`. */
 #define WORLD_UNTIL(w, condition, ms)                                                                                  \
     do {                                                                                                               \
         for (uint64_t end_ = tern_host_now() + (uint64_t)(ms) * MS; !(condition); world_turn(w, MS / 2))               \
-            if (tern_host_now() > end_) fail_msg("not within %u ms: %s", (unsigned)(ms), #condition);                  \
+            if (tern_host_now() > end_) world_late(w, (unsigned)(ms), #condition);                                     \
     } while (0)
 
 /* ---- the stack's side ---- */
@@ -103,6 +104,8 @@ void world_expect_idle(struct world *w);
 
 /* The next segment from *at on with these ends, direction and all of these flags; moves *at behind it. */
 const struct seen *world_seen(const struct world *w, size_t *at, bool out, uint16_t flags);
+/* Segments are collected from now on, or no more. It is on at first; bulk data turns it off. */
+void world_watch(struct world *w, bool on);
 void world_print_seen(const struct world *w);
 
 /* ---- the program ---- */
