@@ -1,7 +1,7 @@
 /* driver.c - the sentences of failures, and a device's description for the stack. No device lives here. */
 #include "drivers/driver.h"
 
-#include "cli/i18n.h"
+#include "po/i18n.h"
 
 #include <errno.h>
 #include <stdarg.h>

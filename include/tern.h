@@ -256,7 +256,8 @@ typedef struct tern_packet {
 } tern_packet;
 
 /* Takes what arrived on an interface. All of it is processed before anything is sent [MUST-58,59].
- * Returns 0 or an error about the arguments; bad packets are counted, not reported. */
+ * Returns 0 or an error about the arguments; bad packets are counted, not reported. TERN_ENOMEM: lent packets
+ * cannot be kept account of; none was taken, all stay the caller's. */
 TERN_API int tern_input(tern_stack *stack, int iface, const tern_packet *packets, size_t n, uint64_t now_ns);
 
 #define TERN_HEAD_MAX 136

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""po2c.py IN.po OUT.c - compiles a translation into the sorted C table that cli/i18n.c searches.
+"""po2c.py IN.po OUT.c - compiles a translation into the sorted C table that po/i18n.c searches.
 
 Only what the program uses: msgid and msgstr, no contexts and no plurals. Entries that are fuzzy or not translated are
 left out. Why not gettext's own loader: docs/decisions/0006-compiled-translations.md.
@@ -41,7 +41,7 @@ def main(source, target):
         sys.exit("po2c.py: what PRIu64 and its kin stand for is not known here: use %llu and a cast")
     table.sort(key=lambda pair: pair[0].encode())
     with open(target, "w", encoding="utf-8") as f:
-        f.write('/* Made by scripts/po2c.py. */\n#include "cli/catalogue.h"\n\n')
+        f.write('/* Made by scripts/po2c.py. */\n#include "po/catalogue.h"\n\n')
         f.write("const struct catalogue_entry catalogue_zh[] = {\n")
         for msgid, msgstr in table:
             f.write(f"    {{{c_string(msgid)}, {c_string(msgstr)}}},\n")

@@ -12,10 +12,18 @@ static void trace_packet(struct stack *s, enum tern_trace_kind kind, int iface, 
     trace_emit(s, &record);
 }
 
+/* Every token that is taken in must find its way back. */
+static bool tokens_have_room(struct stack *s, const tern_packet *packets, size_t n) {
+    size_t lent = 0;
+    for (size_t i = 0; i < n; i++) lent += packets[i].token != NULL;
+    return lent == 0 || ip_token_reserve(s, lent);
+}
+
 int tern_input(tern_stack *public, int iface, const tern_packet *packets, size_t n, uint64_t now_ns) {
     struct stack *s = stack_of(public);
     if (!s || iface < 0 || (uint32_t)iface >= s->ip.ifaces || (n && !packets)) return TERN_EINVAL;
     clock_set(s, now_ns);
+    if (!tokens_have_room(s, packets, n)) return TERN_ENOMEM;
     for (size_t i = 0; i < n; i++) {
         const tern_packet *p = &packets[i];
         s->stats.packets_in++;
@@ -42,6 +50,11 @@ void loop_sent(struct stack *s, tern_frame *f) {
     if (tracing(s, TERN_TRACE_PACKET_OUT)) trace_frame(s, f);
 }
 
+static size_t control_output(struct stack *s, tern_frame *frames, size_t n, size_t max) {
+    while (n < max && ip_output_next(s, &frames[n])) loop_sent(s, &frames[n++]);
+    return n;
+}
+
 int tern_output(tern_stack *public, tern_frame *frames, size_t max, uint64_t now_ns) {
     struct stack *s = stack_of(public);
     if (!s || (max && !frames)) return TERN_EINVAL;
@@ -49,9 +62,9 @@ int tern_output(tern_stack *public, tern_frame *frames, size_t max, uint64_t now
     ip_output_begin(s);
     size_t n = 0;
     max = min_size(max, 1u << 20);
-    while (n < max && ip_output_next(s, &frames[n])) loop_sent(s, &frames[n++]);
+    n = control_output(s, frames, n, max);
     if (n < max) n += tcp_output(s, frames + n, max - n);
-    return (int)n;
+    return (int)control_output(s, frames, n, max); /* a segment may have had to ask for its next hop */
 }
 
 /* Everything in front of the body comes out of head[]; so the sum has at most three pieces, each possibly odd. */

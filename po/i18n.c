@@ -1,8 +1,8 @@
 /* i18n.c - which language, and the look-up in the compiled catalogue. The texts are in po/; scripts/po2c.py makes the
  * sorted table. */
-#include "cli/i18n.h"
+#include "po/i18n.h"
 
-#include "cli/catalogue.h"
+#include "po/catalogue.h"
 
 #include <stdlib.h>
 #include <string.h>
