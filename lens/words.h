@@ -1,5 +1,5 @@
-/* words.h - what the lens says beside the reasons of the core, in English and Chinese. Independent of locales and of the
- * program's catalogue, so that the lens can be used alone. */
+/* words.h - what the lens says beside the reasons of the core, in English and Chinese. Independent of locales and of
+ * the program's catalogue, so that the lens can be used alone. */
 #ifndef LENS_WORDS_H
 #define LENS_WORDS_H
 

@@ -1,5 +1,5 @@
-/* test_lens_ladder.c - whole ladders from hand-made records, compared with reviewed text, and the rules behind them: what
- * is held back, what is condensed, what is marked lost or repeated. */
+/* test_lens_ladder.c - whole ladders from hand-made records, compared with reviewed text, and the rules behind them:
+ * what is held back, what is condensed, what is marked lost or repeated. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,8 +22,8 @@ static size_t drawn_len;
 static FILE *sheet;
 
 static struct ladder_options both_ends(void) {
-    return (struct ladder_options){.width = 80, .both = true, .name = {"client", "server"},
-                                   .initial = {TERN_CLOSED, TERN_LISTEN}};
+    return (struct ladder_options){
+        .width = 80, .both = true, .name = {"client", "server"}, .initial = {TERN_CLOSED, TERN_LISTEN}};
 }
 
 static void begin(struct ladder_options o) {
@@ -39,12 +39,10 @@ static const char *end(void) {
     return drawn;
 }
 
-static void done(void) {
-    free(drawn);
-}
+static void done(void) { free(drawn); }
 
-static void out(int who, uint64_t us, enum tern_state state, const char *reason, uint16_t flags, uint32_t seq, uint32_t ack,
-                uint32_t len) {
+static void out(int who, uint64_t us, enum tern_state state, const char *reason, uint16_t flags, uint32_t seq,
+                uint32_t ack, uint32_t len) {
     tern_trace r = segment_at(false, who, us, state, state, reason, flags, seq, ack, len);
     ladder_record(ladder, who, &r);
 }
@@ -218,8 +216,7 @@ static void ascii_absolute(void **state) {
     begin(o);
     life();
     end();
-    for (size_t i = 0; i < drawn_len; i++)
-        assert_true((unsigned char)drawn[i] < 0x80);
+    for (size_t i = 0; i < drawn_len; i++) assert_true((unsigned char)drawn[i] < 0x80);
     assert_string_equal(drawn, ascii_90);
     done();
 }
@@ -254,8 +251,7 @@ static void colour_adds_only_colour(void **state) {
     size_t at = 0;
     for (size_t i = 0; i < drawn_len; i++) {
         if (drawn[i] == '\033')
-            while (drawn[i] != 'm')
-                i++;
+            while (drawn[i] != 'm') i++;
         else
             drawn[at++] = drawn[i];
     }
@@ -266,8 +262,7 @@ static void colour_adds_only_colour(void **state) {
 
 static size_t lines_with(const char *text) {
     size_t n = 0;
-    for (const char *at = drawn; (at = strstr(at, text)) != NULL; at += strlen(text))
-        n++;
+    for (const char *at = drawn; (at = strstr(at, text)) != NULL; at += strlen(text)) n++;
     return n;
 }
 
@@ -402,10 +397,17 @@ static void limits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(english),   cmocka_unit_test(chinese_beside),    cmocka_unit_test(ascii_absolute),
-        cmocka_unit_test(widths),    cmocka_unit_test(colour_adds_only_colour), cmocka_unit_test(crossing),
-        cmocka_unit_test(condensed), cmocka_unit_test(lost_and_repeated), cmocka_unit_test(one_end),
-        cmocka_unit_test(limits),    cmocka_unit_test(unknown_peer),
+        cmocka_unit_test(english),
+        cmocka_unit_test(chinese_beside),
+        cmocka_unit_test(ascii_absolute),
+        cmocka_unit_test(widths),
+        cmocka_unit_test(colour_adds_only_colour),
+        cmocka_unit_test(crossing),
+        cmocka_unit_test(condensed),
+        cmocka_unit_test(lost_and_repeated),
+        cmocka_unit_test(one_end),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(unknown_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
