@@ -164,7 +164,7 @@ static uint16_t flags_for(const struct tcb *t, seq at, uint32_t len, bool fin) {
 }
 
 static enum reason why_data(const struct tcb *t, uint32_t len) {
-    if (seq_lt(t->snd.pos, t->snd.nxt) && t->backoff) return R_REXMIT_RTO;
+    if (seq_lt(t->snd.pos, t->snd.nxt) && t->repeats) return R_REXMIT_RTO;
     return len ? R_SEND_DATA : R_SEND_FIN;
 }
 
@@ -180,9 +180,10 @@ static uint32_t usable(const struct tcb *t) {
 /* 3.8.6.2.1 [MUST-38], with Nagle's rule [SHLD-7]: is a segment of n bytes worth sending now? */
 static bool worth_sending(const struct burst *b, uint32_t n, uint32_t all) {
     const struct tcb *t = b->t;
-    if (n >= b->mss || seq_lt(t->snd.pos, t->snd.nxt)) return true;
-    if (n == all && (t->fin_queued || (!t->opt.cork && (t->opt.nodelay || seq_eq(t->snd.una, t->snd.nxt))))) return true;
-    return n >= t->snd.max_wnd / 2 && n > 0 && !t->opt.cork;
+    if (n >= b->mss || seq_lt(t->snd.pos, t->snd.nxt) || t->work & WORK_OVERRIDE) return true;
+    if (n == all && t->fin_queued) return true;
+    bool may = !t->opt.cork && (t->opt.nodelay || seq_eq(t->snd.una, t->snd.nxt));
+    return may && n > 0 && (n == all || n >= t->snd.max_wnd / 2);
 }
 
 /* New data, or everything again after a timeout. True when a frame was built. */
@@ -299,13 +300,14 @@ static void fill(struct burst *b) {
         if (t->work & WORK_ACK && state_in(t, IN(SYN_RECEIVED)) && b->n < b->max) put_acks(b);
         return;
     }
-    if (t->acks_due > 1 && b->n < b->max) put_acks(b);
+    if (t->acks_due && b->n < b->max) put_acks(b); /* an ACK with data would be no duplicate */
     if (state_in(t, MAY_SEND)) {
         if (t->work & WORK_REXMIT && b->n < b->max) put_rexmit(b);
         while (b->n < b->max && put_lost(b)) {}
         if (t->work & WORK_TLP && b->n < b->max) put_tlp(b);
         if (t->work & WORK_PROBE && b->n < b->max) put_probe(b);
         while (b->n < b->max && put_data(b)) {}
+        t->work &= (uint8_t)~WORK_OVERRIDE;
     }
     if (t->work & WORK_KEEPALIVE && b->n < b->max) put_keepalive(b);
     if (t->work & WORK_ACK && b->n < b->max) put_acks(b);
