@@ -271,8 +271,9 @@ static void window_shrinks_to_zero(void **state) {
     inject_with(.flags = ACK, .seq = 1, .ack = 2001, .wnd = CLOSED_WINDOW);
     for (unsigned i = 0; i < 4; i++) {
         uint64_t ms = wait_out(60000);
-        assert_in_range(ms, 900, 17000);
-        expect(ACK, 2001, 1, ANY);
+        assert_in_range(ms, fx.peer.sack ? 0 : 900, 17000); /* a tail loss probe [RFC8985 7] may come first */
+        expect(ACK, fx.peer.sack ? ANY : 2001, 1, ANY);
+        assert_in_range(fx.out.seq, 2001, 5000);
         assert_in_range(fx.out.len, 1, 1000);
         inject_with(.flags = ACK, .seq = 1, .ack = 2001, .wnd = CLOSED_WINDOW);
         expect_none();
@@ -313,7 +314,8 @@ static void zero_window_probes(void **state) {
         expect_none();
     }
     inject_with(.flags = ACK, .seq = 1, .ack = 1001, .wnd = 5000);
-    expect_run(1001, 3);
+    for (uint32_t next = 1001; next < (fx.peer.sack ? 3002 : 4001); next += fx.out.len) expect(ACK, next, 1, ANY);
+    expect_none();
 }
 
 /* [MUST-37] For ever, as long as the peer answers. */
@@ -847,6 +849,16 @@ static void urgent_out(void **state) {
     assert_int_equal(t[18] << 8 | t[19], 4);
 }
 
+/* What must hold whatever loss recovery is in use is tried with a peer that sends SACK blocks too. */
+static int setup_sack(void **state) {
+    fx_setup_v4(state);
+    fx.cfg.sack = 1;
+    fx.cfg.congestion = TERN_CUBIC;
+    fx.peer.sack = true;
+    return 0;
+}
+#define SACKED(f) {#f "/sack", f, setup_sack, fx_teardown, NULL}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         BOTH(mss_offered), BOTH(mss_default), BOTH(mss_effective), BOTH(mss_with_timestamps), BOTH(mss_tiny),
@@ -859,6 +871,12 @@ int main(void) {
         BOTH(no_fast_retransmit_after_timeout), BOTH(duplicate_spoofing), BOTH(keepalive_is_off),
         BOTH(keepalive_finds_the_dead), BOTH(keepalive_of_the_living), BOTH(icmp_unreachable), BOTH(icmp_in_synsent),
         BOTH(icmp_too_big), BOTH(icmp_too_small), ONLY4(icmp_quench), BOTH(dscp_and_ttl), BOTH(urgent_out),
+        SACKED(push_on_the_last), SACKED(nagle), SACKED(nagle_off), SACKED(nagle_in_a_small_window), SACKED(cork),
+        SACKED(silly_window), SACKED(silly_window_override), SACKED(five_byte_window), SACKED(window_shrinks_to_zero),
+        SACKED(zero_window_probes), SACKED(zero_window_for_ever), SACKED(zero_window_takes_bytes),
+        SACKED(zero_window_dead_peer), SACKED(zero_window_fin), SACKED(r2_default), SACKED(initial_window),
+        SACKED(keepalive_finds_the_dead), SACKED(icmp_unreachable), SACKED(icmp_too_big),
+        SACKED(icmp_too_small),
     };
     return cmocka_run_group_tests_name("tcp send", tests, NULL, NULL);
 }
