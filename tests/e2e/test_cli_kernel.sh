@@ -42,6 +42,7 @@ head -c $size /dev/urandom >www/big
 sum=$(sha256sum <www/big)
 
 serve() { # LINK OPTIONS...
+    rm -f serve.log
     # shellcheck disable=SC2086
     "$TERN" serve --link "$1" --addr 10.9.0.2/24 --addr fd09::2/64 --peer-addr 10.9.0.1/24 --peer-addr fd09::1/64 \
         --echo 7 --discard 9 --chargen 19:$size --http 80:www $2 2>serve.log &
