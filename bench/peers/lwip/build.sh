@@ -15,9 +15,9 @@ die() {
 fetch() {
     command -v apt-get >/dev/null || die "no apt-get: the source package cannot be had"
     codename=$(. /etc/os-release && [ "$ID" = debian ] && printf '%s' "$VERSION_CODENAME") || die 'this is not Debian'
-    mkdir -p "$out/apt/partial"
-    printf 'deb-src http://deb.debian.org/debian %s main\n' "$codename" >"$out/apt/sources.list"
-    set -- -q -o "Dir::Etc::sourcelist=$out/apt/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$out/apt" \
+    mkdir -p "$out/lists/partial"
+    printf 'deb-src http://deb.debian.org/debian %s main\n' "$codename" >"$out/sources.list"
+    set -- -q -o "Dir::Etc::sourcelist=$out/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$out/lists" \
         -o APT::Sandbox::User=root
     apt-get "$@" update >"$out/log" 2>&1 || die "apt-get update failed: see $out/log"
     (cd "$out" && apt-get "$@" --download-only source lwip >>"$out/log" 2>&1) || die "no source package: see $out/log"
