@@ -287,10 +287,12 @@ static void put_keepalive(struct burst *b) {
 /* A pure ACK, and one more for each segment out of order that the peer's recovery counts on [RFC5681 4.2]. */
 static void put_acks(struct burst *b) {
     struct tcb *t = b->t;
-    uint8_t more = t->acks_due ? (uint8_t)(t->acks_due - 1) : 0;
-    t->acks_due = 0;
-    put_segment(b, t->snd.nxt, 0, TCP_ACK, (enum reason)t->ack_reason);
-    while (more-- && b->n < b->max) put_segment(b, t->snd.nxt, 0, TCP_ACK, R_SEND_ACK_NOW);
+    enum reason why = (enum reason)t->ack_reason;
+    do {
+        put_segment(b, t->snd.nxt, 0, TCP_ACK, why);
+        why = R_SEND_ACK_NOW;
+        if (t->acks_due) t->acks_due--;
+    } while (t->acks_due && b->n < b->max);
 }
 
 static void fill(struct burst *b) {
@@ -344,7 +346,7 @@ static void no_path(struct stack *s, struct tcb *t, enum ip_path_result r) {
     }
     t->work &= (uint8_t)~(WORK_ACK | WORK_KEEPALIVE);
     t->acks_due = 0;
-    if (!t->detached) event_raise(s, &t->event, TERN_EV_SOFT_ERROR, error);
+    soft_error(s, t, error);
     if (t->rexmit_at == TERN_NEVER && state_in(t, MAY_SEND) && (unsent(t) || fin_octet(t)))
         t->rexmit_at = s->now + rto_ns(s, t);
     timers_sync(s, t);
