@@ -5,67 +5,16 @@
  * arrival gets a rung of its own ("... -->"), as in the figures of RFC 9293 3.5. With records of one end only, a
  * segment sent waits just until the state of the other end is told, or until the next record.
  *
- * A row of data segments with nothing remarkable is a run: beyond the first few it is condensed into one rung. */
+ * A row of data segments with nothing remarkable is a run: beyond the first few it is condensed into one rung. So are
+ * duplicate ACKs and segments behind a hole, which come in rows, too. */
 #include "lens/ladder.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lens/ladder_hold.h"
 #include "lens/peek.h"
-#include "lens/rung.h"
-#include "lens/why.h"
 #include "lens/words.h"
-
-enum { TALKS = 64, FLIGHTS = 512, NAME = 40 };
-enum { RUN_PERIOD_NS = 1000000000 };
-
-/* One connection. */
-struct talk {
-    bool used, seen;
-    uint64_t touched;
-    tern_flow flow; /* as A sees it */
-    numbers n;
-    int state[2], shown[2];
-};
-
-/* A segment between its departure and its arrival. */
-struct flight {
-    enum { FLIGHT_NONE, FLIGHT_HELD, FLIGHT_DRAWN, FLIGHT_CONDENSED } status;
-    struct talk *talk;
-    int from, state;
-    bool repeated;
-    tern_trace record;
-    reading reading;
-};
-
-struct ladder {
-    struct ladder_options o;
-    struct canvas canvas;
-    char name[2][NAME];
-    struct talk talk[TALKS];
-    struct talk *drawn; /* whose heading is the latest */
-    uint64_t clock;
-    uint64_t now; /* of the latest record */
-
-    struct flight flight[FLIGHTS]; /* a ring: first..next, drawn ones among them */
-    unsigned first, next;
-
-    struct { /* a call, timer or move that may still gain a part */
-        bool active, said, moved;
-        struct talk *talk;
-        int end, from_state, to_state;
-        uint64_t time_ns;
-        char text[128];
-        uint32_t reason;
-    } lane;
-
-    struct {
-        struct talk *talk;
-        int from;
-        uint64_t streak, segments, bytes, acks, since_ns;
-    } run;
-};
 
 struct ladder *ladder_new(const struct ladder_options *options) {
     struct ladder *l = calloc(1, sizeof *l);
@@ -78,155 +27,6 @@ struct ladder *ladder_new(const struct ladder_options *options) {
     }
     canvas_init(&l->canvas, &l->o);
     return l;
-}
-
-/* ---- connections ---- */
-
-static bool flow_eq(const tern_flow *a, const tern_flow *b) {
-    return a->local_port == b->local_port && a->remote_port == b->remote_port && a->local.family == b->local.family &&
-           memcmp(a->local.bytes, b->local.bytes, 16) == 0 && memcmp(a->remote.bytes, b->remote.bytes, 16) == 0;
-}
-
-static tern_flow seen_from_a(int end, const tern_flow *flow) {
-    if (end == END_A) return *flow;
-    return (tern_flow){flow->remote, flow->local, flow->remote_port, flow->local_port};
-}
-
-static void talk_start(struct ladder *l, struct talk *t) {
-    numbers_start(&t->n);
-    for (int end = 0; end < 2; end++) t->state[end] = t->shown[end] = l->o.initial[end];
-}
-
-static void drop_flights(struct ladder *l, const struct talk *t);
-static void flush_all(struct ladder *l);
-
-static struct talk *talk_of(struct ladder *l, int end, const tern_flow *flow) {
-    tern_flow key = seen_from_a(end, flow);
-    struct talk *oldest = &l->talk[0];
-    if (l->drawn != NULL && flow_eq(&l->drawn->flow, &key)) return l->drawn;
-    for (size_t i = 0; i < TALKS; i++) {
-        struct talk *t = &l->talk[i];
-        if (t->used && flow_eq(&t->flow, &key)) {
-            t->touched = ++l->clock;
-            return t;
-        }
-        if (oldest->used && (!t->used || t->touched < oldest->touched)) oldest = t;
-    }
-    if (oldest->used) {
-        flush_all(l);
-        drop_flights(l, oldest);
-    }
-    if (l->drawn == oldest) l->drawn = NULL;
-    memset(oldest, 0, sizeof *oldest);
-    oldest->used = true;
-    oldest->touched = ++l->clock;
-    oldest->flow = key;
-    talk_start(l, oldest);
-    return oldest;
-}
-
-/* ---- drawing ---- */
-
-static void draw(struct ladder *l, struct talk *t, struct rung *rung) {
-    if (l->drawn != t) canvas_heading(&l->canvas, &t->flow, l->drawn != NULL || t->seen);
-    if (!t->seen && rung->kind != RUNG_STATES) {
-        struct rung first = {.kind = RUNG_STATES, .time_ns = rung->time_ns, .state = {t->shown[0], t->shown[1]}};
-        if (first.state[0] >= 0 || first.state[1] >= 0) canvas_rung(&l->canvas, &first, &t->n);
-    }
-    l->drawn = t;
-    t->seen = true;
-    for (int end = 0; end < 2; end++) {
-        rung->changed[end] = rung->state[end] != t->shown[end];
-        t->shown[end] = rung->state[end];
-    }
-    canvas_rung(&l->canvas, rung, &t->n);
-}
-
-/* With records of both ends it is told who says "we". */
-static struct why why_of(const struct ladder *l, char *buf, size_t size) {
-    struct why w = {.buf = buf, .size = size, .lang = l->o.lang, .absolute = l->o.absolute};
-    if (l->o.both) {
-        w.name[END_A] = l->name[END_A];
-        w.name[END_B] = l->name[END_B];
-    }
-    return w;
-}
-
-/* Draws a segment. `arrival` is the receiver's record, NULL when there is none. */
-static void draw_segment(struct ladder *l, const struct flight *f, enum rung_kind kind, const tern_trace *arrival) {
-    struct talk *t = f->talk;
-    struct rung rung = {.kind = kind,
-                        .from = f->from,
-                        .record = &f->record,
-                        .reading = &f->reading,
-                        .repeated = f->repeated,
-                        .time_ns = kind == RUNG_ARRIVE ? l->now : f->record.time_ns};
-    rung.state[f->from] = kind == RUNG_ARRIVE ? t->state[f->from] : f->state;
-    rung.state[!f->from] = arrival != NULL ? (int)arrival->state : t->state[!f->from];
-    if (kind == RUNG_DEPART || kind == RUNG_LOST) rung.state[!f->from] = t->shown[!f->from];
-    struct why w = why_of(l, rung.why, sizeof rung.why);
-    bool sent = f->record.kind == TERN_TRACE_SEGMENT_OUT;
-    if (kind != RUNG_ARRIVE) why_reason(&w, sent ? f->from : !f->from, f->record.reason, f->record.seg.flags);
-    if (arrival != NULL && sent && (kind == RUNG_ARRIVE || tern_reason_severity(arrival->reason) > TERN_SEV_NORMAL))
-        why_reason(&w, !f->from, arrival->reason, arrival->seg.flags);
-    if (kind != RUNG_ARRIVE) {
-        why_sum(&w, "seq", &f->reading.seq_sum, &t->n, f->from);
-        why_sum(&w, "ack", &f->reading.ack_sum, &t->n, !f->from);
-    }
-    draw(l, t, &rung);
-}
-
-static void draw_run(struct ladder *l) {
-    struct rung rung = {.kind = RUNG_BULK, .from = l->run.from, .time_ns = l->run.since_ns};
-    if (l->run.segments == 0) return;
-    for (int end = 0; end < 2; end++) rung.state[end] = l->run.talk->shown[end]; /* nothing in a run changes a state */
-    rung.many = (struct many){l->run.segments, l->run.bytes, l->run.acks};
-    l->run.segments = l->run.bytes = l->run.acks = 0;
-    draw(l, l->run.talk, &rung);
-}
-
-/* ---- segments under way ---- */
-
-static void drop_flights(struct ladder *l, const struct talk *t) {
-    for (unsigned i = l->first; i != l->next; i++)
-        if (l->flight[i % FLIGHTS].talk == t) l->flight[i % FLIGHTS].status = FLIGHT_NONE;
-    if (l->run.talk == t) memset(&l->run, 0, sizeof l->run);
-    if (l->lane.talk == t) l->lane.active = false;
-}
-
-/* Draws the held ones up to, not including, `stop` (NULL: all) as they stand. */
-static void flush_flights(struct ladder *l, const struct flight *stop) {
-    for (unsigned i = l->first; i != l->next; i++) {
-        struct flight *f = &l->flight[i % FLIGHTS];
-        if (f == stop) return;
-        if (f->status != FLIGHT_HELD) continue;
-        f->status = l->o.both ? FLIGHT_DRAWN : FLIGHT_NONE;
-        draw_segment(l, f, l->o.both ? RUNG_DEPART : RUNG_WHOLE, NULL);
-    }
-}
-
-static void forget_done(struct ladder *l) {
-    while (l->first != l->next && l->flight[l->first % FLIGHTS].status == FLIGHT_NONE) l->first++;
-}
-
-static struct flight *new_flight(struct ladder *l) {
-    forget_done(l);
-    if (l->next - l->first == FLIGHTS) { /* what has not arrived by now never will */
-        flush_flights(l, &l->flight[(l->first + 1) % FLIGHTS]);
-        l->flight[l->first++ % FLIGHTS].status = FLIGHT_NONE;
-    }
-    return &l->flight[l->next++ % FLIGHTS];
-}
-
-static struct flight *find_flight(struct ladder *l, const struct talk *t, int from, const tern_trace *record) {
-    for (unsigned i = l->first; i != l->next; i++) {
-        struct flight *f = &l->flight[i % FLIGHTS];
-        bool same = f->status != FLIGHT_NONE && f->talk == t && f->from == from &&
-                    f->record.seg.seq == record->seg.seq && f->record.seg.len == record->seg.len &&
-                    f->record.seg.flags == record->seg.flags;
-        if (same && (f->record.seg.ack == record->seg.ack || !(record->seg.flags & TERN_ACK))) return f;
-    }
-    return NULL;
 }
 
 /* ---- calls, timers, moves ---- */
@@ -251,9 +51,11 @@ static void flush_lane(struct ladder *l) {
     draw(l, t, &rung);
 }
 
-static void flush_all(struct ladder *l) {
+void flush_all(struct ladder *l) {
     flush_lane(l);
     draw_run(l);
+    draw_alike(l, END_A);
+    draw_alike(l, END_B);
     flush_flights(l, NULL);
 }
 
@@ -353,6 +155,22 @@ static bool reason_starts(uint32_t reason, const char *prefix) {
     return strncmp(tern_reason_name(reason), prefix, strlen(prefix)) == 0;
 }
 
+/* Has this been seen often enough? Then it is counted and not drawn. */
+static bool hidden_alike(struct ladder *l, struct talk *t, int end, const tern_trace *record) {
+    struct alike *a = &l->alike[end];
+    const char *name = tern_reason_name(record->reason);
+    bool rows = strcmp(name, "ACK_DUPLICATE") == 0 || strcmp(name, "TEXT_OUT_OF_ORDER") == 0;
+    if (l->o.all) return false;
+    if (a->talk != t || a->reason != record->reason) {
+        draw_alike(l, end);
+        *a = (struct alike){.talk = t, .reason = record->reason};
+    }
+    if (!rows) return false;
+    if (++a->seen <= ALIKE || t->state[end] != (int)record->state) return false;
+    if (a->hidden++ == 0) a->since_ns = record->time_ns;
+    return true;
+}
+
 /* A SYN on a pair of sockets whose last connection is over begins a new one. */
 static void fresh(struct ladder *l, struct talk *t, int from, const tern_trace *record) {
     bool syn = (record->seg.flags & (TERN_SYN | TERN_ACK)) == TERN_SYN;
@@ -389,6 +207,10 @@ static void on_departure(struct ladder *l, struct talk *t, int end, const tern_t
 
 static void on_known_arrival(struct ladder *l, struct talk *t, int end, const tern_trace *record, struct flight *f) {
     bool ordinary = dull(t, end, record), held = f->status == FLIGHT_HELD;
+    if (hidden_alike(l, t, end, record)) {
+        f->status = FLIGHT_NONE;
+        return;
+    }
     t->state[end] = (int)record->state;
     if (f->status == FLIGHT_CONDENSED && ordinary) {
         f->status = FLIGHT_NONE;
@@ -417,7 +239,7 @@ static void on_arrival(struct ladder *l, struct talk *t, int end, const tern_tra
     numbers_follow(&t->n, !end, record, &whole.reading);
     if (l->o.both) t->n = before; /* a copy, or from elsewhere: it was not sent just now */
     whole.repeated = whole.reading.repeated && !text;
-    bool hide = condensed(l, t, end, !end, record, whole.repeated);
+    bool hide = hidden_alike(l, t, end, record) || condensed(l, t, end, !end, record, whole.repeated);
     t->state[end] = (int)record->state;
     if (hide) return;
     flush_flights(l, NULL);

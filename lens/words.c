@@ -74,6 +74,11 @@ void many_text(enum many_word what, uint64_t n, enum tern_lang lang, char *buf, 
     snprintf(buf, size, "%" PRIu64 " %s", n, units[what][lang == TERN_ZH ? 2 : n != 1]);
 }
 
+void more_text(uint64_t n, enum tern_lang lang, char *buf, size_t size) {
+    snprintf(buf, size, lang == TERN_ZH ? "... 同样的还有 %" PRIu64 " 个 ..." : "... %" PRIu64 " more like that ...",
+             n);
+}
+
 const char *reason_sentence(uint32_t reason, uint16_t flags, enum tern_lang lang, char *buf, size_t size) {
     const char *text = tern_reason_text(reason, lang);
     snprintf(buf, size, "%s", text);

@@ -346,6 +346,27 @@ static void condensed(void **state) {
     done();
 }
 
+/* Duplicate ACKs and what lies behind a hole come in rows: three of each are drawn, the rest is counted. */
+static void rows_of_notes(void **state) {
+    (void)state;
+    begin(both_ends());
+    open_both();
+    for (uint32_t i = 0; i < 10; i++) {
+        uint32_t seq = 1461 + i * 1460;
+        out(1, 60000 + i, TERN_ESTABLISHED, "SEND_DATA", TERN_ACK, seq, 1, 1460);
+        in(0, 60000 + i, TERN_ESTABLISHED, TERN_ESTABLISHED, "TEXT_OUT_OF_ORDER", TERN_ACK, seq, 1, 1460);
+        out(0, 60000 + i, TERN_ESTABLISHED, "SEND_ACK_NOW", TERN_ACK, 1, 1, 0);
+        in(1, 60000 + i, TERN_ESTABLISHED, TERN_ESTABLISHED, "ACK_DUPLICATE", TERN_ACK, 1, 1, 0);
+    }
+    out(1, 70000, TERN_ESTABLISHED, "REXMIT_FAST", TERN_ACK, 1, 1, 1460);
+    in(0, 70000, TERN_ESTABLISHED, TERN_ESTABLISHED, "TEXT_FILLS_HOLE", TERN_ACK, 1, 1, 1460);
+    end();
+    assert_int_equal(lines_with(" Len=1460 "), 4); /* three, and the one that fills the hole */
+    assert_int_equal(lines_with("... 7 more like that ..."), 2);
+    assert_int_equal(lines_with("[repeated] Seq=1 "), 1);
+    done();
+}
+
 /* One end only: the other's states come from elsewhere, and a segment waits for what it did there. */
 static void one_end(void **state) {
     (void)state;
@@ -406,7 +427,7 @@ int main(void) {
         cmocka_unit_test(condensed),
         cmocka_unit_test(lost_and_repeated),
         cmocka_unit_test(one_end),
-        cmocka_unit_test(limits),
+        cmocka_unit_test(rows_of_notes), cmocka_unit_test(limits),
         cmocka_unit_test(unknown_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
