@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +15,8 @@
 
 #include "bench/bench.h"
 
-enum { CALL = 256 << 10, PORT = 9009 };
+/* A reader sleeps until LOW bytes are there, so that what is measured is TCP and not the scheduler. */
+enum { CALL = 256 << 10, LOW = 64 << 10, PORT = 9009 };
 
 static uint8_t buffer[CALL];
 
@@ -24,10 +26,19 @@ static struct sockaddr_in address(const char *addr, uint16_t port) {
     return a;
 }
 
+/* Cubic, where the system would choose otherwise: a sender that paces itself by a model measures its own pace. */
+static void prepare(int fd) {
+    int low = LOW;
+    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
+    setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof low);
+}
+
 static _Noreturn void peer_main(const char *addr, uint16_t port, bool writes) {
     struct sockaddr_in a = address(addr, port);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0) _exit(1);
+    if (fd < 0) _exit(1);
+    prepare(fd);
+    if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0) _exit(1);
     while ((writes ? write(fd, buffer, sizeof buffer) : read(fd, buffer, sizeof buffer)) > 0) {}
     _exit(0);
 }
@@ -72,6 +83,7 @@ bool kernel_loopback(const struct kernel_case *c, double out[2], char *text, uns
         snprintf(text, size, "no connection over loopback: %s", strerror(errno));
         return false;
     }
+    prepare(fd);
     receive_for(fd, peer, c->ns / 4, &out[1]);
     out[0] = receive_for(fd, peer, c->ns, &out[1]);
     kill(peer, SIGKILL);

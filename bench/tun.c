@@ -235,12 +235,14 @@ static bool repeat(const struct bench *b, void (*fn)(const void *, struct apart 
     return true;
 }
 
+static bool wanted(const struct bench *b, const char *name) { return b->only == NULL || strstr(name, b->only) != NULL; }
+
 static void row(const struct bench *b, struct tun_case c, double yardstick) {
     char name[96];
     struct samples out[4] = {{0}};
     snprintf(name, sizeof name, "%s, %s, %s", c.in ? "Linux to tern" : "tern to Linux", c.vnet ? "offloads" : "plain frames",
              c.copies ? "copies" : "no copies");
-    if (!repeat(b, measure, &c, out, 3)) return;
+    if (!wanted(b, name) || !repeat(b, measure, &c, out, 3)) return;
     if (yardstick > 0) samples_add(&out[3], samples_median(&out[1]) / yardstick);
     report_row(name, out);
 }
@@ -248,8 +250,10 @@ static void row(const struct bench *b, struct tun_case c, double yardstick) {
 static void table(const struct bench *b, struct tun_case c, const char *title, bool raw) {
     struct samples loopback[4] = {{0}}, device[4] = {{0}};
     report_table("tun", title, 4, columns);
-    if (!repeat(b, measure_loopback, &c, loopback, 2)) return;
-    report_row("Linux to Linux over loopback (the yardstick)", loopback);
+    if (wanted(b, "over loopback")) {
+        if (!repeat(b, measure_loopback, &c, loopback, 2)) return;
+        report_row("Linux to Linux over loopback (the yardstick)", loopback);
+    }
     double yardstick = samples_median(&loopback[1]);
     for (int i = 0; i < 4; i++) {
         c.vnet = true;
@@ -259,7 +263,7 @@ static void table(const struct bench *b, struct tun_case c, const char *title, b
     }
     c.vnet = false;
     c.copies = true;
-    if (raw && repeat(b, measure_raw, &c, device, 2)) {
+    if (raw && wanted(b, "the device") && repeat(b, measure_raw, &c, device, 2)) {
         struct samples in[4] = {{0}, device[0]}, out[4] = {{0}, device[1]};
         report_row("the device: reading plain frames", in);
         report_row("the device: writing plain frames", out);
