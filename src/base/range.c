@@ -60,6 +60,12 @@ bool range_has(const range_set *s, seq x) {
     return i < s->count && seq_le(s->at[i].left, x);
 }
 
+range range_overlap(const range_set *s, seq left, seq right) {
+    unsigned i = first_right_of(s, left, true);
+    if (i == s->count || seq_ge(s->at[i].left, right)) return (range){left, left};
+    return (range){seq_max(left, s->at[i].left), seq_min(right, s->at[i].right)};
+}
+
 uint32_t range_bytes(const range_set *s) {
     uint32_t n = 0;
     for (unsigned i = 0; i < s->count; i++) n += (uint32_t)seq_diff(s->at[i].right, s->at[i].left);

@@ -12,7 +12,7 @@ struct cubic {
     uint32_t w_max, w_est, cwnd_prior;
     uint32_t est_credit;        /* bytes acknowledged that w_est has not used */
     uint32_t undo_w_max;
-    bool started;
+    bool started, undo_hystart;
 };
 
 static uint32_t cube_root(uint64_t x) {
@@ -111,6 +111,7 @@ static void acked(struct cc *c, const struct cc_ack *a) {
 static void reduce(struct cc *c, uint32_t flight) {
     struct cubic *q = c->state;
     q->undo_w_max = q->w_max;
+    q->undo_hystart = q->hystart.running;
     q->cwnd_prior = c->cwnd;
     q->w_max = c->cwnd < q->w_max ? (uint32_t)((uint64_t)c->cwnd * (10 + BETA_10) / 20) : c->cwnd;
     c->ssthresh = max_u32((uint32_t)((uint64_t)flight * BETA_10 / 10), 2 * c->mss);
@@ -123,15 +124,20 @@ static void loss(struct cc *c, uint32_t flight, uint64_t now_us) {
     reduce(c, min_u32(flight, c->cwnd));
 }
 
+/* Congestion avoidance begins afresh after it: K is 0, W_max the window of that moment [RFC9438 4.8]. */
 static void timeout(struct cc *c, uint32_t flight, bool again, uint64_t now_us) {
+    struct cubic *q = c->state;
     (void)now_us;
     if (!again) reduce(c, min_u32(flight, c->cwnd));
+    q->w_max = 0;
+    q->epoch_us = 0;
     c->cwnd = c->mss;
 }
 
 static void undo(struct cc *c) {
     struct cubic *q = c->state;
     q->w_max = q->undo_w_max;
+    q->hystart.running = q->undo_hystart;
     q->epoch_us = 0;
 }
 

@@ -40,7 +40,7 @@ void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o) {
         o->ts_echo = t->ts_recent;
     }
     if (syn ? t->opt.uto_s != 0 : t->uto_due) user_timeout_offer(t, o);
-    if (!syn && t->sack && t->rcv.islands) sack_blocks(t, o, o->has_ts ? 3 - o->has_uto : 4 - o->has_uto);
+    if (!syn && sack_due(t)) sack_blocks(t, o, o->has_ts ? 3 - o->has_uto : 4 - o->has_uto);
 }
 
 void emit_ack(struct stack *s, struct tcb *t, enum reason why) {

@@ -12,7 +12,7 @@ struct flight *flight_new(struct stack *s, seq from) {
     memset(f, 0, offsetof(struct flight, first));
     f->at = f->first;
     f->cap = ARRAY_LEN(f->first);
-    f->end = f->fack = f->rack_end = from;
+    f->end = f->fack = f->rack_end = f->lost_from = f->undo_end = from;
     return f;
 }
 
@@ -40,14 +40,15 @@ static bool grow(struct stack *s, struct flight *f) {
     return true;
 }
 
-static bool same_burst(const struct piece *a, const struct piece *b) {
-    return a->state == PIECE_SENT && a->sent_us == b->sent_us && a->again == b->again && a->app_limited == b->app_limited;
+static bool same_burst(const struct flight *f, const struct piece *a, const struct piece *b) {
+    return a->state == PIECE_SENT && b->sent_us - a->sent_us <= f->grain_us && a->again == b->again &&
+           a->app_limited == b->app_limited;
 }
 
 bool flight_room(struct stack *s, struct flight *f) { return grow(s, f); }
 
 void flight_sent(struct flight *f, seq to, const struct piece *stamp) {
-    bool join = f->count && same_burst(piece_at(f, f->count - 1), stamp);
+    bool join = f->count && same_burst(f, piece_at(f, f->count - 1), stamp);
     if (!join) {
         ASSERT(f->count < f->cap);
         struct piece *p = piece_at(f, f->count++);
@@ -82,14 +83,15 @@ static void open_gap(struct flight *f, uint32_t i) {
     }
 }
 
-static void close_gap(struct flight *f, uint32_t i) {
-    if (i < f->count / 2) {
-        for (uint32_t k = i; k > 0; k--) *piece_at(f, k) = *piece_at(f, k - 1);
-        f->head = (f->head + 1) & (f->cap - 1);
+/* Drops n pieces from index i on, likewise. */
+static void close_gap(struct flight *f, uint32_t i, uint32_t n) {
+    if (i < f->count - i - n) {
+        for (uint32_t k = i; k-- > 0;) *piece_at(f, k + n) = *piece_at(f, k);
+        f->head = (f->head + n) & (f->cap - 1);
     } else {
-        for (uint32_t k = i; k + 1 < f->count; k++) *piece_at(f, k) = *piece_at(f, k + 1);
+        for (uint32_t k = i; k + n < f->count; k++) *piece_at(f, k) = *piece_at(f, k + n);
     }
-    f->count--;
+    f->count -= n;
 }
 
 bool flight_split(struct stack *s, struct flight *f, seq x, uint32_t *index) {
@@ -112,19 +114,17 @@ void flight_set(struct flight *f, uint32_t i, enum piece_state state) {
     struct piece *p = piece_at(f, i);
     uint32_t n = piece_len(f, i), *before = bytes_in(f, (enum piece_state)p->state), *after = bytes_in(f, state);
     if (before) *before -= n;
+    if (state == PIECE_LOST && (f->lost == 0 || seq_lt(p->from, f->lost_from))) f->lost_from = p->from;
     if (after) *after += n;
     p->state = (uint8_t)state;
 }
 
-/* What was acknowledged needs no time any more; what is lost neither. */
-static bool alike(const struct piece *a, const struct piece *b) {
-    if (a->state != b->state) return false;
-    return a->state == PIECE_SACKED || (a->state == PIECE_LOST && a->again == b->again) || same_burst(a, b);
-}
-
-void flight_join(struct flight *f, uint32_t i) {
-    while (i + 1 < f->count && alike(piece_at(f, i), piece_at(f, i + 1))) close_gap(f, i + 1);
-    if (i > 0 && alike(piece_at(f, i - 1), piece_at(f, i))) close_gap(f, i);
+/* What was acknowledged needs no time any more. */
+void flight_join(struct flight *f, uint32_t i, uint32_t n) {
+    uint32_t first = i, end = i + n;
+    if (first > 0 && piece_at(f, first - 1)->state == PIECE_SACKED) first--;
+    if (end < f->count && piece_at(f, end)->state == PIECE_SACKED) end++;
+    if (end - first > 1) close_gap(f, first + 1, end - first - 1);
 }
 
 void flight_pop(struct flight *f, seq una) {

@@ -2,7 +2,7 @@
  * sent and whether it was selectively acknowledged, is under way, or is thought lost (the scoreboard of RFC 6675 with the times of
  * RFC 8985). It keeps account; rack.c judges, recovery.c acts.
  *
- * Bytes that left in one burst share a piece, and neighbours that were both acknowledged become one, so the list stays short: it
+ * Bytes that left in one burst, or nearly so, share a piece, and neighbours that were both acknowledged become one, so the list stays short: it
  * grows with holes, not with the window. It is an array used as a ring: new bytes join at the end, acknowledged ones leave at the
  * front, pieces in between are found by bisection and split by moving the shorter side. */
 #ifndef TCP_FLIGHT_H
@@ -30,7 +30,10 @@ struct flight {
     seq end;               /* behind the last piece: snd.nxt */
     seq fack;              /* behind the highest byte selectively acknowledged */
     uint32_t sacked, lost; /* bytes in these states */
+    seq lost_from;         /* nothing before it is lost */
     uint32_t delivered;    /* bytes acknowledged in either way since the flight began, modulo 2^32 */
+    uint32_t resent;       /* bytes sent again since then and not reported as duplicates */
+    uint32_t grain_us;     /* bytes that left within this time of each other share a piece */
 
     /* RACK [RFC8985 6.2] */
     uint32_t rack_us, rack_rtt_us; /* of the newest delivered segment: sent when, round trip */
@@ -39,11 +42,7 @@ struct flight {
     uint32_t min_rtt_ms;   /* when tcb.min_rtt_us was measured */
     seq round;             /* a DSACK counted already, until this is acknowledged */
     bool round_dsack;
-    bool reordering;       /* seen since the flight began */
-
-    /* tail loss probe [RFC8985 7] */
-    seq tlp_end;           /* snd.nxt when the probe left */
-    bool tlp_out, tlp_again;
+    uint32_t judged_us;    /* when every piece was last looked at */
 
     /* PRR [RFC9937] */
     uint32_t prr_delivered, prr_out, prr_fs;
@@ -51,6 +50,7 @@ struct flight {
     /* undo [RFC3522, RFC4015, RFC5682] */
     uint32_t undo_cwnd, undo_ssthresh, undo_ms; /* before; undo_ms: our timestamp of the first retransmission */
     uint32_t undo_again;   /* bytes sent again that no DSACK has reported yet */
+    seq undo_end;          /* a report that comes after this was acknowledged is about something else */
     bool undo_armed, undo_sent;
 
     struct piece first[16];
@@ -74,8 +74,8 @@ uint32_t flight_find(const struct flight *f, seq x);
 /* Makes x the beginning of a piece and gives its index; false when there is no room for one more. */
 bool flight_split(struct stack *s, struct flight *f, seq x, uint32_t *index);
 void flight_set(struct flight *f, uint32_t i, enum piece_state state);
-/* Joins i with its neighbours in the same state where nothing is lost by it. */
-void flight_join(struct flight *f, uint32_t i);
+/* Makes one of the n pieces from i on, which are all acknowledged, and of their neighbours that are too. */
+void flight_join(struct flight *f, uint32_t i, uint32_t n);
 /* Drops the first piece, or its part before una. */
 void flight_pop(struct flight *f, seq una);
 /* Bytes that are in the network by our account: not acknowledged in either way, not lost. */

@@ -31,7 +31,7 @@ uint32_t hystart_acked(struct hystart *h, const struct cc_ack *a, uint32_t mss, 
     if (!h->running) return growth;
     if (a->rtt_us) {
         h->min_us = min_u32(h->min_us, a->rtt_us);
-        h->samples++;
+        if (h->samples < SAMPLES) h->samples++;
     }
     if (h->css_rounds == 0) {
         if (delay_grew(h)) { /* conservative slow start: was it a fluke? */

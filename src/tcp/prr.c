@@ -2,10 +2,11 @@
  * arrived, so that the window ends at ssthresh without silence and without a burst. */
 #include "tcp/tcb.h"
 
-void prr_begin(struct tcb *t) {
+/* `delivered` by the ACK that begins it. What earlier ACKs took out of the flight will not count as delivered during it. */
+void prr_begin(struct tcb *t, uint32_t delivered) {
     struct flight *f = t->flight;
     f->prr_delivered = f->prr_out = 0;
-    f->prr_fs = max_u32((uint32_t)seq_diff(t->snd.nxt, t->snd.una), 1);
+    f->prr_fs = max_u32((uint32_t)seq_diff(t->snd.nxt, t->snd.una) - f->sacked + delivered, 1);
 }
 
 /* `delivered` bytes were acknowledged in either way; `good`: the ACK moved SND.UNA and showed no new loss. */

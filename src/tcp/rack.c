@@ -2,7 +2,7 @@
  * reordering window, is lost. It marks; what is sent again, and how fast, is recovery.c's and prr.c's. Tail loss probes: tlp.c. */
 #include "tcp/tcb.h"
 
-enum { DUP_SEGMENTS = 3, MULT_MOST = 20, PERSIST = 16, MIN_RTT_MS = 300000 };
+enum { DUP_SEGMENTS = 3, MULT_MOST = 20, PERSIST = 16, MIN_RTT_MS = 300000, PIECES_A_US = 32 };
 
 uint32_t clock_us(const struct stack *s) { return (uint32_t)(s->now / US_NS); }
 
@@ -18,16 +18,23 @@ static bool sent_after(uint32_t us1, seq end1, uint32_t us2, seq end2) {
     return us1 == us2 ? seq_gt(end1, end2) : (int32_t)(us1 - us2) > 0;
 }
 
+/* The ACK echoes a timestamp from before the repetition: it answers the first sending. */
+static bool answers_earlier(const struct arrival *a, uint32_t age_us) {
+    const tcp_options *o = &a->h->options;
+    return a->t->stamps && o->has_ts && ts_now(a->s, a->t->ts_offset) - o->ts_echo > age_us / 1000 + 1;
+}
+
 /* [RFC8985 6.2 steps 1 to 3] One piece up to `end` was delivered. */
-void rack_delivered(struct stack *s, struct tcb *t, const struct piece *p, seq end) {
+void rack_delivered(const struct arrival *a, const struct piece *p, seq end) {
+    struct tcb *t = a->t;
     struct flight *f = t->flight;
-    uint32_t rtt = clock_us(s) - p->sent_us;
+    uint32_t rtt = clock_us(a->s) - p->sent_us;
     if (p->again) {
         /* Whether this answers the first sending or the last is unknown; too fast for the last means the first. */
-        if (t->min_rtt_us && rtt < t->min_rtt_us) return;
+        if (answers_earlier(a, rtt) || (t->min_rtt_us && rtt < t->min_rtt_us)) return;
     } else {
-        min_rtt(s, t, rtt);
-        if (seq_lt(end, f->fack)) f->reordering = true;
+        min_rtt(a->s, t, rtt);
+        if (seq_lt(end, f->fack)) t->reordering = true;
     }
     if (f->rack_valid && !sent_after(p->sent_us, end, f->rack_us, f->rack_end)) return;
     f->rack_rtt_us = rtt;
@@ -38,19 +45,18 @@ void rack_delivered(struct stack *s, struct tcb *t, const struct piece *p, seq e
 
 /* [RFC8985 6.2 step 4] How far out of order is still in order. It grows with each round trip that a DSACK shows to have been
  * misjudged, and forgets after sixteen recoveries without. */
-static uint32_t reordering_window(const struct tcb *t) {
+uint32_t rack_window(const struct tcb *t) {
     const struct flight *f = t->flight;
-    if (!f->reordering && (t->in_recovery || t->in_loss || f->sacked >= DUP_SEGMENTS * t->cc.mss)) return 0;
+    if (!t->reordering && (t->in_recovery || t->in_loss || f->sacked >= DUP_SEGMENTS * t->cc.mss)) return 0;
     uint32_t wnd = (t->rack_mult + 1u) * (t->min_rtt_us / 4);
     return min_u32(wnd, t->srtt_us);
 }
 
 void rack_dsack(struct tcb *t) {
     struct flight *f = t->flight;
-    f->reordering = true;
-    if (f->round_dsack && seq_lt(t->snd.una, f->round)) return; /* once a round trip */
-    f->round_dsack = true;
-    f->round = t->snd.nxt;
+    t->reordering = true;
+    if (f && f->round_dsack && seq_lt(t->snd.una, f->round)) return; /* once a round trip */
+    if (f) f->round_dsack = true, f->round = t->snd.nxt;
     if (t->rack_mult < MULT_MOST) t->rack_mult++;
     t->rack_persist = PERSIST;
 }
@@ -59,13 +65,22 @@ void rack_recovered(struct tcb *t) {
     if (t->rack_persist && --t->rack_persist == 0) t->rack_mult = 0;
 }
 
+/* Looking at every piece must not cost more than the time that passes, however many a peer makes of them and however fast its ACKs
+ * come: with many pieces, some microseconds lie between two looks. True: it is too early, and how long for. */
+static bool too_soon(struct flight *f, uint32_t now, uint32_t *wait_us) {
+    uint32_t pause = f->count / PIECES_A_US, since = now - f->judged_us;
+    if (since < pause) *wait_us = pause - since;
+    else f->judged_us = now;
+    return since < pause;
+}
+
 /* [RFC8985 6.2 step 5] Marks what is lost by now; *wait_us is when the next piece may turn out lost, 0: none. Returns bytes newly
  * lost. Only pieces behind the newest delivered one can be, and those that left later end the search in each run. */
 uint32_t rack_detect(struct stack *s, struct tcb *t, uint32_t *wait_us) {
     struct flight *f = t->flight;
-    uint32_t before = f->lost, now = clock_us(s), window = reordering_window(t);
+    uint32_t before = f->lost, now = clock_us(s), window = rack_window(t);
     *wait_us = 0;
-    if (!f->rack_valid) return 0;
+    if (!f->rack_valid || too_soon(f, now, wait_us)) return 0;
     for (uint32_t i = 0; i < f->count; i++) {
         struct piece *p = piece_at(f, i);
         if (p->state != PIECE_SENT) continue;

@@ -9,64 +9,76 @@ struct news {
     uint32_t rtt_us;       /* of the newest piece sent once */
     uint32_t flight;       /* outstanding before */
     bool forward;          /* SND.UNA moved */
-    bool dsack;
+    bool dsack;            /* a duplicate of something we sent again was reported */
     bool original;         /* something given up for lost arrived without being sent again */
 };
 
 /* ---- the account ---- */
 
 static void delivered(struct arrival *a, struct news *n, const struct piece *p, seq end, uint32_t bytes) {
-    struct tcb *t = a->t;
     n->delivered += bytes;
     if (!p->again) n->rtt_us = max_u32(clock_us(a->s) - p->sent_us, 1);
     if (p->state == PIECE_LOST && !p->again) n->original = true;
-    rack_delivered(a->s, t, p, end);
+    rack_delivered(a, p, end);
 }
 
+/* When it took a repetition to get here, what follows may have arrived long before: no round trip is learnt [Karn]. */
 static void take_cumulative(struct arrival *a, struct news *n) {
     struct tcb *t = a->t;
     struct flight *f = t->flight;
+    bool again = false;
     while (f->count && seq_lt(piece_at(f, 0)->from, a->ack)) {
         struct piece *p = piece_at(f, 0);
         seq end = seq_min(piece_end(f, 0), a->ack);
-        if (p->state != PIECE_SACKED) delivered(a, n, p, end, (uint32_t)seq_diff(end, p->from));
+        if (p->state != PIECE_SACKED) {
+            again |= p->again;
+            delivered(a, n, p, end, (uint32_t)seq_diff(end, p->from));
+        }
         flight_pop(f, a->ack);
     }
+    if (again) n->rtt_us = 0;
     f->fack = seq_max(f->fack, a->ack);
 }
 
 static void take_block(struct arrival *a, struct news *n, seq left, seq right) {
     struct tcb *t = a->t;
     struct flight *f = t->flight;
-    uint32_t i, last;
+    uint32_t i, first, last;
     left = seq_max(left, t->snd.una);
     if (!f->count || !seq_lt(left, right) || seq_gt(right, f->end)) return;
     /* without room for a piece of its own the block waits for the cumulative ACK */
     if (seq_lt(right, f->end) && !flight_split(a->s, f, right, &last)) return;
-    if (!flight_split(a->s, f, left, &i)) return;
-    for (; i < f->count && seq_lt(piece_at(f, i)->from, right); i++) {
+    if (!flight_split(a->s, f, left, &first)) return;
+    for (i = first; i < f->count && seq_lt(piece_at(f, i)->from, right); i++) {
         struct piece *p = piece_at(f, i);
         if (p->state == PIECE_SACKED) continue;
         delivered(a, n, p, piece_end(f, i), piece_len(f, i));
         flight_set(f, i, PIECE_SACKED);
     }
-    flight_join(f, flight_find(f, left));
+    flight_join(f, first, i - first);
     f->fack = seq_max(f->fack, right);
 }
 
-/* A first block below SND.UNA, or inside the second, reports a duplicate [RFC2883 4]. */
+/* A first block below the cumulative ACK, or inside the second, reports a duplicate [RFC2883 4]. */
 static bool is_dsack(const struct arrival *a) {
     const tcp_options *o = &a->h->options;
     if (!o->sack_count) return false;
     seq left = o->sack[0].left, right = o->sack[0].right;
+    if (!seq_lt(left, right)) return false;
     if (seq_le(right, a->ack)) return true;
     return o->sack_count > 1 && seq_ge(left, o->sack[1].left) && seq_le(right, o->sack[1].right);
 }
 
+/* In the order of their numbers: a block that fills a gap between two others of the same ACK shows no reordering. */
 static void take_sack(struct arrival *a, struct news *n) {
     const tcp_options *o = &a->h->options;
-    n->dsack = is_dsack(a);
-    for (unsigned i = n->dsack; i < o->sack_count; i++) take_block(a, n, o->sack[i].left, o->sack[i].right);
+    unsigned order[ARRAY_LEN(o->sack)], count = 0;
+    for (unsigned i = is_dsack(a); i < o->sack_count; i++) {
+        unsigned k = count++;
+        for (; k > 0 && seq_lt(o->sack[i].left, o->sack[order[k - 1]].left); k--) order[k] = order[k - 1];
+        order[k] = i;
+    }
+    for (unsigned i = 0; i < count; i++) take_block(a, n, o->sack[order[i]].left, o->sack[order[i]].right);
 }
 
 /* ---- undo ---- */
@@ -84,7 +96,7 @@ static void undo_prepare(struct tcb *t) {
 static void undo(struct stack *s, struct tcb *t) {
     struct flight *f = t->flight;
     t->cc.cwnd = max_u32(t->cc.cwnd, f->undo_cwnd);
-    t->cc.ssthresh = f->undo_ssthresh;
+    t->cc.ssthresh = max_u32(t->cc.ssthresh, f->undo_ssthresh);
     t->in_recovery = t->in_loss = false;
     f->undo_armed = false;
     for (uint32_t i = 0; i < f->count; i++)
@@ -94,33 +106,41 @@ static void undo(struct stack *s, struct tcb *t) {
     s->stats.undone++;
 }
 
-/* The echo of a timestamp older than the first repetition answers the original [RFC3522 3.2]; DSACKs for all that was repeated say
- * the same [RFC2883 4.2]; so does an original that arrives after a timeout gave it up [RFC5682 3]. */
+/* The echo of a timestamp older than the first repetition answers the original [RFC3522 3.2]; so does an original that arrives after
+ * a timeout gave it up [RFC5682 3]. DSACKs for all that was repeated say the same [RFC2883 4.2]; the last of them come up to a round
+ * trip after recovery is over. */
 static bool undo_due(const struct arrival *a, const struct news *n) {
     const struct tcb *t = a->t;
     const struct flight *f = t->flight;
     const tcp_options *o = &a->h->options;
-    if (!f->undo_armed) return false;
+    bool repairing = t->in_recovery || t->in_loss;
+    if (!f->undo_armed || (!repairing && seq_gt(a->ack, f->undo_end))) return false;
     if (t->in_loss && n->forward && n->original) return true;
     if (!f->undo_sent) return false;
-    if (n->forward && t->stamps && o->has_ts && (int32_t)(o->ts_echo - f->undo_ms) < 0) return true;
+    if (repairing && n->forward && t->stamps && o->has_ts && (int32_t)(o->ts_echo - f->undo_ms) < 0) return true;
     return n->dsack && f->undo_again == 0;
 }
 
-static void count_dsack(struct arrival *a) {
+/* Only what we sent again can have arrived twice by our doing; the network makes copies too. A probe that turns out a duplicate says
+ * nothing about order. */
+static void count_dsack(struct arrival *a, struct news *n) {
     struct tcb *t = a->t;
+    struct flight *f = t->flight;
     const tcp_options *o = &a->h->options;
     uint32_t len = (uint32_t)seq_diff(o->sack[0].right, o->sack[0].left);
-    t->flight->undo_again -= min_u32(len, t->flight->undo_again);
-    rack_dsack(t);
+    if (len > f->resent) return;
+    n->dsack = true;
+    f->resent -= len;
+    f->undo_again -= min_u32(len, f->undo_again);
+    if (!(t->tlp_out && t->tlp_again && seq_eq(o->sack[0].right, t->snd.tlp_end))) rack_dsack(t);
 }
 
 /* ---- fast recovery ---- */
 
-static void enter(struct stack *s, struct tcb *t, uint32_t flight) {
+static void enter(struct stack *s, struct tcb *t, uint32_t flight, uint32_t delivered) {
     undo_prepare(t);
     t->cc.ops->loss(&t->cc, flight, s->now / US_NS);
-    prr_begin(t);
+    prr_begin(t, delivered);
     t->in_recovery = true;
     t->snd.recover = t->snd.nxt;
     t->rtt_timing = false;
@@ -129,7 +149,7 @@ static void enter(struct stack *s, struct tcb *t, uint32_t flight) {
 static void leave(struct tcb *t) {
     if (t->in_recovery) t->cc.cwnd = max_u32(t->cc.ssthresh, t->cc.mss);
     t->in_recovery = t->in_loss = false;
-    t->flight->undo_armed = false;
+    t->flight->undo_end = t->snd.nxt;
     rack_recovered(t);
 }
 
@@ -146,7 +166,7 @@ static void respond(struct arrival *a, const struct news *n, uint32_t bytes, uin
     struct stack *s = a->s;
     struct tcb *t = a->t;
     if ((t->in_recovery || t->in_loss) && seq_ge(t->snd.una, t->snd.recover)) leave(t);
-    if (newly_lost && !t->in_recovery && !t->in_loss) enter(s, t, n->flight);
+    if (newly_lost && !t->in_recovery && !t->in_loss) enter(s, t, n->flight, n->delivered);
     if (t->in_recovery)
         prr_ack(t, n->delivered, n->forward && !newly_lost);
     else if (bytes)
@@ -154,6 +174,10 @@ static void respond(struct arrival *a, const struct news *n, uint32_t bytes, uin
 }
 
 /* ---- one acknowledgment ---- */
+
+static bool tells_of_probe(const struct arrival *a) {
+    return is_dsack(a) && seq_eq(a->h->options.sack[0].right, a->t->snd.tlp_end);
+}
 
 void recovery_ack(struct arrival *a, uint32_t bytes) {
     struct stack *s = a->s;
@@ -170,9 +194,10 @@ void recovery_ack(struct arrival *a, uint32_t bytes) {
         rto_sample(s, t, (uint64_t)n.rtt_us * US_NS);
     else if (bytes)
         rto_sample_echo(a);
-    if (n.dsack) count_dsack(a);
-    if (tlp_repaired(t, n.dsack) && !t->in_recovery && !t->in_loss) {
-        enter(s, t, n.flight);
+    if (is_dsack(a)) count_dsack(a, &n);
+    if (tlp_repaired(t, a->ack, tells_of_probe(a), n.delivered == 0 && !a->h->options.sack_count) && !t->in_recovery &&
+        !t->in_loss) {
+        enter(s, t, n.flight, n.delivered);
         t->snd.recover = t->snd.una; /* already repaired: only the window pays */
     }
     uint32_t newly_lost = rack_detect(s, t, &wait_us);
@@ -180,6 +205,14 @@ void recovery_ack(struct arrival *a, uint32_t bytes) {
     respond(a, &n, bytes, newly_lost);
     if (n.delivered || bytes) recovery_timer(s, t, wait_us, bytes > 0);
     if (tracing(s, TERN_TRACE_WINDOW)) trace_window(s, t);
+}
+
+void recovery_late(struct arrival *a, bool duplicate) {
+    struct tcb *t = a->t;
+    if (tells_of_probe(a) || duplicate)
+        tlp_repaired(t, a->ack, tells_of_probe(a), duplicate);
+    else if (is_dsack(a) && t->retransmitted > 0)
+        rack_dsack(t);
 }
 
 /* ---- the timer has three uses besides the persist timer's ---- */
@@ -206,20 +239,39 @@ void recovery_timer(struct stack *s, struct tcb *t, uint32_t wait_us, bool forwa
     }
 }
 
-static void mark_all_lost(struct tcb *t) {
+/* The first bytes are lost, and whatever could have been acknowledged by now [RFC8985 6.3]. */
+static void mark_lost(struct tcb *t, uint32_t now_us) {
     struct flight *f = t->flight;
-    for (uint32_t i = 0; i < f->count; i++)
-        if (piece_at(f, i)->state == PIECE_SENT) flight_set(f, i, PIECE_LOST);
+    uint32_t rtt = f->rack_valid ? f->rack_rtt_us : t->srtt_us, window = rack_window(t);
+    for (uint32_t i = 0; i < f->count; i++) {
+        struct piece *p = piece_at(f, i);
+        if (p->state == PIECE_SENT && (i == 0 || now_us - p->sent_us >= rtt + window)) flight_set(f, i, PIECE_LOST);
+    }
+}
+
+/* A receiver may drop what it had acknowledged selectively [RFC2018 8]. When the byte at SND.UNA was, or the timer expires for it a
+ * second time, nothing it said counts any more. */
+static void forget_sack(struct tcb *t) {
+    struct flight *f = t->flight;
+    for (uint32_t i = 0; i < f->count; i++) {
+        struct piece *p = piece_at(f, i);
+        if (p->state != PIECE_SACKED) continue;
+        flight_set(f, i, PIECE_LOST);
+        p->again = true; /* when it is acknowledged next tells nothing */
+    }
+    f->fack = t->snd.una;
 }
 
 /* Called by rexmit_timeout once R1 and R2 were seen to. The retransmission timer itself expired [RFC6298 5.4-5.6]. */
 void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight) {
     if (t->repeats == 0) undo_prepare(t);
     t->cc.ops->timeout(&t->cc, flight, t->repeats > 0 || t->in_loss, s->now / US_NS);
-    mark_all_lost(t);
+    if (t->repeats > 0 || piece_at(t->flight, 0)->state == PIECE_SACKED) forget_sack(t);
+    mark_lost(t, clock_us(s));
+    t->cc.cwnd += flight_pipe(t->flight); /* one segment beyond what may still be on its way */
     t->in_recovery = false;
     t->in_loss = true;
-    t->flight->tlp_out = false;
+    t->tlp_out = false;
     t->flight->rack_valid = false;
     t->snd.recover = t->snd.nxt;
 }
@@ -233,7 +285,7 @@ bool recovery_expire(struct stack *s, struct tcb *t) {
     } else {
         uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
         if (rack_detect(s, t, &wait_us) && !t->in_recovery && !t->in_loss) {
-            enter(s, t, flight);
+            enter(s, t, flight, 0);
             prr_ack(t, 0, false);
         }
     }
@@ -245,7 +297,8 @@ bool recovery_expire(struct stack *s, struct tcb *t) {
 
 /* The peer's window opened after probing: the probe's byte did not count. */
 void recovery_resume(struct tcb *t) {
-    if (t->flight) mark_all_lost(t);
+    for (uint32_t i = 0; t->flight && i < t->flight->count; i++)
+        if (piece_at(t->flight, i)->state == PIECE_SENT) flight_set(t->flight, i, PIECE_LOST);
 }
 
 /* ---- sending ---- */
@@ -268,6 +321,7 @@ void recovery_sent(struct stack *s, struct tcb *t, seq to) {
     if (!t->flight) return;
     struct piece stamp = stamp_of(s, t);
     uint32_t n = (uint32_t)seq_diff(to, t->flight->end);
+    t->flight->grain_us = t->srtt_us / 128;
     flight_sent(t->flight, to, &stamp);
     if (t->in_recovery) prr_sent(t, n);
     if (t->timer_use == USE_RTO && t->rexmit_at == TERN_NEVER) recovery_timer(s, t, 0, false);
@@ -276,11 +330,11 @@ void recovery_sent(struct stack *s, struct tcb *t, seq to) {
 
 /* The first bytes that are lost and not yet on their way again. */
 bool recovery_next(const struct tcb *t, seq *from, uint32_t *len) {
-    const struct flight *f = t->flight;
+    struct flight *f = t->flight;
     if (!f || !f->lost) return false;
-    for (uint32_t i = 0; i < f->count; i++) {
+    for (uint32_t i = flight_find(f, f->lost_from); i < f->count; i++) {
         if (piece_at(f, i)->state != PIECE_LOST) continue;
-        *from = piece_at(f, i)->from;
+        *from = f->lost_from = piece_at(f, i)->from;
         *len = piece_len(f, i);
         return true;
     }
@@ -301,6 +355,7 @@ void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
     p->sent_us = clock_us(s);
     p->delivered = f->delivered;
     if (t->in_recovery) prr_sent(t, len);
+    f->resent += len;
     f->undo_again += len;
     if (!f->undo_sent) f->undo_ms = ts_now(s, t->ts_offset);
     f->undo_sent = true;

@@ -47,7 +47,9 @@ static enum reason take_out_of_order(struct arrival *a) {
     struct tcb *t = a->t;
     seq right = seq_add(a->seq, a->len);
     if (!ring_reach(a->s, t, right) || !islands_need(a->s, t)) return R_TEXT_NO_BUFFER;
+    range twice = range_overlap(t->rcv.islands, a->seq, right);
     if (range_add(t->rcv.islands, a->seq, right, NULL) == RANGE_FULL) return R_TEXT_ISLANDS;
+    if (seq_lt(twice.left, twice.right)) sack_duplicate(t, twice.left, twice.right);
     ring_write(&t->rcv.ring, a->seq, a->text, a->len);
     t->rcv.latest = a->seq;
     return R_TEXT_OUT_OF_ORDER;

@@ -325,7 +325,7 @@ static void size_burst(struct burst *b) {
     b->pseudo = pseudo_sum(&t->flow.local, &t->flow.remote, IP_PROTO_TCP, 0);
     b->options = emit_options_len(t);
     b->mss = t->mss;
-    if (unlikely((t->sack && t->rcv.islands) || t->uto_due)) {
+    if (unlikely(sack_due(t) || t->uto_due)) {
         tcp_options o;
         emit_options(b->s, t, false, &o);
         uint32_t more = (o.sack_count ? 4 + 8u * o.sack_count : 0) + (o.has_uto ? 4 : 0);
@@ -335,6 +335,17 @@ static void size_burst(struct burst *b) {
     uint32_t head = TCP_LEAST + b->options + (ip_is_v4(&t->flow.remote) ? 20 : 40);
     b->most = b->mss;
     if (b->path.tso_max > head + b->mss) b->most = min_u32(b->path.tso_max - head, SEGMENT_MOST);
+}
+
+/* A duplicate is reported once, by an ACK of its own: the other end counts reports [RFC2883 4]. */
+static void put_duplicate(struct burst *b) {
+    struct tcb *t = b->t;
+    if (t->sack && t->syn_acked && state_in(t, SYNCHRONIZED)) {
+        put_segment(b, t->snd.nxt, 0, TCP_ACK, R_SEND_ACK_NOW);
+        if (t->acks_due) t->acks_due--;
+    }
+    t->rcv.dup_len = 0;
+    size_burst(b);
 }
 
 /* No way there now. An open fails at once; what is established waits for the timer and tells the application. */
@@ -365,6 +376,7 @@ static size_t output_one(struct stack *s, struct tcb *t, tern_frame *frames, siz
     }
     if (t->state != TERN_SYN_SENT) mss_update(s, t, b.path.mtu);
     size_burst(&b);
+    if (unlikely(t->rcv.dup_len)) put_duplicate(&b);
     fill(&b);
     if (b.n) t->uto_due = false;
     if (b.n == max) tcb_ready(s, t);

@@ -16,6 +16,7 @@ static void trim_front(struct arrival *a) {
     int32_t old = seq_diff(a->t->rcv.nxt, a->seq);
     if (old <= 0 || (a->flags & TCP_SYN)) return;
     uint32_t n = min_u32((uint32_t)old, a->len);
+    if (n) sack_duplicate(a->t, a->seq, seq_add(a->seq, n)); /* [RFC2883 4] */
     a->text += n;
     a->len -= n;
     a->seq = a->t->rcv.nxt;
@@ -46,6 +47,7 @@ static enum reason unacceptable(struct arrival *a) {
          * for ever (CVE-2005-1184). */
         effects_reply(&a->fx, seg_len(a) ? REPLY_ACK : REPLY_CHALLENGE, R_SEND_ACK_NOW);
         bool probe = seg_len(a) <= 1 && seq_eq(a->seq, seq_add(t->rcv.nxt, (uint32_t)-1));
+        if (a->len && !probe) sack_duplicate(t, a->seq, right);
         return probe ? R_SEQ_KEEPALIVE : R_SEQ_OLD_DUPLICATE;
     }
     effects_reply(&a->fx, REPLY_CHALLENGE, R_SEND_CHALLENGE);

@@ -94,6 +94,9 @@ struct tcb {
     bool scaling : 1, stamps : 1, sack : 1; /* agreed in the handshake */
     bool in_recovery : 1;   /* fast recovery until snd.recover */
     bool in_loss : 1;       /* after a timeout, until snd.recover */
+    bool reordering : 1;    /* the path was seen to reorder [RFC8985 6.2 step 3] */
+    bool tlp_out : 1;       /* a tail loss probe left and its fate is not known: snd.tlp_end */
+    bool tlp_again : 1;     /* it repeated the last segment rather than carry new bytes */
     bool rtt_timing : 1;    /* rtt_seq, rtt_at are running [Karn] */
     bool syn_repeated : 1;
     bool persisting : 1;    /* rexmit_at is the persist timer */
@@ -114,6 +117,7 @@ struct tcb {
         seq wl1, wl2, recover;
         seq up;             /* behind the urgent bytes [MUST-62] */
         uint32_t wnd, max_wnd; /* bytes, scaled */
+        seq tlp_end;        /* snd.nxt when the probe left [RFC8985 7.4] */
         ring ring;          /* [first unacknowledged byte, end) */
     } snd;
     struct {
@@ -123,7 +127,9 @@ struct tcb {
         seq fin;
         seq up;             /* the peer's urgent pointer */
         seq latest;         /* first byte of the newest segment out of order [RFC2018 4] */
-        uint32_t mss_seen;  /* largest segment that came: what "full-sized" means for ACKs [SHLD-19] */
+        uint16_t mss_seen;  /* largest segment that came: what "full-sized" means for ACKs [SHLD-19] */
+        uint16_t dup_len;   /* bytes from dup on came twice, to be told once: sack.c; 0: none */
+        seq dup;
         uint32_t unacked;   /* bytes taken since the last ACK left */
         ring ring;          /* [read + lent, nxt) and the islands beyond */
         range_set *islands; /* out of order; NULL while there are none */
@@ -406,15 +412,17 @@ bool recovery_next(const struct tcb *t, seq *from, uint32_t *len);
 void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len);
 void recovery_idle(struct stack *s, struct tcb *t);
 uint32_t clock_us(const struct stack *s);
-void rack_delivered(struct stack *s, struct tcb *t, const struct piece *p, seq end);
+void recovery_late(struct arrival *a, bool duplicate); /* the same with nothing under way: only reports of duplicates tell */
+void rack_delivered(const struct arrival *a, const struct piece *p, seq end);
 void rack_dsack(struct tcb *t);
+uint32_t rack_window(const struct tcb *t);
 void rack_recovered(struct tcb *t);
 uint32_t rack_detect(struct stack *s, struct tcb *t, uint32_t *wait_us);
 bool tlp_wanted(const struct tcb *t);
 uint64_t tlp_delay_ns(const struct stack *s, const struct tcb *t);
 void tlp_sent(struct tcb *t, bool again);
-bool tlp_repaired(struct tcb *t, bool dsack);
-void prr_begin(struct tcb *t);
+bool tlp_repaired(struct tcb *t, seq ack, bool told_twice, bool duplicate);
+void prr_begin(struct tcb *t, uint32_t delivered);
 void prr_ack(struct tcb *t, uint32_t delivered, bool good);
 void prr_sent(struct tcb *t, uint32_t bytes);
 uint16_t window_field(struct tcb *t, bool syn); /* SND what RCV.WND is; moves rcv.adv */
@@ -430,6 +438,8 @@ void ack_sent(struct tcb *t);
 void keepalive_restart(struct stack *s, struct tcb *t);
 void keepalive_timeout(struct stack *s, struct tcb *t);
 unsigned sack_blocks(const struct tcb *t, tcp_options *o, unsigned most);
+static inline bool sack_due(const struct tcb *t) { return t->sack && (t->rcv.islands || t->rcv.dup_len); }
+void sack_duplicate(struct tcb *t, seq left, seq right); /* these bytes came again */
 
 void cc_start(struct stack *s, struct tcb *t, uint32_t initial_segments);
 void cc_stop(struct stack *s, struct tcb *t);

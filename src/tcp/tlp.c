@@ -5,7 +5,7 @@
 /* [RFC8985 7.2] In the open state, with nothing selectively acknowledged and no probe out. */
 bool tlp_wanted(const struct tcb *t) {
     const struct flight *f = t->flight;
-    return f && f->count && t->srtt_us && !f->tlp_out && !t->in_recovery && !t->in_loss && !f->sacked && !f->lost;
+    return f && f->count && t->srtt_us && !t->tlp_out && !t->in_recovery && !t->in_loss && !f->sacked && !f->lost;
 }
 
 /* One segment alone may meet a delayed ACK; we take the peer to wait as long as we would. */
@@ -17,16 +17,17 @@ uint64_t tlp_delay_ns(const struct stack *s, const struct tcb *t) {
 
 /* The probe left; `again`: it repeated the last segment rather than carry new bytes. */
 void tlp_sent(struct tcb *t, bool again) {
-    t->flight->tlp_out = true;
-    t->flight->tlp_again = again;
-    t->flight->tlp_end = t->snd.nxt;
+    t->tlp_out = true;
+    t->tlp_again = again;
+    t->snd.tlp_end = t->snd.nxt;
 }
 
-/* [RFC8985 7.4.2] Did the probe repair a loss nobody else would have noticed? Then the congestion control must hear of it. */
-bool tlp_repaired(struct tcb *t, bool dsack) {
-    struct flight *f = t->flight;
-    if (!f->tlp_out || seq_lt(t->snd.una, f->tlp_end)) return false;
-    bool repaired = f->tlp_again && !dsack;
-    f->tlp_out = false;
-    return repaired;
+/* [RFC8985 7.4.2] Did the probe repair a loss nobody else would have noticed? Then the congestion control must hear of it. When both
+ * the segment and the probe arrived, the second is reported as a duplicate (`told_twice`), or at least acknowledged by an ACK that
+ * is one (`duplicate`); an ACK beyond them without either tells that only one arrived. */
+bool tlp_repaired(struct tcb *t, seq ack, bool told_twice, bool duplicate) {
+    if (!t->tlp_out || seq_lt(ack, t->snd.tlp_end)) return false;
+    bool beyond = seq_gt(ack, t->snd.tlp_end), both = !t->tlp_again || told_twice || (duplicate && !beyond);
+    if (both || beyond) t->tlp_out = false;
+    return beyond && !both;
 }
