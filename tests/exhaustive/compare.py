@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Holds every line of the sweep against the oracle.
+"""Holds every line of the sweep against the oracle (tests/oracle) and the folded table (expected.txt).
 
-    compare.py SWEEP              runs the program SWEEP; exit 1 when a cell is not admitted
+    compare.py SWEEP              runs the program SWEEP; exit 1 when a cell is not admitted or the table is another
     compare.py --show N SWEEP     the same, with N examples of each kind of difference
+    compare.py --update SWEEP     writes the table anew: then read what changed
 """
+import difflib
 import os
 import subprocess
 import sys
@@ -13,10 +15,10 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'oracle'))
 import segment_arrives as oracle  # noqa: E402
 import decisions  # noqa: E402
+import fold  # noqa: E402
 
-SEQ = ['far old', 'old', 'RCV.NXT-1', 'RCV.NXT', 'inside', 'last inside', 'right edge', 'beyond']
-ACK = ['far old', 'oldest', 'UNA-1', 'UNA', 'NXT-1', 'NXT', 'NXT+1', 'opposite']
-LEN = ['0', '1', 'to edge', 'over edge']
+EXPECTED = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'expected.txt')
+
 FLAGS = [(1, 'FIN'), (2, 'SYN'), (4, 'RST'), (8, 'PSH'), (16, 'ACK'), (32, 'URG')]
 
 
@@ -57,6 +59,7 @@ class Report:
         self.different = Counter()
         self.examples = defaultdict(list)
         self.decided = Counter()
+        self.tables = []
 
     def note(self, t, dims, flags, verdict, s, seen):
         if verdict:
@@ -67,7 +70,7 @@ class Report:
         if len(self.examples[key]) < self.show:
             names = ' '.join(name for bit, name in FLAGS if flags & bit)
             d = [int(c) for c in dims]
-            self.examples[key].append(f'<{names}> SEQ {SEQ[d[0]]}, ACK {ACK[d[1]]}, LEN {LEN[d[2]]}, WND {s.wnd}, TS {s.ts}')
+            self.examples[key].append(f'<{names}> SEQ {fold.SEQ[d[0]]}, ACK {fold.ACKS[d[1] + 1]}, LEN {fold.LEN[d[2]]}, WND {s.wnd}, TS {s.ts}')
 
 
 def examine(lines, report):
@@ -78,6 +81,7 @@ def examine(lines, report):
             t = oracle.Tcb(**{k: v if k in ('name', 'state') else int(v) & oracle.MASK
                               for k, v in (f.split('=', 1) for f in line.split()[1:])})
             known = {}
+            report.tables.append(fold.Table(t))
             continue
         stimulus, after = line.rstrip('\n').split(' > ')
         _, dims, flags, seq, length, ack, wnd, ts = stimulus.split(' ')
@@ -85,14 +89,33 @@ def examine(lines, report):
         flags = int(flags)
         # PSH plays no part in the oracle, the ACK number none without ACK: judge the rest once.
         key = (flags & ~oracle.PSH, seq, length, ack if flags & oracle.ACK else '', wnd, ts, after)
-        verdict = known.get(key, 0)
-        if verdict == 0:
-            verdict = known[key] = admitted(t, segment_of(flags, seq, length, ack, wnd, ts), Seen(after))
+        before = known.get(key)
+        if before is None:
+            s, seen = segment_of(flags, seq, length, ack, wnd, ts), Seen(after)
+            before = known[key] = (admitted(t, s, seen), fold.outcome_name(t, s, after), s)
+        verdict, outcome, s = before
+        report.tables[-1].add(dims, flags, s, outcome)
         if verdict is not None:
             report.note(t, dims, flags, verdict, segment_of(flags, seq, length, ack, wnd, ts), Seen(after))
 
 
-def run(program, show):
+def check_table(tables, update):
+    before = ''
+    if os.path.exists(EXPECTED):
+        with open(EXPECTED, encoding='ascii') as f:
+            before = f.read()
+    now = fold.document(tables)
+    if update:
+        with open(EXPECTED, 'w', encoding='ascii') as f:
+            f.write(now)
+    elif now != before:
+        sys.stdout.writelines(difflib.unified_diff(before.splitlines(True), now.splitlines(True), 'expected.txt', 'now', n=2))
+        print('The table is another: if that is meant, run compare.py --update and review expected.txt.')
+        return False
+    return True
+
+
+def run(program, show, update):
     report = Report(show)
     with subprocess.Popen([program], stdout=subprocess.PIPE, text=True, encoding='ascii') as p:
         examine(p.stdout, report)
@@ -105,20 +128,23 @@ def run(program, show):
             print(f'    {e}')
     for name, n in sorted(report.decided.items()):
         print(f'{n} cells by decision: {name}')
+    table_ok = check_table(report.tables, update)
     bad = sum(report.different.values())
     print(f'{report.cells} cells, {bad} unexplained differences')
-    return 1 if bad else 0
+    return 0 if table_ok and not bad else 1
 
 
 def main(argv):
-    show = 0
+    show, update = 0, len(argv) == 3 and argv[1] == '--update'
+    if update:
+        argv = argv[1:]
     if len(argv) > 2 and argv[1] == '--show':
         show = int(argv[2])
         argv = argv[2:]
     if len(argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
-    return run(argv[1], show)
+    return run(argv[1], show, update)
 
 
 if __name__ == '__main__':

@@ -97,10 +97,10 @@ void rig_input(const struct segment *s) {
 
 static void read_reply(const uint8_t *p, size_t n) {
     must(n >= 40 && p[0] == 0x45 && p[9] == 6, "a packet that is not TCP came out");
-    must(rig.reply_count < REPLIES, "too many packets came out");
+    must(rig.answer_count < REPLIES, "too many packets came out");
     const uint8_t *tcp = p + 20;
     size_t head = (size_t)(tcp[12] >> 4) * 4;
-    struct answer *r = &rig.replies[rig.reply_count++];
+    struct answer *r = &rig.answers[rig.answer_count++];
     *r = (struct answer){.flags = tcp[13], .seq = get32(tcp + 4), .ack = get32(tcp + 8), .len = (uint32_t)(n - 20 - head),
                         .wnd = (uint16_t)get16(tcp + 14)};
     for (size_t i = 20; i < head && tcp[i]; i += tcp[i] == 1 ? 1 : tcp[i + 1]) r->has_ts |= tcp[i] == 8;
@@ -109,7 +109,7 @@ static void read_reply(const uint8_t *p, size_t n) {
 void rig_output(void) {
     tern_frame frames[REPLIES];
     uint8_t bytes[2048];
-    rig.reply_count = 0;
+    rig.answer_count = 0;
     for (int n; (n = tern_output(rig.stack, frames, REPLIES, rig.now)) > 0;)
         for (int i = 0; i < n; i++) {
             size_t len = tern_frame_copy(&frames[i], bytes, sizeof bytes);
@@ -219,7 +219,7 @@ static uint8_t block[8192];
 static void say(uint32_t n) {
     must(tern_write(rig.stack, rig.sock, block, n) == (ptrdiff_t)n, "write");
     rig_output();
-    for (unsigned i = 0; i < rig.reply_count; i++) rig.our_nxt += rig.replies[i].len;
+    for (unsigned i = 0; i < rig.answer_count; i++) rig.our_nxt += rig.answers[i].len;
 }
 
 static void hear(void) { while (tern_read(rig.stack, rig.sock, block, sizeof block) > 0) {} }
@@ -238,7 +238,7 @@ static void talk(const struct way *w) {
     wait(60);
     if (w->unsent) {
         say(PEER_WINDOW + 500);
-    } else if (w->state != TERN_FIN_WAIT_2 && w->state != TERN_TIME_WAIT) {
+    } else if (w->state != TERN_FIN_WAIT_2 && w->state != TERN_TIME_WAIT && !w->idle) {
         say(300);
     }
 }
@@ -316,7 +316,7 @@ static void view_time_wait(struct view *v, const struct time_wait *w) {
 
 void rig_view(struct view *v) {
     const struct tcp_state *t = &rig.s->tcp;
-    *v = (struct view){.state = rig.listener.id ? TERN_LISTEN : TERN_CLOSED};
+    *v = (struct view){.state = t->listeners.used ? TERN_LISTEN : TERN_CLOSED};
     for (uint32_t i = 0; i < t->half_opens.made; i++) {
         const struct half_open *h = pool_at(&t->half_opens, i);
         if (pool_used(&t->half_opens, i) && ours(&h->flow)) view_half_open(v, h);

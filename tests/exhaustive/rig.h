@@ -33,7 +33,7 @@ struct answer {
     bool has_ts;
 };
 
-enum { REPLIES = 8 };
+enum { REPLIES = 16 };
 
 /* What can be seen of the one connection. */
 struct view {
@@ -57,8 +57,8 @@ struct rig {
     uint32_t ts;
     uint32_t bits, listener_bits; /* events since the last look */
     int error;
-    struct answer replies[REPLIES];
-    unsigned reply_count;
+    struct answer answers[REPLIES];
+    unsigned answer_count;
 };
 extern struct rig rig;
 
@@ -73,6 +73,7 @@ struct way {
     bool listener; /* a listener stands on the port although the open was active */
     bool plain_peer; /* we would have agreed to timestamps, the peer did not offer them */
     bool unsent;   /* bytes wait that the peer's window does not admit */
+    bool idle;     /* nothing is on its way */
     bool unread;   /* received bytes that the application has not read */
 };
 
@@ -80,7 +81,7 @@ void rig_to_state(const struct way *w);
 void rig_save(void);
 void rig_restore(void);
 void rig_input(const struct segment *s);
-void rig_output(void);        /* collects what leaves now into rig.replies */
+void rig_output(void);        /* collects what leaves now into rig.answers */
 void rig_events(void);        /* polls; accepts what can be accepted and polls again */
 void rig_expire(void);        /* timers that are due at rig.now */
 void rig_view(struct view *v);

@@ -21,7 +21,6 @@ static const struct way ways[] = {
     {.name = "established", .state = TERN_ESTABLISHED},
     {.name = "established-ts", .state = TERN_ESTABLISHED, .stamps = true},
     {.name = "established-zero", .state = TERN_ESTABLISHED, .zero = true},
-    {.name = "established-passive", .state = TERN_ESTABLISHED, .passive = true},
     {.name = "fin-wait-1", .state = TERN_FIN_WAIT_1},
     {.name = "fin-wait-1-ts", .state = TERN_FIN_WAIT_1, .stamps = true},
     {.name = "fin-wait-1-zero", .state = TERN_FIN_WAIT_1, .zero = true},
@@ -106,15 +105,15 @@ static const char *kind_of(const struct answer *r) {
 }
 
 static void print_reply(const struct view *after) {
-    if (rig.reply_count == 0 && after->there && after->later) {
+    if (rig.answer_count == 0 && after->there && after->later) {
         printf("later %d %d ", (int32_t)(after->nxt - OUR_ISS), (int32_t)(after->rcv_nxt - PEER_ISS));
         return;
     }
-    if (rig.reply_count != 1) {
-        printf(rig.reply_count ? "several 0 0 " : "none 0 0 ");
+    if (rig.answer_count != 1) {
+        printf(rig.answer_count ? "several 0 0 " : "none 0 0 ");
         return;
     }
-    const struct answer *r = &rig.replies[0];
+    const struct answer *r = &rig.answers[0];
     bool from_zero = (r->flags & (RST | ACK)) == (RST | ACK) && r->seq == 0;
     printf("%s %d %d ", kind_of(r), from_zero ? 0 : (int32_t)(r->seq - OUR_ISS),
            r->flags & ACK ? (int32_t)(r->ack - PEER_ISS) : 0);
@@ -137,11 +136,12 @@ static void print_signals(void) {
     printf(*separator ? "\n" : "-\n");
 }
 
-static void print_after(void) {
+/* `opening`: of a passive open, so that what is left when it ends is the listener. */
+static void print_after(bool opening) {
     struct view v;
     rig_view(&v);
     rig_check();
-    printf("> %s ", tern_state_name(v.state));
+    printf("> %s ", tern_state_name(v.there || opening ? v.state : TERN_CLOSED));
     print_reply(&v);
     if (v.record) /* it does without SND.WND */
         printf("%d %d - %u %u %d ", (int32_t)(v.rcv_nxt - PEER_ISS), (int32_t)(v.una - OUR_ISS), v.ts_recent, v.held,
@@ -169,7 +169,7 @@ static void cell(const struct view *v, unsigned flags, const unsigned at[5]) {
         printf("%u ", s.ts);
     else
         printf("- ");
-    print_after();
+    print_after(!v->there || v->half_open);
 }
 
 static void print_tcb(const struct way *w, const struct view *v) {

@@ -316,8 +316,8 @@ def second(t, s):
         return [out]
     if t.state == TIME_WAIT:
         stays = Allowed(t).because('[1337 3 F1] RST is ignored in TIME-WAIT')
-        return [out.gone(LISTEN if t.listener else CLOSED), stays]
-    out.gone(LISTEN if t.listener else CLOSED)
+        return [out.gone(CLOSED), stays]
+    out.gone(CLOSED)
     if not t.closed:
         out.must = {'reset'}  # 3.5.3: "advises the user", in all these states
     return [out]
@@ -383,7 +383,7 @@ def fifth(t, s, dropped):
         out.restart = {True}
         return [out]
     elif fin_acked and t.state == LAST_ACK:
-        out.gone(LISTEN if t.listener else CLOSED)
+        out.gone(CLOSED)
         if not t.closed:
             out.must.add('closed')
         return [out]
@@ -445,7 +445,7 @@ def sixth_to_eighth(t, s, out):
 
 def lost(t, out):
     """New data after CLOSE, in order or not: nobody will read it."""
-    out.gone(LISTEN if t.listener else CLOSED)
+    out.gone(CLOSED)
     out.must.clear()
     out.reply = {('RST', t.nxt, 0), ('RST,ACK', t.nxt, ANY)}
     return out.because('[9293 3.6.1 SHLD-3] data after CLOSE is answered by RST')
