@@ -94,11 +94,20 @@ static uint32_t text_of(const struct memlink_record *r) {
     return r->len - head - (p[head + 12] >> 4) * 4u;
 }
 
+static uint32_t trace_base;
+
+static uint32_t seq_in(const struct memlink_record *r) {
+    const uint8_t *p = (const uint8_t *)r->data + 24;
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
 static void tap(void *ctx, const struct memlink_record *r) {
     struct run *run = ctx;
     if (r->from != 0) return;
     uint32_t text = text_of(r);
     if (!r->copy) run->r->sent += text;
+    if (run->c->trace && r->fate != MEMLINK_DELIVERED && text != 0)
+        printf("%10.3f X %u %s\n", (double)(r->sent_ns - SIM_SECOND) / 1e6, seq_in(r) - trace_base, memlink_fate_text(r->fate));
     if (r->fate != MEMLINK_DELIVERED || r->copy) return;
     run->r->arrived += text;
     uint64_t took = r->arrives_ns - r->sent_ns, wait = took > run->base_delay_ns ? took - run->base_delay_ns : 0;
@@ -109,22 +118,21 @@ static void tap(void *ctx, const struct memlink_record *r) {
 }
 
 static void trace(void *ctx, const tern_trace *t) {
-    static uint32_t base;
     struct run *run = ctx;
     (void)run;
     double now = (double)(t->time_ns - SIM_SECOND) / 1e6;
-    if (base == 0) base = t->tcb.iss;
+    if (trace_base == 0) trace_base = t->tcb.iss;
     if (t->kind == TERN_TRACE_WINDOW)
-        printf("%10.3f W una %u nxt %u cwnd %u ssthresh %u srtt %u rto %u\n", now, t->tcb.snd_una - base,
-               t->tcb.snd_nxt - base, t->tcb.cwnd, t->tcb.ssthresh, t->tcb.srtt_us, t->tcb.rto_ms);
+        printf("%10.3f W una %u nxt %u cwnd %u ssthresh %u srtt %u rto %u\n", now, t->tcb.snd_una - trace_base,
+               t->tcb.snd_nxt - trace_base, t->tcb.cwnd, t->tcb.ssthresh, t->tcb.srtt_us, t->tcb.rto_ms);
     else if (t->kind == TERN_TRACE_TIMER)
         printf("%10.3f T %s\n", now, t->timer);
     else if (t->kind == TERN_TRACE_SEGMENT_OUT)
-        printf("%10.3f > %u +%u %s\n", now, t->seg.seq - base, t->seg.len, tern_reason_name(t->reason));
+        printf("%10.3f > %u +%u %s\n", now, t->seg.seq - trace_base, t->seg.len, tern_reason_name(t->reason));
     else if (t->kind == TERN_TRACE_SEGMENT_IN) {
-        printf("%10.3f < ack %u", now, t->seg.ack - base);
+        printf("%10.3f < ack %u", now, t->seg.ack - trace_base);
         for (unsigned i = 0; i < t->seg.sack_count; i++)
-            printf(" [%u,%u)", t->seg.sack[i].left - base, t->seg.sack[i].right - base);
+            printf(" [%u,%u)", t->seg.sack[i].left - trace_base, t->seg.sack[i].right - trace_base);
         printf("\n");
     }
 }

@@ -48,7 +48,8 @@ static bool same_burst(const struct flight *f, const struct piece *a, const stru
 bool flight_room(struct stack *s, struct flight *f) { return grow(s, f); }
 
 void flight_sent(struct flight *f, seq to, const struct piece *stamp) {
-    bool join = f->count && same_burst(f, piece_at(f, f->count - 1), stamp);
+    bool join = f->count && !f->apart && same_burst(f, piece_at(f, f->count - 1), stamp);
+    f->apart = false;
     if (!join) {
         ASSERT(f->count < f->cap);
         struct piece *p = piece_at(f, f->count++);
@@ -139,4 +140,28 @@ void flight_pop(struct flight *f, seq una) {
     }
     f->head = (f->head + 1) & (f->cap - 1);
     f->count--;
+}
+
+void flight_again(struct flight *f, seq left, seq right) {
+    struct span *last = &f->again[(f->again_next - 1u) % ARRAY_LEN(f->again)];
+    f->apart = true;
+    if (seq_lt(last->left, last->right) && seq_eq(last->right, left))
+        last->right = right;
+    else
+        f->again[f->again_next++ % ARRAY_LEN(f->again)] = (struct span){left, right};
+}
+
+uint32_t flight_was_again(struct flight *f, seq left, seq right) {
+    uint32_t n = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(f->again); i++) {
+        struct span *a = &f->again[i];
+        seq from = seq_max(a->left, left), to = seq_min(a->right, right);
+        if (!seq_lt(a->left, a->right) || !seq_lt(from, to)) continue;
+        n += (uint32_t)seq_diff(to, from);
+        if (seq_lt(to, a->right))
+            a->left = to;
+        else
+            a->right = from;
+    }
+    return n;
 }

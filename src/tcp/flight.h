@@ -24,6 +24,10 @@ struct piece {
     bool app_limited;      /* the application, not the network, held back what followed */
 };
 
+struct span {
+    seq left, right;
+};
+
 struct flight {
     struct piece *at;
     uint32_t cap, head, count; /* cap is a power of two */
@@ -32,8 +36,10 @@ struct flight {
     uint32_t sacked, lost; /* bytes in these states */
     seq lost_from;         /* nothing before it is lost */
     uint32_t delivered;    /* bytes acknowledged in either way since the flight began, modulo 2^32 */
-    uint32_t resent;       /* bytes sent again since then and not reported as duplicates */
     uint32_t grain_us;     /* bytes that left within this time of each other share a piece */
+    bool apart;            /* but not those before and after a repetition: RACK compares their times */
+    uint8_t again_next;
+    struct span again[16]; /* what was sent again lately: a duplicate of anything else is the network's doing */
 
     /* RACK [RFC8985 6.2] */
     uint32_t rack_us, rack_rtt_us; /* of the newest delivered segment: sent when, round trip */
@@ -78,6 +84,10 @@ void flight_set(struct flight *f, uint32_t i, enum piece_state state);
 void flight_join(struct flight *f, uint32_t i, uint32_t n);
 /* Drops the first piece, or its part before una. */
 void flight_pop(struct flight *f, seq una);
+/* Remembers that [left, right) was sent again. */
+void flight_again(struct flight *f, seq left, seq right);
+/* How many bytes of [left, right) were; each is told once. */
+uint32_t flight_was_again(struct flight *f, seq left, seq right);
 /* Bytes that are in the network by our account: not acknowledged in either way, not lost. */
 static inline uint32_t flight_pipe(const struct flight *f) {
     if (f->count == 0) return 0;

@@ -127,10 +127,9 @@ static void count_dsack(struct arrival *a, struct news *n) {
     struct tcb *t = a->t;
     struct flight *f = t->flight;
     const tcp_options *o = &a->h->options;
-    uint32_t len = (uint32_t)seq_diff(o->sack[0].right, o->sack[0].left);
-    if (len > f->resent) return;
+    uint32_t len = flight_was_again(f, o->sack[0].left, o->sack[0].right);
+    if (!len) return;
     n->dsack = true;
-    f->resent -= len;
     f->undo_again -= min_u32(len, f->undo_again);
     if (!(t->tlp_out && t->tlp_again && seq_eq(o->sack[0].right, t->snd.tlp_end))) rack_dsack(t);
 }
@@ -355,7 +354,7 @@ void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
     p->sent_us = clock_us(s);
     p->delivered = f->delivered;
     if (t->in_recovery) prr_sent(t, len);
-    f->resent += len;
+    flight_again(f, from, to);
     f->undo_again += len;
     if (!f->undo_sent) f->undo_ms = ts_now(s, t->ts_offset);
     f->undo_sent = true;
