@@ -16,7 +16,7 @@ static void sample(struct arrival *a) {
     struct tcb *t = a->t;
     const tcp_options *o = &a->h->options;
     if (t->rtt_timing && seq_ge(a->ack, t->rtt_seq)) {
-        rto_sample(a->s, t, a->s->now - t->rtt_at);
+        rto_sample(a->s, t, (uint64_t)(clock_us(a->s) - t->rtt_at_us) * US_NS);
         t->rtt_timing = false;
     } else if (!t->rtt_timing && t->stamps && o->has_ts && o->ts_echo) {
         uint32_t ms = ts_now(a->s, t->ts_offset) - o->ts_echo;
@@ -114,8 +114,8 @@ static bool syn_unanswered(struct stack *s, struct tcb *t) {
 
 /* R1 tells the application, R2 gives up [MUST-20, MUST-21, SHLD-9]. */
 static bool data_unanswered(struct stack *s, struct tcb *t) {
-    if (t->stuck_since == 0) t->stuck_since = s->now - rto_ns(s, t);
-    if (s->now - t->stuck_since >= (uint64_t)t->opt.user_timeout_ms * MS_NS) {
+    stuck_begin(t, s->now - rto_ns(s, t));
+    if (stuck_ns(s, t) >= (uint64_t)t->opt.user_timeout_ms * MS_NS) {
         give_up(s, t, TERN_ETIMEDOUT, R_END_USER_TIMEOUT);
         return false;
     }
@@ -142,7 +142,7 @@ void rexmit_timeout(struct stack *s, struct tcb *t) {
     t->rtt_timing = false;
     if (t->backoff < 20) t->backoff++; /* [RFC6298 5.5] */
     uint64_t next = s->now + rto_ns(s, t);
-    uint64_t end = opening ? TERN_NEVER : t->stuck_since + (uint64_t)t->opt.user_timeout_ms * MS_NS;
+    uint64_t end = opening ? TERN_NEVER : s->now + (uint64_t)t->opt.user_timeout_ms * MS_NS - stuck_ns(s, t);
     t->rexmit_at = min_u64(next, max_u64(end, s->now + MS_NS));
     tcb_ready(s, t);
     if (tracing(s, TERN_TRACE_WINDOW)) trace_window(s, t);
