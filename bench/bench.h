@@ -15,7 +15,7 @@ struct bench {
     uint64_t run_ns; /* how long one run of a throughput lasts */
     int cpu;         /* the processor that everything is pinned to; -1: none */
     const char *json;
-    const char *only; /* of bulk: cases whose name has this in it; NULL: all */
+    const char *only; /* but for memory: cases whose name has this in it; NULL: all */
 };
 
 /* The values of one measure, one a run. */

@@ -1,8 +1,8 @@
 /* bulk.c - goodput of one connection between two stacks in one thread, and what a data segment costs both ends together.
  *
- * "copies": the application copies in from 64 KiB of its own and out again, as with sockets. "no copies": it writes in
- * the send buffer (tern_write_reserve) and reads in the packets that the link lends (tern_read_borrow), so that the link's
- * copy is the only one. */
+ * The link copies each packet once, into memory that it lends to the receiver. "copies": the application copies in from
+ * 64 KiB of its own and out again, as with sockets. "no copies": it writes in the send buffer (tern_write_reserve) and
+ * reads in the packets (tern_read_borrow), so that the link's copy is the only one. */
 #include <stdio.h>
 #include <string.h>
 
@@ -70,7 +70,7 @@ static void turns(struct flow_state *f, uint64_t ns) {
 static void run_tern(const struct bulk_case *c, uint64_t ns, struct samples out[3]) {
     static struct flow_state f;
     memset(&f, 0, sizeof f);
-    struct pair_config config = {.tso = c->super ? SUPER : 0, .checksums = c->checksums, .lend = !c->copies,
+    struct pair_config config = {.tso = c->super ? SUPER : 0, .checksums = c->checksums, .lend = true,
                                  .window = c->window, .timestamps = c->timestamps};
     pair_open(&f.pair, &config);
     f.copies = c->copies;

@@ -156,6 +156,8 @@ void bench_conn(const struct bench *b) {
     unsigned n = b->big ? SIZES : SIZES - 1;
     char name[64];
     for (unsigned i = 0; i < n; i++) {
+        name_of(name, "tern", i);
+        if (b->only != NULL && strstr(name, b->only) == NULL) continue;
         measure(b, sizes[i].idle, sizes[i].time_wait, &tern[i]);
         if (peer_lwip() == NULL || sizes[i].peer_limit == 0) continue;
         for (unsigned k = 0; k < b->runs; k++)
@@ -164,26 +166,26 @@ void bench_conn(const struct bench *b) {
     report_table("conn", "connect and close, one after another", 3, cycle_columns);
     for (unsigned i = 0; i < n; i++) {
         name_of(name, "tern", i);
-        report_row(name, tern[i].one);
+        if (tern[i].one[0].n != 0) report_row(name, tern[i].one);
         name_of(name, "lwIP", i);
         if (peer[i].one[0].n != 0) report_row(name, peer[i].one);
     }
     report_table("conn", "connect and close, 32 at once", 3, cycle_columns);
     for (unsigned i = 0; i < n; i++) {
         name_of(name, "tern", i);
-        report_row(name, tern[i].many);
+        if (tern[i].many[0].n != 0) report_row(name, tern[i].many);
     }
     report_table("conn", "round trip of 1 byte each way", 2, trip_columns);
     for (unsigned i = 1; i < n; i++) {
         name_of(name, "tern", i);
-        report_row(name, tern[i].trip);
+        if (tern[i].trip[0].n != 0) report_row(name, tern[i].trip);
         name_of(name, "lwIP", i);
         if (peer[i].trip[0].n != 0) report_row(name, peer[i].trip);
     }
     report_table("conn", "opening the idle ones, 1000 at once", 1, open_columns);
     for (unsigned i = 2; i < n; i++) {
         name_of(name, "tern", i);
-        report_row(name, tern[i].fill);
+        if (tern[i].fill[0].n != 0) report_row(name, tern[i].fill);
     }
     if (!b->big) report_note("1000000 idle connections: not measured; --big does");
     if (peer_lwip() == NULL) report_note("lwIP is not compared: %s", peer_lwip_missing());

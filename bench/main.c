@@ -29,7 +29,7 @@ static const char usage[] =
     "  --cpu N      pin everything to processor N (default 0; -1: nothing is pinned)\n"
     "  --two-cores  tun: also with the kernel's end on another processor\n"
     "  --big        conn, memory: also with 1000000 connections (needs about 2 GB)\n"
-    "  --case TEXT  only what has TEXT in its table's or row's name (bulk)\n"
+    "  --case TEXT  only what has TEXT in its table's or row's name (not memory)\n"
     "  --json FILE  write the figures there too (-: standard output)\n";
 
 _Noreturn void give_up_bench(const char *format, ...) {

@@ -1,13 +1,10 @@
 /* memory.c - what a connection weighs while it does nothing: by the stack's own count, by what malloc gave for it, and by the
  * pages that the process really has. One stack alone in a process of its own, its peers forged (forge.c). */
-#include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "bench/apart.h"
 #include "bench/bench.h"
 #include "bench/forge.h"
 #include "drivers/host.h"
@@ -104,37 +101,24 @@ static uint64_t charged(struct forge *f) {
     return s.memory;
 }
 
-static void weigh(enum kind kind, bool v6, uint32_t n, double out[3]) {
-    struct forge f = {.v6 = v6};
-    tern_sock listener = stack_open(&f, n + 16);
-    make_one(&f, listener, kind, n); /* whatever is made once */
-    uint64_t memory = charged(&f), malloced = allocated, resident = resident_bytes();
-    for (uint32_t i = 0; i < n; i++) make_one(&f, listener, kind, i);
-    out[0] = (double)(charged(&f) - memory) / n;
-    out[1] = (double)(allocated - malloced) / n;
-    out[2] = (double)(resident_bytes() - resident) / n;
-    if (count_of(&f, kind) != n + 1) give_up_bench("%s: %u instead of %u", kind_names[kind], count_of(&f, kind), n + 1);
-}
+struct load {
+    enum kind kind;
+    bool v6;
+    uint32_t n;
+};
 
-/* In a process of its own, so that the heap is fresh. */
-static void weigh_apart(enum kind kind, bool v6, uint32_t n, struct samples out[3]) {
-    int ends[2];
-    double got[3];
-    if (pipe(ends) < 0) give_up_bench("no pipe: %s", strerror(errno));
-    fflush(stdout);
-    pid_t child = fork();
-    if (child < 0) give_up_bench("no process: %s", strerror(errno));
-    if (child == 0) {
-        weigh(kind, v6, n, got);
-        _exit(write(ends[1], got, sizeof got) == (ssize_t)sizeof got ? 0 : 1);
-    }
-    close(ends[1]);
-    bool ok = read(ends[0], got, sizeof got) == (ssize_t)sizeof got;
-    close(ends[0]);
-    int status;
-    waitpid(child, &status, 0);
-    if (!ok) give_up_bench("the process that was to be weighed failed");
-    for (int i = 0; i < 3; i++) samples_add(&out[i], got[i]);
+static void weigh(const void *ctx, struct apart *out) {
+    const struct load *l = ctx;
+    struct forge f = {.v6 = l->v6};
+    tern_sock listener = stack_open(&f, l->n + 16);
+    make_one(&f, listener, l->kind, l->n); /* whatever is made once */
+    uint64_t memory = charged(&f), malloced = allocated, resident = resident_bytes();
+    for (uint32_t i = 0; i < l->n; i++) make_one(&f, listener, l->kind, i);
+    out->value[0] = (double)(charged(&f) - memory) / l->n;
+    out->value[1] = (double)(allocated - malloced) / l->n;
+    out->value[2] = (double)(resident_bytes() - resident) / l->n;
+    uint32_t made = count_of(&f, l->kind);
+    if (made != l->n + 1) give_up_bench("%s: %u instead of %u", kind_names[l->kind], made, l->n + 1);
 }
 
 void bench_memory(const struct bench *b) {
@@ -147,7 +131,11 @@ void bench_memory(const struct bench *b) {
         for (int kind = IDLE; kind <= HALF_OPEN; kind++) {
             for (int v6 = 0; v6 < 2; v6++) {
                 struct samples out[3] = {{0}};
-                weigh_apart((enum kind)kind, v6, n, out);
+                struct load l = {(enum kind)kind, v6, n};
+                struct apart r;
+                apart_run(weigh, &l, &r);
+                if (!r.ok) give_up_bench("%s", r.text);
+                for (int i = 0; i < 3; i++) samples_add(&out[i], r.value[i]);
                 snprintf(name, sizeof name, "%s, IPv%d", kind_names[kind], v6 ? 6 : 4);
                 report_row(name, out);
             }

@@ -79,8 +79,8 @@ void pair_events(struct pair *p, int side) {
 
 size_t pair_round(struct pair *p) {
     size_t moved = 0;
+    p->now = clock_ns();
     for (int side = 0; side < 2; side++) {
-        p->now = clock_ns();
         moved += pair_input(p, side);
         tern_expire(p->stack[side], p->now);
         pair_events(p, side);

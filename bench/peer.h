@@ -15,7 +15,7 @@ const struct peer_lwip *peer_lwip(void);
 const char *peer_lwip_missing(void);
 /* The same measures as tern's: see bulk.c and conn.c. */
 void peer_lwip_bulk(const struct bulk_case *c, uint64_t ns, struct samples out[3]);
-void peer_lwip_conn(uint32_t idle, uint32_t time_wait, uint64_t ns, struct samples cycles[2], struct samples *same,
+void peer_lwip_conn(uint32_t idle, uint32_t time_wait, uint64_t ns, struct samples cycles[3], struct samples *same,
                     struct samples *random);
 
 #endif

@@ -24,8 +24,8 @@ int ping_main(int argc, char **argv);
 
 /* ---- messages: all to standard error, "tern: " or "tern COMMAND: " before them ---- */
 
-void message_command(const char *name);          /* of the command that runs */
-void message_quiet(bool quiet);                  /* note() says nothing from now on */
+void message_command(const char *name); /* of the command that runs */
+void message_quiet(bool quiet);         /* note() says nothing from now on */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Returns EXIT_TROUBLE. */
 int trouble(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -49,19 +49,20 @@ struct opt_group {
     const struct opt *opts;
     size_t n;
 };
-#define OPT_GROUP(title, table) {title, table, sizeof(table) / sizeof(table)[0]}
+#define OPT_GROUP(title, table)                                                                                        \
+    { title, table, sizeof(table) / sizeof(table)[0] }
 
 struct help {
     const char *command;
-    const char *usage;  /* behind "tern COMMAND " */
-    const char *about;  /* a paragraph or more, marked with N_ */
+    const char *usage; /* behind "tern COMMAND " */
+    const char *about; /* a paragraph or more, marked with N_ */
     const struct opt_group *groups;
     size_t groups_n;
-    const char *after;  /* marked with N_; may be NULL */
+    const char *after; /* marked with N_; may be NULL */
 };
 
-/* The next option's code, its value in *value; OPT_END, then optind is the first operand; OPT_BAD when it was wrong, which
- * was said. --help and --lang are handled inside: OPT_HELP means that the help was printed. */
+/* The next option's code, its value in *value; OPT_END, then optind is the first operand; OPT_BAD when it was wrong,
+ * which was said. --help and --lang are handled inside: OPT_HELP means that the help was printed. */
 int opt_next(int argc, char **argv, const struct help *help, const char **value);
 void help_print(const struct help *help);
 

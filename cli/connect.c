@@ -23,14 +23,14 @@ static const struct opt_group groups[3] = {
     {N_("The look of --trace:"), look_opts, 0},
 };
 
-static const char about[] =
-    N_("Connects to a port and copies standard input to it and what comes back to standard output. At the end of the input the "
-       "connection is half closed (FIN); the program ends when the peer has closed too. HOST is an address: tern asks no name "
-       "server. The first interrupt closes in order, the second one resets.");
-static const char after[] =
-    N_("Example, as root:\n"
-       "  tern connect --link tun:tern0 --addr 10.9.0.2/24 --peer-addr 10.9.0.1/24 \\\n"
-       "      10.9.0.1 22");
+static const char about[] = N_("Connects to a port and copies standard input to it and what comes back to standard "
+                               "output. At the end of the input the "
+                               "connection is half closed (FIN); the program ends when the peer has closed too. HOST "
+                               "is an address: tern asks no name "
+                               "server. The first interrupt closes in order, the second one resets.");
+static const char after[] = N_("Example, as root:\n"
+                               "  tern connect --link tun:tern0 --addr 10.9.0.2/24 --peer-addr 10.9.0.1/24 \\\n"
+                               "      10.9.0.1 22");
 
 enum { WANT = 1 << 18 };
 
@@ -39,9 +39,9 @@ struct connection {
     tern_sock sock;
     tern_addr host;
     uint16_t port;
-    int out_flags;         /* of standard output before; -1: not changed */
+    int out_flags; /* of standard output before; -1: not changed */
     bool connected, input_done, output_done, closed, waits_output;
-    int error;             /* what ended it */
+    int error; /* what ended it */
     int code;
 };
 
@@ -49,8 +49,7 @@ static void on_output(void *ctx, int fd, short revents);
 static void on_input(void *ctx, int fd, short revents);
 
 static void watch_input(struct connection *c) {
-    if (!c->input_done && c->connected)
-        loop_watch(&c->node.loop, STDIN_FILENO, POLLIN, on_input, c);
+    if (!c->input_done && c->connected) loop_watch(&c->node.loop, STDIN_FILENO, POLLIN, on_input, c);
 }
 
 static void finish_input(struct connection *c) {
@@ -85,8 +84,7 @@ static void on_input(void *ctx, int fd, short revents) {
 
 /* Everything is said in both directions: the stack may finish alone. */
 static void finish(struct connection *c) {
-    if (c->closed)
-        return;
+    if (c->closed) return;
     c->closed = true;
     loop_unwatch(&c->node.loop, STDIN_FILENO);
     loop_unwatch(&c->node.loop, STDOUT_FILENO);
@@ -111,14 +109,12 @@ static void drain(struct connection *c) {
         tern_span spans[16];
         struct iovec v[16];
         int n = tern_read_borrow(c->node.stack, c->sock, spans, 16);
-        if (n == TERN_EAGAIN)
-            break;
+        if (n == TERN_EAGAIN) break;
         if (n <= 0) {
             c->output_done = true;
             break;
         }
-        for (int i = 0; i < n; i++)
-            v[i] = (struct iovec){(void *)(uintptr_t)spans[i].data, spans[i].len};
+        for (int i = 0; i < n; i++) v[i] = (struct iovec){(void *)(uintptr_t)spans[i].data, spans[i].len};
         ssize_t wrote = writev(STDOUT_FILENO, v, n);
         if (wrote < 0 && errno == EAGAIN) {
             c->waits_output = true;
@@ -129,11 +125,9 @@ static void drain(struct connection *c) {
             output_failed(c);
             return;
         }
-        if (wrote > 0)
-            tern_read_release(c->node.stack, c->sock, (size_t)wrote);
+        if (wrote > 0) tern_read_release(c->node.stack, c->sock, (size_t)wrote);
     }
-    if (c->output_done && (c->input_done || c->error != 0))
-        finish(c);
+    if (c->output_done && (c->input_done || c->error != 0)) finish(c);
 }
 
 static void on_output(void *ctx, int fd, short revents) {
@@ -148,14 +142,12 @@ static void on_output(void *ctx, int fd, short revents) {
 static void on_event(void *ctx, const tern_event *event) {
     struct connection *c = ctx;
     char text[SOCKET_TEXT];
-    if (event->sock.id != c->sock.id || c->closed)
-        return;
+    if (event->sock.id != c->sock.id || c->closed) return;
     if (event->bits & TERN_EV_CONNECTED) {
         c->connected = true;
         watch_input(c);
     }
-    if (event->bits & TERN_EV_WRITE)
-        watch_input(c);
+    if (event->bits & TERN_EV_WRITE) watch_input(c);
     if (event->bits & TERN_EV_SOFT_ERROR)
         note("%s: %s", socket_text(&c->host, c->port, text), tern_strerror(event->error, i18n_lang()));
     if (event->bits & TERN_EV_CLOSED) {
@@ -165,15 +157,13 @@ static void on_event(void *ctx, const tern_event *event) {
         if (event->error != 0)
             c->code = trouble("%s: %s", socket_text(&c->host, c->port, text), tern_strerror(event->error, i18n_lang()));
     }
-    if (!c->waits_output)
-        drain(c);
+    if (!c->waits_output) drain(c);
 }
 
 static void on_turn(void *ctx, uint64_t now_ns) {
     struct connection *c = ctx;
     (void)now_ns;
-    if (c->closed && node_idle(&c->node))
-        node_stop(&c->node);
+    if (c->closed && node_idle(&c->node)) node_stop(&c->node);
 }
 
 static void on_interrupt(void *ctx) {
@@ -188,11 +178,9 @@ static void on_interrupt(void *ctx) {
 static void soften_output(struct connection *c) {
     struct stat st;
     c->out_flags = -1;
-    if (fstat(STDOUT_FILENO, &st) != 0 || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
-        return;
+    if (fstat(STDOUT_FILENO, &st) != 0 || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))) return;
     c->out_flags = fcntl(STDOUT_FILENO, F_GETFL);
-    if (c->out_flags >= 0)
-        fcntl(STDOUT_FILENO, F_SETFL, c->out_flags | O_NONBLOCK);
+    if (c->out_flags >= 0) fcntl(STDOUT_FILENO, F_SETFL, c->out_flags | O_NONBLOCK);
 #ifdef F_SETPIPE_SZ
     fcntl(STDOUT_FILENO, F_SETPIPE_SZ, 1 << 20);
 #endif
@@ -208,8 +196,7 @@ static int options(int argc, char **argv, struct connection *c, struct node_opti
     g[2].n = look_opts_n;
     while (code == 0) {
         int got = opt_next(argc, argv, &help, &value);
-        if (got == OPT_END)
-            break;
+        if (got == OPT_END) break;
         if (got == O_NODELAY)
             *nodelay = true;
         else if (got == O_FROM && number_parse(value, 1, 65535, &number))
@@ -219,12 +206,9 @@ static int options(int argc, char **argv, struct connection *c, struct node_opti
         else
             code = got == OPT_HELP ? NODE_DONE : got == OPT_BAD ? EXIT_USAGE : node_option(o, got, value);
     }
-    if (code != 0)
-        return code;
-    if (argc - optind < 2)
-        return misuse(_("HOST and PORT are missing"));
-    if (argc - optind > 2)
-        return misuse(_("'%s' is too much"), argv[optind + 2]);
+    if (code != 0) return code;
+    if (argc - optind < 2) return misuse(_("HOST and PORT are missing"));
+    if (argc - optind > 2) return misuse(_("'%s' is too much"), argv[optind + 2]);
     if (tern_addr_parse(argv[optind], &c->host) < 0)
         return misuse(_("HOST: '%s' is no IPv4 or IPv6 address"), argv[optind]);
     if (!number_parse(argv[optind + 1], 1, 65535, &number))
@@ -237,10 +221,8 @@ static int start(struct connection *c, uint16_t from, bool nodelay) {
     tern_open open = {.size = sizeof open, .remote = c->host, .remote_port = c->port, .local_port = from};
     char text[SOCKET_TEXT];
     int r = tern_connect(c->node.stack, &open, &c->sock);
-    if (r < 0)
-        return trouble("%s: %s", socket_text(&c->host, c->port, text), tern_strerror(r, i18n_lang()));
-    if (nodelay)
-        tern_set(c->node.stack, c->sock, TERN_OPT_NODELAY, 1);
+    if (r < 0) return trouble("%s: %s", socket_text(&c->host, c->port, text), tern_strerror(r, i18n_lang()));
+    if (nodelay) tern_set(c->node.stack, c->sock, TERN_OPT_NODELAY, 1);
     return 0;
 }
 
@@ -250,24 +232,19 @@ int connect_main(int argc, char **argv) {
     uint16_t from = 0;
     bool nodelay = false;
     int code = options(argc, argv, &c, &o, &from, &nodelay);
-    if (code != 0)
-        return code == NODE_DONE ? EXIT_FINE : code;
+    if (code != 0) return code == NODE_DONE ? EXIT_FINE : code;
     c.node.on_event = on_event;
     c.node.on_turn = on_turn;
     c.node.on_interrupt = on_interrupt;
     c.node.ctx = &c;
     code = node_open(&c.node, &o);
     soften_output(&c);
-    if (code == 0)
-        code = start(&c, from, nodelay);
-    if (code == 0)
-        code = node_run(&c.node);
+    if (code == 0) code = start(&c, from, nodelay);
+    if (code == 0) code = node_run(&c.node);
     if (code == 0 && !c.closed && c.node.interrupts == 0)
         c.code = EXIT_TROUBLE; /* the link ended first, which was said */
-    if (c.node.stack != NULL)
-        node_abort_all(&c.node);
+    if (c.node.stack != NULL) node_abort_all(&c.node);
     int closed = node_close(&c.node);
-    if (c.out_flags >= 0)
-        fcntl(STDOUT_FILENO, F_SETFL, c.out_flags);
+    if (c.out_flags >= 0) fcntl(STDOUT_FILENO, F_SETFL, c.out_flags);
     return code != 0 ? code : c.code != 0 ? c.code : c.node.interrupts > 1 ? EXIT_TROUBLE : closed;
 }

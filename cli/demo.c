@@ -1,5 +1,5 @@
-/* demo.c - `tern demo`: one page over HTTP, and the life of its connection on the screen. Options, countdown and report;
- * the two worlds it can happen in are demo_kernel.c and demo_mem.c. */
+/* demo.c - `tern demo`: one page over HTTP, and the life of its connection on the screen. Options, countdown and
+ * report; the two worlds it can happen in are demo_kernel.c and demo_mem.c. */
 #include "cli/demo.h"
 
 #include <errno.h>
@@ -23,17 +23,19 @@ static const struct opt_group groups[2] = {
     {N_("The look:"), look_opts, 0},
 };
 
-static const char about[] =
-    N_("Shows a connection from its first segment to the end of TIME-WAIT. In a network namespace of its own tern serves a page, "
-       "the real curl fetches it through the TCP of the Linux kernel, and every segment is drawn: the state of tern on the left, "
-       "that of the kernel, as the kernel itself reports it, on the right, and why each number is what it is. Where namespaces "
-       "or TUN devices are refused, two tern hosts in memory take over.");
+static const char about[] = N_("Shows a connection from its first segment to the end of TIME-WAIT. In a network "
+                               "namespace of its own tern serves a page, "
+                               "the real curl fetches it through the TCP of the Linux kernel, and every segment is "
+                               "drawn: the state of tern on the left, "
+                               "that of the kernel, as the kernel itself reports it, on the right, and why each number "
+                               "is what it is. Where namespaces "
+                               "or TUN devices are refused, two tern hosts in memory take over.");
 
-const char demo_page[] =
-    "<!doctype html>\n"
-    "<title>tern</title>\n"
-    "<h1>It works.</h1>\n"
-    "<p>This page came out of a TCP that lives in an ordinary process. The segments that carried it are on the screen.</p>\n";
+const char demo_page[] = "<!doctype html>\n"
+                         "<title>tern</title>\n"
+                         "<h1>It works.</h1>\n"
+                         "<p>This page came out of a TCP that lives in an ordinary process. The segments that carried "
+                         "it are on the screen.</p>\n";
 const size_t demo_page_len = sizeof demo_page - 1;
 
 /* ---- watchers ---- */
@@ -48,8 +50,8 @@ int demo_watch(struct demo *d, bool both, int server_end, uint64_t epoch_ns, con
     struct ladder_options lo = look_for(&d->look, stdout);
     char application[32];
     snprintf(application, sizeof application, "tern %s", tern_version());
-    struct pcapng_options po = {.lang = i18n_lang(), .application = application, .epoch_ns = epoch_ns,
-                                .failed = capture_failed, .ctx = d};
+    struct pcapng_options po = {
+        .lang = i18n_lang(), .application = application, .epoch_ns = epoch_ns, .failed = capture_failed, .ctx = d};
     lo.both = both;
     lo.name[END_A] = d->name[END_A];
     lo.name[END_B] = d->name[END_B];
@@ -57,11 +59,9 @@ int demo_watch(struct demo *d, bool both, int server_end, uint64_t epoch_ns, con
     lo.initial[!server_end] = TERN_CLOSED;
     d->server_end = server_end;
     d->ladder = ladder_new(&lo);
-    if (d->ladder == NULL)
-        return trouble("%s", strerror(ENOMEM));
+    if (d->ladder == NULL) return trouble("%s", strerror(ENOMEM));
     int r = pcapng_open(d->path, &po, &d->pcap);
-    if (r < 0)
-        return trouble(_("%s: cannot open: %s"), d->path, strerror(-r));
+    if (r < 0) return trouble(_("%s: cannot open: %s"), d->path, strerror(-r));
     pcapng_iface(d->pcap, PCAPNG_RAW, iface, described);
     tally_start(&d->tally);
     return 0;
@@ -70,18 +70,14 @@ int demo_watch(struct demo *d, bool both, int server_end, uint64_t epoch_ns, con
 void demo_server_record(struct demo *d, const tern_trace *record) {
     pcapng_trace(d->pcap, 0, record);
     tally_record(&d->tally, record);
-    if (!d->tally.started)
-        return;
-    if (d->tally.state == TERN_TIME_WAIT && d->time_wait_ns == 0)
-        d->time_wait_ns = record->time_ns;
-    if (d->tally.state == TERN_CLOSED)
-        d->over = true;
+    if (!d->tally.started) return;
+    if (d->tally.state == TERN_TIME_WAIT && d->time_wait_ns == 0) d->time_wait_ns = record->time_ns;
+    if (d->tally.state == TERN_CLOSED) d->over = true;
 }
 
 void demo_body(struct demo *d, const char *data, size_t len) {
     size_t n = 0;
-    for (; d->body_len == 0 && n < len && n + 1 < sizeof d->body && data[n] != '\n'; n++)
-        d->body[n] = data[n];
+    for (; d->body_len == 0 && n < len && n + 1 < sizeof d->body && data[n] != '\n'; n++) d->body[n] = data[n];
     d->body_len += len;
 }
 
@@ -94,15 +90,15 @@ void demo_countdown(struct demo *d, uint64_t left_ns) {
     if (told == UINT32_MAX) {
         ladder_settle(d->ladder);
         snprintf(text, sizeof text,
-                 _("TIME-WAIT: %s closed first, so it waits 2 MSL = %.0f s (shortened for the show; usually %d s) in case its "
-                   "last ACK was lost."), d->name[d->server_end], 2 * DEMO_MSL_MS / 1000.0, 60);
+                 _("TIME-WAIT: %s closed first, so it waits 2 MSL = %.0f s (shortened for the show; usually %d s) in "
+                   "case its "
+                   "last ACK was lost."),
+                 d->name[d->server_end], 2 * DEMO_MSL_MS / 1000.0, 60);
         ladder_note(d->ladder, text);
         told = seconds + 1;
-        if (!isatty(STDOUT_FILENO))
-            told = 0; /* one line is enough for a file */
+        if (!isatty(STDOUT_FILENO)) told = 0; /* one line is enough for a file */
     }
-    if (seconds >= told || seconds == 0)
-        return;
+    if (seconds >= told || seconds == 0) return;
     told = seconds;
     snprintf(text, sizeof text, _("%u s to go"), seconds);
     ladder_note(d->ladder, text);
@@ -141,23 +137,19 @@ int demo_report(struct demo *d) {
     d->ladder = NULL;
     int capture = pcapng_close(d->pcap);
     printf("\n%s\n%s", opening(t->open), closing(t->close));
-    if (t->closed_first >= 0)
-        printf(_(" %s closed first."), t->closed_first == END_A ? server : client);
+    if (t->closed_first >= 0) printf(_(" %s closed first."), t->closed_first == END_A ? server : client);
     printf("\n");
     line(server, &t->end[END_A]);
     line(client, &t->end[END_B]);
-    if (t->srtt_us != 0)
-        printf(_("  round trip as %s measured it: %.3f ms\n"), server, t->srtt_us / 1000.0);
-    if (d->peer_rtt_us != 0)
-        printf(_("  round trip as %s measured it: %.3f ms\n"), client, d->peer_rtt_us / 1000.0);
-    if (d->body_len > 0)
-        printf(_("  the client got %zu bytes: %s ...\n"), d->body_len, d->body);
+    if (t->srtt_us != 0) printf(_("  round trip as %s measured it: %.3f ms\n"), server, t->srtt_us / 1000.0);
+    if (d->peer_rtt_us != 0) printf(_("  round trip as %s measured it: %.3f ms\n"), client, d->peer_rtt_us / 1000.0);
+    if (d->body_len > 0) printf(_("  the client got %zu bytes: %s ...\n"), d->body_len, d->body);
     if (capture == 0 && !d->pcap_failed)
         printf(_("%s: the same in Wireshark, with a comment on each packet.\n"), d->path);
-    bool fine = t->open == OPEN_THREE && (t->close == CLOSE_FOUR || t->close == CLOSE_THREE ||
-                t->close == CLOSE_SIMULTANEOUS) && d->body_len == demo_page_len;
-    if (!fine)
-        trouble(_("the connection did not go as it should"));
+    bool fine = t->open == OPEN_THREE &&
+                (t->close == CLOSE_FOUR || t->close == CLOSE_THREE || t->close == CLOSE_SIMULTANEOUS) &&
+                d->body_len == demo_page_len;
+    if (!fine) trouble(_("the connection did not go as it should"));
     return fine && capture == 0 ? EXIT_FINE : EXIT_TROUBLE;
 }
 
@@ -180,10 +172,8 @@ int demo_main(int argc, char **argv) {
                 return misuse(_("--color: '%s' is not auto, always or never"), value != NULL ? value : "");
         }
     }
-    if (optind < argc)
-        return misuse(_("'%s' is too much"), argv[optind]);
-    if (d.fast && !d.mem)
-        return misuse(_("--fast is for --mem: the kernel's clock cannot be hurried"));
+    if (optind < argc) return misuse(_("'%s' is too much"), argv[optind]);
+    if (d.fast && !d.mem) return misuse(_("--fast is for --mem: the kernel's clock cannot be hurried"));
     int code = d.mem ? DEMO_REFUSED : demo_kernel(&d);
     return code == DEMO_REFUSED ? demo_mem(&d) : code;
 }

@@ -10,19 +10,19 @@ enum { DEMO_MSL_MS = 1500, DEMO_PORT = 80 };
 
 struct demo {
     bool mem, fast, slow;
-    const char *path;          /* of the capture */
+    const char *path; /* of the capture */
     struct look_options look;
     struct ladder *ladder;
     struct pcapng *pcap;
     bool pcap_failed;
-    struct tally tally;        /* of the server, tern */
-    uint64_t time_wait_ns;     /* when the server entered TIME-WAIT, 0: not yet */
-    bool over;                 /* the connection is gone */
-    const char *name[2];       /* of the ends in the ladder */
+    struct tally tally;    /* of the server, tern */
+    uint64_t time_wait_ns; /* when the server entered TIME-WAIT, 0: not yet */
+    bool over;             /* the connection is gone */
+    const char *name[2];   /* of the ends in the ladder */
     int server_end;
-    uint32_t peer_rtt_us;      /* as the other end measured it, 0: unknown */
-    char body[256];            /* the first line that the client got */
-    size_t body_len;           /* of everything that it got */
+    uint32_t peer_rtt_us; /* as the other end measured it, 0: unknown */
+    char body[256];       /* the first line that the client got */
+    size_t body_len;      /* of everything that it got */
 };
 
 /* The page that tern serves. */

@@ -1,5 +1,5 @@
-/* http.h - a small static HTTP/1.1 server on tern's sockets (RFC 9110, 9112): GET and HEAD, files below one directory or one
- * page in memory. No ranges, no compression, no request bodies, no TLS. */
+/* http.h - a small static HTTP/1.1 server on tern's sockets (RFC 9110, 9112): GET and HEAD, files below one directory
+ * or one page in memory. No ranges, no compression, no request bodies, no TLS. */
 #ifndef CLI_HTTP_H
 #define CLI_HTTP_H
 
@@ -11,7 +11,7 @@ struct http_root {
     int dir;          /* an open directory, or -1: `page` is all there is */
     const char *page; /* HTML */
     size_t page_len;
-    bool once;        /* close after each answer */
+    bool once; /* close after each answer */
 };
 
 /* Opens a directory for serving; -1 with errno. */
@@ -25,15 +25,15 @@ struct http {
     tern_stack *stack;
     tern_sock sock;
     enum http_phase phase;
-    uint64_t since_ns;     /* of the phase's latest progress */
-    char *head;            /* HTTP_HEAD_MAX bytes while a request is read */
+    uint64_t since_ns; /* of the phase's latest progress */
+    char *head;        /* HTTP_HEAD_MAX bytes while a request is read */
     size_t head_len;
     char answer[HTTP_ANSWER_MAX];
     size_t answer_len, answer_at;
-    int file;              /* -1: none */
+    int file; /* -1: none */
     const char *memory;
     uint64_t body_at, body_left;
-    bool keep;             /* another request may follow */
+    bool keep; /* another request may follow */
     unsigned requests;
 };
 

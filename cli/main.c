@@ -17,33 +17,30 @@ enum { COMMANDS = sizeof commands / sizeof commands[0] };
 static int help(void) {
     printf("%s\n\n%s\n\n%s\n", _("Usage: tern COMMAND [OPTION]..."),
            _("tern is TCP, whole, outside the kernel; this program makes its connections visible."), _("Commands:"));
-    for (size_t i = 0; i < COMMANDS; i++)
-        printf("  %-10s %s\n", commands[i].name, _(commands[i].summary));
+    for (size_t i = 0; i < COMMANDS; i++) printf("  %-10s %s\n", commands[i].name, _(commands[i].summary));
     printf("\n%s\n", _("'tern COMMAND --help' tells all about one; 'tern --version' which tern this is."));
     return EXIT_FINE;
 }
 
 static int version(void) {
-    printf("tern %s\n%s\n", tern_version(), _("MIT licence. TCP as of RFC 9293, in user space; IPv4 and IPv6; TUN, TAP, pipes."));
+    printf("tern %s\n%s\n", tern_version(),
+           _("MIT licence. TCP as of RFC 9293, in user space; IPv4 and IPv6; TUN, TAP, pipes."));
     return EXIT_FINE;
 }
 
-/* The options before the command: --lang, --help, --version. Returns the index of the command or, negative, ~exit code. */
+/* The options before the command: --lang, --help, --version. Returns the index of the command or, negative, ~exit
+ * code. */
 static int before_command(int argc, char **argv) {
     int at = 1;
     for (; at < argc && argv[at][0] == '-'; at++) {
         const char *arg = argv[at];
-        if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0)
-            return ~help();
-        if (strcmp(arg, "--version") == 0)
-            return ~version();
+        if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) return ~help();
+        if (strcmp(arg, "--version") == 0) return ~version();
         if (strncmp(arg, "--lang", 6) != 0 || (arg[6] != '=' && arg[6] != '\0'))
             return ~misuse(_("there is no option %s"), arg);
         const char *lang = arg[6] == '=' ? arg + 7 : argv[++at];
-        if (lang == NULL)
-            return ~misuse(_("%s needs a value"), arg);
-        if (!i18n_init(lang))
-            return ~misuse(_("--lang: there is no language '%s'; there are en and zh"), lang);
+        if (lang == NULL) return ~misuse(_("%s needs a value"), arg);
+        if (!i18n_init(lang)) return ~misuse(_("--lang: there is no language '%s'; there are en and zh"), lang);
     }
     return at;
 }
@@ -63,19 +60,16 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     language(argc, argv);
     int at = before_command(argc, argv);
-    if (at < 0)
-        return ~at;
+    if (at < 0) return ~at;
     if (at >= argc) {
         fflush(stdout);
         return misuse(_("which command? There are demo, serve, connect and ping"));
     }
     for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(argv[at], commands[i].name) != 0)
-            continue;
+        if (strcmp(argv[at], commands[i].name) != 0) continue;
         message_command(commands[i].name);
         int code = commands[i].run(argc - at, argv + at);
-        if (fflush(stdout) != 0 || ferror(stdout))
-            return trouble(_("cannot write to standard output"));
+        if (fflush(stdout) != 0 || ferror(stdout)) return trouble(_("cannot write to standard output"));
         return code;
     }
     return misuse(_("there is no command '%s'"), argv[at]);

@@ -1,5 +1,5 @@
-/* node.h - a tern host of the command line: a stack, its link, who watches it (ladder, capture file, JSON), signals, and
- * the loop around all. What it is for is its command's business. */
+/* node.h - a tern host of the command line: a stack, its link, who watches it (ladder, capture file, JSON), signals,
+ * and the loop around all. What it is for is its command's business. */
 #ifndef CLI_NODE_H
 #define CLI_NODE_H
 
@@ -60,10 +60,10 @@ struct node {
     struct ladder *ladder;
     struct pcapng *pcap;
     FILE *json;
-    int signals;             /* a signalfd */
-    unsigned interrupts;     /* SIGINT and SIGTERM so far */
+    int signals;         /* a signalfd */
+    unsigned interrupts; /* SIGINT and SIGTERM so far */
     bool closing;
-    bool unseen;             /* watchers hold something back */
+    bool unseen; /* watchers hold something back */
     bool pcap_failed;
 
     /* of the command */
@@ -80,7 +80,8 @@ int node_run(struct node *n);
 void node_stop(struct node *n);
 /* Makes sure that a turn happens by then. */
 void node_wake(struct node *n, uint64_t at_ns);
-/* Outside events and turns the stack's clock stands still: before a call there, so that a trace tells the right time. */
+/* Outside events and turns the stack's clock stands still: call this before others there, so that a trace tells the
+ * right time. */
 void node_clock(struct node *n);
 /* No connection is left that still has something to do. */
 bool node_idle(struct node *n);

@@ -7,24 +7,43 @@
 #include "drivers/host.h"
 #include "lens/text.h"
 
-enum { O_LINK = OPT_SHARED, O_ADDR, O_PEER, O_ROUTE, O_MTU, O_SET, O_NO_OFFLOAD, O_PCAP, O_TRACE, O_JSON, O_KEEP, O_ABSOLUTE,
-       O_ASCII, O_ALL, O_COLOUR, O_COLOR };
+enum {
+    O_LINK = OPT_SHARED,
+    O_ADDR,
+    O_PEER,
+    O_ROUTE,
+    O_MTU,
+    O_SET,
+    O_NO_OFFLOAD,
+    O_PCAP,
+    O_TRACE,
+    O_JSON,
+    O_KEEP,
+    O_ABSOLUTE,
+    O_ASCII,
+    O_ALL,
+    O_COLOUR,
+    O_COLOR
+};
 
 const struct opt node_opts[] = {
-    {O_LINK, "link", "KIND:NAME", N_("where packets go: tun:NAME or tap:NAME (the Linux kernel is at the other end), "
-                                     "pipe:PATH (a Unix socket), pipe-listen:PATH (wait there), pipe:- (standard input "
-                                     "and output)")},
+    {O_LINK, "link", "KIND:NAME",
+     N_("where packets go: tun:NAME or tap:NAME (the Linux kernel is at the other end), "
+        "pipe:PATH (a Unix socket), pipe-listen:PATH (wait there), pipe:- (standard input "
+        "and output)")},
     {O_ADDR, "addr", "ADDRESS/LEN", N_("an address of this host; several, of both families")},
     {O_PEER, "peer-addr", "ADDRESS/LEN", N_("an address for the kernel's side of a tun or tap; several")},
-    {O_ROUTE, "route", "TO[:VIA]", N_("default, default:VIA or PREFIX/LEN:VIA; an IPv6 address in brackets: "
-                                      "[fd00::/64]:fe80::1")},
+    {O_ROUTE, "route", "TO[:VIA]",
+     N_("default, default:VIA or PREFIX/LEN:VIA; an IPv6 address in brackets: "
+        "[fd00::/64]:fe80::1")},
     {O_MTU, "mtu", "BYTES", N_("largest IP packet; otherwise the device's")},
     {O_SET, "set", "NAME=VALUE", N_("a setting of the stack; '--set help' lists them")},
     {O_NO_OFFLOAD, "no-offload", NULL, N_("every segment and checksum by hand: no 64 KiB segments on the device")},
     {O_PCAP, "pcap", "FILE", N_("write a pcapng capture with a comment on each packet; '-' is standard output")},
     {O_TRACE, "trace", NULL, N_("draw the connections as ladders on standard error")},
-    {O_JSON, "json", "[=FILE]", N_("write the trace as JSON Lines to FILE or standard error, which then has no notes "
-                                   "but errors")},
+    {O_JSON, "json", "[=FILE]",
+     N_("write the trace as JSON Lines to FILE or standard error, which then has no notes "
+        "but errors")},
     {O_KEEP, "keep-privileges", NULL, N_("do not give up privileges once the link is open")},
 };
 const size_t node_opts_n = sizeof node_opts / sizeof node_opts[0];
@@ -50,7 +69,8 @@ bool look_option(struct look_options *o, int code, const char *value) {
     case O_ABSOLUTE: o->absolute = true; return true;
     case O_ASCII: o->ascii = true; return true;
     case O_ALL: o->all = true; return true;
-    case O_COLOR: case O_COLOUR:
+    case O_COLOR:
+    case O_COLOUR:
         o->colour = value;
         return strcmp(value, "auto") == 0 || strcmp(value, "always") == 0 || strcmp(value, "never") == 0;
     default: return false;
@@ -59,15 +79,19 @@ bool look_option(struct look_options *o, int code, const char *value) {
 
 struct ladder_options look_for(const struct look_options *o, FILE *out) {
     return (struct ladder_options){
-        .out = out, .lang = i18n_lang(), .width = terminal_width(fileno(out), 80), .absolute = o->absolute,
-        .ascii = o->ascii, .all = o->all, .colour = colour_wanted(o->colour, fileno(out)),
+        .out = out,
+        .lang = i18n_lang(),
+        .width = terminal_width(fileno(out), 80),
+        .absolute = o->absolute,
+        .ascii = o->ascii,
+        .all = o->all,
+        .colour = colour_wanted(o->colour, fileno(out)),
         .initial = {LADDER_UNKNOWN, LADDER_UNKNOWN},
     };
 }
 
 static int prefix(const char *option, const char *value, struct driver_prefix *list, size_t *n) {
-    if (*n == NODE_ADDRS)
-        return misuse(_("%s: more than %d are not possible"), option, NODE_ADDRS);
+    if (*n == NODE_ADDRS) return misuse(_("%s: more than %d are not possible"), option, NODE_ADDRS);
     if (tern_prefix_parse(value, &list[*n].addr, &list[*n].len) < 0)
         return misuse(_("%s: '%s' is no address with a length, like 10.9.0.2/24"), option, value);
     (*n)++;
@@ -79,8 +103,7 @@ static int route(struct node_options *o, const char *value) {
     char to[80] = "", via[80] = "";
     const char *colon = value[0] == '[' ? strstr(value, "]:") : strchr(value, ':');
     struct node_route *r = &o->route[o->routes];
-    if (o->routes == NODE_ROUTES)
-        return misuse(_("%s: more than %d are not possible"), "--route", NODE_ROUTES);
+    if (o->routes == NODE_ROUTES) return misuse(_("%s: more than %d are not possible"), "--route", NODE_ROUTES);
     *r = (struct node_route){0};
     if (value[0] == '[' && colon != NULL)
         snprintf(to, sizeof to, "%.*s", (int)(colon - value - 1), value + 1);
@@ -88,13 +111,11 @@ static int route(struct node_options *o, const char *value) {
         snprintf(to, sizeof to, "%.*s", (int)(colon - value), value);
     else
         snprintf(to, sizeof to, "%s", value);
-    if (colon != NULL)
-        snprintf(via, sizeof via, "%s", colon + (value[0] == '[' ? 2 : 1));
+    if (colon != NULL) snprintf(via, sizeof via, "%s", colon + (value[0] == '[' ? 2 : 1));
     bool any = strcmp(to, "default") == 0;
     bool bad = (colon != NULL && tern_addr_parse(via, &r->via) < 0) ||
                (!any && tern_prefix_parse(to, &r->to.addr, &r->to.len) < 0) || (!any && colon == NULL);
-    if (bad)
-        return misuse(_("--route: '%s' is not default, default:VIA or PREFIX/LEN:VIA"), value);
+    if (bad) return misuse(_("--route: '%s' is not default, default:VIA or PREFIX/LEN:VIA"), value);
     o->routes++;
     return 0;
 }
@@ -116,14 +137,12 @@ static int set(struct node_options *o, const char *value) {
     char name[64];
     uint64_t number;
     tern_setting s;
-    if (strcmp(value, "help") == 0)
-        return settings();
+    if (strcmp(value, "help") == 0) return settings();
     if (equals == NULL || !number_parse(equals + 1, 0, UINT64_MAX, &number))
         return misuse(_("--set: '%s' is not NAME=NUMBER"), value);
     snprintf(name, sizeof name, "%.*s", (int)(equals - value), value);
     int r = tern_config_set(&o->config, name, number);
-    if (r == 0)
-        return 0;
+    if (r == 0) return 0;
     for (size_t i = 0; tern_setting_at(i, &s); i++)
         if (strcmp(s.name, name) == 0)
             return misuse(_("--set: %s lies between %llu and %llu"), name, (unsigned long long)s.min,
@@ -159,22 +178,17 @@ int node_option(struct node_options *o, int code, const char *value) {
     }
 }
 
-static bool starts(const char *text, const char *with) {
-    return strncmp(text, with, strlen(with)) == 0;
-}
+static bool starts(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
 
 int node_options_check(const struct node_options *o, const char *stdio_user) {
-    if (o->link == NULL)
-        return misuse(_("--link is missing: where do packets go? For instance --link tun:tern0"));
+    if (o->link == NULL) return misuse(_("--link is missing: where do packets go? For instance --link tun:tern0"));
     bool kernel = starts(o->link, "tun:") || starts(o->link, "tap:");
     if (!kernel && !starts(o->link, "pipe:") && !starts(o->link, "pipe-listen:"))
         return misuse(_("--link: '%s' is not tun:NAME, tap:NAME, pipe:PATH, pipe-listen:PATH or pipe:-"), o->link);
-    if (strchr(o->link, ':')[1] == '\0')
-        return misuse(_("--link: '%s' has no name"), o->link);
+    if (strchr(o->link, ':')[1] == '\0') return misuse(_("--link: '%s' has no name"), o->link);
     if (o->addrs == 0)
         return misuse(_("--addr is missing: which address has this host? For instance --addr 10.9.0.2/24"));
-    if (!kernel && o->peers > 0)
-        return misuse(_("--peer-addr is for tun and tap: nobody is there to be given it"));
+    if (!kernel && o->peers > 0) return misuse(_("--peer-addr is for tun and tap: nobody is there to be given it"));
     bool std = strcmp(o->link, "pipe:-") == 0;
     if (std && stdio_user != NULL)
         return misuse(_("--link pipe:-: %s needs standard input and output itself"), stdio_user);

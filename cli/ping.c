@@ -21,12 +21,12 @@ static const struct opt_group groups[3] = {
     {N_("The look of --trace:"), look_opts, 0},
 };
 
-static const char about[] = N_("Sends echo requests and prints each answer with its round trip. HOST is an address. Exit status 1 "
-                               "when nothing answered.");
-static const char after[] =
-    N_("Example, as root:\n"
-       "  tern ping --link tun:tern0 --addr 10.9.0.2/24 --peer-addr 10.9.0.1/24 \\\n"
-       "      -c 3 10.9.0.1");
+static const char about[] =
+    N_("Sends echo requests and prints each answer with its round trip. HOST is an address. Exit status 1 "
+       "when nothing answered.");
+static const char after[] = N_("Example, as root:\n"
+                               "  tern ping --link tun:tern0 --addr 10.9.0.2/24 --peer-addr 10.9.0.1/24 \\\n"
+                               "      -c 3 10.9.0.1");
 
 enum { REMEMBERED = 1024, SIZE_MAX_PING = 65000 };
 
@@ -58,8 +58,7 @@ static void send_one(struct ping *p, uint64_t now_ns) {
 static void take(struct ping *p, const tern_echo *e) {
     char from[TERN_ADDR_TEXT];
     tern_addr_format(&e->remote, from);
-    if (e->id != p->id)
-        return;
+    if (e->id != p->id) return;
     if (e->error != 0) {
         p->errors++;
         printf(_("from %s: icmp_seq=%u %s\n"), from, e->seq, tern_strerror(e->error, i18n_lang()));
@@ -78,8 +77,7 @@ static void on_event(void *ctx, const tern_event *event) {
     struct ping *p = ctx;
     tern_echo e;
     if (event->bits & TERN_EV_ECHO)
-        while (tern_echo_reply(p->node.stack, &e) == 0)
-            take(p, &e);
+        while (tern_echo_reply(p->node.stack, &e) == 0) take(p, &e);
 }
 
 static void on_turn(void *ctx, uint64_t now_ns) {
@@ -108,8 +106,7 @@ static void summary(const struct ping *p) {
     printf(_("\n--- %s ---\n"), host);
     printf(_("%llu sent, %llu received, %.1f%% lost\n"), sent, received,
            sent > 0 ? 100.0 * (double)(sent - (received < sent ? received : sent)) / (double)sent : 0.0);
-    if (received == 0)
-        return;
+    if (received == 0) return;
     printf(_("round trip least/mean/most %.3f/%.3f/%.3f ms\n"), p->least, p->sum / (double)received, p->most);
 }
 
@@ -117,13 +114,13 @@ static int option(struct ping *p, struct node_options *o, int code, const char *
     uint64_t number;
     switch (code) {
     case 'c':
-        return number_parse(value, 1, UINT64_MAX, &p->count) ? 0 : misuse(_("-c: '%s' is not a number from 1 on"), value);
+        return number_parse(value, 1, UINT64_MAX, &p->count) ? 0
+                                                             : misuse(_("-c: '%s' is not a number from 1 on"), value);
     case 'i':
         if (!seconds_parse(value, &p->interval_ns) || p->interval_ns < 1000000)
             return misuse(_("-i: '%s' is not a number of seconds, at least 0.001"), value);
         return 0;
-    case 'W':
-        return seconds_parse(value, &p->timeout_ns) ? 0 : misuse(_("-W: '%s' is not a number of seconds"), value);
+    case 'W': return seconds_parse(value, &p->timeout_ns) ? 0 : misuse(_("-W: '%s' is not a number of seconds"), value);
     case 's':
         if (!number_parse(value, 0, SIZE_MAX_PING, &number))
             return misuse(_("-s: '%s' is not a number from 0 to %d"), value, SIZE_MAX_PING);
@@ -142,16 +139,12 @@ static int options(int argc, char **argv, struct ping *p, struct node_options *o
     g[2].n = look_opts_n;
     while (code == 0) {
         int c = opt_next(argc, argv, &help, &value);
-        if (c == OPT_END)
-            break;
+        if (c == OPT_END) break;
         code = c == OPT_HELP ? NODE_DONE : c == OPT_BAD ? EXIT_USAGE : option(p, o, c, value);
     }
-    if (code != 0)
-        return code;
-    if (optind >= argc)
-        return misuse(_("HOST is missing"));
-    if (argc - optind > 1)
-        return misuse(_("'%s' is too much"), argv[optind + 1]);
+    if (code != 0) return code;
+    if (optind >= argc) return misuse(_("HOST is missing"));
+    if (argc - optind > 1) return misuse(_("'%s' is too much"), argv[optind + 1]);
     if (tern_addr_parse(argv[optind], &p->host) < 0)
         return misuse(_("HOST: '%s' is no IPv4 or IPv6 address"), argv[optind]);
     return node_options_check(o, o->link != NULL && strcmp(o->link, "pipe:-") == 0 ? "tern ping" : NULL);
@@ -164,11 +157,9 @@ int ping_main(int argc, char **argv) {
     p.interval_ns = p.timeout_ns = 1000000000u;
     p.size = 56;
     p.id = (uint16_t)getpid();
-    for (size_t i = 0; i < SIZE_MAX_PING; i++)
-        p.payload[i] = (uint8_t)i;
+    for (size_t i = 0; i < SIZE_MAX_PING; i++) p.payload[i] = (uint8_t)i;
     int code = options(argc, argv, &p, &o);
-    if (code != 0)
-        return code == NODE_DONE ? EXIT_FINE : code;
+    if (code != 0) return code == NODE_DONE ? EXIT_FINE : code;
     p.node.on_event = on_event;
     p.node.on_turn = on_turn;
     p.node.on_interrupt = on_interrupt;

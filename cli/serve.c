@@ -24,12 +24,12 @@ static const struct opt_group groups[3] = {
 };
 
 static const char about[] =
-    N_("Offers services on tern's own TCP, on every address it has, until interrupted. The first interrupt closes in order: no "
+    N_("Offers services on tern's own TCP, on every address it has, until interrupted. The first interrupt closes in "
+       "order: no "
        "new connections, FIN on those that exist, at most 10 seconds of waiting; the second one resets them.");
-static const char after[] =
-    N_("Example, as root; then from another terminal: nc 10.9.0.2 7\n"
-       "  tern serve --link tun:tern0 --addr 10.9.0.2/24 --peer-addr 10.9.0.1/24 \\\n"
-       "      --echo 7 --trace");
+static const char after[] = N_("Example, as root; then from another terminal: nc 10.9.0.2 7\n"
+                               "  tern serve --link tun:tern0 --addr 10.9.0.2/24 --peer-addr 10.9.0.1/24 \\\n"
+                               "      --echo 7 --trace");
 
 struct serving {
     struct node node;
@@ -54,17 +54,12 @@ static void on_interrupt(void *ctx) {
 static void on_turn(void *ctx, uint64_t now_ns) {
     struct serving *v = ctx;
     server_tick(&v->server, now_ns);
-    if (v->server.clients != NULL)
-        node_wake(&v->node, now_ns + 1000000000u);
-    if (!v->closing)
-        return;
-    if (v->closing_ns == 0)
-        v->closing_ns = now_ns;
+    if (v->server.clients != NULL) node_wake(&v->node, now_ns + 1000000000u);
+    if (!v->closing) return;
+    if (v->closing_ns == 0) v->closing_ns = now_ns;
     bool late = now_ns - v->closing_ns > PATIENCE_NS;
-    if (late && v->server.clients != NULL)
-        note(_("some peers did not close; they are reset"));
-    if (late || (v->server.clients == NULL && node_idle(&v->node)))
-        node_stop(&v->node);
+    if (late && v->server.clients != NULL) note(_("some peers did not close; they are reset"));
+    if (late || (v->server.clients == NULL && node_idle(&v->node))) node_stop(&v->node);
 }
 
 static int add_service(struct server *s, enum service_kind kind, const char *value) {
@@ -79,12 +74,10 @@ static int add_service(struct server *s, enum service_kind kind, const char *val
     if (!number_parse(port, 1, 65535, &number))
         return misuse(_("--%s: '%s' does not start with a port from 1 to 65535"), name, value);
     service->port = (uint16_t)number;
-    if (kind == SERVICE_HTTP && colon == NULL)
-        return misuse(_("--http: '%s' is not PORT:DIR"), value);
+    if (kind == SERVICE_HTTP && colon == NULL) return misuse(_("--http: '%s' is not PORT:DIR"), value);
     if (kind == SERVICE_HTTP) {
         service->root.dir = http_open_dir(colon + 1);
-        if (service->root.dir < 0)
-            return trouble("--http %s: %s", colon + 1, strerror(errno));
+        if (service->root.dir < 0) return trouble("--http %s: %s", colon + 1, strerror(errno));
     } else if (kind == SERVICE_CHARGEN && colon != NULL) {
         if (!number_parse(colon + 1, 1, UINT64_MAX, &service->limit))
             return misuse(_("--chargen: '%s' is not PORT:BYTES"), value);
@@ -97,10 +90,8 @@ static int add_service(struct server *s, enum service_kind kind, const char *val
 
 static int option(struct serving *v, struct node_options *o, int code, const char *value) {
     uint64_t number;
-    if (code >= O_ECHO && code <= O_HTTP)
-        return add_service(&v->server, (enum service_kind)(code - O_ECHO), value);
-    if (code != O_MAX)
-        return node_option(o, code, value);
+    if (code >= O_ECHO && code <= O_HTTP) return add_service(&v->server, (enum service_kind)(code - O_ECHO), value);
+    if (code != O_MAX) return node_option(o, code, value);
     if (!number_parse(value, 1, 1000000, &number))
         return misuse(_("--connections: '%s' is not a number from 1 to 1000000"), value);
     v->server.clients_max = (size_t)number;
@@ -116,14 +107,11 @@ static int options(int argc, char **argv, struct serving *v, struct node_options
     g[2].n = look_opts_n;
     while (code == 0) {
         int c = opt_next(argc, argv, &help, &value);
-        if (c == OPT_END)
-            break;
+        if (c == OPT_END) break;
         code = c == OPT_HELP ? NODE_DONE : c == OPT_BAD ? EXIT_USAGE : option(v, o, c, value);
     }
-    if (code == 0 && optind < argc)
-        code = misuse(_("'%s' is too much"), argv[optind]);
-    if (code == 0 && v->server.services == 0)
-        code = misuse(_("which service? For instance --echo 7"));
+    if (code == 0 && optind < argc) code = misuse(_("'%s' is too much"), argv[optind]);
+    if (code == 0 && v->server.services == 0) code = misuse(_("which service? For instance --echo 7"));
     return code != 0 ? code : node_options_check(o, NULL);
 }
 
@@ -157,17 +145,14 @@ int serve_main(int argc, char **argv) {
     struct node_options o;
     v.server.clients_max = 10000;
     int code = options(argc, argv, &v, &o);
-    if (code != 0)
-        return code == NODE_DONE ? EXIT_FINE : code;
+    if (code != 0) return code == NODE_DONE ? EXIT_FINE : code;
     v.node.on_event = on_event;
     v.node.on_turn = on_turn;
     v.node.on_interrupt = on_interrupt;
     v.node.ctx = &v;
     code = node_open(&v.node, &o);
-    if (code == 0)
-        code = start(&v);
-    if (code == 0)
-        code = node_run(&v.node);
+    if (code == 0) code = start(&v);
+    if (code == 0) code = node_run(&v.node);
     if (v.node.stack != NULL) {
         server_abort(&v.server);
         node_abort_all(&v.node);

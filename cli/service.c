@@ -1,5 +1,5 @@
-/* service.c - see service.h: echo (RFC 862), discard (RFC 863), chargen (RFC 864); HTTP is http.c. A service is one function
- * that goes as far as it can now, and is called again at every event. */
+/* service.c - see service.h: echo (RFC 862), discard (RFC 863), chargen (RFC 864); HTTP is http.c. A service is one
+ * function that goes as far as it can now, and is called again at every event. */
 #include "cli/service.h"
 
 #include <stdlib.h>
@@ -16,11 +16,9 @@ static enum http_result echo_turn(struct server *s, struct client *c) {
     for (;;) {
         tern_span spans[2];
         int n = tern_read_borrow(s->stack, c->sock, spans, 2);
-        if (n <= 0)
-            return n == 0 ? HTTP_DONE : n == TERN_EAGAIN ? HTTP_WAITS : HTTP_BROKEN;
+        if (n <= 0) return n == 0 ? HTTP_DONE : n == TERN_EAGAIN ? HTTP_WAITS : HTTP_BROKEN;
         ptrdiff_t sent = tern_write(s->stack, c->sock, spans[0].data, spans[0].len);
-        if (sent <= 0)
-            return sent == TERN_EAGAIN || sent == 0 ? HTTP_WAITS : HTTP_BROKEN;
+        if (sent <= 0) return sent == TERN_EAGAIN || sent == 0 ? HTTP_WAITS : HTTP_BROKEN;
         tern_read_release(s->stack, c->sock, (size_t)sent);
     }
 }
@@ -30,10 +28,8 @@ static enum http_result discard_turn(struct server *s, struct client *c) {
         tern_span spans[8];
         size_t len = 0;
         int n = tern_read_borrow(s->stack, c->sock, spans, 8);
-        if (n <= 0)
-            return n == 0 ? HTTP_DONE : n == TERN_EAGAIN ? HTTP_WAITS : HTTP_BROKEN;
-        for (int i = 0; i < n; i++)
-            len += spans[i].len;
+        if (n <= 0) return n == 0 ? HTTP_DONE : n == TERN_EAGAIN ? HTTP_WAITS : HTTP_BROKEN;
+        for (int i = 0; i < n; i++) len += spans[i].len;
         tern_read_release(s->stack, c->sock, len);
     }
 }
@@ -43,8 +39,7 @@ enum { LINE = 74, PATTERN = 95 * LINE, REPEATS = 10 };
 
 static const char *pattern(void) {
     static char text[PATTERN * (REPEATS + 1)];
-    if (text[0] != '\0')
-        return text;
+    if (text[0] != '\0') return text;
     for (size_t i = 0; i < sizeof text; i++) {
         size_t line = i / LINE, column = i % LINE;
         text[i] = column == 72 ? '\r' : column == 73 ? '\n' : (char)(' ' + (line + column) % 95);
@@ -56,8 +51,7 @@ static const char *pattern(void) {
 static enum http_result leave(struct server *s, struct client *c) {
     bool first = !c->said;
     c->said = true;
-    if (first && tern_shutdown(s->stack, c->sock) < 0)
-        return HTTP_BROKEN;
+    if (first && tern_shutdown(s->stack, c->sock) < 0) return HTTP_BROKEN;
     return discard_turn(s, c);
 }
 
@@ -69,14 +63,11 @@ static enum http_result chargen_turn(struct server *s, struct client *c) {
         void *ptr[2];
         size_t len[2];
         uint64_t left = c->service->limit > 0 ? c->service->limit - c->made : UINT64_MAX;
-        if (left == 0)
-            return leave(s, c);
+        if (left == 0) return leave(s, c);
         int r = tern_write_reserve(s->stack, c->sock, PATTERN * REPEATS, ptr, len);
-        if (r < 0 || len[0] == 0)
-            return r == TERN_EAGAIN || r >= 0 ? HTTP_WAITS : HTTP_BROKEN;
+        if (r < 0 || len[0] == 0) return r == TERN_EAGAIN || r >= 0 ? HTTP_WAITS : HTTP_BROKEN;
         size_t part = len[0] < PATTERN * REPEATS ? len[0] : PATTERN * REPEATS;
-        if (part > left)
-            part = (size_t)left;
+        if (part > left) part = (size_t)left;
         memcpy(ptr[0], pattern() + c->made % PATTERN, part);
         tern_write_commit(s->stack, c->sock, part);
         c->made += part;
@@ -84,8 +75,7 @@ static enum http_result chargen_turn(struct server *s, struct client *c) {
 }
 
 static enum http_result turn(struct server *s, struct client *c) {
-    if (c->leaving)
-        return leave(s, c);
+    if (c->leaving) return leave(s, c);
     switch (c->service->kind) {
     case SERVICE_ECHO: return echo_turn(s, c);
     case SERVICE_DISCARD: return discard_turn(s, c);
@@ -97,18 +87,15 @@ static enum http_result turn(struct server *s, struct client *c) {
 /* ---- connections ---- */
 
 static void forget(struct server *s, struct client *c) {
-    if (c->service->kind == SERVICE_HTTP)
-        http_end(&c->http);
+    if (c->service->kind == SERVICE_HTTP) http_end(&c->http);
     *c->link = c->next;
-    if (c->next != NULL)
-        c->next->link = c->link;
+    if (c->next != NULL) c->next->link = c->link;
     s->clients_n--;
     free(c);
 }
 
 static void settle(struct server *s, struct client *c, enum http_result result) {
-    if (result == HTTP_WAITS)
-        return;
+    if (result == HTTP_WAITS) return;
     if (result == HTTP_DONE)
         tern_close(s->stack, c->sock);
     else
@@ -128,14 +115,12 @@ static void welcome(struct server *s, struct service *service) {
         c->sock = sock;
         c->next = s->clients;
         c->link = &s->clients;
-        if (c->next != NULL)
-            c->next->link = &c->next;
+        if (c->next != NULL) c->next->link = &c->next;
         s->clients = c;
         s->clients_n++;
         s->served++;
         tern_set_user(s->stack, sock, (uintptr_t)c);
-        if (service->kind == SERVICE_HTTP)
-            http_start(&c->http, &service->root, s->stack, sock, s->now_ns);
+        if (service->kind == SERVICE_HTTP) http_start(&c->http, &service->root, s->stack, sock, s->now_ns);
         settle(s, c, turn(s, c));
     }
 }
@@ -145,25 +130,20 @@ int server_listen(struct server *s, size_t *which) {
         struct service *service = &s->service[*which];
         tern_listen_config lc = {.size = sizeof lc, .port = service->port, .backlog = 512};
         int r = tern_listen(s->stack, &lc, &service->listener);
-        if (r < 0)
-            return r;
+        if (r < 0) return r;
     }
     return 0;
 }
 
 bool server_event(struct server *s, const tern_event *event) {
-    if (event->sock.id == 0)
-        return false;
+    if (event->sock.id == 0) return false;
     for (size_t i = 0; i < s->services; i++) {
-        if (s->service[i].listener.id != event->sock.id)
-            continue;
-        if (event->bits & TERN_EV_ACCEPT)
-            welcome(s, &s->service[i]);
+        if (s->service[i].listener.id != event->sock.id) continue;
+        if (event->bits & TERN_EV_ACCEPT) welcome(s, &s->service[i]);
         return true;
     }
     struct client *c = (struct client *)(uintptr_t)event->user;
-    if (c == NULL || c->sock.id != event->sock.id)
-        return false;
+    if (c == NULL || c->sock.id != event->sock.id) return false;
     if (event->bits & TERN_EV_CLOSED) {
         tern_close(s->stack, c->sock); /* the handle of an ended connection */
         forget(s, c);
@@ -175,19 +155,16 @@ bool server_event(struct server *s, const tern_event *event) {
 
 void server_tick(struct server *s, uint64_t now_ns) {
     s->now_ns = now_ns;
-    if (now_ns - s->ticked_ns < 1000000000u)
-        return;
+    if (now_ns - s->ticked_ns < 1000000000u) return;
     s->ticked_ns = now_ns;
     for (struct client *c = s->clients, *next; c != NULL; c = next) {
         next = c->next;
-        if (c->service->kind == SERVICE_HTTP && !c->leaving)
-            settle(s, c, http_tick(&c->http, now_ns));
+        if (c->service->kind == SERVICE_HTTP && !c->leaving) settle(s, c, http_tick(&c->http, now_ns));
     }
 }
 
 void server_close(struct server *s) {
-    for (size_t i = 0; i < s->services; i++)
-        tern_close(s->stack, s->service[i].listener);
+    for (size_t i = 0; i < s->services; i++) tern_close(s->stack, s->service[i].listener);
     s->services = 0;
     for (struct client *c = s->clients, *next; c != NULL; c = next) {
         next = c->next;

@@ -12,8 +12,8 @@ enum service_kind { SERVICE_ECHO, SERVICE_DISCARD, SERVICE_CHARGEN, SERVICE_HTTP
 struct service {
     enum service_kind kind;
     uint16_t port;
-    uint64_t limit;         /* chargen: bytes, then the end; 0: none */
-    struct http_root root;  /* http */
+    uint64_t limit;        /* chargen: bytes, then the end; 0: none */
+    struct http_root root; /* http */
     tern_sock listener;
 };
 
@@ -22,8 +22,8 @@ struct client {
     struct client *next, **link;
     struct service *service;
     tern_sock sock;
-    uint64_t made;          /* chargen: bytes so far */
-    bool leaving, said;     /* the server closes; our FIN is asked for */
+    uint64_t made;      /* chargen: bytes so far */
+    bool leaving, said; /* the server closes; our FIN is asked for */
     struct http http;
 };
 

@@ -1,79 +1,26 @@
 /* ladder.c - see ladder.h: which records make a rung, and when.
  *
- * With records of both ends a segment is seen twice. Its rung waits for the arrival, so that one arrow shows both states;
- * as soon as anything else has to be drawn first, what waits is drawn as under way ("--> ...") and its arrival gets a rung
- * of its own ("... -->"), as in the figures of RFC 9293 3.5. With records of one end only, a segment sent waits just until
- * the state of the other end is told, or until the next record.
+ * With records of both ends a segment is seen twice. Its rung waits for the arrival, so that one arrow shows both
+ * states; as soon as anything else has to be drawn first, what waits is drawn as under way ("--> ...") and its
+ * arrival gets a rung of its own ("... -->"), as in the figures of RFC 9293 3.5. With records of one end only, a
+ * segment sent waits just until the state of the other end is told, or until the next record.
  *
- * A row of data segments with nothing remarkable is a run: beyond the first few it is condensed into one rung.
- */
+ * A row of data segments with nothing remarkable is a run: beyond the first few it is condensed into one rung. So are
+ * duplicate ACKs and segments behind a hole, which come in rows, too. */
 #include "lens/ladder.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lens/ladder_hold.h"
 #include "lens/peek.h"
-#include "lens/rung.h"
 #include "lens/words.h"
-
-enum { TALKS = 64, FLIGHTS = 512, NAME = 40 };
-enum { RUN_PERIOD_NS = 1000000000 };
-
-/* One connection. */
-struct talk {
-    bool used, seen;
-    uint64_t touched;
-    tern_flow flow; /* as A sees it */
-    numbers n;
-    int state[2], shown[2];
-};
-
-/* A segment between its departure and its arrival. */
-struct flight {
-    enum { FLIGHT_NONE, FLIGHT_HELD, FLIGHT_DRAWN, FLIGHT_CONDENSED } status;
-    struct talk *talk;
-    int from, state;
-    bool repeated;
-    tern_trace record;
-    reading reading;
-};
-
-struct ladder {
-    struct ladder_options o;
-    struct canvas canvas;
-    char name[2][NAME];
-    struct talk talk[TALKS];
-    struct talk *drawn;   /* whose heading is the latest */
-    uint64_t clock;
-    uint64_t now;         /* of the latest record */
-
-    struct flight flight[FLIGHTS]; /* a ring: first..next, drawn ones among them */
-    unsigned first, next;
-
-    struct { /* a call, timer or move that may still gain a part */
-        bool active, said, moved;
-        struct talk *talk;
-        int end, from_state, to_state;
-        uint64_t time_ns;
-        char text[128];
-        uint32_t reason;
-    } lane;
-
-    struct {
-        struct talk *talk;
-        int from;
-        uint64_t streak, segments, bytes, acks, since_ns;
-    } run;
-};
 
 struct ladder *ladder_new(const struct ladder_options *options) {
     struct ladder *l = calloc(1, sizeof *l);
-    if (l == NULL)
-        return NULL;
+    if (l == NULL) return NULL;
     l->o = *options;
-    if (l->o.bulk == 0)
-        l->o.bulk = 4;
+    if (l->o.bulk == 0) l->o.bulk = 4;
     for (int end = 0; end < 2; end++) {
         snprintf(l->name[end], NAME, "%s", options->name[end] != NULL ? options->name[end] : end == END_A ? "A" : "B");
         l->o.name[end] = l->name[end];
@@ -82,223 +29,33 @@ struct ladder *ladder_new(const struct ladder_options *options) {
     return l;
 }
 
-/* ---- connections ---- */
-
-static bool flow_eq(const tern_flow *a, const tern_flow *b) {
-    return a->local_port == b->local_port && a->remote_port == b->remote_port && a->local.family == b->local.family &&
-           memcmp(a->local.bytes, b->local.bytes, 16) == 0 && memcmp(a->remote.bytes, b->remote.bytes, 16) == 0;
-}
-
-static tern_flow seen_from_a(int end, const tern_flow *flow) {
-    if (end == END_A)
-        return *flow;
-    return (tern_flow){flow->remote, flow->local, flow->remote_port, flow->local_port};
-}
-
-static void talk_start(struct ladder *l, struct talk *t) {
-    numbers_start(&t->n);
-    for (int end = 0; end < 2; end++)
-        t->state[end] = t->shown[end] = l->o.initial[end];
-}
-
-static void drop_flights(struct ladder *l, const struct talk *t);
-static void flush_all(struct ladder *l);
-
-static struct talk *talk_of(struct ladder *l, int end, const tern_flow *flow) {
-    tern_flow key = seen_from_a(end, flow);
-    struct talk *oldest = &l->talk[0];
-    if (l->drawn != NULL && flow_eq(&l->drawn->flow, &key))
-        return l->drawn;
-    for (size_t i = 0; i < TALKS; i++) {
-        struct talk *t = &l->talk[i];
-        if (t->used && flow_eq(&t->flow, &key)) {
-            t->touched = ++l->clock;
-            return t;
-        }
-        if (oldest->used && (!t->used || t->touched < oldest->touched))
-            oldest = t;
-    }
-    if (oldest->used) {
-        flush_all(l);
-        drop_flights(l, oldest);
-    }
-    if (l->drawn == oldest)
-        l->drawn = NULL;
-    memset(oldest, 0, sizeof *oldest);
-    oldest->used = true;
-    oldest->touched = ++l->clock;
-    oldest->flow = key;
-    talk_start(l, oldest);
-    return oldest;
-}
-
-/* ---- drawing ---- */
-
-static void draw(struct ladder *l, struct talk *t, struct rung *rung) {
-    if (l->drawn != t)
-        canvas_heading(&l->canvas, &t->flow, l->drawn != NULL || t->seen);
-    if (!t->seen && rung->kind != RUNG_STATES) {
-        struct rung first = {.kind = RUNG_STATES, .time_ns = rung->time_ns, .state = {t->shown[0], t->shown[1]}};
-        if (first.state[0] >= 0 || first.state[1] >= 0)
-            canvas_rung(&l->canvas, &first, &t->n);
-    }
-    l->drawn = t;
-    t->seen = true;
-    for (int end = 0; end < 2; end++) {
-        rung->changed[end] = rung->state[end] != t->shown[end];
-        t->shown[end] = rung->state[end];
-    }
-    canvas_rung(&l->canvas, rung, &t->n);
-}
-
-static void add(char *buf, size_t size, const char *separator, const char *text) {
-    size_t at = strlen(buf);
-    if (text != NULL && text[0] != '\0')
-        snprintf(buf + at, size - at, "%s%s", at > 0 ? separator : "", text);
-}
-
-/* "ack = u + 1" stays on one line: no-break spaces around its signs. */
-static void keep_sums(const char *text, char *buf, size_t size) {
-    size_t at = 0;
-    for (size_t i = 0; text[i] != '\0' && at + 3 < size; i++) {
-        bool sign = text[i] == ' ' && (strchr("=+", text[i + 1]) != NULL || (i > 0 && strchr("=+", text[i - 1]) != NULL));
-        if (sign && text[i + 1] != '\0')
-            buf[at++] = (char)0xc2;
-        buf[at++] = sign && text[i + 1] != '\0' ? (char)0xa0 : text[i];
-    }
-    buf[at] = '\0';
-}
-
-/* "tern: " before a sentence that says "we", when there are two who could say it. */
-static void add_reason(struct ladder *l, char *buf, size_t size, int end, uint32_t reason, uint16_t flags) {
-    char text[512], sentence[448], kept[448];
-    if (reason == 0)
-        return;
-    const char *colon = l->o.lang == TERN_ZH ? "：" : ": ";
-    bool named = l->o.both;
-    keep_sums(reason_sentence(reason, flags, l->o.lang, sentence, sizeof sentence), kept, sizeof kept);
-    snprintf(text, sizeof text, "%s%s%s", named ? l->name[end] : "", named ? colon : "", kept);
-    add(buf, size, word(WORD_SEPARATOR, l->o.lang), text);
-}
-
-static void add_sum(struct ladder *l, char *buf, size_t size, const char *what, const sum *s, const numbers *n, int space) {
-    char text[160], all[176];
-    if (!s->worth)
-        return;
-    sum_text(s, n, space, l->o.absolute, l->o.lang, text, sizeof text);
-    snprintf(all, sizeof all, "%s\xc2\xa0=\xc2\xa0%s", what, text);
-    add(buf, size, word(WORD_SEPARATOR, l->o.lang), all);
-}
-
-/* Draws a segment. `arrival` is the receiver's record, NULL when there is none. */
-static void draw_segment(struct ladder *l, const struct flight *f, enum rung_kind kind, const tern_trace *arrival) {
-    struct talk *t = f->talk;
-    struct rung rung = {.kind = kind, .from = f->from, .record = &f->record, .reading = &f->reading,
-                        .repeated = f->repeated, .time_ns = kind == RUNG_ARRIVE ? l->now : f->record.time_ns};
-    rung.state[f->from] = kind == RUNG_ARRIVE ? t->state[f->from] : f->state;
-    rung.state[!f->from] = arrival != NULL ? (int)arrival->state : t->state[!f->from];
-    if (kind == RUNG_DEPART || kind == RUNG_LOST)
-        rung.state[!f->from] = t->shown[!f->from];
-    size_t size = sizeof rung.why;
-    bool sent = f->record.kind == TERN_TRACE_SEGMENT_OUT;
-    if (kind != RUNG_ARRIVE)
-        add_reason(l, rung.why, size, sent ? f->from : !f->from, f->record.reason,
-                   f->record.seg.flags);
-    if (arrival != NULL && sent && (kind == RUNG_ARRIVE || tern_reason_severity(arrival->reason) > TERN_SEV_NORMAL))
-        add_reason(l, rung.why, size, !f->from, arrival->reason, arrival->seg.flags);
-    if (kind != RUNG_ARRIVE) {
-        add_sum(l, rung.why, size, "seq", &f->reading.seq_sum, &t->n, f->from);
-        add_sum(l, rung.why, size, "ack", &f->reading.ack_sum, &t->n, !f->from);
-    }
-    draw(l, t, &rung);
-}
-
-static void draw_run(struct ladder *l) {
-    struct rung rung = {.kind = RUNG_BULK, .from = l->run.from, .time_ns = l->run.since_ns};
-    if (l->run.segments == 0)
-        return;
-    for (int end = 0; end < 2; end++)
-        rung.state[end] = l->run.talk->shown[end]; /* nothing in a run changes a state */
-    rung.many = (struct many){l->run.segments, l->run.bytes, l->run.acks};
-    l->run.segments = l->run.bytes = l->run.acks = 0;
-    draw(l, l->run.talk, &rung);
-}
-
-/* ---- segments under way ---- */
-
-static void drop_flights(struct ladder *l, const struct talk *t) {
-    for (unsigned i = l->first; i != l->next; i++)
-        if (l->flight[i % FLIGHTS].talk == t)
-            l->flight[i % FLIGHTS].status = FLIGHT_NONE;
-    if (l->run.talk == t)
-        memset(&l->run, 0, sizeof l->run);
-    if (l->lane.talk == t)
-        l->lane.active = false;
-}
-
-/* Draws the held ones up to, not including, `stop` (NULL: all) as they stand. */
-static void flush_flights(struct ladder *l, const struct flight *stop) {
-    for (unsigned i = l->first; i != l->next; i++) {
-        struct flight *f = &l->flight[i % FLIGHTS];
-        if (f == stop)
-            return;
-        if (f->status != FLIGHT_HELD)
-            continue;
-        f->status = l->o.both ? FLIGHT_DRAWN : FLIGHT_NONE;
-        draw_segment(l, f, l->o.both ? RUNG_DEPART : RUNG_WHOLE, NULL);
-    }
-}
-
-static void forget_done(struct ladder *l) {
-    while (l->first != l->next && l->flight[l->first % FLIGHTS].status == FLIGHT_NONE)
-        l->first++;
-}
-
-static struct flight *new_flight(struct ladder *l) {
-    forget_done(l);
-    if (l->next - l->first == FLIGHTS) { /* what has not arrived by now never will */
-        flush_flights(l, &l->flight[(l->first + 1) % FLIGHTS]);
-        l->flight[l->first++ % FLIGHTS].status = FLIGHT_NONE;
-    }
-    return &l->flight[l->next++ % FLIGHTS];
-}
-
-static struct flight *find_flight(struct ladder *l, const struct talk *t, int from, const tern_trace *record) {
-    for (unsigned i = l->first; i != l->next; i++) {
-        struct flight *f = &l->flight[i % FLIGHTS];
-        bool same = f->status != FLIGHT_NONE && f->talk == t && f->from == from && f->record.seg.seq == record->seg.seq &&
-                    f->record.seg.len == record->seg.len && f->record.seg.flags == record->seg.flags;
-        if (same && (f->record.seg.ack == record->seg.ack || !(record->seg.flags & TERN_ACK)))
-            return f;
-    }
-    return NULL;
-}
-
 /* ---- calls, timers, moves ---- */
 
 static void flush_lane(struct ladder *l) {
-    if (!l->lane.active)
-        return;
+    if (!l->lane.active) return;
     l->lane.active = false;
     draw_run(l);
     flush_flights(l, NULL);
     struct talk *t = l->lane.talk;
-    struct rung rung = {.kind = RUNG_LANE, .from = l->lane.end, .time_ns = l->lane.time_ns,
-                        .state = {t->state[0], t->state[1]}};
+    struct rung rung = {
+        .kind = RUNG_LANE, .from = l->lane.end, .time_ns = l->lane.time_ns, .state = {t->state[0], t->state[1]}};
     snprintf(rung.text, sizeof rung.text, "%s", l->lane.text);
     if (l->lane.moved) {
         char move[64];
         snprintf(move, sizeof move, "%s %s %s", tern_state_name((enum tern_state)l->lane.from_state),
                  l->o.ascii ? "->" : "→", tern_state_name((enum tern_state)l->lane.to_state));
-        add(rung.text, sizeof rung.text, "  ", move);
+        why_add(rung.text, sizeof rung.text, "  ", move);
     }
-    add_reason(l, rung.why, sizeof rung.why, l->lane.end, l->lane.reason, 0);
+    struct why w = why_of(l, rung.why, sizeof rung.why);
+    why_reason(&w, l->lane.end, l->lane.reason, 0);
     draw(l, t, &rung);
 }
 
-static void flush_all(struct ladder *l) {
+void flush_all(struct ladder *l) {
     flush_lane(l);
     draw_run(l);
+    draw_alike(l, END_A);
+    draw_alike(l, END_B);
     flush_flights(l, NULL);
 }
 
@@ -316,48 +73,39 @@ static bool lane_is(const struct ladder *l, const struct talk *t, int end, uint6
 }
 
 static void on_move(struct ladder *l, struct talk *t, int end, const tern_trace *record) {
-    if (!lane_is(l, t, end, record->time_ns))
-        start_lane(l, t, end, record->time_ns);
-    if (!l->lane.moved)
-        l->lane.from_state = (int)record->state_before;
-    if (!t->seen && t->shown[end] < 0)
-        t->shown[end] = (int)record->state_before;
+    if (!lane_is(l, t, end, record->time_ns)) start_lane(l, t, end, record->time_ns);
+    if (!l->lane.moved) l->lane.from_state = (int)record->state_before;
+    if (!t->seen && t->shown[end] < 0) t->shown[end] = (int)record->state_before;
     l->lane.moved = true;
     l->lane.to_state = t->state[end] = (int)record->state;
-    if (!l->lane.said)
-        l->lane.reason = record->reason;
+    if (!l->lane.said) l->lane.reason = record->reason;
 }
 
 static bool dull_call(const struct ladder *l, const tern_trace *record) {
     bool receive = record->call != NULL && strcmp(record->call, "receive") == 0;
     bool send = record->call != NULL && strcmp(record->call, "send") == 0;
-    if (l->o.all)
-        return false;
+    if (l->o.all) return false;
     return record->value == TERN_EAGAIN || (receive && record->value > 0) || (send && l->run.streak > l->o.bulk);
 }
 
 static void on_call(struct ladder *l, struct talk *t, int end, const tern_trace *record) {
-    if (dull_call(l, record))
-        return;
-    if (!lane_is(l, t, end, record->time_ns) || l->lane.said)
-        start_lane(l, t, end, record->time_ns);
+    if (dull_call(l, record)) return;
+    if (!lane_is(l, t, end, record->time_ns) || l->lane.said) start_lane(l, t, end, record->time_ns);
     call_text(record, l->o.lang, l->lane.text, sizeof l->lane.text);
     l->lane.said = true;
 }
 
 static void on_timer(struct ladder *l, struct talk *t, int end, const tern_trace *record) {
-    if (!l->o.all && record->timer != NULL && strcmp(record->timer, "delayed ACK") == 0)
-        return;
-    if (!lane_is(l, t, end, record->time_ns) || l->lane.said)
-        start_lane(l, t, end, record->time_ns);
-    snprintf(l->lane.text, sizeof l->lane.text, "%s%s", word(WORD_TIMER, l->o.lang), timer_word(record->timer, l->o.lang));
+    if (!l->o.all && record->timer != NULL && strcmp(record->timer, "delayed ACK") == 0) return;
+    if (!lane_is(l, t, end, record->time_ns) || l->lane.said) start_lane(l, t, end, record->time_ns);
+    snprintf(l->lane.text, sizeof l->lane.text, "%s%s", word(WORD_TIMER, l->o.lang),
+             timer_word(record->timer, l->o.lang));
     l->lane.said = true;
     l->lane.reason = record->reason;
 }
 
 static void on_drop(struct ladder *l, int end, const tern_trace *record) {
-    if (!l->o.all && (record->flow.remote_port == 0 || tern_reason_severity(record->reason) == TERN_SEV_NORMAL))
-        return;
+    if (!l->o.all && (record->flow.remote_port == 0 || tern_reason_severity(record->reason) == TERN_SEV_NORMAL)) return;
     flush_all(l);
     struct talk *t = talk_of(l, end, &record->flow);
     start_lane(l, t, end, record->time_ns);
@@ -377,8 +125,7 @@ static bool dull(const struct talk *t, int end, const tern_trace *record) {
 /* Is this one of many? Then it is counted and not drawn. */
 static bool condensed(struct ladder *l, struct talk *t, int end, int from, const tern_trace *record, bool repeated) {
     bool same = l->run.talk == t && l->run.from == from, ordinary = dull(t, end, record) && !repeated;
-    if (l->o.all)
-        return false;
+    if (l->o.all) return false;
     if (ordinary && record->seg.len == 0) {
         bool inside = l->run.talk == t && l->run.streak > l->o.bulk && record->seg.window != 0;
         l->run.acks += inside && l->run.from != from;
@@ -392,17 +139,13 @@ static bool condensed(struct ladder *l, struct talk *t, int end, int from, const
             l->run.from = from;
         }
         if (!ordinary) {
-            if (record->seg.flags & (TERN_SYN | TERN_FIN | TERN_RST))
-                memset(&l->run, 0, sizeof l->run);
+            if (record->seg.flags & (TERN_SYN | TERN_FIN | TERN_RST)) memset(&l->run, 0, sizeof l->run);
             return false;
         }
     }
-    if (++l->run.streak <= l->o.bulk)
-        return false;
-    if (l->run.segments > 0 && record->time_ns - l->run.since_ns >= RUN_PERIOD_NS)
-        draw_run(l);
-    if (l->run.segments == 0)
-        l->run.since_ns = record->time_ns;
+    if (++l->run.streak <= l->o.bulk) return false;
+    if (l->run.segments > 0 && record->time_ns - l->run.since_ns >= RUN_PERIOD_NS) draw_run(l);
+    if (l->run.segments == 0) l->run.since_ns = record->time_ns;
     l->run.segments++;
     l->run.bytes += record->seg.len;
     return true;
@@ -412,12 +155,27 @@ static bool reason_starts(uint32_t reason, const char *prefix) {
     return strncmp(tern_reason_name(reason), prefix, strlen(prefix)) == 0;
 }
 
+/* Has this been seen often enough? Then it is counted and not drawn. */
+static bool hidden_alike(struct ladder *l, struct talk *t, int end, const tern_trace *record) {
+    struct alike *a = &l->alike[end];
+    const char *name = tern_reason_name(record->reason);
+    bool rows = strcmp(name, "ACK_DUPLICATE") == 0 || strcmp(name, "TEXT_OUT_OF_ORDER") == 0;
+    if (l->o.all) return false;
+    if (a->talk != t || a->reason != record->reason) {
+        draw_alike(l, end);
+        *a = (struct alike){.talk = t, .reason = record->reason};
+    }
+    if (!rows) return false;
+    if (++a->seen <= ALIKE || t->state[end] != (int)record->state) return false;
+    if (a->hidden++ == 0) a->since_ns = record->time_ns;
+    return true;
+}
+
 /* A SYN on a pair of sockets whose last connection is over begins a new one. */
 static void fresh(struct ladder *l, struct talk *t, int from, const tern_trace *record) {
     bool syn = (record->seg.flags & (TERN_SYN | TERN_ACK)) == TERN_SYN;
     const stream *s = &t->n.end[from];
-    if (!syn || !s->based || s->base == record->seg.seq || !(s->fin || s->guessed))
-        return;
+    if (!syn || !s->based || s->base == record->seg.seq || !(s->fin || s->guessed)) return;
     int state[2] = {t->state[0], t->state[1]};
     flush_all(l);
     drop_flights(l, t);
@@ -436,33 +194,38 @@ static void on_departure(struct ladder *l, struct talk *t, int end, const tern_t
     bool repeated = seen.repeated || reason_starts(record->reason, "REXMIT_");
     bool hide = condensed(l, t, end, end, record, repeated);
     t->state[end] = (int)record->state;
-    if (hide && !l->o.both)
-        return;
+    if (hide && !l->o.both) return;
     struct flight *f = new_flight(l);
-    *f = (struct flight){.status = hide ? FLIGHT_CONDENSED : FLIGHT_HELD, .talk = t, .from = end, .repeated = repeated,
-                         .state = (int)record->state, .record = *record, .reading = seen};
+    *f = (struct flight){.status = hide ? FLIGHT_CONDENSED : FLIGHT_HELD,
+                         .talk = t,
+                         .from = end,
+                         .repeated = repeated,
+                         .state = (int)record->state,
+                         .record = *record,
+                         .reading = seen};
 }
 
 static void on_known_arrival(struct ladder *l, struct talk *t, int end, const tern_trace *record, struct flight *f) {
     bool ordinary = dull(t, end, record), held = f->status == FLIGHT_HELD;
+    if (hidden_alike(l, t, end, record)) {
+        f->status = FLIGHT_NONE;
+        return;
+    }
     t->state[end] = (int)record->state;
     if (f->status == FLIGHT_CONDENSED && ordinary) {
         f->status = FLIGHT_NONE;
         return;
     }
-    if (f->status == FLIGHT_CONDENSED)
-        draw_run(l);
+    if (f->status == FLIGHT_CONDENSED) draw_run(l);
     flush_flights(l, held ? f : NULL);
     f->status = FLIGHT_NONE;
     draw_segment(l, f, held ? RUNG_WHOLE : RUNG_ARRIVE, record);
 }
 
 static void on_arrival(struct ladder *l, struct talk *t, int end, const tern_trace *record) {
-    if (l->lane.active && !l->lane.said && l->lane.talk == t && l->lane.end == end)
-        l->lane.active = false;
+    if (l->lane.active && !l->lane.said && l->lane.talk == t && l->lane.end == end) l->lane.active = false;
     flush_lane(l);
-    if (!t->seen && t->shown[end] < 0)
-        t->shown[end] = (int)record->state_before;
+    if (!t->seen && t->shown[end] < 0) t->shown[end] = (int)record->state_before;
     struct flight *f = l->o.both ? find_flight(l, t, !end, record) : NULL;
     if (f != NULL) {
         on_known_arrival(l, t, end, record, f);
@@ -474,13 +237,11 @@ static void on_arrival(struct ladder *l, struct talk *t, int end, const tern_tra
     numbers_learn(&t->n, end, record);
     numbers before = t->n;
     numbers_follow(&t->n, !end, record, &whole.reading);
-    if (l->o.both)
-        t->n = before; /* a copy, or from elsewhere: it was not sent just now */
+    if (l->o.both) t->n = before; /* a copy, or from elsewhere: it was not sent just now */
     whole.repeated = whole.reading.repeated && !text;
-    bool hide = condensed(l, t, end, !end, record, whole.repeated);
+    bool hide = hidden_alike(l, t, end, record) || condensed(l, t, end, !end, record, whole.repeated);
     t->state[end] = (int)record->state;
-    if (hide)
-        return;
+    if (hide) return;
     flush_flights(l, NULL);
     draw_segment(l, &whole, l->o.both ? RUNG_ARRIVE : RUNG_WHOLE, record);
 }
@@ -489,15 +250,13 @@ static void on_arrival(struct ladder *l, struct talk *t, int end, const tern_tra
 
 void ladder_record(struct ladder *l, int end, const tern_trace *record) {
     uint32_t quiet = TERN_TRACE_PACKET_IN | TERN_TRACE_PACKET_OUT | TERN_TRACE_WINDOW;
-    if (record->kind & quiet)
-        return;
+    if (record->kind & quiet) return;
     l->now = record->time_ns;
     if (record->kind == TERN_TRACE_DROP) {
         on_drop(l, end, record);
         return;
     }
-    if (record->flow.remote_port == 0 && !l->o.all)
-        return; /* a listener */
+    if (record->flow.remote_port == 0 && !l->o.all) return; /* a listener */
     struct talk *t = talk_of(l, end, &record->flow);
     switch (record->kind) {
     case TERN_TRACE_STATE: on_move(l, t, end, record); break;
@@ -512,8 +271,7 @@ void ladder_record(struct ladder *l, int end, const tern_trace *record) {
 void ladder_peer(struct ladder *l, int end, const tern_flow *flow, int state) {
     struct talk *t = talk_of(l, end, flow);
     t->state[end] = state;
-    if (l->o.both)
-        return;
+    if (l->o.both) return;
     flush_lane(l);
     flush_flights(l, NULL);
     forget_done(l);
@@ -521,31 +279,26 @@ void ladder_peer(struct ladder *l, int end, const tern_flow *flow, int state) {
 
 void ladder_lost(struct ladder *l, int from, const void *packet, size_t len) {
     struct peek seen;
-    if (!peek_tcp(packet, len, &seen))
-        return;
+    if (!peek_tcp(packet, len, &seen)) return;
     tern_flow flow = {seen.src, seen.dst, seen.src_port, seen.dst_port};
     struct talk *t = talk_of(l, from, &flow);
     tern_trace like = {.seg = {.seq = seen.seq, .ack = seen.ack, .len = seen.len, .flags = seen.flags}};
     struct flight *f = find_flight(l, t, from, &like);
-    if (f == NULL)
-        return;
+    if (f == NULL) return;
     flush_lane(l);
     draw_run(l);
     flush_flights(l, f);
     bool held = f->status != FLIGHT_DRAWN;
     f->status = FLIGHT_NONE;
-    if (held)
-        draw_segment(l, f, RUNG_LOST, NULL);
+    if (held) draw_segment(l, f, RUNG_LOST, NULL);
 }
 
 void ladder_settle(struct ladder *l) {
-    if (l->o.both)
-        return;
+    if (l->o.both) return;
     flush_lane(l);
     flush_flights(l, NULL);
     struct talk *t = l->drawn;
-    if (t == NULL || (t->state[0] == t->shown[0] && t->state[1] == t->shown[1]))
-        return;
+    if (t == NULL || (t->state[0] == t->shown[0] && t->state[1] == t->shown[1])) return;
     draw_run(l);
     struct rung rung = {.kind = RUNG_STATES, .time_ns = l->now, .state = {t->state[0], t->state[1]}};
     draw(l, t, &rung);
@@ -557,8 +310,7 @@ void ladder_note(struct ladder *l, const char *text) {
 }
 
 void ladder_free(struct ladder *l) {
-    if (l == NULL)
-        return;
+    if (l == NULL) return;
     flush_all(l);
     free(l);
 }

@@ -14,7 +14,7 @@ enum { LADDER_UNKNOWN = -1 }; /* a state that nobody told us */
 struct ladder_options {
     FILE *out;
     enum tern_lang lang;
-    unsigned width;      /* columns; less than 80 counts as 80 */
+    unsigned width; /* columns; less than 80 counts as 80 */
     bool colour, ascii;
     bool absolute;       /* numbers as on the wire instead of relative ones */
     bool all;            /* condense nothing, hide nothing */
@@ -33,8 +33,8 @@ void ladder_free(struct ladder *ladder);
 
 /* One record of the stack at `end` (END_A or END_B). */
 void ladder_record(struct ladder *ladder, int end, const tern_trace *record);
-/* What is known from elsewhere of the state at `end`, for instance from the kernel; `flow` as that end sees it. A segment
- * just sent towards it is drawn now. */
+/* What is known from elsewhere of the state at `end`, for instance from the kernel; `flow` as that end sees it. A
+ * segment just sent towards it is drawn now. */
 void ladder_peer(struct ladder *ladder, int end, const tern_flow *flow, int state);
 /* The link lost a packet that `from` sent: raw bytes, IP or Ethernet. */
 void ladder_lost(struct ladder *ladder, int from, const void *packet, size_t len);

@@ -22,8 +22,7 @@ int64_t numbers_relative(const numbers *n, int who, uint32_t wire) {
 }
 
 static void base(stream *s, uint32_t isn, bool guessed) {
-    if (s->based)
-        return;
+    if (s->based) return;
     s->based = true;
     s->guessed = guessed;
     s->base = isn;
@@ -31,12 +30,10 @@ static void base(stream *s, uint32_t isn, bool guessed) {
 }
 
 void numbers_learn(numbers *n, int who, const tern_trace *record) {
-    if (!record->tcb.valid)
-        return;
+    if (!record->tcb.valid) return;
     n->shift[who] = record->tcb.rcv_wscale;
     n->shift[!who] = record->tcb.snd_wscale;
-    if (record->seg.flags & TERN_SYN)
-        return;
+    if (record->seg.flags & TERN_SYN) return;
     base(&n->end[who], record->tcb.iss, true);
     base(&n->end[!who], record->tcb.irs, true);
 }
@@ -51,12 +48,10 @@ static sum seq_sum(const stream *s, int64_t seq) {
 static sum ack_sum(const stream *self, const stream *other, int64_t ack) {
     sum out = {.result = ack, .start = self->acked};
     if (!self->acked_any) {
-        if (!other->syn)
-            return out;
+        if (!other->syn) return out;
         out.start = 0;
     }
-    if (ack <= out.start)
-        return out;
+    if (ack <= out.start) return out;
     out.syn = other->syn && out.start <= 0;
     out.fin = other->fin && out.start <= other->fin_at && other->fin_at < ack;
     out.bytes = ack - out.start - out.syn - out.fin;
@@ -66,25 +61,20 @@ static sum ack_sum(const stream *self, const stream *other, int64_t ack) {
 
 static uint32_t scaled(const numbers *n, int from, const tern_trace *record) {
     const stream *s = &n->end[from], *other = &n->end[!from];
-    if (record->seg.flags & TERN_SYN)
-        return record->seg.window;
+    if (record->seg.flags & TERN_SYN) return record->seg.window;
     unsigned shift = n->shift[from];
-    if (s->scaled && other->scaled)
-        shift = s->wscale >= 0 && other->wscale >= 0 ? (unsigned)s->wscale : 0;
+    if (s->scaled && other->scaled) shift = s->wscale >= 0 && other->wscale >= 0 ? (unsigned)s->wscale : 0;
     return (uint32_t)record->seg.window << (shift > 14 ? 14 : shift); /* [RFC7323 2.3] */
 }
 
 static void follow_ack(numbers *n, int from, const tern_trace *record, reading *out) {
     stream *s = &n->end[from], *other = &n->end[!from];
-    if (!(record->seg.flags & TERN_ACK))
-        return;
+    if (!(record->seg.flags & TERN_ACK)) return;
     base(other, record->seg.ack - 1, true);
     out->ack = unwrap(other, record->seg.ack);
     out->ack_sum = ack_sum(s, other, out->ack);
-    if (record->seg.flags & TERN_RST)
-        return;
-    if (!s->acked_any || out->ack > s->acked)
-        s->acked = out->ack;
+    if (record->seg.flags & TERN_RST) return;
+    if (!s->acked_any || out->ack > s->acked) s->acked = out->ack;
     s->acked_any = true;
 }
 
@@ -106,15 +96,13 @@ void numbers_follow(numbers *n, int from, const tern_trace *record, reading *out
     out->probe = !takes && !rst && s->sent_any && out->seq == s->next - 1;
     out->repeated = takes && s->sent_any && end <= s->next;
     follow_ack(n, from, record, out);
-    if (rst)
-        return;
+    if (rst) return;
     s->syn = s->syn || (syn && out->seq == 0);
     if (fin && !s->fin) {
         s->fin = true;
         s->fin_at = end - 1;
     }
-    if (end > s->next)
-        s->next = end;
+    if (end > s->next) s->next = end;
     if (!out->probe) {
         s->last = out->seq;
         s->last_len = record->seg.len;
@@ -138,8 +126,7 @@ void sum_text(const sum *s, const numbers *n, int space, bool absolute, enum ter
         snprintf(start, sizeof start, "%" PRId64, s->start);
         snprintf(result, sizeof result, "%" PRId64, s->result);
     }
-    if (s->bytes > 0)
-        snprintf(bytes, sizeof bytes, SP "+" SP "%" PRId64 SP "%s", s->bytes, unit);
+    if (s->bytes > 0) snprintf(bytes, sizeof bytes, SP "+" SP "%" PRId64 SP "%s", s->bytes, unit);
     snprintf(buf, size, "%s%s%s%s" SP "=" SP "%s", start, s->syn ? SP "+" SP "1" SP "(SYN)" : "", bytes,
              s->fin ? SP "+" SP "1" SP "(FIN)" : "", result);
 }
@@ -153,7 +140,6 @@ const char *flags_text(uint16_t flags, char buf[40]) {
     size_t at = 0;
     buf[0] = '\0';
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (flags & names[i].bit)
-            at += (size_t)snprintf(buf + at, 40 - at, "%s%s", at > 0 ? "," : "", names[i].name);
+        if (flags & names[i].bit) at += (size_t)snprintf(buf + at, 40 - at, "%s%s", at > 0 ? "," : "", names[i].name);
     return at > 0 ? buf : strcpy(buf, "none");
 }

@@ -10,7 +10,15 @@
 #include "lens/words.h"
 
 enum { BLOCK_SECTION = 0x0a0d0d0a, BLOCK_IFACE = 1, BLOCK_PACKET = 6 };
-enum { OPT_END = 0, OPT_COMMENT = 1, SHB_APPLICATION = 4, IF_NAME = 2, IF_DESCRIPTION = 3, IF_TSRESOL = 9, EPB_FLAGS = 2 };
+enum {
+    OPT_END = 0,
+    OPT_COMMENT = 1,
+    SHB_APPLICATION = 4,
+    IF_NAME = 2,
+    IF_DESCRIPTION = 3,
+    IF_TSRESOL = 9,
+    EPB_FLAGS = 2
+};
 enum { COMMENT = 1024, WAITING = 16, SAYINGS = 64, SNAPLEN = 262144 };
 
 /* Moves of a connection that no packet has shown yet. */
@@ -34,12 +42,12 @@ struct pcapng {
     char *path;
     int error, ifaces;
 
-    bool held;               /* an incoming packet whose records may still come */
+    bool held; /* an incoming packet whose records may still come */
     int held_iface;
     uint64_t held_ns;
     uint32_t held_len, held_room;
     uint8_t *held_data;
-    char comment[COMMENT];   /* of the packet that is held */
+    char comment[COMMENT]; /* of the packet that is held */
     struct waiting waiting[WAITING];
     uint64_t age;
     struct saying saying[SAYINGS]; /* a ring */
@@ -47,32 +55,25 @@ struct pcapng {
 };
 
 static void fail(struct pcapng *p, int error) {
-    if (p->error != 0)
-        return;
+    if (p->error != 0) return;
     p->error = error > 0 ? error : EIO;
-    if (p->o.failed != NULL)
-        p->o.failed(p->o.ctx, p->path, p->error);
+    if (p->o.failed != NULL) p->o.failed(p->o.ctx, p->path, p->error);
 }
 
 /* ---- blocks ---- */
 
 static void put(struct pcapng *p, const void *data, size_t len) {
-    if (p->error == 0 && len > 0 && fwrite(data, 1, len, p->file) != len)
-        fail(p, errno);
+    if (p->error == 0 && len > 0 && fwrite(data, 1, len, p->file) != len) fail(p, errno);
 }
 
-static void put32(struct pcapng *p, uint32_t v) {
-    put(p, &v, 4);
-}
+static void put32(struct pcapng *p, uint32_t v) { put(p, &v, 4); }
 
 static void pad(struct pcapng *p, uint32_t len) {
     static const uint8_t zeros[4];
     put(p, zeros, -len & 3);
 }
 
-static uint32_t padded(uint32_t len) {
-    return (len + 3) & ~3u;
-}
+static uint32_t padded(uint32_t len) { return (len + 3) & ~3u; }
 
 static uint32_t text_len(const char *text) {
     size_t n = text != NULL ? strlen(text) : 0;
@@ -80,9 +81,7 @@ static uint32_t text_len(const char *text) {
 }
 
 /* Bytes that a text option takes; an empty one is not written. */
-static uint32_t option_size(const char *text) {
-    return text_len(text) > 0 ? 4 + padded(text_len(text)) : 0;
-}
+static uint32_t option_size(const char *text) { return text_len(text) > 0 ? 4 + padded(text_len(text)) : 0; }
 
 static void put_option(struct pcapng *p, uint16_t code, const void *data, uint32_t len) {
     uint16_t head[2] = {code, (uint16_t)len};
@@ -92,8 +91,7 @@ static void put_option(struct pcapng *p, uint16_t code, const void *data, uint32
 }
 
 static void put_text(struct pcapng *p, uint16_t code, const char *text) {
-    if (text_len(text) > 0)
-        put_option(p, code, text, text_len(text));
+    if (text_len(text) > 0) put_option(p, code, text, text_len(text));
 }
 
 static void section(struct pcapng *p) {
@@ -112,8 +110,7 @@ static void section(struct pcapng *p) {
 
 int pcapng_open(const char *path, const struct pcapng_options *options, struct pcapng **out) {
     struct pcapng *p = calloc(1, sizeof *p);
-    if (p == NULL)
-        return -ENOMEM;
+    if (p == NULL) return -ENOMEM;
     p->o = *options;
     p->path = strdup(path);
     if (p->path == NULL) {
@@ -172,15 +169,13 @@ void pcapng_packet(struct pcapng *p, int iface, enum pcapng_direction direction,
 
 static void join(char *buf, size_t size, const char *separator, const char *text) {
     size_t at = strlen(buf);
-    if (text[0] != '\0')
-        snprintf(buf + at, size - at, "%s%s", at > 0 ? separator : "", text);
+    if (text[0] != '\0') snprintf(buf + at, size - at, "%s%s", at > 0 ? separator : "", text);
     while (at < strlen(buf) && ((unsigned char)buf[strlen(buf) - 1] & 0xc0) == 0x80 && strlen(buf) == size - 1)
         buf[strlen(buf) - 1] = '\0'; /* never half a character at the end */
 }
 
 static void write_held(struct pcapng *p) {
-    if (!p->held)
-        return;
+    if (!p->held) return;
     p->held = false;
     pcapng_packet(p, p->held_iface, PCAPNG_IN, p->held_ns, p->held_data, p->held_len, p->comment);
     p->comment[0] = '\0';
@@ -208,20 +203,15 @@ static void hold(struct pcapng *p, int iface, const tern_trace *record) {
 static struct waiting *waiting_of(struct pcapng *p, uint64_t serial, bool make) {
     struct waiting *oldest = &p->waiting[0];
     for (size_t i = 0; i < WAITING; i++) {
-        if (p->waiting[i].serial == serial && p->waiting[i].text[0] != '\0')
-            return &p->waiting[i];
-        if (p->waiting[i].age < oldest->age)
-            oldest = &p->waiting[i];
+        if (p->waiting[i].serial == serial && p->waiting[i].text[0] != '\0') return &p->waiting[i];
+        if (p->waiting[i].age < oldest->age) oldest = &p->waiting[i];
     }
-    if (!make)
-        return NULL;
+    if (!make) return NULL;
     *oldest = (struct waiting){.serial = serial, .age = ++p->age};
     return oldest;
 }
 
-static const char *semicolon(const struct pcapng *p) {
-    return p->o.lang == TERN_ZH ? "；" : "; ";
-}
+static const char *semicolon(const struct pcapng *p) { return p->o.lang == TERN_ZH ? "；" : "; "; }
 
 static void move_text(const tern_trace *record, char *buf, size_t size) {
     snprintf(buf, size, "%s → %s", tern_state_name(record->state_before), tern_state_name(record->state));
@@ -247,8 +237,12 @@ static void explain(const struct pcapng *p, char *comment, const tern_trace *rec
 
 static void on_segment_out(struct pcapng *p, const tern_trace *record) {
     struct saying *say = &p->saying[p->next_saying++ % SAYINGS];
-    *say = (struct saying){.used = true, .flow = record->flow, .seq = record->seg.seq, .ack = record->seg.ack,
-                           .len = record->seg.len, .flags = record->seg.flags};
+    *say = (struct saying){.used = true,
+                           .flow = record->flow,
+                           .seq = record->seg.seq,
+                           .ack = record->seg.ack,
+                           .len = record->seg.len,
+                           .flags = record->seg.flags};
     struct waiting *w = record->serial != 0 ? waiting_of(p, record->serial, false) : NULL;
     if (w != NULL) {
         join(say->text, sizeof say->text, "", w->text);
@@ -273,18 +267,15 @@ static void on_packet_out(struct pcapng *p, int iface, const tern_trace *record)
     if (peek_tcp(record->packet, record->packet_len, &seen))
         for (unsigned i = 0; i < SAYINGS && found == NULL; i++) {
             struct saying *say = &p->saying[(p->next_saying + i) % SAYINGS]; /* from the oldest on */
-            if (same_packet(say, &seen))
-                found = say;
+            if (same_packet(say, &seen)) found = say;
         }
     pcapng_packet(p, iface, PCAPNG_OUT, record->time_ns, record->packet, record->packet_len,
                   found != NULL ? found->text : NULL);
-    if (found != NULL)
-        found->used = false;
+    if (found != NULL) found->used = false;
 }
 
 static void on_segment_in(struct pcapng *p, const tern_trace *record) {
-    if (!p->held)
-        return;
+    if (!p->held) return;
     if (p->comment[0] == '\0' && record->state_before != record->state)
         move_text(record, p->comment, sizeof p->comment);
     explain(p, p->comment, record);
@@ -296,30 +287,27 @@ void pcapng_trace(struct pcapng *p, int first, const tern_trace *record) {
     case TERN_TRACE_PACKET_IN: hold(p, iface, record); break;
     case TERN_TRACE_SEGMENT_IN: on_segment_in(p, record); break;
     case TERN_TRACE_DROP:
-        if (p->held)
-            explain(p, p->comment, record);
+        if (p->held) explain(p, p->comment, record);
         break;
     case TERN_TRACE_STATE: on_move(p, record); break;
     case TERN_TRACE_SEGMENT_OUT: on_segment_out(p, record); break;
     case TERN_TRACE_PACKET_OUT: on_packet_out(p, iface, record); break;
-    case TERN_TRACE_CALL: case TERN_TRACE_TIMER: write_held(p); break;
+    case TERN_TRACE_CALL:
+    case TERN_TRACE_TIMER: write_held(p); break;
     default: break;
     }
 }
 
 int pcapng_flush(struct pcapng *p) {
     write_held(p);
-    if (p->error == 0 && fflush(p->file) != 0)
-        fail(p, errno);
+    if (p->error == 0 && fflush(p->file) != 0) fail(p, errno);
     return -p->error;
 }
 
 int pcapng_close(struct pcapng *p) {
-    if (p == NULL)
-        return 0;
+    if (p == NULL) return 0;
     pcapng_flush(p);
-    if (p->file != stdout && fclose(p->file) != 0)
-        fail(p, errno);
+    if (p->file != stdout && fclose(p->file) != 0) fail(p, errno);
     int error = -p->error;
     free(p->held_data);
     free(p->path);

@@ -1,5 +1,5 @@
-/* pcapng.h - writes capture files that Wireshark opens: nanoseconds, direction, and on each packet a comment that says which
- * state it changed and why (draft-ietf-opsawg-pcapng). A writer only, for streams too; it never seeks. */
+/* pcapng.h - writes capture files that Wireshark opens: nanoseconds, direction, and on each packet a comment that
+ * says which state it changed and why (draft-ietf-opsawg-pcapng). A writer only, for streams too; it never seeks. */
 #ifndef LENS_PCAPNG_H
 #define LENS_PCAPNG_H
 
@@ -33,7 +33,9 @@ int pcapng_flush(struct pcapng *p);
 /* The same, and frees. NULL is fine. */
 int pcapng_close(struct pcapng *p);
 
-enum { PCAPNG_TRACE = TERN_TRACE_PACKET_IN | TERN_TRACE_PACKET_OUT | TERN_TRACE_SEGMENT_IN | TERN_TRACE_SEGMENT_OUT |
-                      TERN_TRACE_STATE | TERN_TRACE_DROP };
+enum {
+    PCAPNG_TRACE = TERN_TRACE_PACKET_IN | TERN_TRACE_PACKET_OUT | TERN_TRACE_SEGMENT_IN | TERN_TRACE_SEGMENT_OUT |
+                   TERN_TRACE_STATE | TERN_TRACE_DROP
+};
 
 #endif

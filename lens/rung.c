@@ -13,8 +13,7 @@ enum { TIME = 9, LANE = 12, LEFT = TIME + 1, MIDDLE = LEFT + LANE + 1, NARROW = 
 void canvas_init(struct canvas *c, const struct ladder_options *o) {
     memset(c, 0, sizeof *c);
     c->o = *o;
-    if (c->o.width < NARROW)
-        c->o.width = NARROW;
+    if (c->o.width < NARROW) c->o.width = NARROW;
     if (c->o.width >= BESIDE_FROM) {
         unsigned more = (c->o.width - BESIDE_FROM) / 3;
         c->middle = 46 + (more > 20 ? 20 : more);
@@ -41,10 +40,15 @@ static void time_text(uint64_t ns, char *buf, size_t size) {
 
 static enum look state_look(int state) {
     switch (state) {
-    case TERN_LISTEN: case TERN_SYN_SENT: case TERN_SYN_RECEIVED: return LOOK_YELLOW;
+    case TERN_LISTEN:
+    case TERN_SYN_SENT:
+    case TERN_SYN_RECEIVED: return LOOK_YELLOW;
     case TERN_ESTABLISHED: return LOOK_GREEN;
-    case TERN_FIN_WAIT_1: case TERN_FIN_WAIT_2: case TERN_CLOSE_WAIT: case TERN_CLOSING: case TERN_LAST_ACK:
-        return LOOK_MAGENTA;
+    case TERN_FIN_WAIT_1:
+    case TERN_FIN_WAIT_2:
+    case TERN_CLOSE_WAIT:
+    case TERN_CLOSING:
+    case TERN_LAST_ACK: return LOOK_MAGENTA;
     case TERN_TIME_WAIT: return LOOK_CYAN;
     default: return LOOK_DIM;
     }
@@ -56,8 +60,7 @@ static void lane(row *r, const struct rung *rung, int end) {
         row_cell(r, "", LANE);
         return;
     }
-    if (rung->changed[end])
-        row_look(r, LOOK_BOLD);
+    if (rung->changed[end]) row_look(r, LOOK_BOLD);
     row_look(r, state_look(state));
     size_t stop = r->column + LANE;
     row_put(r, tern_state_name((enum tern_state)state));
@@ -77,20 +80,16 @@ static void token(struct tokens *t, const char *format, ...) __attribute__((form
 static void token(struct tokens *t, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    if (t->n < TOKENS)
-        vsnprintf(t->text[t->n++], sizeof t->text[0], format, args);
+    if (t->n < TOKENS) vsnprintf(t->text[t->n++], sizeof t->text[0], format, args);
     va_end(args);
 }
 
 static void options(struct tokens *t, const struct canvas *c, const struct rung *rung, const numbers *n) {
     const tern_trace *record = rung->record;
     bool syn = record->seg.flags & TERN_SYN;
-    if (record->seg.mss != 0)
-        token(t, "mss=%u", record->seg.mss);
-    if (record->seg.wscale >= 0 && syn)
-        token(t, "ws=%d", record->seg.wscale);
-    if (record->seg.sack_permitted)
-        token(t, "sackOK");
+    if (record->seg.mss != 0) token(t, "mss=%u", record->seg.mss);
+    if (record->seg.wscale >= 0 && syn) token(t, "ws=%d", record->seg.wscale);
+    if (record->seg.sack_permitted) token(t, "sackOK");
     for (unsigned i = 0; i < record->seg.sack_count && i < 4; i++) {
         uint32_t left = record->seg.sack[i].left, right = record->seg.sack[i].right;
         if (c->o.absolute)
@@ -111,8 +110,7 @@ static void many(struct tokens *t, const struct canvas *c, const struct rung *ru
     many_text(MANY_BYTES, rung->many.bytes, c->o.lang, text, sizeof text);
     token(t, "%s%s%s", text, rung->many.acks > 0 ? comma : " ", rung->many.acks > 0 ? "" : dots);
     many_text(MANY_ACKS, rung->many.acks, c->o.lang, text, sizeof text);
-    if (rung->many.acks > 0)
-        token(t, "%s %s", text, dots);
+    if (rung->many.acks > 0) token(t, "%s %s", text, dots);
 }
 
 static void label(struct tokens *t, const struct canvas *c, const struct rung *rung, const numbers *n) {
@@ -124,10 +122,8 @@ static void label(struct tokens *t, const struct canvas *c, const struct rung *r
         return;
     }
     token(t, "%s", flags_text(record->seg.flags, flags));
-    if (rung->kind == RUNG_LOST)
-        token(t, "[%s]", word(WORD_LOST, c->o.lang));
-    if (rung->repeated)
-        token(t, "[%s]", word(WORD_REPEATED, c->o.lang));
+    if (rung->kind == RUNG_LOST) token(t, "[%s]", word(WORD_LOST, c->o.lang));
+    if (rung->repeated) token(t, "[%s]", word(WORD_REPEATED, c->o.lang));
     if (c->o.absolute)
         token(t, "Seq=%" PRIu32, record->seg.seq);
     else
@@ -147,12 +143,10 @@ static size_t join(const struct tokens *t, size_t from, size_t columns, char *bu
     buf[0] = '\0';
     while (from < t->n) {
         size_t need = text_width(t->text[from]) + (used > 0);
-        if (used + need > columns && used > 0)
-            break;
+        if (used + need > columns && used > 0) break;
         at += (size_t)snprintf(buf + at, size - at, "%s%s", used > 0 ? " " : "", t->text[from++]);
         used += need;
-        if (at + sizeof t->text[0] + 2 > size)
-            break;
+        if (at + sizeof t->text[0] + 2 > size) break;
     }
     return from;
 }
@@ -163,17 +157,15 @@ struct glyphs {
 static const struct glyphs utf8 = {"─", "◀", "▶", "✗", "├ ", " ┤", " → "};
 static const struct glyphs plain = {"-", "<", ">", "X", "| ", " |", " -> "};
 
-static const struct glyphs *glyphs(const struct canvas *c) {
-    return c->o.ascii ? &plain : &utf8;
-}
+static const struct glyphs *glyphs(const struct canvas *c) { return c->o.ascii ? &plain : &utf8; }
 
 static enum look arrow_look(const struct rung *rung) {
-    if (rung->kind == RUNG_LOST || (rung->record != NULL && (rung->record->seg.flags & TERN_RST)))
-        return LOOK_RED;
+    if (rung->kind == RUNG_LOST || (rung->record != NULL && (rung->record->seg.flags & TERN_RST))) return LOOK_RED;
     return rung->repeated ? LOOK_YELLOW : LOOK_PLAIN;
 }
 
-/* The arrow fills the middle. The label stands near the sender; "..." is the network, on the side that has not seen it. */
+/* The arrow fills the middle. The label stands near the sender; "..." is the network, on the side that has not seen
+ * it. */
 static void arrow(row *r, const struct canvas *c, const struct rung *rung, const char *text) {
     const struct glyphs *g = glyphs(c);
     bool right = rung->from == END_A;
@@ -183,8 +175,7 @@ static void arrow(row *r, const struct canvas *c, const struct rung *rung, const
     size_t used = text_width(text) + 5 + (gap_right || gap_left ? 4 : 0);
     size_t fill = c->middle > used ? c->middle - used : 1;
     enum look look = arrow_look(rung);
-    if (look != LOOK_PLAIN)
-        row_look(r, look);
+    if (look != LOOK_PLAIN) row_look(r, look);
     row_put(r, gap_left ? "... " : "");
     if (right) {
         row_repeat(r, g->line, 2);
@@ -202,8 +193,7 @@ static void arrow(row *r, const struct canvas *c, const struct rung *rung, const
         row_repeat(r, g->line, 2);
     }
     row_put(r, gap_right ? " ..." : "");
-    if (look != LOOK_PLAIN)
-        row_look(r, LOOK_PLAIN);
+    if (look != LOOK_PLAIN) row_look(r, LOOK_PLAIN);
 }
 
 static void lane_text(row *r, const struct canvas *c, const struct rung *rung) {
@@ -221,11 +211,9 @@ static void lane_text(row *r, const struct canvas *c, const struct rung *rung) {
 
 /* The next stretch of the reason, at most `columns` wide. */
 static void why_piece(row *r, const char **why, size_t columns) {
-    while (**why == ' ')
-        (*why)++;
+    while (**why == ' ') (*why)++;
     size_t n = text_wrap(*why, columns);
-    if (n == 0)
-        return;
+    if (n == 0) return;
     row_look(r, LOOK_DIM);
     row_put_n(r, *why, n);
     row_look(r, LOOK_PLAIN);
@@ -288,8 +276,7 @@ void canvas_rung(struct canvas *c, const struct rung *rung, const numbers *n) {
         }
         finish(c, &r);
     }
-    if (rung->kind != RUNG_STATES || c->started)
-        c->last_ns = rung->time_ns;
+    if (rung->kind != RUNG_STATES || c->started) c->last_ns = rung->time_ns;
     c->started = c->started || rung->kind != RUNG_STATES;
     fflush(c->o.out);
 }
@@ -306,8 +293,7 @@ void canvas_heading(struct canvas *c, const tern_flow *flow, bool again) {
     socket_text(c->o.name[END_A], &flow->local, flow->local_port, a, sizeof a);
     socket_text(c->o.name[END_B], &flow->remote, flow->remote_port, b, sizeof b);
     size_t end = MIDDLE + c->middle + 1 + LANE, wide = text_width(b);
-    if (again)
-        fputc('\n', c->o.out);
+    if (again) fputc('\n', c->o.out);
     row_start(&r, c->o.colour);
     row_to(&r, LEFT);
     row_look(&r, LOOK_BOLD);
@@ -333,8 +319,7 @@ void canvas_note(struct canvas *c, const char *text) {
         row_put_n(&r, text, n);
         finish(c, &r);
         text += n;
-        while (*text == ' ')
-            text++;
+        while (*text == ' ') text++;
     }
     fflush(c->o.out);
 }

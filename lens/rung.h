@@ -1,5 +1,5 @@
-/* rung.h - one step of a ladder, drawn: the arrow with its label, the two states, what stands beside. It decides nothing;
- * ladder.c says what is to be seen. */
+/* rung.h - one step of a ladder, drawn: the arrow with its label, the two states, what stands beside. It decides
+ * nothing; ladder.c says what is to be seen. */
 #ifndef LENS_RUNG_H
 #define LENS_RUNG_H
 
@@ -21,10 +21,10 @@ struct many {
 
 struct rung {
     enum rung_kind kind;
-    int from;                /* the end that sent, or whose lane it is */
+    int from; /* the end that sent, or whose lane it is */
     uint64_t time_ns;
-    int state[2];            /* enum tern_state or LADDER_UNKNOWN */
-    bool changed[2];         /* since the last rung: drawn bold */
+    int state[2];    /* enum tern_state or LADDER_UNKNOWN */
+    bool changed[2]; /* since the last rung: drawn bold */
     const tern_trace *record;
     const struct reading *reading;
     bool repeated;
@@ -35,8 +35,8 @@ struct rung {
 
 struct canvas {
     struct ladder_options o;
-    unsigned middle;         /* columns of the arrow */
-    unsigned beside;         /* columns for the reason beside, 0: it stands below */
+    unsigned middle; /* columns of the arrow */
+    unsigned beside; /* columns for the reason beside, 0: it stands below */
     bool started;
     uint64_t last_ns;
 };

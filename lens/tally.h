@@ -1,5 +1,5 @@
-/* tally.h - one connection in a few numbers: bytes, segments, repeats, round trip, and how it opened and closed. Fed with
- * the trace of one end; words are its user's. */
+/* tally.h - one connection in a few numbers: bytes, segments, repeats, round trip, and how it opened and closed. Fed
+ * with the trace of one end; words are its user's. */
 #ifndef LENS_TALLY_H
 #define LENS_TALLY_H
 
@@ -15,14 +15,14 @@ struct tally_end {
 
 struct tally {
     bool started;
-    tern_flow flow;            /* as the traced end sees it */
+    tern_flow flow; /* as the traced end sees it */
     uint64_t first_ns, last_ns;
-    struct tally_end end[2];   /* END_A: the traced end */
-    uint32_t srtt_us;          /* the latest, 0: never measured */
+    struct tally_end end[2]; /* END_A: the traced end */
+    uint32_t srtt_us;        /* the latest, 0: never measured */
     enum tally_open open;
     enum tally_close close;
-    int closed_first;          /* END_A or END_B; -1: nobody has closed */
-    enum tern_state state;     /* of the traced end */
+    int closed_first;      /* END_A or END_B; -1: nobody has closed */
+    enum tern_state state; /* of the traced end */
 
     numbers n;
     bool syn[2], fin_acked_alone[2];

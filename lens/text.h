@@ -1,5 +1,5 @@
-/* text.h - text in columns: how wide UTF-8 is on a terminal, and rows that are filled column by column. It knows nothing
- * of packets; locales and wcwidth are not asked, so that a ladder looks the same everywhere. */
+/* text.h - text in columns: how wide UTF-8 is on a terminal, and rows that are filled column by column. It knows
+ * nothing of packets; locales and wcwidth are not asked, so that a ladder looks the same everywhere. */
 #ifndef LENS_TEXT_H
 #define LENS_TEXT_H
 

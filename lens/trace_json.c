@@ -20,15 +20,12 @@ static void string(FILE *out, const char *s) {
 }
 
 static void name_string(FILE *out, const char *name, const char *value) {
-    if (value == NULL)
-        return;
+    if (value == NULL) return;
     fprintf(out, ",\"%s\":", name);
     string(out, value);
 }
 
-static void name_number(FILE *out, const char *name, int64_t value) {
-    fprintf(out, ",\"%s\":%" PRId64, name, value);
-}
+static void name_number(FILE *out, const char *name, int64_t value) { fprintf(out, ",\"%s\":%" PRId64, name, value); }
 
 static const char *kind_name(enum tern_trace_kind kind) {
     switch (kind) {
@@ -47,8 +44,7 @@ static const char *kind_name(enum tern_trace_kind kind) {
 
 static void flow(FILE *out, const tern_flow *f) {
     char text[TERN_ADDR_TEXT];
-    if (f->local.family == 0 && f->remote.family == 0 && f->local_port == 0)
-        return;
+    if (f->local.family == 0 && f->remote.family == 0 && f->local_port == 0) return;
     name_string(out, "local", tern_addr_format(&f->local, text));
     name_number(out, "local_port", f->local_port);
     name_string(out, "remote", tern_addr_format(&f->remote, text));
@@ -63,12 +59,9 @@ static void segment(FILE *out, const tern_trace *r) {
     name_number(out, "ack", r->seg.ack);
     name_number(out, "len", r->seg.len);
     name_number(out, "window", r->seg.window);
-    if (r->seg.mss != 0)
-        name_number(out, "mss", r->seg.mss);
-    if (r->seg.wscale >= 0)
-        name_number(out, "wscale", r->seg.wscale);
-    if (r->seg.sack_permitted)
-        fputs(",\"sack_permitted\":true", out);
+    if (r->seg.mss != 0) name_number(out, "mss", r->seg.mss);
+    if (r->seg.wscale >= 0) name_number(out, "wscale", r->seg.wscale);
+    if (r->seg.sack_permitted) fputs(",\"sack_permitted\":true", out);
     if (r->seg.has_timestamps) {
         name_number(out, "ts_value", r->seg.ts_value);
         name_number(out, "ts_echo", r->seg.ts_echo);
@@ -80,8 +73,7 @@ static void segment(FILE *out, const tern_trace *r) {
 }
 
 static void block(FILE *out, const tern_trace *r) {
-    if (!r->tcb.valid)
-        return;
+    if (!r->tcb.valid) return;
     fprintf(out, ",\"tcb\":{\"iss\":%" PRIu32, r->tcb.iss);
     name_number(out, "irs", r->tcb.irs);
     name_number(out, "snd_una", r->tcb.snd_una);
@@ -108,10 +100,8 @@ void trace_json_record(FILE *out, const char *host, const tern_trace *r) {
     fprintf(out, "{\"time_ns\":%" PRIu64, r->time_ns);
     name_string(out, "host", host);
     name_string(out, "kind", kind_name(r->kind));
-    if (r->serial != 0)
-        fprintf(out, ",\"connection\":%" PRIu64, r->serial);
-    if (r->iface >= 0)
-        name_number(out, "iface", r->iface);
+    if (r->serial != 0) fprintf(out, ",\"connection\":%" PRIu64, r->serial);
+    if (r->iface >= 0) name_number(out, "iface", r->iface);
     flow(out, &r->flow);
     if (states) {
         name_string(out, "state_before", tern_state_name(r->state_before));
@@ -124,13 +114,10 @@ void trace_json_record(FILE *out, const char *host, const tern_trace *r) {
     }
     name_string(out, "event", r->event);
     name_string(out, "call", r->call);
-    if (r->kind == TERN_TRACE_CALL)
-        name_number(out, "value", r->value);
+    if (r->kind == TERN_TRACE_CALL) name_number(out, "value", r->value);
     name_string(out, "timer", r->timer);
-    if (r->kind == TERN_TRACE_SEGMENT_IN || r->kind == TERN_TRACE_SEGMENT_OUT)
-        segment(out, r);
-    if (raw)
-        name_number(out, "length", r->packet_len);
+    if (r->kind == TERN_TRACE_SEGMENT_IN || r->kind == TERN_TRACE_SEGMENT_OUT) segment(out, r);
+    if (raw) name_number(out, "length", r->packet_len);
     block(out, r);
     fputs("}\n", out);
 }

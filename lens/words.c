@@ -7,10 +7,8 @@
 
 const char *word(enum word w, enum tern_lang lang) {
     static const char *const words[WORDS][2] = {
-        [WORD_LOST] = {"lost", "丢失"},
-        [WORD_REPEATED] = {"repeated", "重传"},
-        [WORD_TIMER] = {"timer: ", "计时器："},
-        [WORD_DROPPED] = {"dropped: ", "丢弃："},
+        [WORD_LOST] = {"lost", "丢失"},         [WORD_REPEATED] = {"repeated", "重传"},
+        [WORD_TIMER] = {"timer: ", "计时器："}, [WORD_DROPPED] = {"dropped: ", "丢弃："},
         [WORD_SEPARATOR] = {"; ", "；"},
     };
     return words[w][lang == TERN_ZH];
@@ -19,18 +17,22 @@ const char *word(enum word w, enum tern_lang lang) {
 static const struct {
     const char *name, *zh;
 } timers[] = {
-    {"retransmission", "重传"},   {"persist", "坚持（零窗口探测）"}, {"delayed ACK", "延迟确认"},
-    {"keepalive", "保活"},        {"2MSL", "2MSL"},                  {"user timeout", "用户超时"},
-    {"FIN-WAIT-2", "FIN-WAIT-2"}, {"SYN-ACK", "SYN-ACK 重传"},       {"half-open", "半连接"},
+    {"retransmission", "重传"},
+    {"persist", "坚持（零窗口探测）"},
+    {"delayed ACK", "延迟确认"},
+    {"keepalive", "保活"},
+    {"2MSL", "2MSL"},
+    {"user timeout", "用户超时"},
+    {"FIN-WAIT-2", "FIN-WAIT-2"},
+    {"SYN-ACK", "SYN-ACK 重传"},
+    {"half-open", "半连接"},
     {"pacing", "发送节拍"},
 };
 
 const char *timer_word(const char *timer, enum tern_lang lang) {
-    if (timer == NULL)
-        return "?";
+    if (timer == NULL) return "?";
     for (size_t i = 0; lang == TERN_ZH && i < sizeof timers / sizeof timers[0]; i++)
-        if (strcmp(timers[i].name, timer) == 0)
-            return timers[i].zh;
+        if (strcmp(timers[i].name, timer) == 0) return timers[i].zh;
     return timer;
 }
 
@@ -49,15 +51,13 @@ static const struct {
 void call_text(const tern_trace *record, enum tern_lang lang, char *buf, size_t size) {
     const char *name = record->call != NULL ? record->call : "?", *plain = name;
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
-        if (strcmp(calls[i].name, name) != 0)
-            continue;
+        if (strcmp(calls[i].name, name) != 0) continue;
         plain = lang == TERN_ZH ? calls[i].zh : calls[i].en;
         if (record->value > 0 && calls[i].en_value != NULL) {
             snprintf(buf, size, lang == TERN_ZH ? calls[i].zh_value : calls[i].en_value, record->value);
             return;
         }
-        if (record->value < 0 && strcmp(name, "receive") == 0)
-            plain = lang == TERN_ZH ? "读取" : "receive";
+        if (record->value < 0 && strcmp(name, "receive") == 0) plain = lang == TERN_ZH ? "读取" : "receive";
     }
     if (record->value < 0)
         snprintf(buf, size, "%s%s%s", plain, lang == TERN_ZH ? "：" : ": ", tern_strerror((int)record->value, lang));
@@ -74,11 +74,15 @@ void many_text(enum many_word what, uint64_t n, enum tern_lang lang, char *buf, 
     snprintf(buf, size, "%" PRIu64 " %s", n, units[what][lang == TERN_ZH ? 2 : n != 1]);
 }
 
+void more_text(uint64_t n, enum tern_lang lang, char *buf, size_t size) {
+    snprintf(buf, size, lang == TERN_ZH ? "... 同样的还有 %" PRIu64 " 个 ..." : "... %" PRIu64 " more like that ...",
+             n);
+}
+
 const char *reason_sentence(uint32_t reason, uint16_t flags, enum tern_lang lang, char *buf, size_t size) {
     const char *text = tern_reason_text(reason, lang);
     snprintf(buf, size, "%s", text);
-    if (!(flags & TERN_FIN) || strcmp(tern_reason_name(reason), "SEND_DATA") != 0)
-        return buf;
+    if (!(flags & TERN_FIN) || strcmp(tern_reason_name(reason), "SEND_DATA") != 0) return buf;
     for (unsigned i = 0; i < tern_reason_count(); i++)
         if (strcmp(tern_reason_name(i), "SEND_FIN") == 0)
             snprintf(buf, size, "%s%s%s", text, word(WORD_SEPARATOR, lang), tern_reason_text(i, lang));

@@ -1,5 +1,5 @@
-/* words.h - what the lens says beside the reasons of the core, in English and Chinese. Independent of locales and of the
- * program's catalogue, so that the lens can be used alone. */
+/* words.h - what the lens says beside the reasons of the core, in English and Chinese. Independent of locales and of
+ * the program's catalogue, so that the lens can be used alone. */
 #ifndef LENS_WORDS_H
 #define LENS_WORDS_H
 
@@ -14,6 +14,9 @@ void call_text(const tern_trace *record, enum tern_lang lang, char *buf, size_t 
 enum many_word { MANY_SEGMENTS, MANY_BYTES, MANY_ACKS };
 /* "42 segments", one thing "1 segment". */
 void many_text(enum many_word what, uint64_t n, enum tern_lang lang, char *buf, size_t size);
+
+/* "7 more for the same reason". */
+void more_text(uint64_t n, enum tern_lang lang, char *buf, size_t size);
 
 /* tern_reason_text, and when data leaves with a FIN also why the FIN. */
 const char *reason_sentence(uint32_t reason, uint16_t flags, enum tern_lang lang, char *buf, size_t size);

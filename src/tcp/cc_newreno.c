@@ -12,7 +12,8 @@ static void init(struct cc *c, uint32_t mss, uint32_t initial_segments) {
 static void acked(struct cc *c, const struct cc_ack *a) {
     if (!a->limited) return; /* a window that is not used tells nothing about the path */
     if (c->cwnd < c->ssthresh) {
-        c->cwnd += min_u32(a->bytes, 2 * c->mss); /* at most two segments an ACK [RFC3465 2.3] */
+        /* at most two segments an ACK; one after a timeout, when an ACK may cover what arrived long ago [RFC3465 2.3] */
+        c->cwnd += min_u32(a->bytes, (c->ssthresh == UINT32_MAX ? 2 : 1) * c->mss);
         return;
     }
     c->credit += a->bytes;

@@ -114,7 +114,7 @@ void flight_set(struct flight *f, uint32_t i, enum piece_state state) {
     uint32_t n = piece_len(f, i), *before = bytes_in(f, (enum piece_state)p->state), *after = bytes_in(f, state);
     if (before) *before -= n;
     if (after) *after += n;
-    p->state = state;
+    p->state = (uint8_t)state;
 }
 
 /* What was acknowledged needs no time any more; what is lost neither. */

@@ -23,6 +23,7 @@ static void shrink(struct stack *s, struct tcb *t, const struct icmp_report *r) 
         recovery_resume(t);
     else
         t->snd.pos = snd_first(t);
+    t->rtt_timing = false; /* [MUST-18] */
     tcb_ready(s, t);
 }
 
@@ -37,7 +38,7 @@ void tcp_icmp_error(struct stack *s, const struct icmp_report *r) {
     if (too_big(r)) {
         shrink(s, t, r);
     } else if (hard(r) && t->state == TERN_SYN_SENT) { /* [RFC5461 4.1] in other states hard errors count as soft */
-        give_up(s, t, r->code == 3 && !r->v6 ? TERN_EREFUSED : TERN_EUNREACH, R_END_ICMP);
+        give_up(s, t, r->code == (r->v6 ? 4 : 3) ? TERN_EREFUSED : TERN_EUNREACH, R_END_ICMP);
     } else if (!t->detached) { /* [MUST-56, SHLD-25] */
         event_raise(s, &t->event, TERN_EV_SOFT_ERROR, TERN_EUNREACH);
     }

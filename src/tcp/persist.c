@@ -2,16 +2,30 @@
  * time later, for as long as it answers. [MUST-35, MUST-36, MUST-37] */
 #include "tcp/tcb.h"
 
-enum { HOLDER_MS = 60000 };
+enum { HOLDER_MS = 60000, OVERRIDE_MS = 200 };
 
-/* [SHLD-29] The first probe comes after the retransmission timeout. */
+/* [SHLD-29] The first probe comes after the retransmission timeout. Bytes that wait for company, not for the window, wait for the
+ * override timeout of 3.8.6.2.1. */
 void persist_start(struct stack *s, struct tcb *t) {
     if (t->rexmit_at != TERN_NEVER) return;
     t->persisting = true;
     t->backoff = 0;
     t->stuck_ms = 0;
     t->shut_ms = (uint32_t)(s->now / MS_NS);
-    t->rexmit_at = s->now + rto_ns(s, t);
+    t->rexmit_at = s->now + (t->snd.wnd ? min_u64(OVERRIDE_MS * MS_NS, rto_ns(s, t)) : rto_ns(s, t));
+}
+
+/* The window shut with bytes under way: they are probed like those that wait [MUST-35], and while the peer answers they are no
+ * reason to give up [SHLD-17]. When it opens they go out again. */
+void persist_take_over(struct stack *s, struct tcb *t) {
+    t->persisting = true;
+    t->stuck_ms = 0;
+    t->shut_ms = (uint32_t)(s->now / MS_NS);
+    t->snd.recover = t->snd.nxt;
+    t->in_recovery = false;
+    t->dup_acks = 0;
+    if (!t->flight) t->snd.pos = t->snd.una;
+    persist_timeout(s, t);
 }
 
 void persist_stop(struct tcb *t) {
@@ -31,6 +45,13 @@ static bool shut_too_long(const struct stack *s, const struct tcb *t) {
 }
 
 void persist_timeout(struct stack *s, struct tcb *t) {
+    if (t->snd.wnd > 0) { /* no probe: what fits goes out */
+        t->persisting = false;
+        t->rexmit_at = TERN_NEVER;
+        t->work |= WORK_OVERRIDE;
+        tcb_ready(s, t);
+        return;
+    }
     if (stuck_ns(s, t) >= (uint64_t)t->opt.user_timeout_ms * MS_NS) {
         give_up(s, t, TERN_ETIMEDOUT, R_END_USER_TIMEOUT); /* nobody answers: R2 [MUST-20] */
         return;

@@ -1,24 +1,47 @@
-/* port.c - the choice of a free local port (RFC 6056): which ports exist is tern_config's, who holds one demux.c's. */
+/* port.c - the choice of a free local port (RFC 6056): which ports exist is tern_config's, who holds one demux.c's.
+ *
+ * Towards each destination the ports are used in an order of its own, a keyed permutation of all of them. Who does not know the key
+ * cannot tell the next one, also not from connections to himself; and a port comes again only after all others: the peer may
+ * hold the last connection from it in TIME-WAIT, and would take a SYN too soon after it for an old one (RFC 6056 3.3.4 has the
+ * same aims). */
 #include "tcp/tcb.h"
 
-enum { PROBES = 64 };
+enum { ROUNDS = 4 };
 
 static bool taken(struct stack *s, struct flow *f, uint16_t port) {
     f->local_port = port;
     return flow_find(s, f, flow_hash(s, f)) != 0 || listener_exact(s, &f->local, port) != NULL;
 }
 
-/* Fresh randomness for each connection (RFC 6056 3.3.1): nothing to learn from earlier ports. When the range is so full that
- * random probing fails, a sweep from a random start finds what is left. */
+static uint64_t destination(const struct stack *s, const struct flow *f) {
+    struct flow to = {.remote = f->remote, .remote_port = f->remote_port};
+    return siphash24(&s->key_port, &to, sizeof to);
+}
+
+/* Where i of [0, n) goes: a Feistel network over the next larger square, again until the result lies in the range. */
+static uint32_t shuffled(const struct stack *s, uint64_t to, uint32_t i, uint32_t n) {
+    unsigned half = 1;
+    while (1u << 2 * half < n) half++;
+    uint32_t mask = (1u << half) - 1;
+    do {
+        uint32_t left = i >> half, right = i & mask;
+        for (uint32_t round = 0; round < ROUNDS; round++) {
+            uint64_t in[2] = {to, (uint64_t)round << 32 | right};
+            uint32_t mixed = left ^ ((uint32_t)siphash24(&s->key_port, in, sizeof in) & mask);
+            left = right;
+            right = mixed;
+        }
+        i = left << half | right;
+    } while (i >= n);
+    return i;
+}
+
 uint16_t port_choose(struct stack *s, struct flow *f) {
     uint32_t first = s->cfg.port_first, n = s->cfg.port_last - first + 1;
-    for (unsigned i = 0; i < PROBES; i++) {
-        uint16_t port = (uint16_t)(first + rng_below(&s->rng, n));
-        if (!taken(s, f, port)) return port;
-    }
-    uint32_t start = rng_below(&s->rng, n);
-    for (uint32_t i = 0; i < n; i++) {
-        uint16_t port = (uint16_t)(first + (start + i) % n);
+    uint64_t to = destination(s, f);
+    for (uint32_t tries = 0; tries < n; tries++) {
+        uint32_t i = s->tcp.ports_tried++ % n;
+        uint16_t port = (uint16_t)(first + shuffled(s, to, i, n));
         if (!taken(s, f, port)) return port;
     }
     f->local_port = 0;

@@ -189,7 +189,10 @@ void recovery_ack(struct arrival *a, uint32_t bytes) {
     if (t->urgent_out && seq_ge(t->snd.una, t->snd.up)) t->urgent_out = false;
     take_sack(a, &n);
     f->delivered += n.delivered;
-    if (n.rtt_us) rto_sample(s, t, (uint64_t)n.rtt_us * US_NS);
+    if (n.rtt_us)
+        rto_sample(s, t, (uint64_t)n.rtt_us * US_NS);
+    else if (bytes)
+        rto_sample_echo(a);
     if (n.dsack) count_dsack(a);
     if (tlp_repaired(t, n.dsack) && !t->in_recovery && !t->in_loss) {
         enter(s, t, n.flight);
@@ -206,7 +209,8 @@ void recovery_ack(struct arrival *a, uint32_t bytes) {
 
 void recovery_timer(struct stack *s, struct tcb *t, uint32_t wait_us, bool forward) {
     if (forward) {
-        t->backoff = 0;
+        if (t->persisting) t->backoff = 0; /* that was the probes' */
+        t->repeats = 0;
         t->stuck_ms = 0;
         t->r1_told = false;
     }
@@ -233,8 +237,8 @@ static void mark_all_lost(struct tcb *t) {
 
 /* Called by rexmit_timeout once R1 and R2 were seen to. The retransmission timer itself expired [RFC6298 5.4-5.6]. */
 void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight) {
-    if (t->backoff == 0) undo_prepare(t);
-    t->cc.ops->timeout(&t->cc, flight, t->backoff > 0 || t->in_loss, s->now / US_NS);
+    if (t->repeats == 0) undo_prepare(t);
+    t->cc.ops->timeout(&t->cc, flight, t->repeats > 0 || t->in_loss, s->now / US_NS);
     mark_all_lost(t);
     t->in_recovery = false;
     t->in_loss = true;

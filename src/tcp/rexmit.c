@@ -14,13 +14,11 @@ uint32_t rexmit_flight(const struct tcb *t) {
 /* Karn: only a segment sent once gives a sample; timestamps cover the rest [RFC7323 4.1]. */
 static void sample(struct arrival *a) {
     struct tcb *t = a->t;
-    const tcp_options *o = &a->h->options;
     if (t->rtt_timing && seq_ge(a->ack, t->rtt_seq)) {
         rto_sample(a->s, t, (uint64_t)(clock_us(a->s) - t->rtt_at_us) * US_NS);
         t->rtt_timing = false;
-    } else if (!t->rtt_timing && t->stamps && o->has_ts && o->ts_echo) {
-        uint32_t ms = ts_now(a->s, t->ts_offset) - o->ts_echo;
-        if (ms < 120000) rto_sample(a->s, t, (uint64_t)ms * MS_NS);
+    } else if (!t->rtt_timing) {
+        rto_sample_echo(a);
     }
 }
 
@@ -74,10 +72,11 @@ void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
 
 /* ---- duplicate ACKs ---- */
 
-/* [RFC6582 3.2 step 1, 2] Not for losses of the window that was already being repaired. */
+/* [RFC6582 3.2 step 1, 2] Not for losses of the window that was already being repaired. What limited transmit sent beyond the window
+ * does not count [RFC5681 3.2 step 2]. */
 static void enter_recovery(struct arrival *a) {
     struct tcb *t = a->t;
-    uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
+    uint32_t flight = min_u32((uint32_t)seq_diff(t->snd.nxt, t->snd.una), t->cc.cwnd);
     t->cc.ops->loss(&t->cc, flight, a->s->now / US_NS);
     t->cc.cwnd = t->cc.ssthresh + DUP_THRESHOLD * t->cc.mss;
     t->snd.recover = t->snd.nxt;
@@ -91,8 +90,8 @@ static void enter_recovery(struct arrival *a) {
 
 void rexmit_ack_duplicate(struct arrival *a) {
     struct tcb *t = a->t;
-    if (t->in_recovery) { /* another segment has left the network; bounded, for duplicates can be made up */
-        uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
+    if (t->in_recovery) { /* another segment has left the network; no more than were there, for duplicates can be made up */
+        uint32_t flight = (uint32_t)seq_diff(t->snd.recover, t->snd.una);
         if (t->cc.cwnd < t->cc.ssthresh + flight) t->cc.cwnd += t->cc.mss;
         return;
     }
@@ -119,7 +118,7 @@ static bool data_unanswered(struct stack *s, struct tcb *t) {
         give_up(s, t, TERN_ETIMEDOUT, R_END_USER_TIMEOUT);
         return false;
     }
-    if (t->backoff + 1u >= s->cfg.r1_retries && !t->r1_told && !t->detached) {
+    if (t->repeats + 1u >= s->cfg.r1_retries && !t->r1_told && !t->detached) {
         t->r1_told = true;
         event_raise(s, &t->event, TERN_EV_SOFT_ERROR, TERN_ETIMEDOUT);
     }
@@ -128,7 +127,7 @@ static bool data_unanswered(struct stack *s, struct tcb *t) {
         recovery_timeout(s, t, flight);
         return true;
     }
-    t->cc.ops->timeout(&t->cc, flight, t->backoff > 0, s->now / US_NS);
+    t->cc.ops->timeout(&t->cc, flight, t->repeats > 0, s->now / US_NS);
     t->snd.recover = t->snd.nxt; /* [RFC6582 4] */
     t->snd.pos = t->snd.una;
     t->in_recovery = false;
@@ -138,9 +137,14 @@ static bool data_unanswered(struct stack *s, struct tcb *t) {
 
 void rexmit_timeout(struct stack *s, struct tcb *t) {
     bool opening = !t->syn_acked;
+    if (unlikely(!opening && t->snd.wnd == 0)) {
+        persist_take_over(s, t);
+        return;
+    }
     if (!(opening ? syn_unanswered(s, t) : data_unanswered(s, t))) return;
     t->rtt_timing = false;
     if (t->backoff < 20) t->backoff++; /* [RFC6298 5.5] */
+    if (t->repeats < 63) t->repeats++;
     uint64_t next = s->now + rto_ns(s, t);
     uint64_t end = opening ? TERN_NEVER : s->now + (uint64_t)t->opt.user_timeout_ms * MS_NS - stuck_ns(s, t);
     t->rexmit_at = min_u64(next, max_u64(end, s->now + MS_NS));

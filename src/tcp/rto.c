@@ -15,6 +15,15 @@ void rto_sample(struct stack *s, struct tcb *t, uint64_t rtt_ns) {
     }
     uint32_t rto = t->srtt_us + max_u32(1000, 4 * t->rttvar_us);
     t->rto_us = min_u32(max_u32(rto, s->cfg.rto_min_ms * 1000), s->cfg.rto_max_ms * 1000);
+    t->backoff = 0; /* only a new measurement ends the doubling [RFC6298 5] */
+}
+
+void rto_sample_echo(const struct arrival *a) {
+    struct tcb *t = a->t;
+    const tcp_options *o = &a->h->options;
+    if (!t->stamps || !o->has_ts || !o->ts_echo) return;
+    uint32_t ms = ts_now(a->s, t->ts_offset) - o->ts_echo;
+    if (ms < 120000) rto_sample(a->s, t, (uint64_t)ms * MS_NS);
 }
 
 /* With the backoff of 5.5 applied, up to the maximum of 2.5. */
@@ -32,9 +41,10 @@ void rto_arm(struct stack *s, struct tcb *t) {
 
 /* [RFC6298 5.2, 5.3] */
 void rto_restart(struct stack *s, struct tcb *t) {
-    t->backoff = 0;
+    if (t->persisting) t->backoff = 0; /* that was the probes' */
     t->persisting = false;
     t->stuck_ms = 0;
+    t->repeats = 0;
     t->r1_told = false;
     t->rexmit_at = seq_lt(t->snd.una, t->snd.nxt) ? s->now + rto_ns(s, t) : TERN_NEVER;
 }

@@ -165,7 +165,7 @@ static uint16_t flags_for(const struct tcb *t, seq at, uint32_t len, bool fin) {
 }
 
 static enum reason why_data(const struct tcb *t, uint32_t len) {
-    if (seq_lt(t->snd.pos, t->snd.nxt) && t->backoff) return R_REXMIT_RTO;
+    if (seq_lt(t->snd.pos, t->snd.nxt) && t->repeats) return R_REXMIT_RTO;
     return len ? R_SEND_DATA : R_SEND_FIN;
 }
 
@@ -181,9 +181,10 @@ static uint32_t usable(const struct tcb *t) {
 /* 3.8.6.2.1 [MUST-38], with Nagle's rule [SHLD-7]: is a segment of n bytes worth sending now? */
 static bool worth_sending(const struct burst *b, uint32_t n, uint32_t all) {
     const struct tcb *t = b->t;
-    if (n >= b->mss || seq_lt(t->snd.pos, t->snd.nxt)) return true;
-    if (n == all && (t->fin_queued || (!t->opt.cork && (t->opt.nodelay || seq_eq(t->snd.una, t->snd.nxt))))) return true;
-    return n >= t->snd.max_wnd / 2 && n > 0 && !t->opt.cork;
+    if (n >= b->mss || seq_lt(t->snd.pos, t->snd.nxt) || t->work & WORK_OVERRIDE) return true;
+    if (n == all && t->fin_queued) return true;
+    bool may = !t->opt.cork && (t->opt.nodelay || seq_eq(t->snd.una, t->snd.nxt));
+    return may && n > 0 && (n == all || n >= t->snd.max_wnd / 2);
 }
 
 /* New data, or everything again after a timeout. True when a frame was built. */
@@ -288,10 +289,12 @@ static void put_keepalive(struct burst *b) {
 /* A pure ACK, and one more for each segment out of order that the peer's recovery counts on [RFC5681 4.2]. */
 static void put_acks(struct burst *b) {
     struct tcb *t = b->t;
-    uint8_t more = t->acks_due ? (uint8_t)(t->acks_due - 1) : 0;
-    t->acks_due = 0;
-    put_segment(b, t->snd.nxt, 0, TCP_ACK, (enum reason)t->ack_reason);
-    while (more-- && b->n < b->max) put_segment(b, t->snd.nxt, 0, TCP_ACK, R_SEND_ACK_NOW);
+    enum reason why = (enum reason)t->ack_reason;
+    do {
+        put_segment(b, t->snd.nxt, 0, TCP_ACK, why);
+        why = R_SEND_ACK_NOW;
+        if (t->acks_due) t->acks_due--;
+    } while (t->acks_due && b->n < b->max);
 }
 
 static void fill(struct burst *b) {
@@ -301,13 +304,14 @@ static void fill(struct burst *b) {
         if (t->work & WORK_ACK && state_in(t, IN(SYN_RECEIVED)) && b->n < b->max) put_acks(b);
         return;
     }
-    if (t->acks_due > 1 && b->n < b->max) put_acks(b);
+    if (t->acks_due && b->n < b->max) put_acks(b); /* an ACK with data would be no duplicate */
     if (state_in(t, MAY_SEND)) {
         if (t->work & WORK_REXMIT && b->n < b->max) put_rexmit(b);
         while (b->n < b->max && put_lost(b)) {}
         if (t->work & WORK_TLP && b->n < b->max) put_tlp(b);
         if (t->work & WORK_PROBE && b->n < b->max) put_probe(b);
         while (b->n < b->max && put_data(b)) {}
+        t->work &= (uint8_t)~WORK_OVERRIDE;
         if (!unsent(t)) recovery_app_limited(t);
     }
     if (t->work & WORK_KEEPALIVE && b->n < b->max) put_keepalive(b);
@@ -346,7 +350,7 @@ static void no_path(struct stack *s, struct tcb *t, enum ip_path_result r) {
     }
     t->work &= (uint8_t)~(WORK_ACK | WORK_KEEPALIVE);
     t->acks_due = 0;
-    if (!t->detached) event_raise(s, &t->event, TERN_EV_SOFT_ERROR, error);
+    soft_error(s, t, error);
     if (t->rexmit_at == TERN_NEVER && state_in(t, MAY_SEND) && (unsent(t) || fin_octet(t)))
         t->rexmit_at = s->now + rto_ns(s, t);
     timers_sync(s, t);

@@ -129,6 +129,8 @@ void cc_start(struct stack *s, struct tcb *t, uint32_t initial_segments) {
     if (ops->state_size) t->cc.state = mem_alloc(s, ops->state_size);
     t->cc.ops = ops->state_size && !t->cc.state ? &cc_newreno : ops;
     t->cc.ops->init(&t->cc, t->mss, initial_segments);
+    /* min(10 MSS, max(2 MSS, 14600)) when it is the ten segments of RFC 6928 2 */
+    t->cc.cwnd = min_u32(t->cc.cwnd, max_u32(2u * t->mss, initial_segments * 1460));
 }
 
 void cc_stop(struct stack *s, struct tcb *t) {

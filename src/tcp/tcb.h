@@ -37,6 +37,7 @@ enum work {
     WORK_PROBE = 1 << 3,  /* one byte into a closed window */
     WORK_KEEPALIVE = 1 << 4,
     WORK_TLP = 1 << 5,    /* a tail loss probe */
+    WORK_OVERRIDE = 1 << 6, /* what is there, though it is little: it has waited long enough [MUST-60] */
 };
 
 /* What rexmit_at is set for, besides the persist timer. */
@@ -99,7 +100,7 @@ struct tcb {
     bool persisting : 1;    /* rexmit_at is the persist timer */
     bool want_write : 1;    /* tell the application when there is room again */
     bool r1_told : 1;
-    bool ack_wanted : 1;    /* a delayed ACK is pending: delack_at */
+    uint8_t repeats : 6;    /* how often the timer expired for the bytes at una */
     uint8_t snd_wscale, rcv_wscale;
     uint8_t backoff;        /* how often the current RTO was doubled */
     uint8_t dup_acks;
@@ -389,6 +390,7 @@ void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o);
 unsigned emit_options_len(const struct tcb *t); /* of segments with data */
 bool output_wanted(const struct tcb *t); /* might tcp_output have something to build? */
 void rto_sample(struct stack *s, struct tcb *t, uint64_t rtt_ns);
+void rto_sample_echo(const struct arrival *a); /* from the timestamp that came back [RFC7323 4.1] */
 void rto_arm(struct stack *s, struct tcb *t);      /* if something is outstanding */
 void rto_restart(struct stack *s, struct tcb *t);  /* after new data was acknowledged */
 uint64_t rto_ns(const struct stack *s, const struct tcb *t);
@@ -424,6 +426,7 @@ uint16_t window_field(struct tcb *t, bool syn); /* SND what RCV.WND is; moves rc
 uint32_t window_offered(const struct tcb *t);   /* RCV.WND now */
 bool window_update_due(const struct tcb *t);
 void persist_start(struct stack *s, struct tcb *t);
+void persist_take_over(struct stack *s, struct tcb *t); /* from the retransmission timer */
 void persist_stop(struct tcb *t);
 void persist_timeout(struct stack *s, struct tcb *t);
 void ack_now(struct stack *s, struct tcb *t, enum reason why);

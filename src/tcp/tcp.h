@@ -40,6 +40,7 @@ struct tcp_state {
     struct fifo half_open_held;
     struct fifo time_wait;                    /* in order of expiry */
     wheel_node half_open_timer, time_wait_timer;
+    uint32_t ports_tried; /* for connections that we open: the place in the order of ports */
     uint32_t orphans;     /* TCBs that no application holds */
     uint32_t cookie_slot; /* one behind the slot of the last SYN cookie, 0: none was sent */
     uint64_t serial;      /* of the last connection */

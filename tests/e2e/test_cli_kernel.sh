@@ -3,6 +3,7 @@
 set -eu
 export LC_ALL=C.UTF-8
 unset NO_COLOR CLICOLOR_FORCE COLUMNS
+has() { grep "$@" >/dev/null; } # reads to the end, unlike grep -q
 fail() { echo "FAILED: $*" >&2; exit 1; }
 skip() { echo "skipped: $*"; exit 77; }
 
@@ -20,11 +21,11 @@ if [ "${1:-}" != inside ]; then
         grep -qF -- "$text" demo.out || fail "demo does not show '$text': $(cat demo.out)"
     done
     ! grep -q "$(printf '\033')" demo.out || fail "colours in a file"
-    grep -Eq '^ \+30[0-9]{2} ms CLOSED ' demo.out || fail "TIME-WAIT is not 2 MSL long"
+    grep -Eq '^ \+(29|30|31)[0-9]{2} ms CLOSED ' demo.out || fail "TIME-WAIT is not 2 MSL long"
     if command -v tshark >/dev/null 2>&1; then
         tshark -r demo.pcapng -Y http -T fields -e http.request.method -e http.response.code 2>/dev/null | tr -d '\t\n' |
             grep -q GET200 || fail "no HTTP in the capture"
-        tshark -r demo.pcapng -T fields -e frame.comment 2>/dev/null | grep -q '^FIN-WAIT-1 → ' || fail "comments"
+        tshark -r demo.pcapng -T fields -e frame.comment 2>/dev/null | has '^FIN-WAIT-1 → ' || fail "comments"
     fi
     user=
     [ "$(id -u)" = 0 ] || user=-r
@@ -41,6 +42,7 @@ head -c $size /dev/urandom >www/big
 sum=$(sha256sum <www/big)
 
 serve() { # LINK OPTIONS...
+    rm -f serve.log
     # shellcheck disable=SC2086
     "$TERN" serve --link "$1" --addr 10.9.0.2/24 --addr fd09::2/64 --peer-addr 10.9.0.1/24 --peer-addr fd09::1/64 \
         --echo 7 --discard 9 --chargen 19:$size --http 80:www $2 2>serve.log &

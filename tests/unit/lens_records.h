@@ -10,8 +10,7 @@ enum { A_ISN = 1234567, B_ISN = 7654321, A_PORT = 40000, B_PORT = 80 };
 
 static inline uint32_t reason_named(const char *name) {
     for (unsigned i = 0; i < tern_reason_count(); i++)
-        if (strcmp(tern_reason_name(i), name) == 0)
-            return i;
+        if (strcmp(tern_reason_name(i), name) == 0) return i;
     return UINT32_MAX;
 }
 
@@ -23,13 +22,14 @@ static inline tern_flow flow_at(int end) {
 
 static inline tern_trace record_at(enum tern_trace_kind kind, int end, uint64_t us, enum tern_state before,
                                    enum tern_state after) {
-    tern_trace r = {.time_ns = us * 1000, .kind = kind, .serial = 1, .flow = flow_at(end), .state_before = before,
-                    .state = after};
+    tern_trace r = {
+        .time_ns = us * 1000, .kind = kind, .serial = 1, .flow = flow_at(end), .state_before = before, .state = after};
     r.seg.wscale = -1;
     return r;
 }
 
-/* A segment; numbers are relative to the ISN of their space. `in`: as the receiver `end` tells it, else as its sender. */
+/* A segment; numbers are relative to the ISN of their space. `in`: as the receiver `end` tells it, else as its
+ * sender. */
 static inline tern_trace segment_at(bool in, int end, uint64_t us, enum tern_state before, enum tern_state after,
                                     const char *reason, uint16_t flags, uint32_t seq, uint32_t ack, uint32_t len) {
     tern_trace r = record_at(in ? TERN_TRACE_SEGMENT_IN : TERN_TRACE_SEGMENT_OUT, end, us, before, after);

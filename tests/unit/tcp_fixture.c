@@ -45,6 +45,7 @@ void fx_reset(bool v6) {
     for (size_t i = 0; i < sizeof fx.cfg.entropy; i++) fx.cfg.entropy[i] = (uint8_t)(i * 37 + 11);
     fx.cfg.autoconf = fx.cfg.dad = 0;
     fx.cfg.timestamps = fx.cfg.sack = fx.cfg.window_scale = 0; /* the tests of options turn them on */
+    fx.cfg.congestion = TERN_NEWRENO;
     fx.cfg.rto_min_ms = 1000; /* as RFC 6298 2.4 has it, so that times are those of the RFC */
     fx.mtu = 1500;
     fx.now = 1000 * SEC_NS;

@@ -1,4 +1,5 @@
-/* test_cli_http.c - requests as strangers write them: heads, paths and files below a directory (RFC 9110, 9112, 3986). */
+/* test_cli_http.c - requests as strangers write them: heads, paths and files below a directory (RFC 9110, 9112,
+ * 3986). */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -17,9 +18,7 @@
 
 static struct http_request q;
 
-static int parse(const char *head) {
-    return http_parse(head, strlen(head), &q);
-}
+static int parse(const char *head) { return http_parse(head, strlen(head), &q); }
 
 static void heads(void **state) {
     (void)state;
@@ -45,17 +44,22 @@ static void heads(void **state) {
 static void bad_heads(void **state) {
     (void)state;
     static const char *const bad[] = {
-        "", "\r\n\r\n", "GET\r\n\r\n", "GET /\r\n\r\n", "GET / FTP/1.1\r\n\r\n", " / HTTP/1.1\r\n\r\n",
-        "GET / HTTP/1.1\r\n\r\n",                              /* no Host [RFC9112 3.2] */
-        "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",        /* two */
-        "GET / HTTP/1.1\r\nHost : a\r\n\r\n",                  /* space before the colon [RFC9112 5.1] */
+        "",
+        "\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET /\r\n\r\n",
+        "GET / FTP/1.1\r\n\r\n",
+        " / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\n\r\n",                       /* no Host [RFC9112 3.2] */
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", /* two */
+        "GET / HTTP/1.1\r\nHost : a\r\n\r\n",           /* space before the colon [RFC9112 5.1] */
         "GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nnothing\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n",                /* a bare CR */
-        "GET x HTTP/1.1\r\nHost: a\r\n\r\n", "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n", /* a bare CR */
+        "GET x HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
     };
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_int_equal(parse(bad[i]), 400);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_int_equal(parse(bad[i]), 400);
     char nul[] = "GET / HTTP/1.1\r\nHost: aXb\r\n\r\n";
     *strchr(nul, 'X') = '\0';
     assert_int_equal(http_parse(nul, sizeof nul - 1, &q), 400);
@@ -70,17 +74,17 @@ static int path_of(const char *target) {
 static void paths(void **state) {
     (void)state;
     static const char *const good[][2] = {
-        {"/a", "/a"}, {"/a/", "/a"}, {"//a///b", "/a/b"}, {"/./a/./b", "/a/b"}, {"/%61%2e%62", "/a.b"}, {"/a%20b", "/a b"},
-        {"/a?b#c", "/a"}, {"/...", "/..."}, {"/.hidden", "/.hidden"}, {"/%E4%B8%AD", "/中"}, {"/.", "/"}, {"/a..b", "/a..b"},
+        {"/a", "/a"},       {"/a/", "/a"},      {"//a///b", "/a/b"}, {"/./a/./b", "/a/b"},     {"/%61%2e%62", "/a.b"},
+        {"/a%20b", "/a b"}, {"/a?b#c", "/a"},   {"/...", "/..."},    {"/.hidden", "/.hidden"}, {"/%E4%B8%AD", "/中"},
+        {"/.", "/"},        {"/a..b", "/a..b"},
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_int_equal(path_of(good[i][0]), 0);
         assert_string_equal(q.path, good[i][1]);
     }
-    static const char *const bad[] = {"/..", "/../a", "/a/../b", "/a/..", "/%2e%2e/a", "/.%2e/", "/a%2fb", "/%00", "/a%0ab",
-                                      "/%", "/%4", "/%zz", "/%2", "/a%7f"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_int_equal(path_of(bad[i]), 400);
+    static const char *const bad[] = {"/..",  "/../a",  "/a/../b", "/a/..", "/%2e%2e/a", "/.%2e/", "/a%2fb",
+                                      "/%00", "/a%0ab", "/%",      "/%4",   "/%zz",      "/%2",    "/a%7f"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_int_equal(path_of(bad[i]), 400);
     char longest[2500];
     memset(longest, 'a', sizeof longest);
     longest[0] = '/';

@@ -1,6 +1,6 @@
 /* test_i18n.c - which language the program speaks, and that the compiled catalogue is sorted and whole. What the
  * translations say is checked by scripts/po.sh. */
-#include "cli/catalogue.h"
+#include "po/catalogue.h"
 #include "cli/i18n.h"
 
 #include <setjmp.h>

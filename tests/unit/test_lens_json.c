@@ -1,4 +1,5 @@
-/* test_lens_json.c - the trace as JSON Lines: exact lines, in the order and with the names that docs/trace-json.md gives. */
+/* test_lens_json.c - the trace as JSON Lines: exact lines, in the order and with the names that docs/trace-json.md
+ * gives. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,13 +26,14 @@ static void line_is(const char *host, const tern_trace *r, const char *want) {
 static void segments(void **state) {
     (void)state;
     tern_trace r = segment_at(true, 0, 20, TERN_LISTEN, TERN_SYN_RECEIVED, "LISTEN_SYN", TERN_SYN, 0, 0, 0);
-    line_is("tern", &r,
-            "{\"time_ns\":20000,\"host\":\"tern\",\"kind\":\"segment_in\",\"connection\":1,\"iface\":0,"
-            "\"local\":\"10.9.0.2\",\"local_port\":40000,\"remote\":\"10.9.0.1\",\"remote_port\":80,"
-            "\"state_before\":\"LISTEN\",\"state\":\"SYN-RECEIVED\",\"reason\":\"LISTEN_SYN\",\"rfc\":\"9293 3.10.7.2\","
-            "\"why\":\"a SYN opens a half-open connection; SYN takes one number: ack = x + 1\","
-            "\"segment\":{\"flags\":\"SYN\",\"seq\":7654321,\"ack\":0,\"len\":0,\"window\":64240,\"mss\":1460,\"wscale\":7,"
-            "\"sack_permitted\":true,\"ts_value\":1000,\"ts_echo\":0}}\n");
+    line_is(
+        "tern", &r,
+        "{\"time_ns\":20000,\"host\":\"tern\",\"kind\":\"segment_in\",\"connection\":1,\"iface\":0,"
+        "\"local\":\"10.9.0.2\",\"local_port\":40000,\"remote\":\"10.9.0.1\",\"remote_port\":80,"
+        "\"state_before\":\"LISTEN\",\"state\":\"SYN-RECEIVED\",\"reason\":\"LISTEN_SYN\",\"rfc\":\"9293 3.10.7.2\","
+        "\"why\":\"a SYN opens a half-open connection; SYN takes one number: ack = x + 1\","
+        "\"segment\":{\"flags\":\"SYN\",\"seq\":7654321,\"ack\":0,\"len\":0,\"window\":64240,\"mss\":1460,\"wscale\":7,"
+        "\"sack_permitted\":true,\"ts_value\":1000,\"ts_echo\":0}}\n");
     r = segment_at(false, 0, 30, TERN_ESTABLISHED, TERN_ESTABLISHED, "NONE", TERN_ACK, 1, 1, 0);
     r.iface = -1;
     r.seg.sack_count = 2;

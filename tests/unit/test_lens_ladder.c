@@ -1,5 +1,5 @@
-/* test_lens_ladder.c - whole ladders from hand-made records, compared with reviewed text, and the rules behind them: what
- * is held back, what is condensed, what is marked lost or repeated. */
+/* test_lens_ladder.c - whole ladders from hand-made records, compared with reviewed text, and the rules behind them:
+ * what is held back, what is condensed, what is marked lost or repeated. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,8 +22,8 @@ static size_t drawn_len;
 static FILE *sheet;
 
 static struct ladder_options both_ends(void) {
-    return (struct ladder_options){.width = 80, .both = true, .name = {"client", "server"},
-                                   .initial = {TERN_CLOSED, TERN_LISTEN}};
+    return (struct ladder_options){
+        .width = 80, .both = true, .name = {"client", "server"}, .initial = {TERN_CLOSED, TERN_LISTEN}};
 }
 
 static void begin(struct ladder_options o) {
@@ -39,12 +39,10 @@ static const char *end(void) {
     return drawn;
 }
 
-static void done(void) {
-    free(drawn);
-}
+static void done(void) { free(drawn); }
 
-static void out(int who, uint64_t us, enum tern_state state, const char *reason, uint16_t flags, uint32_t seq, uint32_t ack,
-                uint32_t len) {
+static void out(int who, uint64_t us, enum tern_state state, const char *reason, uint16_t flags, uint32_t seq,
+                uint32_t ack, uint32_t len) {
     tern_trace r = segment_at(false, who, us, state, state, reason, flags, seq, ack, len);
     ladder_record(ladder, who, &r);
 }
@@ -218,8 +216,7 @@ static void ascii_absolute(void **state) {
     begin(o);
     life();
     end();
-    for (size_t i = 0; i < drawn_len; i++)
-        assert_true((unsigned char)drawn[i] < 0x80);
+    for (size_t i = 0; i < drawn_len; i++) assert_true((unsigned char)drawn[i] < 0x80);
     assert_string_equal(drawn, ascii_90);
     done();
 }
@@ -254,8 +251,7 @@ static void colour_adds_only_colour(void **state) {
     size_t at = 0;
     for (size_t i = 0; i < drawn_len; i++) {
         if (drawn[i] == '\033')
-            while (drawn[i] != 'm')
-                i++;
+            while (drawn[i] != 'm') i++;
         else
             drawn[at++] = drawn[i];
     }
@@ -266,8 +262,7 @@ static void colour_adds_only_colour(void **state) {
 
 static size_t lines_with(const char *text) {
     size_t n = 0;
-    for (const char *at = drawn; (at = strstr(at, text)) != NULL; at += strlen(text))
-        n++;
+    for (const char *at = drawn; (at = strstr(at, text)) != NULL; at += strlen(text)) n++;
     return n;
 }
 
@@ -351,6 +346,27 @@ static void condensed(void **state) {
     done();
 }
 
+/* Duplicate ACKs and what lies behind a hole come in rows: three of each are drawn, the rest is counted. */
+static void rows_of_notes(void **state) {
+    (void)state;
+    begin(both_ends());
+    open_both();
+    for (uint32_t i = 0; i < 10; i++) {
+        uint32_t seq = 1461 + i * 1460;
+        out(1, 60000 + i, TERN_ESTABLISHED, "SEND_DATA", TERN_ACK, seq, 1, 1460);
+        in(0, 60000 + i, TERN_ESTABLISHED, TERN_ESTABLISHED, "TEXT_OUT_OF_ORDER", TERN_ACK, seq, 1, 1460);
+        out(0, 60000 + i, TERN_ESTABLISHED, "SEND_ACK_NOW", TERN_ACK, 1, 1, 0);
+        in(1, 60000 + i, TERN_ESTABLISHED, TERN_ESTABLISHED, "ACK_DUPLICATE", TERN_ACK, 1, 1, 0);
+    }
+    out(1, 70000, TERN_ESTABLISHED, "REXMIT_FAST", TERN_ACK, 1, 1, 1460);
+    in(0, 70000, TERN_ESTABLISHED, TERN_ESTABLISHED, "TEXT_FILLS_HOLE", TERN_ACK, 1, 1, 1460);
+    end();
+    assert_int_equal(lines_with(" Len=1460 "), 4); /* three, and the one that fills the hole */
+    assert_int_equal(lines_with("... 7 more like that ..."), 2);
+    assert_int_equal(lines_with("[repeated] Seq=1 "), 1);
+    done();
+}
+
 /* One end only: the other's states come from elsewhere, and a segment waits for what it did there. */
 static void one_end(void **state) {
     (void)state;
@@ -402,10 +418,17 @@ static void limits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(english),   cmocka_unit_test(chinese_beside),    cmocka_unit_test(ascii_absolute),
-        cmocka_unit_test(widths),    cmocka_unit_test(colour_adds_only_colour), cmocka_unit_test(crossing),
-        cmocka_unit_test(condensed), cmocka_unit_test(lost_and_repeated), cmocka_unit_test(one_end),
-        cmocka_unit_test(limits),    cmocka_unit_test(unknown_peer),
+        cmocka_unit_test(english),
+        cmocka_unit_test(chinese_beside),
+        cmocka_unit_test(ascii_absolute),
+        cmocka_unit_test(widths),
+        cmocka_unit_test(colour_adds_only_colour),
+        cmocka_unit_test(crossing),
+        cmocka_unit_test(condensed),
+        cmocka_unit_test(lost_and_repeated),
+        cmocka_unit_test(one_end),
+        cmocka_unit_test(rows_of_notes), cmocka_unit_test(limits),
+        cmocka_unit_test(unknown_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,8 +26,7 @@ static void check(const sum *s, const numbers *n, int space, bool absolute, cons
     size_t at = 0;
     sum_text(s, n, space, absolute, TERN_EN, text, sizeof text);
     for (const char *p = text; *p != '\0'; p++) /* no-break spaces as plain ones */
-        if ((unsigned char)*p != 0xc2)
-            plain[at++] = (unsigned char)*p == 0xa0 ? ' ' : *p;
+        if ((unsigned char)*p != 0xc2) plain[at++] = (unsigned char)*p == 0xa0 ? ' ' : *p;
     plain[at] = '\0';
     assert_true(s->worth);
     assert_string_equal(plain, want);
@@ -133,9 +132,10 @@ static struct tally play(const struct step *steps, size_t n) {
     return t;
 }
 #define PLAY(steps) play(steps, sizeof(steps) / sizeof(steps)[0])
-#define OPENING \
-    {false, TERN_SYN, 0, 0, 0, TERN_SYN_SENT}, {true, TERN_SYN | TERN_ACK, 0, 1, 0, TERN_ESTABLISHED}, \
-        {false, TERN_ACK, 1, 1, 0, TERN_ESTABLISHED}
+#define OPENING                                                                                                        \
+    {false, TERN_SYN, 0, 0, 0, TERN_SYN_SENT}, {true, TERN_SYN | TERN_ACK, 0, 1, 0, TERN_ESTABLISHED}, {               \
+        false, TERN_ACK, 1, 1, 0, TERN_ESTABLISHED                                                                     \
+    }
 
 static void four_segments(void **state) { /* RFC 9293 figure 12 */
     (void)state;
@@ -207,9 +207,9 @@ static void resets(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums),          cmocka_unit_test(repeats),        cmocka_unit_test(wraps),
-        cmocka_unit_test(midstream),     cmocka_unit_test(four_segments),  cmocka_unit_test(three_segments),
-        cmocka_unit_test(both_at_once),  cmocka_unit_test(resets),
+        cmocka_unit_test(sums),         cmocka_unit_test(repeats),       cmocka_unit_test(wraps),
+        cmocka_unit_test(midstream),    cmocka_unit_test(four_segments), cmocka_unit_test(three_segments),
+        cmocka_unit_test(both_at_once), cmocka_unit_test(resets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

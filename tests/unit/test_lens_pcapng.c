@@ -1,5 +1,5 @@
-/* test_lens_pcapng.c - capture files: every byte of the blocks as draft-ietf-opsawg-pcapng draws them, comments from the
- * trace, trouble with the disk, and what tshark makes of it when it is installed. */
+/* test_lens_pcapng.c - capture files: every byte of the blocks as draft-ietf-opsawg-pcapng draws them, comments from
+ * the trace, trouble with the disk, and what tshark makes of it when it is installed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -41,6 +41,7 @@ static size_t slurp(uint8_t *buf, size_t size) {
 /* Little-endian by the draft's own example; on other machines the magic tells. */
 static void bytes(void **state) {
     (void)state;
+    /* clang-format off */
     static const uint8_t want[] = {
         /* section header: application "tern" */
         0x0a, 0x0d, 0x0d, 0x0a, 40, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0,
@@ -54,6 +55,7 @@ static void bytes(void **state) {
         1, 2, 3, 4, 5, 0, 0, 0,
         1, 0, 3, 0, 'w', 'h', 'y', 0, 2, 0, 4, 0, 2, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0,
     };
+    /* clang-format on */
     static const uint8_t packet[] = {1, 2, 3, 4, 5};
     struct pcapng_options o = {.application = "tern", .epoch_ns = 1ull << 32};
     struct pcapng *p;
@@ -82,8 +84,7 @@ static void structure(void **state) {
     assert_int_equal(pcapng_open(path, &o, &p), 0);
     assert_int_equal(pcapng_iface(p, PCAPNG_RAW, "a", "一"), 0);
     assert_int_equal(pcapng_iface(p, PCAPNG_ETHERNET, "bc", NULL), 1);
-    for (uint32_t len = 0; len < 10; len++)
-        pcapng_packet(p, 1, PCAPNG_IN, len, "123456789", len, &"comment"[len % 8]);
+    for (uint32_t len = 0; len < 10; len++) pcapng_packet(p, 1, PCAPNG_IN, len, "123456789", len, &"comment"[len % 8]);
     assert_int_equal(pcapng_close(p), 0);
     size_t n = slurp(got, sizeof got);
     for (size_t at = 0; at < n;) {
@@ -110,12 +111,10 @@ static void full_disk(void **state) {
     struct pcapng *p;
     static uint8_t packet[60000];
     failures = 0;
-    if (access("/dev/full", W_OK) != 0)
-        skip();
+    if (access("/dev/full", W_OK) != 0) skip();
     assert_int_equal(pcapng_open("/dev/full", &o, &p), 0);
     assert_int_equal(pcapng_iface(p, PCAPNG_RAW, "tun0", NULL), 0);
-    for (int i = 0; i < 10; i++)
-        pcapng_packet(p, 0, PCAPNG_IN, 0, packet, sizeof packet, NULL);
+    for (int i = 0; i < 10; i++) pcapng_packet(p, 0, PCAPNG_IN, 0, packet, sizeof packet, NULL);
     assert_int_equal(pcapng_flush(p), -ENOSPC);
     assert_int_equal(pcapng_close(p), -ENOSPC);
     assert_int_equal(failures, 1); /* said once */
@@ -125,10 +124,8 @@ static void full_disk(void **state) {
 /* ---- comments ---- */
 
 static uint32_t sum(uint32_t s, const uint8_t *p, size_t len) {
-    for (size_t i = 0; i < len; i++)
-        s += i % 2 == 0 ? (uint32_t)p[i] << 8 : p[i];
-    while (s >> 16)
-        s = (s & 0xffff) + (s >> 16);
+    for (size_t i = 0; i < len; i++) s += i % 2 == 0 ? (uint32_t)p[i] << 8 : p[i];
+    while (s >> 16) s = (s & 0xffff) + (s >> 16);
     return s;
 }
 
@@ -136,13 +133,16 @@ static uint32_t sum(uint32_t s, const uint8_t *p, size_t len) {
 static size_t packet_of(const tern_trace *r, bool in, uint8_t *p) {
     size_t len = 40 + r->seg.len;
     const tern_addr *src = in ? &r->flow.remote : &r->flow.local, *dst = in ? &r->flow.local : &r->flow.remote;
-    uint16_t sport = in ? r->flow.remote_port : r->flow.local_port, dport = in ? r->flow.local_port : r->flow.remote_port;
+    uint16_t sport = in ? r->flow.remote_port : r->flow.local_port,
+             dport = in ? r->flow.local_port : r->flow.remote_port;
+    /* clang-format off */
     const uint8_t head[40] = {0x45, 0, (uint8_t)(len >> 8), (uint8_t)len, 0, 0, 0x40, 0, 64, 6, 0, 0,
         src->bytes[0], src->bytes[1], src->bytes[2], src->bytes[3], dst->bytes[0], dst->bytes[1], dst->bytes[2], dst->bytes[3],
         (uint8_t)(sport >> 8), (uint8_t)sport, (uint8_t)(dport >> 8), (uint8_t)dport,
         (uint8_t)(r->seg.seq >> 24), (uint8_t)(r->seg.seq >> 16), (uint8_t)(r->seg.seq >> 8), (uint8_t)r->seg.seq,
         (uint8_t)(r->seg.ack >> 24), (uint8_t)(r->seg.ack >> 16), (uint8_t)(r->seg.ack >> 8), (uint8_t)r->seg.ack,
         0x50, (uint8_t)r->seg.flags, (uint8_t)(r->seg.window >> 8), (uint8_t)r->seg.window, 0, 0, 0, 0};
+    /* clang-format on */
     memcpy(p, head, 40);
     memset(p + 40, 'x', r->seg.len);
     uint32_t ip = ~sum(0, p, 20) & 0xffff;
@@ -155,21 +155,18 @@ static size_t packet_of(const tern_trace *r, bool in, uint8_t *p) {
 }
 
 /* As a stack tells it: the packet before its segment on the way in, after it on the way out; moves in between. */
-static void tell(struct pcapng *p, bool in, uint64_t us, enum tern_state before, enum tern_state after, const char *reason,
-                 uint16_t flags, uint32_t seq, uint32_t ack, uint32_t len) {
+static void tell(struct pcapng *p, bool in, uint64_t us, enum tern_state before, enum tern_state after,
+                 const char *reason, uint16_t flags, uint32_t seq, uint32_t ack, uint32_t len) {
     static uint8_t packet[2000];
     tern_trace segment = segment_at(in, 0, us, before, after, reason, flags, seq, ack, len);
     tern_trace raw = segment, moved = record_at(TERN_TRACE_STATE, 0, us, before, after);
     raw.kind = in ? TERN_TRACE_PACKET_IN : TERN_TRACE_PACKET_OUT;
     raw.packet = packet;
     raw.packet_len = (uint32_t)packet_of(&segment, in, packet);
-    if (in)
-        pcapng_trace(p, 0, &raw);
-    if (before != after)
-        pcapng_trace(p, 0, &moved);
+    if (in) pcapng_trace(p, 0, &raw);
+    if (before != after) pcapng_trace(p, 0, &moved);
     pcapng_trace(p, 0, &segment);
-    if (!in)
-        pcapng_trace(p, 0, &raw);
+    if (!in) pcapng_trace(p, 0, &raw);
 }
 
 static void write_life(enum tern_lang lang) {
@@ -206,40 +203,37 @@ static char *run(const char *format) {
     return text;
 }
 
-static bool has_tshark(void) {
-    return system("command -v tshark >/dev/null 2>&1") == 0;
-}
+static bool has_tshark(void) { return system("command -v tshark >/dev/null 2>&1") == 0; }
 
 static void tshark_reads(void **state) {
     (void)state;
-    if (!has_tshark())
-        skip();
+    if (!has_tshark()) skip();
     write_life(TERN_EN);
+    assert_string_equal(run("tshark -r %s -T fields -e frame.comment 2>/dev/null"),
+                        "LISTEN → SYN-RECEIVED: a SYN opens a half-open connection; SYN takes one number: ack = x + 1\n"
+                        "accepts: SYN announces our number, ACK takes the peer's\n"
+                        "SYN-RECEIVED → ESTABLISHED: our SYN is acknowledged: the connection is established\n"
+                        "the next bytes: delivered\n"
+                        "ESTABLISHED → FIN-WAIT-1: no more bytes will come: FIN\n"
+                        "FIN-WAIT-1 → TIME-WAIT: the peer's FIN is taken; FIN takes one number: ack = u + 1\n"
+                        "acknowledges what arrived\n");
     assert_string_equal(
-        run("tshark -r %s -T fields -e frame.comment 2>/dev/null"),
-        "LISTEN → SYN-RECEIVED: a SYN opens a half-open connection; SYN takes one number: ack = x + 1\n"
-        "accepts: SYN announces our number, ACK takes the peer's\n"
-        "SYN-RECEIVED → ESTABLISHED: our SYN is acknowledged: the connection is established\n"
-        "the next bytes: delivered\n"
-        "ESTABLISHED → FIN-WAIT-1: no more bytes will come: FIN\n"
-        "FIN-WAIT-1 → TIME-WAIT: the peer's FIN is taken; FIN takes one number: ack = u + 1\n"
-        "acknowledges what arrived\n");
-    assert_string_equal(run("tshark -r %s -T fields -e frame.time_epoch -e frame.interface_name -e tcp.len 2>/dev/null"),
-                        "1700000000.000000000\ttern0\t0\n1700000000.000010000\ttern0\t0\n1700000000.000020000\ttern0\t0\n"
-                        "1700000000.000030000\ttern0\t78\n1700000000.000040000\ttern0\t0\n"
-                        "1700000000.000050000\ttern0\t0\n1700000000.000060000\ttern0\t0\n");
+        run("tshark -r %s -T fields -e frame.time_epoch -e frame.interface_name -e tcp.len 2>/dev/null"),
+        "1700000000.000000000\ttern0\t0\n1700000000.000010000\ttern0\t0\n1700000000.000020000\ttern0\t0\n"
+        "1700000000.000030000\ttern0\t78\n1700000000.000040000\ttern0\t0\n"
+        "1700000000.000050000\ttern0\t0\n1700000000.000060000\ttern0\t0\n");
     assert_string_equal(run("tshark -r %s -T fields -e frame.packet_flags_direction 2>/dev/null"),
                         "0x00000001\n0x00000002\n0x00000001\n0x00000001\n0x00000002\n0x00000001\n0x00000002\n");
     assert_string_equal(run("tshark -r %s 2>&1 >/dev/null | grep -v 'Running as user'; true"), "");
     /* with every checksum checked, nothing is malformed or wrong */
     assert_string_equal(run("tshark -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE -r %s -Y "
-                            "'_ws.malformed || _ws.expert.severity >= 0x600000' 2>/dev/null"), "");
+                            "'_ws.malformed || _ws.expert.severity >= 0x600000' 2>/dev/null"),
+                        "");
 }
 
 static void tshark_reads_chinese(void **state) {
     (void)state;
-    if (!has_tshark())
-        skip();
+    if (!has_tshark()) skip();
     write_life(TERN_ZH);
     assert_non_null(strstr(run("tshark -r %s -T fields -e frame.comment 2>/dev/null"),
                            "FIN-WAIT-1 → TIME-WAIT：收下对端 FIN；FIN 占一个序号：ack = u + 1\n"));

@@ -18,10 +18,10 @@ static void widths(void **state) {
     assert_int_equal(text_width("三次握手"), 8);
     assert_int_equal(text_width("ack = x + 1：确认"), 17);
     assert_int_equal(text_width("──▶ ✗"), 5);
-    assert_int_equal(text_width("e\xcc\x81"), 1);         /* a combining accent */
-    assert_int_equal(text_width("\xf0\xa0\x80\x80"), 2);  /* U+20000, beyond the first plane */
+    assert_int_equal(text_width("e\xcc\x81"), 1);        /* a combining accent */
+    assert_int_equal(text_width("\xf0\xa0\x80\x80"), 2); /* U+20000, beyond the first plane */
     assert_int_equal(text_width("\033[1m\033[32mab\033[0m"), 2);
-    assert_int_equal(text_width("ＡＢ，"), 6);            /* full-width forms */
+    assert_int_equal(text_width("ＡＢ，"), 6); /* full-width forms */
     assert_int_equal(text_width("한글かな"), 8);
 }
 
@@ -35,7 +35,8 @@ static void bad_utf8(void **state) {
     }
     row r;
     row_start(&r, false);
-    row_put(&r, "a\xff" "b\033[2Jc\n");
+    row_put(&r, "a\xff"
+                "b\033[2Jc\n");
     assert_string_equal(r.text, "a?b[2Jc"); /* nothing that moves a cursor gets through */
 }
 
@@ -47,10 +48,16 @@ static void wrapping(void **state) {
     assert_int_equal(text_wrap("abcdefghij", 4), 4);
     assert_int_equal(text_wrap("双方同时打开", 6), 9);
     assert_int_equal(text_wrap("双方同时打开", 7), 9);
-    assert_int_equal(text_wrap("双方，同时", 4), 3);  /* the comma does not begin a line */
-    assert_int_equal(text_wrap("a\xc2\xa0" "b c", 4), 4);
-    assert_int_equal(text_wrap("x a\xc2\xa0" "b", 4), 1); /* not at the no-break space */
-    assert_int_equal(text_wrap("字", 1), 3);          /* never nothing */
+    assert_int_equal(text_wrap("双方，同时", 4), 3); /* the comma does not begin a line */
+    assert_int_equal(text_wrap("a\xc2\xa0"
+                               "b c",
+                               4),
+                     4);
+    assert_int_equal(text_wrap("x a\xc2\xa0"
+                               "b",
+                               4),
+                     1);                     /* not at the no-break space */
+    assert_int_equal(text_wrap("字", 1), 3); /* never nothing */
 }
 
 static void rows(void **state) {
@@ -72,8 +79,7 @@ static void rows(void **state) {
     assert_string_equal(r.text, "\033[31mx\033[0m");
     assert_int_equal(r.column, 1);
     row_start(&r, false);
-    for (int i = 0; i < 1000; i++)
-        row_put(&r, "12345"); /* more than fits */
+    for (int i = 0; i < 1000; i++) row_put(&r, "12345"); /* more than fits */
     assert_true(r.len < ROW_BYTES);
     assert_int_equal(strlen(r.text), r.len);
 }
