@@ -1,6 +1,6 @@
 /* catalogue.h - the shape of the table that scripts/po2c.py makes from po/zh_CN.po. Its one user is i18n.c. */
-#ifndef CLI_CATALOGUE_H
-#define CLI_CATALOGUE_H
+#ifndef PO_CATALOGUE_H
+#define PO_CATALOGUE_H
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* i18n.h - the texts of the program in the user's language: _("text") gives the translation, or the text itself. The
  * catalogue is compiled from po/zh_CN.po. Nothing here knows the library's own sentences: see tern_reason_text. */
-#ifndef CLI_I18N_H
-#define CLI_I18N_H
+#ifndef PO_I18N_H
+#define PO_I18N_H
 
 #include "tern.h"
 

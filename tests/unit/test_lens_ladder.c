@@ -416,6 +416,55 @@ static void limits(void **state) {
     done();
 }
 
+static uint32_t noise_state = 1;
+
+static uint32_t noise(uint32_t limit) {
+    noise_state = noise_state * 1664525u + 1013904223u;
+    return (uint32_t)((uint64_t)noise_state * limit >> 32);
+}
+
+/* Records in any order, with any numbers: it never breaks, and no line is wider than asked. */
+static void nonsense(void **state) {
+    (void)state;
+    static const char *const names[] = {"open", "send", "receive", "close", "abort", "nobody knows this one", NULL};
+    static const enum tern_trace_kind kinds[] = {TERN_TRACE_SEGMENT_IN, TERN_TRACE_SEGMENT_OUT, TERN_TRACE_STATE,
+                                                 TERN_TRACE_CALL,       TERN_TRACE_TIMER,       TERN_TRACE_DROP};
+    for (int variant = 0; variant < 8; variant++) {
+        struct ladder_options o = both_ends();
+        o.both = variant & 1;
+        o.absolute = variant & 2;
+        o.lang = variant & 4 ? TERN_ZH : TERN_EN;
+        o.width = 80 + 20 * (unsigned)variant;
+        begin(o);
+        uint8_t packet[64];
+        for (int i = 0; i < 20000; i++) {
+            int who = (int)noise(2);
+            tern_trace r = segment_at(noise(2), who, (uint64_t)i * noise(100), (enum tern_state)noise(TERN_STATES),
+                                      (enum tern_state)noise(TERN_STATES), "NONE", (uint16_t)noise(512),
+                                      noise(9) << noise(30), noise(9) << noise(30), noise(3) * 1460);
+            r.kind = kinds[noise(6)];
+            r.reason = noise(tern_reason_count() + 2);
+            r.flow.local_port = (uint16_t)(r.flow.local_port + noise(4));
+            r.seg.sack_count = (uint8_t)noise(6);
+            r.seg.wscale = (int8_t)noise(256);
+            r.call = r.timer = names[noise(7)];
+            r.value = (int64_t)noise(40) - 30;
+            r.tcb.valid = noise(4) == 0;
+            r.tcb.snd_wscale = r.tcb.rcv_wscale = (uint8_t)noise(256);
+            ladder_record(ladder, who, &r);
+            if (noise(8) == 0) ladder_peer(ladder, who, &r.flow, (int)noise(TERN_STATES + 1) - 1);
+            if (noise(50) == 0) ladder_settle(ladder);
+            for (size_t b = 0; b < sizeof packet; b++) packet[b] = (uint8_t)noise(256);
+            packet[0] = noise(2) ? 0x45 : 0x60;
+            ladder_lost(ladder, who, packet, noise(sizeof packet + 1));
+        }
+        end();
+        for (char *line = strtok(drawn, "\n"); line != NULL; line = strtok(NULL, "\n"))
+            assert_in_range(text_width(line), 0, o.width);
+        done();
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(english),
@@ -427,7 +476,9 @@ int main(void) {
         cmocka_unit_test(condensed),
         cmocka_unit_test(lost_and_repeated),
         cmocka_unit_test(one_end),
-        cmocka_unit_test(rows_of_notes), cmocka_unit_test(limits),
+        cmocka_unit_test(rows_of_notes),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(nonsense),
         cmocka_unit_test(unknown_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
