@@ -16,7 +16,7 @@
 #include "bench/bench.h"
 
 /* A reader sleeps until LOW bytes are there, so that what is measured is TCP and not the scheduler. */
-enum { CALL = 256 << 10, LOW = 64 << 10, PORT = 9009 };
+enum { CALL = 256 << 10, LOW = 128 << 10, PORT = 9009 };
 
 static uint8_t buffer[CALL];
 

@@ -152,7 +152,7 @@ typedef struct tern_config {
     uint32_t rto_max_ms;          /* default 60000 [RFC6298 2.5] */
     uint32_t delayed_ack_ms;      /* default 40; under 500 [MUST-40]; 0 acknowledges at once */
     uint32_t syn_retries;         /* SYNs repeated before the open fails, default 7: over 3 minutes [MUST-23] */
-    uint32_t synack_retries;      /* SYN-ACKs repeated before a half-open record dies, default 3 */
+    uint32_t synack_retries;      /* SYN-ACKs repeated before a half-open record dies, default 7 [MUST-23] */
     uint32_t r1_retries;          /* repeats after which the application is told, default 3 [SHLD-10] */
     uint32_t r2_ms;               /* give up on an unanswering peer after this, default 924000 [SHLD-11] */
     uint32_t fin_wait_2_ms;       /* closed by the application, peer's FIN missing, default 60000 */
@@ -259,7 +259,7 @@ typedef struct tern_packet {
     void *token;           /* not NULL: the bytes are lent. They must stay until tern_reclaim gives the token back */
 } tern_packet;
 
-/* Takes what arrived on an interface. All of it is processed before anything is sent [MUST-58,59].
+/* Takes what arrived on an interface. All of it is processed before anything is sent [MUST-58, MUST-59].
  * Returns 0 or an error about the arguments; bad packets are counted, not reported. TERN_ENOMEM: lent packets
  * cannot be kept account of; none was taken, all stay the caller's. */
 TERN_API int tern_input(tern_stack *stack, int iface, const tern_packet *packets, size_t n, uint64_t now_ns);
@@ -418,7 +418,7 @@ enum tern_option {
     TERN_OPT_KEEPALIVE = 5,          /* 1: on [MUST-24] */
     TERN_OPT_KEEPALIVE_IDLE_MS = 6,  /* silence before the first probe [MUST-27] */
     TERN_OPT_USER_TIMEOUT_MS = 7,    /* R2 of this connection [MUST-21]; 0: the stack's */
-    TERN_OPT_DSCP = 8,               /* 0 to 63 [MUST-48] */
+    TERN_OPT_DSCP = 8,               /* 0 to 63 [MUST-48], at any time [SHLD-21]; better not once data flows [SHLD-23] */
     TERN_OPT_TTL = 9,                /* 1 to 255 [MUST-49] */
     TERN_OPT_MSS = 10,               /* caps the segments we send, bytes; before the SYN also the MSS offered */
     TERN_OPT_KEEPALIVE_INTERVAL_MS = 11, /* between probes */
@@ -428,6 +428,7 @@ enum tern_option {
     TERN_OPT_ZERO_WINDOW_MS = 14,    /* give up on a peer whose window stays shut this long; 0: never [MUST-37, RFC6429] */
     TERN_OPT_CONGESTION = 16,        /* enum tern_congestion; before the connection is established */
     TERN_OPT_USER_TIMEOUT_OPTION_S = 15, /* tell the peer our user timeout and heed its own [RFC5482]; seconds, 0: off */
+    TERN_OPT_SOFT_ERRORS = 17,       /* 0: no TERN_EV_SOFT_ERROR for this one [SHLD-20] */
 };
 /* Set on a listener, options pass to the connections it accepts later. */
 TERN_API int tern_set(tern_stack *stack, tern_sock sock, enum tern_option option, int64_t value);
@@ -460,6 +461,7 @@ typedef struct tern_status_info {
     uint32_t srtt_us, rttvar_us, rto_ms;
     uint32_t send_queued;      /* written, not acknowledged */
     uint32_t receive_queued;   /* acknowledged, not read */
+    uint8_t dscp_received;     /* of the newest segment [MAY-9] */
     uint32_t urgent_left;      /* bytes up to the peer's urgent pointer, still to come or to be read [MUST-33] */
     uint32_t backlog;          /* listener: waiting for tern_accept */
     uint64_t bytes_sent, bytes_acked, bytes_received;

@@ -109,6 +109,8 @@ struct icmp_report {
     uint32_t l4_len;       /* at least 8 */
     ip_addr from;
 };
+/* Nobody answers from there: the next hop is asked again whether it lives [RFC1122 3.3.1.4]. */
+void ip_path_doubt(struct stack *s, const ip_addr *dst);
 /* Remembers a smaller path MTU towards `dst` (after TCP checked the report). Floors: 552 (v4), 1280 (v6). */
 void ip_path_mtu_learn(struct stack *s, const ip_addr *dst, uint32_t mtu);
 

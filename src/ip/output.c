@@ -135,6 +135,13 @@ enum ip_path_result ip_path_find(struct stack *s, const ip_addr *src, const ip_a
     return find_path(s, src, dst, path, &wait);
 }
 
+void ip_path_doubt(struct stack *s, const ip_addr *dst) {
+    const struct ip_route *r = route_find(s, NULL, dst);
+    if (!r) return;
+    struct neighbour *n = neighbour_find(s, r->iface, ip_is_unspecified(&r->via) ? dst : &r->via);
+    if (n) neighbour_doubt(s, n);
+}
+
 /* ---- frames of TCP ---- */
 
 /* 20 bytes; a whole header in words is far quicker than field by field, and this runs for every segment. */

@@ -18,6 +18,7 @@ void arrives_steps(struct arrival *a) {
     size_t i = 0;
     a->before = (enum tern_state)t->state;
     t->segments_in++;
+    t->tos_received = a->ip->tos;
     if (t->scaling && !(a->flags & TCP_SYN)) a->wnd <<= t->snd_wscale; /* [RFC7323 2.3] */
     if (t->state == TERN_SYN_SENT) {
         why = arrives_synsent(a);

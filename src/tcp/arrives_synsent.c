@@ -47,7 +47,8 @@ void syn_acked(struct arrival *a) {
     if (t->rtt_timing) rto_sample(s, t, (uint64_t)(clock_us(s) - t->rtt_at_us) * US_NS);
     if (t->syn_repeated) t->rto_us = max_u32(t->rto_us, min_u32(3000000, s->cfg.rto_max_ms * 1000));
     t->rtt_timing = false;
-    t->backoff = 0;
+    t->backoff = t->repeats = 0;
+    t->r1_told = false;
     t->rexmit_at = TERN_NEVER;
     t->stuck_ms = 0;
     t->tune_us = clock_us(s);

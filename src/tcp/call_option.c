@@ -22,6 +22,7 @@ static const struct limits limits_of[] = {
     [TERN_OPT_ZERO_WINDOW_MS] = {0, UINT32_MAX},
     [TERN_OPT_USER_TIMEOUT_OPTION_S] = {0, 65535},
     [TERN_OPT_CONGESTION] = {TERN_NEWRENO, TERN_BBR},
+    [TERN_OPT_SOFT_ERRORS] = {0, 1},
 };
 
 static int find(tern_stack *public, tern_sock sock, struct tcb **t, struct tcb_options **opt) {
@@ -52,6 +53,7 @@ static void store(const struct stack *s, struct tcb_options *o, enum tern_option
     case TERN_OPT_ZERO_WINDOW_MS: o->zero_window_ms = (uint32_t)v; break;
     case TERN_OPT_USER_TIMEOUT_OPTION_S: o->uto_s = (uint16_t)v; break;
     case TERN_OPT_CONGESTION: o->congestion = (uint8_t)v; break;
+    case TERN_OPT_SOFT_ERRORS: o->no_soft_errors = !v; break; /* [SHLD-20] */
     }
 }
 
@@ -98,6 +100,7 @@ int tern_get(tern_stack *public, tern_sock sock, enum tern_option option, int64_
     case TERN_OPT_ZERO_WINDOW_MS: *value = o->zero_window_ms; return TERN_OK;
     case TERN_OPT_USER_TIMEOUT_OPTION_S: *value = o->uto_s; return TERN_OK;
     case TERN_OPT_CONGESTION: *value = o->congestion; return TERN_OK;
+    case TERN_OPT_SOFT_ERRORS: *value = !o->no_soft_errors; return TERN_OK;
     }
     return TERN_ENAME;
 }

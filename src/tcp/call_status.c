@@ -29,6 +29,7 @@ static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info 
     o->rto_ms = (uint32_t)(rto_ns(s, t) / MS_NS);
     o->send_queued = t->state == TERN_CLOSED ? 0 : snd_queued(t);
     o->receive_queued = rcv_readable(t);
+    o->dscp_received = t->tos_received >> 2; /* [MAY-9] */
     o->urgent_left = t->urgent_in && seq_gt(t->rcv.up, t->rcv.read) ? (uint32_t)seq_diff(t->rcv.up, t->rcv.read) : 0;
     o->bytes_sent = t->bytes_sent;
     o->bytes_acked = t->bytes_sent - min_u64(t->bytes_sent, (uint32_t)seq_diff(t->snd.nxt, snd_first(t)));

@@ -9,6 +9,11 @@ void effects_reply(struct effects *fx, enum reply reply, enum reason why) {
     fx->ack_reason = why;
 }
 
+/* ERROR_REPORT (3.9.1.8), unless the application does not want any [MUST-47, SHLD-20]. */
+void soft_error(struct stack *s, struct tcb *t, int error) {
+    if (!t->detached && !t->opt.no_soft_errors) event_raise(s, &t->event, TERN_EV_SOFT_ERROR, error);
+}
+
 static void act_reply(struct arrival *a) {
     struct stack *s = a->s;
     struct tcb *t = a->t;

@@ -39,7 +39,7 @@ void tcp_icmp_error(struct stack *s, const struct icmp_report *r) {
         shrink(s, t, r);
     } else if (hard(r) && t->state == TERN_SYN_SENT) { /* [RFC5461 4.1] in other states hard errors count as soft */
         give_up(s, t, r->code == (r->v6 ? 4 : 3) ? TERN_EREFUSED : TERN_EUNREACH, R_END_ICMP);
-    } else if (!t->detached) { /* [MUST-56, SHLD-25] */
-        event_raise(s, &t->event, TERN_EV_SOFT_ERROR, TERN_EUNREACH);
+    } else {
+        soft_error(s, t, TERN_EUNREACH); /* [MUST-56, SHLD-25] */
     }
 }

@@ -101,27 +101,39 @@ void rexmit_ack_duplicate(struct arrival *a) {
 
 /* ---- the timer expires ---- */
 
+/* R1: the application is told, and whoever found the next hop looks again [MUST-20, SHLD-9, SHLD-10, RFC1122 3.3.1.4]. */
+static void tell_r1(struct stack *s, struct tcb *t) {
+    if (t->r1_told || t->repeats + 1u < s->cfg.r1_retries) return;
+    t->r1_told = true;
+    ip_path_doubt(s, &t->flow.remote);
+    soft_error(s, t, TERN_ETIMEDOUT);
+}
+
+/* When R2 is reached [MUST-20, MUST-21]. A SYN has its own R2 in repeats [MUST-22, MUST-23], unless the application wants to wait
+ * for less. */
+static uint64_t r2_at(const struct stack *s, struct tcb *t) {
+    stuck_begin(t, s->now - rto_ns(s, t));
+    if (!t->syn_acked && t->opt.user_timeout_ms >= s->cfg.r2_ms) return TERN_NEVER;
+    return s->now - stuck_ns(s, t) + (uint64_t)t->opt.user_timeout_ms * MS_NS;
+}
+
 static bool syn_unanswered(struct stack *s, struct tcb *t) {
-    if (t->backoff >= s->cfg.syn_retries) {
+    if (s->now >= r2_at(s, t) || t->backoff >= s->cfg.syn_retries) {
         give_up(s, t, TERN_ETIMEDOUT, R_END_USER_TIMEOUT);
         return false;
     }
+    tell_r1(s, t);
     t->work |= WORK_SYN;
     t->syn_repeated = true;
     return true;
 }
 
-/* R1 tells the application, R2 gives up [MUST-20, MUST-21, SHLD-9]. */
 static bool data_unanswered(struct stack *s, struct tcb *t) {
-    stuck_begin(t, s->now - rto_ns(s, t));
-    if (stuck_ns(s, t) >= (uint64_t)t->opt.user_timeout_ms * MS_NS) {
+    if (s->now >= r2_at(s, t)) {
         give_up(s, t, TERN_ETIMEDOUT, R_END_USER_TIMEOUT);
         return false;
     }
-    if (t->repeats + 1u >= s->cfg.r1_retries && !t->r1_told && !t->detached) {
-        t->r1_told = true;
-        event_raise(s, &t->event, TERN_EV_SOFT_ERROR, TERN_ETIMEDOUT);
-    }
+    tell_r1(s, t);
     uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
     if (t->flight) {
         recovery_timeout(s, t, flight);
@@ -146,8 +158,7 @@ void rexmit_timeout(struct stack *s, struct tcb *t) {
     if (t->backoff < 20) t->backoff++; /* [RFC6298 5.5] */
     if (t->repeats < 63) t->repeats++;
     uint64_t next = s->now + rto_ns(s, t);
-    uint64_t end = opening ? TERN_NEVER : s->now + (uint64_t)t->opt.user_timeout_ms * MS_NS - stuck_ns(s, t);
-    t->rexmit_at = min_u64(next, max_u64(end, s->now + MS_NS));
+    t->rexmit_at = min_u64(next, max_u64(r2_at(s, t), s->now + MS_NS));
     tcb_ready(s, t);
     if (tracing(s, TERN_TRACE_WINDOW)) trace_window(s, t);
 }

@@ -53,7 +53,7 @@ struct tcb_options {
     uint8_t keepalive_probes, congestion;
     uint16_t mss_cap; /* 0: none */
     uint8_t tos, ttl;
-    bool nodelay, cork, keepalive;
+    bool nodelay, cork, keepalive, no_soft_errors;
 };
 
 /* Received packets that the caller lent: their bytes come before those in the ring. */
@@ -107,6 +107,7 @@ struct tcb {
     uint8_t timer_use;      /* enum timer_use of rexmit_at, unless persisting */
     uint8_t rack_mult, rack_persist; /* width of the reordering window [RFC8985 6.2 step 4] */
     uint8_t probes;         /* keepalive probes without an answer */
+    uint8_t tos_received;   /* of the newest segment */
 
     struct {
         seq iss, una, nxt;  /* 3.3.1 */
@@ -256,6 +257,7 @@ void syn_acked(struct arrival *a);                     /* the same for one that 
 void arrives_listen(struct arrival *a, struct listener *l);
 void effects_reply(struct effects *fx, enum reply reply, enum reason why);
 void effects_act(struct arrival *a);
+void soft_error(struct stack *s, struct tcb *t, int error); /* trouble, not the end */
 
 /* ---- state.c ---- */
 /* The one place that moves tcb.state. False (and counted) when transition.def has no such row. */

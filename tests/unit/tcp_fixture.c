@@ -343,6 +343,7 @@ static void read_tcp(struct out *o, const uint8_t *p, size_t len) {
     o->abs_ack = get32(p + 8);
     o->flags = p[13];
     o->wnd = (uint16_t)get16(p + 14);
+    o->urgent = (uint16_t)get16(p + 18);
     size_t head = (size_t)(p[12] >> 4) * 4;
     assert_true(head >= 20 && head <= len);
     assert_int_equal(p[12] & 0x0f, 0);

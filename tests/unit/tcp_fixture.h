@@ -51,7 +51,7 @@ struct seg {
 struct out {
     uint64_t at_ns;
     uint8_t proto, ttl, tos;
-    uint16_t flags, sport, dport, wnd;
+    uint16_t flags, sport, dport, wnd, urgent;
     uint32_t seq, ack, len; /* relative */
     uint32_t abs_seq, abs_ack;
     uint8_t data[2048];

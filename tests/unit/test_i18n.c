@@ -1,7 +1,7 @@
 /* test_i18n.c - which language the program speaks, and that the compiled catalogue is sorted and whole. What the
  * translations say is checked by scripts/po.sh. */
 #include "po/catalogue.h"
-#include "cli/i18n.h"
+#include "po/i18n.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
