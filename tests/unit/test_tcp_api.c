@@ -150,7 +150,7 @@ static void borrow_and_release(void **state) {
 static void reserve_and_commit(void **state) {
     (void)state;
     draw d = {3};
-    fx.cfg.send_buffer = 4096;
+    fx.cfg.send_buffer = fx.cfg.send_buffer_max = 4096;
     to_state(TERN_ESTABLISHED, ACTIVE);
     fx.unchecked = true;
     uint32_t written = 0, acked = 0;
@@ -185,7 +185,7 @@ static void reserve_and_commit(void **state) {
 /* Room in a full buffer is told once it is there. */
 static void write_event(void **state) {
     (void)state;
-    fx.cfg.send_buffer = 2000;
+    fx.cfg.send_buffer = fx.cfg.send_buffer_max = 2000;
     to_state(TERN_ESTABLISHED, ACTIVE);
     app_write(2000);
     assert_int_equal(tern_write(fx.stack, fx.sock, "x", 1), TERN_EAGAIN);
