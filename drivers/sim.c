@@ -169,7 +169,7 @@ static enum sim_result stopped(struct sim *sim) {
 
 enum sim_result sim_run(struct sim *sim, uint64_t until_ns) {
     uint64_t instant = sim->now;
-    uint32_t rounds = 0;
+    uint32_t rounds = 0, idle = 0;
     for (;;) {
         size_t moved = sim_round(sim);
         if (sim->stop) return stopped(sim);
@@ -184,10 +184,11 @@ enum sim_result sim_run(struct sim *sim, uint64_t until_ns) {
         if (next > sim->now) {
             sleep_until(sim, next);
         } else if (sim->now == instant && !sim->real_time) {
-            if (moved == 0 || ++rounds >= ROUNDS_AT_ONE_INSTANT) return SIM_STALLED;
+            idle = moved ? 0 : idle + 1; /* one such round is no sign: output may raise an event and send nothing */
+            if (idle > 1 || ++rounds >= ROUNDS_AT_ONE_INSTANT) return SIM_STALLED;
             continue;
         }
         instant = sim->now;
-        rounds = 0;
+        rounds = idle = 0;
     }
 }

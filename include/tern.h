@@ -110,6 +110,7 @@ typedef struct tern_stack tern_stack;
 enum tern_congestion {
     TERN_NEWRENO = 0, /* RFC 5681, 6582 */
     TERN_CUBIC = 1,   /* RFC 9438 with HyStart++, RFC 9406 */
+    TERN_BBR = 2,     /* a model of the path's rate and round trip; loss alone does not slow it down */
 };
 
 /* Memory comes from the caller. `alloc` returns NULL when there is none; `release` gets back the size
@@ -135,8 +136,10 @@ typedef struct tern_config {
     uint32_t half_open_max;      /* half-open records of all listeners, default 1024 */
     uint32_t syn_cookies;        /* 1: beyond half_open_max, answer with SYN cookies [RFC4987 3.6]; 0: drop the SYN */
     uint32_t time_wait_max;      /* TIME-WAIT records, default 16384; the oldest makes room */
-    uint32_t send_buffer;        /* bytes that tern_write can queue, default 256 KiB */
-    uint32_t receive_buffer;     /* bytes that a peer may have in flight to us, default 256 KiB */
+    uint32_t send_buffer;        /* bytes that tern_write can queue, to begin with; default 256 KiB */
+    uint32_t send_buffer_max;    /* what it may grow to when the path holds more; default 15 MiB */
+    uint32_t receive_buffer;     /* bytes that a peer may have in flight to us, to begin with; default 256 KiB */
+    uint32_t receive_buffer_max; /* what it may grow to with the pace of reading and the round trip; default 15 MiB */
     uint32_t reassembly_islands; /* out-of-order pieces a connection, default 128 */
 
     /* TCP's numbers */
@@ -156,6 +159,7 @@ typedef struct tern_config {
     uint32_t hold_ms;             /* a held SYN that nobody decides on is dropped, default 10000 */
     uint32_t initial_window;      /* congestion window at the start, in segments, default 10 [RFC6928] */
     uint32_t congestion;          /* enum tern_congestion of new connections, default TERN_CUBIC */
+    uint32_t pacing;              /* 1: spread what is sent over the round trip, where it is a millisecond or more */
     uint32_t challenge_ack_ms;    /* at most one challenge ACK a connection in this time, default 500 [RFC5961 7] */
     uint32_t keepalive_idle_ms;   /* 7200000 [MUST-28]; keepalive itself is off until set [MUST-25] */
     uint32_t keepalive_interval_ms; /* 75000 */
@@ -409,8 +413,8 @@ TERN_API int tern_abort(tern_stack *stack, tern_sock sock);
 enum tern_option {
     TERN_OPT_NODELAY = 1,            /* 1: Nagle off [MUST-17] */
     TERN_OPT_CORK = 2,               /* 1: hold back segments that are not full (200 ms at most) */
-    TERN_OPT_SEND_BUFFER = 3,        /* bytes */
-    TERN_OPT_RECEIVE_BUFFER = 4,     /* bytes; a window once offered is never taken back [SHLD-14] */
+    TERN_OPT_SEND_BUFFER = 3,        /* bytes; from then on fixed */
+    TERN_OPT_RECEIVE_BUFFER = 4,     /* bytes; from then on fixed; a window once offered is never taken back [SHLD-14] */
     TERN_OPT_KEEPALIVE = 5,          /* 1: on [MUST-24] */
     TERN_OPT_KEEPALIVE_IDLE_MS = 6,  /* silence before the first probe [MUST-27] */
     TERN_OPT_USER_TIMEOUT_MS = 7,    /* R2 of this connection [MUST-21]; 0: the stack's */

@@ -16,7 +16,7 @@ void synchronize(struct arrival *a) {
     t->rcv.adv = seq_add(t->rcv.nxt, min_u32(t->opt.receive_buffer, 65535));
     t->scaling = o->has_wscale && cfg->window_scale;
     t->snd_wscale = t->scaling ? (uint8_t)min_u32(o->wscale, 14) : 0; /* [RFC7323 2.3] */
-    t->rcv_wscale = t->scaling ? wscale_choose(a->s, t->opt.receive_buffer) : 0;
+    t->rcv_wscale = t->scaling ? wscale_choose(a->s, &t->opt) : 0;
     t->stamps = o->has_ts && cfg->timestamps;
     t->sack = o->sack_ok && cfg->sack;
     if (t->stamps) {
@@ -44,13 +44,14 @@ void syn_acked(struct arrival *a) {
     mss_update(s, t, ip_route_source(s, &t->flow.remote, &source, &mtu) ? mtu : UINT32_MAX);
     /* When a SYN was lost the path is suspect: one segment to begin with [RFC5681 3.1], and 3 s [RFC6298 5.7]. */
     cc_start(s, t, t->syn_repeated ? 1 : s->cfg.initial_window);
-    if (t->rtt_timing) rto_sample(s, t, s->now - t->rtt_at);
+    if (t->rtt_timing) rto_sample(s, t, (uint64_t)(clock_us(s) - t->rtt_at_us) * US_NS);
     if (t->syn_repeated) t->rto_us = max_u32(t->rto_us, min_u32(3000000, s->cfg.rto_max_ms * 1000));
     t->rtt_timing = false;
     t->backoff = t->repeats = 0;
     t->r1_told = false;
     t->rexmit_at = TERN_NEVER;
-    t->stuck_since = 0;
+    t->stuck_ms = 0;
+    t->tune_us = clock_us(s);
     s->stats.established_total++;
 }
 

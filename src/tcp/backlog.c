@@ -67,7 +67,7 @@ static void expand(struct stack *s, const struct half_open *h, struct tcb *t) {
     t->ts_offset = ts_offset_of(s, &h->flow);
     t->syn_repeated = h->tries > 0;
     t->rtt_timing = h->tries == 0;
-    t->rtt_at = h->sent_ns;
+    t->rtt_at_us = (uint32_t)(h->sent_ns / US_NS);
     challenge_unpack(s, t, h->challenge);
 }
 
@@ -118,7 +118,7 @@ static void fill_in(struct arrival *a, struct half_open *h, const struct listene
     if (o->has_ts && s->cfg.timestamps) h->flags |= HALF_STAMPS;
     if (o->sack_ok && s->cfg.sack) h->flags |= HALF_SACK;
     h->snd_wscale = h->flags & HALF_SCALING ? min_u32(o->wscale, 14) & 15 : 0;
-    h->rcv_wscale = h->flags & HALF_SCALING ? wscale_choose(s, l->opt.receive_buffer) & 15u : 0;
+    h->rcv_wscale = h->flags & HALF_SCALING ? wscale_choose(s, &l->opt) & 15u : 0;
     h->ts_recent = o->ts_value;
 }
 

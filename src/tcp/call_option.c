@@ -21,7 +21,7 @@ static const struct limits limits_of[] = {
     [TERN_OPT_LINGER_MS] = {-1, INT32_MAX},
     [TERN_OPT_ZERO_WINDOW_MS] = {0, UINT32_MAX},
     [TERN_OPT_USER_TIMEOUT_OPTION_S] = {0, 65535},
-    [TERN_OPT_CONGESTION] = {TERN_NEWRENO, TERN_CUBIC},
+    [TERN_OPT_CONGESTION] = {TERN_NEWRENO, TERN_BBR},
     [TERN_OPT_SOFT_ERRORS] = {0, 1},
 };
 
@@ -39,8 +39,8 @@ static void store(const struct stack *s, struct tcb_options *o, enum tern_option
     switch (option) {
     case TERN_OPT_NODELAY: o->nodelay = v; break;
     case TERN_OPT_CORK: o->cork = v; break;
-    case TERN_OPT_SEND_BUFFER: o->send_buffer = (uint32_t)v; break;
-    case TERN_OPT_RECEIVE_BUFFER: o->receive_buffer = (uint32_t)v; break;
+    case TERN_OPT_SEND_BUFFER: o->send_buffer = o->send_max = (uint32_t)v; break;
+    case TERN_OPT_RECEIVE_BUFFER: o->receive_buffer = o->receive_max = (uint32_t)v; break;
     case TERN_OPT_KEEPALIVE: o->keepalive = v; break;
     case TERN_OPT_KEEPALIVE_IDLE_MS: o->keepalive_idle_ms = (uint32_t)v; break;
     case TERN_OPT_USER_TIMEOUT_MS: o->user_timeout_ms = v ? (uint32_t)v : s->cfg.r2_ms; break;

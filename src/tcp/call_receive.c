@@ -10,6 +10,7 @@ static int nothing(const struct tcb *t) {
 
 static void consumed(struct stack *s, struct tcb *t, uint32_t n) {
     trace_call(s, t, "receive", n);
+    autotune_read(s, t, n);
     if (window_update_due(t)) ack_now(s, t, R_SEND_WINDOW_UPDATE);
 }
 

@@ -18,6 +18,19 @@ struct cc_ack {
     bool limited;     /* the window, not the application or the peer, held the sender back */
 };
 
+/* A sample of the delivery rate, and what else the same ACK tells [draft-ietf-ccwg-bbr 4.5.2]. */
+struct cc_sample {
+    uint64_t now_us;
+    uint32_t rtt_us;          /* 0: none */
+    uint32_t delivered;       /* bytes by this ACK, in either way */
+    uint32_t delivered_total; /* since the flight began */
+    uint32_t prior_delivered; /* the same when the newest delivered bytes left */
+    uint32_t sample_bytes, sample_us; /* between those two moments; sample_us 0: no sample */
+    uint32_t inflight, inflight_before; /* after and before this ACK */
+    uint32_t lost;            /* bytes newly thought lost */
+    bool app_limited, recovering;
+};
+
 struct cc_ops {
     const char *name;
     size_t state_size; /* bytes of private memory, zeroed; 0: none */
@@ -30,6 +43,11 @@ struct cc_ops {
     void (*timeout)(struct cc *c, uint32_t flight, bool again, uint64_t now_us);
     /* The last reduction was a mistake: cwnd and ssthresh are set back already. May be NULL. */
     void (*undo)(struct cc *c);
+    /* Bytes a second at which to send. NULL: the window and the round trip say it (pacing.c). */
+    uint64_t (*rate)(const struct cc *c);
+    /* Called instead of `acked`, and of PRR, for every ACK that delivered something: sets cwnd by itself. NULL: a window-based
+     * algorithm. */
+    void (*model)(struct cc *c, const struct cc_sample *s);
 };
 
 struct cc {
@@ -40,6 +58,6 @@ struct cc {
     uint32_t credit;         /* bytes acknowledged that have not yet opened the window [RFC5681 3.1] */
 };
 
-extern const struct cc_ops cc_newreno, cc_cubic;
+extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr;
 
 #endif

@@ -141,4 +141,4 @@ static void undo(struct cc *c) {
     q->epoch_us = 0;
 }
 
-const struct cc_ops cc_cubic = {"cubic", sizeof(struct cubic), init, acked, loss, timeout, undo};
+const struct cc_ops cc_cubic = {"cubic", sizeof(struct cubic), init, acked, loss, timeout, undo, NULL, NULL};

@@ -24,7 +24,7 @@ static void syn_options(struct stack *s, struct tcb *t, tcp_options *o) {
     o->has_mss = true; /* [MUST-14, SHLD-5] */
     o->mss = mss_to_offer(s, &t->flow, t->opt.mss_cap);
     o->has_wscale = answer ? t->scaling : s->cfg.window_scale;
-    o->wscale = answer ? t->rcv_wscale : wscale_choose(s, t->opt.receive_buffer);
+    o->wscale = answer ? t->rcv_wscale : wscale_choose(s, &t->opt);
     o->sack_ok = answer ? t->sack : s->cfg.sack;
     o->has_ts = answer ? t->stamps : s->cfg.timestamps;
 }

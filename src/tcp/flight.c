@@ -10,6 +10,7 @@ struct flight *flight_new(struct stack *s, seq from) {
     struct flight *f = mem_buffer_take(s, pow2_at_least(sizeof *f));
     if (!f) return NULL;
     memset(f, 0, offsetof(struct flight, first));
+    f->pace_due = UINT64_MAX;
     f->at = f->first;
     f->cap = ARRAY_LEN(f->first);
     f->end = f->fack = f->rack_end = f->lost_from = f->undo_end = from;

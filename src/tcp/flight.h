@@ -41,6 +41,13 @@ struct flight {
     uint8_t again_next;
     struct span again[16]; /* what was sent again lately: a duplicate of anything else is the network's doing */
 
+    /* rate samples: when bytes were last delivered, when the burst of the newest of them began; up to how many delivered bytes the
+     * application, not the network, set the pace; 0: it does not */
+    uint32_t delivered_us, first_us, app_until;
+
+    /* pacing.c: when the next byte should leave; when to look again, UINT64_MAX: not waiting */
+    uint64_t pace_next, pace_due;
+
     /* RACK [RFC8985 6.2] */
     uint32_t rack_us, rack_rtt_us; /* of the newest delivered segment: sent when, round trip */
     seq rack_end;
@@ -57,6 +64,7 @@ struct flight {
     uint32_t undo_cwnd, undo_ssthresh, undo_ms; /* before; undo_ms: our timestamp of the first retransmission */
     uint32_t undo_again;   /* bytes sent again that no DSACK has reported yet */
     seq undo_end;          /* a report that comes after this was acknowledged is about something else */
+    seq undo_first;        /* where the first repetition began */
     bool undo_armed, undo_sent;
 
     struct piece first[16];

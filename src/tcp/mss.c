@@ -2,7 +2,7 @@
  * Also the window scale that goes with it on the SYN (RFC 7323 2). */
 #include "tcp/tcb.h"
 
-enum { TCP_HEADER = 20, V4_HEADER = 20, V6_HEADER = 40, SCALE_MAX = 14, SCALE_ROOM = 8u << 20 };
+enum { TCP_HEADER = 20, V4_HEADER = 20, V6_HEADER = 40, SCALE_MAX = 14 };
 
 static uint32_t headers(const ip_addr *remote) { return TCP_HEADER + (ip_is_v4(remote) ? V4_HEADER : V6_HEADER); }
 
@@ -33,9 +33,9 @@ void mss_update(struct stack *s, struct tcb *t, uint32_t mtu) {
 }
 
 /* The scale is fixed for the connection's life, so it leaves room for a buffer that grows later. */
-uint8_t wscale_choose(const struct stack *s, uint32_t receive_buffer) {
+uint8_t wscale_choose(const struct stack *s, const struct tcb_options *opt) {
     if (!s->cfg.window_scale) return 0;
-    uint32_t room = max_u32(receive_buffer, SCALE_ROOM);
+    uint32_t room = max_u32(opt->receive_buffer, opt->receive_max);
     uint8_t scale = 0;
     while (scale < SCALE_MAX && (room >> scale) > 65535) scale++;
     return scale;

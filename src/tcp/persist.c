@@ -10,7 +10,7 @@ void persist_start(struct stack *s, struct tcb *t) {
     if (t->rexmit_at != TERN_NEVER) return;
     t->persisting = true;
     t->backoff = 0;
-    t->stuck_since = 0;
+    t->stuck_ms = 0;
     t->shut_ms = (uint32_t)(s->now / MS_NS);
     t->rexmit_at = s->now + (t->snd.wnd ? min_u64(OVERRIDE_MS * MS_NS, rto_ns(s, t)) : rto_ns(s, t));
 }
@@ -19,7 +19,7 @@ void persist_start(struct stack *s, struct tcb *t) {
  * reason to give up [SHLD-17]. When it opens they go out again. */
 void persist_take_over(struct stack *s, struct tcb *t) {
     t->persisting = true;
-    t->stuck_since = 0;
+    t->stuck_ms = 0;
     t->shut_ms = (uint32_t)(s->now / MS_NS);
     t->snd.recover = t->snd.nxt;
     t->in_recovery = false;
@@ -32,7 +32,7 @@ void persist_stop(struct tcb *t) {
     recovery_resume(t);
     t->persisting = false;
     t->backoff = 0;
-    t->stuck_since = 0;
+    t->stuck_ms = 0;
     t->rexmit_at = TERN_NEVER;
 }
 
@@ -52,7 +52,7 @@ void persist_timeout(struct stack *s, struct tcb *t) {
         tcb_ready(s, t);
         return;
     }
-    if (t->stuck_since && s->now - t->stuck_since >= (uint64_t)t->opt.user_timeout_ms * MS_NS) {
+    if (stuck_ns(s, t) >= (uint64_t)t->opt.user_timeout_ms * MS_NS) {
         give_up(s, t, TERN_ETIMEDOUT, R_END_USER_TIMEOUT); /* nobody answers: R2 [MUST-20] */
         return;
     }
@@ -60,7 +60,7 @@ void persist_timeout(struct stack *s, struct tcb *t) {
         give_up(s, t, TERN_ETIMEDOUT, R_END_ZERO_WINDOW);
         return;
     }
-    if (!t->stuck_since) t->stuck_since = s->now;
+    stuck_begin(t, s->now);
     t->work |= WORK_PROBE;
     if (t->backoff < 20) t->backoff++; /* [SHLD-30] */
     t->rexmit_at = s->now + rto_ns(s, t);

@@ -8,6 +8,8 @@ struct news {
     uint32_t delivered;    /* bytes, in either way */
     uint32_t rtt_us;       /* of the newest piece sent once */
     uint32_t flight;       /* outstanding before */
+    uint32_t pipe;         /* in the network before */
+    struct piece newest;   /* of what was delivered, the last to leave */
     bool forward;          /* SND.UNA moved */
     bool dsack;            /* a duplicate of something we sent again was reported */
     bool original;         /* something given up for lost arrived without being sent again */
@@ -17,6 +19,7 @@ struct news {
 
 static void delivered(struct arrival *a, struct news *n, const struct piece *p, seq end, uint32_t bytes) {
     n->delivered += bytes;
+    if (n->delivered == bytes || (int32_t)(p->delivered - n->newest.delivered) >= 0) n->newest = *p;
     if (!p->again) n->rtt_us = max_u32(clock_us(a->s) - p->sent_us, 1);
     if (p->state == PIECE_LOST && !p->again) n->original = true;
     rack_delivered(a, p, end);
@@ -117,7 +120,8 @@ static bool undo_due(const struct arrival *a, const struct news *n) {
     if (!f->undo_armed || (!repairing && seq_gt(a->ack, f->undo_end))) return false;
     if (t->in_loss && n->forward && n->original) return true;
     if (!f->undo_sent) return false;
-    if (repairing && n->forward && t->stamps && o->has_ts && (int32_t)(o->ts_echo - f->undo_ms) < 0) return true;
+    bool covered = repairing && n->forward && seq_gt(a->ack, f->undo_first);
+    if (covered && t->stamps && o->has_ts && (int32_t)(o->ts_echo - f->undo_ms) < 0) return true;
     return n->dsack && f->undo_again == 0;
 }
 
@@ -146,7 +150,7 @@ static void enter(struct stack *s, struct tcb *t, uint32_t flight, uint32_t deli
 }
 
 static void leave(struct tcb *t) {
-    if (t->in_recovery) t->cc.cwnd = max_u32(t->cc.ssthresh, t->cc.mss);
+    if (t->in_recovery && !t->cc.ops->model) t->cc.cwnd = max_u32(t->cc.ssthresh, t->cc.mss);
     t->in_recovery = t->in_loss = false;
     t->flight->undo_end = t->snd.nxt;
     rack_recovered(t);
@@ -161,11 +165,30 @@ static void grow_window(struct arrival *a, const struct news *n, uint32_t bytes)
     t->cc.ops->acked(&t->cc, &ack);
 }
 
+/* [draft-ietf-ccwg-bbr 4.5.2] Rate: bytes delivered since the newest of them left, by the longer of the time it took to send them
+ * and the time it took to see them acknowledged. */
+static void sample(struct arrival *a, const struct news *n, uint32_t newly_lost) {
+    struct tcb *t = a->t;
+    struct flight *f = t->flight;
+    uint32_t now = clock_us(a->s), sent = n->newest.sent_us - n->newest.first_us, seen = now - n->newest.delivered_us;
+    struct cc_sample s = {.now_us = a->s->now / US_NS, .rtt_us = n->rtt_us, .delivered = n->delivered,
+                          .delivered_total = f->delivered, .prior_delivered = n->newest.delivered,
+                          .sample_bytes = f->delivered - n->newest.delivered, .sample_us = max_u32(sent, seen),
+                          .inflight = flight_pipe(f), .inflight_before = n->pipe, .lost = newly_lost,
+                          .app_limited = n->newest.app_limited, .recovering = t->in_recovery || t->in_loss};
+    f->first_us = n->newest.sent_us;
+    f->delivered_us = now;
+    if (f->app_until && (int32_t)(f->delivered - f->app_until) > 0) f->app_until = 0;
+    if (t->cc.ops->model) t->cc.ops->model(&t->cc, &s);
+}
+
 static void respond(struct arrival *a, const struct news *n, uint32_t bytes, uint32_t newly_lost) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
     if ((t->in_recovery || t->in_loss) && seq_ge(t->snd.una, t->snd.recover)) leave(t);
     if (newly_lost && !t->in_recovery && !t->in_loss) enter(s, t, n->flight, n->delivered);
+    if (n->delivered) sample(a, n, newly_lost);
+    if (t->cc.ops->model) return;
     if (t->in_recovery)
         prr_ack(t, n->delivered, n->forward && !newly_lost);
     else if (bytes)
@@ -182,7 +205,7 @@ void recovery_ack(struct arrival *a, uint32_t bytes) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
     struct flight *f = t->flight;
-    struct news n = {.flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una), .forward = bytes > 0};
+    struct news n = {.pipe = flight_pipe(f), .flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una), .forward = bytes > 0};
     uint32_t wait_us;
     take_cumulative(a, &n);
     if (bytes) t->snd.una = a->ack;
@@ -220,7 +243,7 @@ void recovery_timer(struct stack *s, struct tcb *t, uint32_t wait_us, bool forwa
     if (forward) {
         if (t->persisting) t->backoff = 0; /* that was the probes' */
         t->repeats = 0;
-        t->stuck_since = 0;
+        t->stuck_ms = 0;
         t->r1_told = false;
     }
     t->persisting = false;
@@ -285,7 +308,7 @@ bool recovery_expire(struct stack *s, struct tcb *t) {
         uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
         if (rack_detect(s, t, &wait_us) && !t->in_recovery && !t->in_loss) {
             enter(s, t, flight, 0);
-            prr_ack(t, 0, false);
+            if (!t->cc.ops->model) prr_ack(t, 0, false);
         }
     }
     t->timer_use = USE_RTO;
@@ -303,7 +326,9 @@ void recovery_resume(struct tcb *t) {
 /* ---- sending ---- */
 
 static struct piece stamp_of(struct stack *s, const struct tcb *t) {
-    return (struct piece){.sent_us = clock_us(s), .delivered = t->flight->delivered, .state = PIECE_SENT};
+    const struct flight *f = t->flight;
+    return (struct piece){.sent_us = clock_us(s), .delivered = f->delivered, .delivered_us = f->delivered_us,
+                          .first_us = f->first_us, .app_limited = f->app_until != 0, .state = PIECE_SENT};
 }
 
 /* May new bytes be accounted for? Also brings the account into being, with the first byte of a flight. */
@@ -318,6 +343,7 @@ bool recovery_room(struct stack *s, struct tcb *t) {
 
 void recovery_sent(struct stack *s, struct tcb *t, seq to) {
     if (!t->flight) return;
+    if (flight_pipe(t->flight) == 0) t->flight->first_us = t->flight->delivered_us = clock_us(s);
     struct piece stamp = stamp_of(s, t);
     uint32_t n = (uint32_t)seq_diff(to, t->flight->end);
     t->flight->grain_us = t->srtt_us / 128;
@@ -349,15 +375,24 @@ void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
     i = flight_find(f, from);
     if (!seq_eq(piece_at(f, i)->from, from) && !flight_split(s, f, from, &i)) return;
     flight_set(f, i, PIECE_SENT);
-    struct piece *p = piece_at(f, i);
-    p->again = true;
-    p->sent_us = clock_us(s);
-    p->delivered = f->delivered;
+    struct piece *p = piece_at(f, i), stamp = stamp_of(s, t);
+    stamp.from = p->from;
+    stamp.again = true;
+    *p = stamp;
     if (t->in_recovery) prr_sent(t, len);
     flight_again(f, from, to);
     f->undo_again += len;
-    if (!f->undo_sent) f->undo_ms = ts_now(s, t->ts_offset);
+    if (!f->undo_sent) {
+        f->undo_ms = ts_now(s, t->ts_offset);
+        f->undo_first = from;
+    }
     f->undo_sent = true;
+}
+
+/* The application has nothing more to send although the window allows it: rates measured from here on say nothing of the path. */
+void recovery_app_limited(struct tcb *t) {
+    struct flight *f = t->flight;
+    if (f && flight_pipe(f) < t->cc.cwnd && !f->lost) f->app_until = max_u32(f->delivered + flight_pipe(f), 1);
 }
 
 /* Nothing is under way: the account is not needed. */

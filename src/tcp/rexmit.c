@@ -15,7 +15,7 @@ uint32_t rexmit_flight(const struct tcb *t) {
 static void sample(struct arrival *a) {
     struct tcb *t = a->t;
     if (t->rtt_timing && seq_ge(a->ack, t->rtt_seq)) {
-        rto_sample(a->s, t, a->s->now - t->rtt_at);
+        rto_sample(a->s, t, (uint64_t)(clock_us(a->s) - t->rtt_at_us) * US_NS);
         t->rtt_timing = false;
     } else if (!t->rtt_timing) {
         rto_sample_echo(a);
@@ -112,9 +112,9 @@ static void tell_r1(struct stack *s, struct tcb *t) {
 /* When R2 is reached [MUST-20, MUST-21]. A SYN has its own R2 in repeats [MUST-22, MUST-23], unless the application wants to wait
  * for less. */
 static uint64_t r2_at(const struct stack *s, struct tcb *t) {
-    if (t->stuck_since == 0) t->stuck_since = s->now - rto_ns(s, t);
+    stuck_begin(t, s->now - rto_ns(s, t));
     if (!t->syn_acked && t->opt.user_timeout_ms >= s->cfg.r2_ms) return TERN_NEVER;
-    return t->stuck_since + (uint64_t)t->opt.user_timeout_ms * MS_NS;
+    return s->now - stuck_ns(s, t) + (uint64_t)t->opt.user_timeout_ms * MS_NS;
 }
 
 static bool syn_unanswered(struct stack *s, struct tcb *t) {

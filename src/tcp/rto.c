@@ -43,7 +43,7 @@ void rto_arm(struct stack *s, struct tcb *t) {
 void rto_restart(struct stack *s, struct tcb *t) {
     if (t->persisting) t->backoff = 0; /* that was the probes' */
     t->persisting = false;
-    t->stuck_since = 0;
+    t->stuck_ms = 0;
     t->repeats = 0;
     t->r1_told = false;
     t->rexmit_at = seq_lt(t->snd.una, t->snd.nxt) ? s->now + rto_ns(s, t) : TERN_NEVER;

@@ -128,7 +128,7 @@ static void put_syn(struct burst *b) {
     t->snd.nxt = seq_max(t->snd.nxt, seq_add(t->snd.iss, 1));
     t->snd.pos = seq_max(t->snd.pos, seq_add(t->snd.iss, 1));
     if (again) t->retransmitted++, s->stats.retransmitted++;
-    if (!again && !t->rtt_timing) t->rtt_timing = true, t->rtt_at = s->now, t->rtt_seq = t->snd.nxt;
+    if (!again && !t->rtt_timing) t->rtt_timing = true, t->rtt_at_us = clock_us(s), t->rtt_seq = t->snd.nxt;
     rto_arm(s, t);
     finish(b, f, p, 0, h.flags, again ? R_REXMIT_SYN : answer ? R_SEND_SYN_ACK : R_SEND_SYN);
 }
@@ -146,10 +146,11 @@ static void advance(struct burst *b, uint32_t len, bool fin) {
     } else if (!t->rtt_timing && !t->flight) {
         t->rtt_timing = true;
         t->rtt_seq = end;
-        t->rtt_at = s->now;
+        t->rtt_at_us = clock_us(s);
     }
     if (seq_gt(end, t->snd.nxt)) {
         recovery_sent(s, t, end);
+        pacing_sent(s, t, len);
         t->bytes_sent += (uint32_t)seq_diff(end, t->snd.nxt) - fin;
         t->snd.nxt = end;
     }
@@ -193,7 +194,7 @@ static bool put_data(struct burst *b) {
     bool fin = fin_octet(t) && n == all && room > all;
     if (n > b->mss && n < all) n -= n % b->mss; /* whole segments while there is more */
     if (n == 0 && !fin) return false;
-    if (!recovery_room(b->s, t)) return false;
+    if (!recovery_room(b->s, t) || !pacing_allows(b->s, t)) return false;
     if (!fin && !worth_sending(b, n, all)) return false;
     put_segment(b, t->snd.pos, n, flags_for(t, t->snd.pos, n, fin), why_data(t, n));
     advance(b, n, fin);
@@ -224,6 +225,7 @@ static void put_again(struct burst *b, seq from, uint32_t len, enum reason why) 
     b->s->stats.retransmitted++;
     put_segment(b, from, len - fin, flags_for(t, from, len - fin, fin), why);
     recovery_resent(b->s, t, from, len);
+    pacing_sent(b->s, t, len);
 }
 
 /* With SACK: the first bytes that are thought lost, as far as the window allows. True when a frame was built. */
@@ -231,7 +233,7 @@ static bool put_lost(struct burst *b) {
     struct tcb *t = b->t;
     seq from;
     uint32_t len, pipe = rexmit_flight(t), room = t->cc.cwnd > pipe ? t->cc.cwnd - pipe : 0;
-    if (!recovery_next(t, &from, &len)) return false;
+    if (!recovery_next(t, &from, &len) || !pacing_allows(b->s, t)) return false;
     uint32_t n = min_u32(min_u32(len, b->most), room);
     if (n < len && n < b->mss) return false;
     if (n > b->mss && n < len) n -= n % b->mss;
@@ -310,6 +312,7 @@ static void fill(struct burst *b) {
         if (t->work & WORK_PROBE && b->n < b->max) put_probe(b);
         while (b->n < b->max && put_data(b)) {}
         t->work &= (uint8_t)~WORK_OVERRIDE;
+        if (!unsent(t)) recovery_app_limited(t);
     }
     if (t->work & WORK_KEEPALIVE && b->n < b->max) put_keepalive(b);
     if (t->work & WORK_ACK && b->n < b->max) put_acks(b);
@@ -335,6 +338,7 @@ static void size_burst(struct burst *b) {
     uint32_t head = TCP_LEAST + b->options + (ip_is_v4(&t->flow.remote) ? 20 : 40);
     b->most = b->mss;
     if (b->path.tso_max > head + b->mss) b->most = min_u32(b->path.tso_max - head, SEGMENT_MOST);
+    b->most = pacing_burst(b->s, t, b->most);
 }
 
 /* A duplicate is reported once, by an ACK of its own: the other end counts reports [RFC2883 4]. */

@@ -39,8 +39,8 @@ uint32_t snd_queued(const struct tcb *t) {
 }
 
 uint32_t snd_space(const struct tcb *t) {
-    uint32_t queued = snd_queued(t);
-    return queued < t->opt.send_buffer ? t->opt.send_buffer - queued : 0;
+    uint32_t queued = snd_queued(t), limit = autotune_send_limit(t);
+    return queued < limit ? limit - queued : 0;
 }
 
 uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t len) {
@@ -54,7 +54,7 @@ uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t l
 
 void snd_trim(struct stack *s, struct tcb *t) {
     if (snd_queued(t) == 0) ring_drop(s, &t->snd.ring);
-    if (t->want_write && snd_space(t) >= t->opt.send_buffer / 3) {
+    if (t->want_write && snd_space(t) >= autotune_send_limit(t) / 3) {
         t->want_write = false;
         event_raise(s, &t->event, TERN_EV_WRITE, 0);
     }

@@ -95,7 +95,7 @@ enum reason step5_ack(struct arrival *a) {
     if (t->state == TERN_TIME_WAIT) return R_NONE;
     t->probes = 0;
     if (unlikely(a->h->options.has_uto)) user_timeout_heed(a->s, t, &a->h->options);
-    if (t->persisting) t->stuck_since = 0; /* a probe was answered */
+    if (t->persisting) t->stuck_ms = 0; /* a probe was answered */
     bool changed = false, fresh = seq_gt(a->ack, t->snd.una);
     if (unlikely(fresh && !t->syn_acked)) syn_acked(a);
     if (fresh) take_new(a);

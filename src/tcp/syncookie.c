@@ -51,7 +51,7 @@ static void read_timestamp(const struct arrival *a, const struct listener *l, st
     if ((low & 15) == NO_SCALE) return;
     h->flags |= HALF_SCALING;
     h->snd_wscale = low & 15;
-    h->rcv_wscale = wscale_choose(a->s, l->opt.receive_buffer) & 15u;
+    h->rcv_wscale = wscale_choose(a->s, &l->opt) & 15u;
 }
 
 /* Does this ACK bring back a cookie of ours? Then fills in the record it stood for. Asked only while cookies that were sent can

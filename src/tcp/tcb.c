@@ -6,6 +6,8 @@ void tcb_options_default(const struct stack *s, struct tcb_options *o) {
     *o = (struct tcb_options){
         .send_buffer = s->cfg.send_buffer,
         .receive_buffer = s->cfg.receive_buffer,
+        .send_max = max_u32(s->cfg.send_buffer_max, s->cfg.send_buffer),
+        .receive_max = max_u32(s->cfg.receive_buffer_max, s->cfg.receive_buffer),
         .keepalive_idle_ms = s->cfg.keepalive_idle_ms,
         .keepalive_interval_ms = s->cfg.keepalive_interval_ms,
         .keepalive_probes = (uint8_t)s->cfg.keepalive_probes,
@@ -122,7 +124,7 @@ void tcb_free(struct stack *s, struct tcb *t) {
 
 /* Without memory for the algorithm that was asked for, the one that needs none serves. */
 void cc_start(struct stack *s, struct tcb *t, uint32_t initial_segments) {
-    static const struct cc_ops *const known[] = {&cc_newreno, &cc_cubic};
+    static const struct cc_ops *const known[] = {&cc_newreno, &cc_cubic, &cc_bbr};
     const struct cc_ops *ops = known[t->opt.congestion];
     if (ops->state_size) t->cc.state = mem_alloc(s, ops->state_size);
     t->cc.ops = ops->state_size && !t->cc.state ? &cc_newreno : ops;
@@ -148,5 +150,5 @@ void tcb_check(const struct stack *s, const struct tcb *t) {
     ASSERT(seq_le(t->rcv.read, t->rcv.nxt));
     ASSERT(!t->rcv.islands || t->rcv.islands->count > 0);
     ASSERT(!t->in_table || t->state != TERN_CLOSED);
-    ASSERT(t->cc.cwnd >= t->cc.mss || !t->syn_acked || !state_in(t, SYNCHRONIZED));
+    ASSERT(t->cc.cwnd >= t->cc.mss || t->in_recovery || !t->syn_acked || !state_in(t, SYNCHRONIZED));
 }

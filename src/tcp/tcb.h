@@ -45,7 +45,8 @@ enum timer_use { USE_RTO, USE_REORDERING, USE_PROBE };
 
 /* Settings that a listener hands on to its connections. */
 struct tcb_options {
-    uint32_t send_buffer, receive_buffer; /* limits, bytes */
+    uint32_t send_buffer, receive_buffer; /* bytes, now */
+    uint32_t send_max, receive_max;       /* what they may grow to: autotune.c */
     uint32_t keepalive_idle_ms, keepalive_interval_ms, user_timeout_ms, zero_window_ms;
     int32_t linger_ms; /* -1: none */
     uint16_t uto_s;    /* user timeout option; 0: off [RFC5482] */
@@ -97,7 +98,7 @@ struct tcb {
     bool reordering : 1;    /* the path was seen to reorder [RFC8985 6.2 step 3] */
     bool tlp_out : 1;       /* a tail loss probe left and its fate is not known: snd.tlp_end */
     bool tlp_again : 1;     /* it repeated the last segment rather than carry new bytes */
-    bool rtt_timing : 1;    /* rtt_seq, rtt_at are running [Karn] */
+    bool rtt_timing : 1;    /* rtt_seq, rtt_at_us are running [Karn] */
     bool syn_repeated : 1;
     bool persisting : 1;    /* rexmit_at is the persist timer */
     bool want_write : 1;    /* tell the application when there is room again */
@@ -143,7 +144,8 @@ struct tcb {
     seq last_ack_sent;
     seq rtt_seq;
     uint32_t srtt_us, rttvar_us, rto_us;
-    uint64_t rtt_at;
+    uint32_t rtt_at_us;      /* when rtt_seq left */
+    uint32_t tune_us, tune_read; /* autotune.c */
     struct cc cc;
     struct flight *flight;   /* with a SACK peer, while something is under way; else NULL */
     uint32_t min_rtt_us;     /* smallest of late: see rack.c; 0: none yet */
@@ -151,7 +153,7 @@ struct tcb {
     uint64_t rexmit_at;  /* retransmission or persist timer; TERN_NEVER: off */
     uint64_t delack_at;
     uint64_t life_at;    /* keepalive, FIN-WAIT-2 or 2 MSL, by state */
-    uint64_t stuck_since; /* first expiry for the bytes at una, first probe without an answer; 0: not stuck */
+    uint32_t stuck_ms;    /* first expiry for the bytes at una, first probe without an answer; 0: not stuck */
     uint32_t shut_ms;     /* when the peer's window was found shut */
     uint32_t challenge_ms; /* when the last challenge ACK was allowed */
     uint32_t listener;   /* index + 1 while waiting */
@@ -319,6 +321,8 @@ uint32_t snd_space(const struct tcb *t);
 uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t len);
 void snd_trim(struct stack *s, struct tcb *t);   /* una moved */
 void snd_flush(struct stack *s, struct tcb *t);
+void autotune_read(struct stack *s, struct tcb *t, uint32_t n);
+uint32_t autotune_send_limit(const struct tcb *t);
 uint32_t rcv_readable(const struct tcb *t);
 uint32_t rcv_space(const struct tcb *t);         /* bytes beyond nxt that the buffer limit leaves */
 seq rcv_ring_base(const struct tcb *t);
@@ -333,7 +337,7 @@ uint16_t port_choose(struct stack *s, struct flow *f);
 uint16_t mss_to_offer(struct stack *s, const struct flow *f, uint16_t cap);
 uint16_t mss_peer(const struct stack *s, const tcp_options *o, bool v6);
 void mss_update(struct stack *s, struct tcb *t, uint32_t mtu); /* effective send MSS [MUST-16] */
-uint8_t wscale_choose(const struct stack *s, uint32_t receive_buffer);
+uint8_t wscale_choose(const struct stack *s, const struct tcb_options *opt);
 uint32_t ts_offset_of(const struct stack *s, const struct flow *f);
 uint32_t ts_now(const struct stack *s, uint32_t offset);
 /* PAWS: is this segment older than one already seen? [RFC7323 5.3] */
@@ -413,6 +417,7 @@ void recovery_sent(struct stack *s, struct tcb *t, seq to);
 bool recovery_next(const struct tcb *t, seq *from, uint32_t *len);
 void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len);
 void recovery_idle(struct stack *s, struct tcb *t);
+void recovery_app_limited(struct tcb *t);
 uint32_t clock_us(const struct stack *s);
 void recovery_late(struct arrival *a, bool duplicate); /* the same with nothing under way: only reports of duplicates tell */
 void rack_delivered(const struct arrival *a, const struct piece *p, seq end);
@@ -446,9 +451,16 @@ void sack_duplicate(struct tcb *t, seq left, seq right); /* these bytes came aga
 void cc_start(struct stack *s, struct tcb *t, uint32_t initial_segments);
 void cc_stop(struct stack *s, struct tcb *t);
 
+uint32_t pacing_burst(const struct stack *s, const struct tcb *t, uint32_t most);
+bool pacing_allows(struct stack *s, struct tcb *t);
+void pacing_sent(struct stack *s, struct tcb *t, uint32_t bytes);
+
 /* ---- timeouts.c (3.10.8) ---- */
 void timers_sync(struct stack *s, struct tcb *t);
 void timers_stop(struct stack *s, struct tcb *t);
+/* How long nobody has answered: R2 counts from the first timeout, or the first probe. 0: not at all. */
+void stuck_begin(struct tcb *t, uint64_t since_ns);
+uint64_t stuck_ns(const struct stack *s, const struct tcb *t);
 /* The application let go of it. False: there are too many such; it was reset. */
 bool orphan_admit(struct stack *s, struct tcb *t);
 void two_msl_start(struct stack *s, struct tcb *t);

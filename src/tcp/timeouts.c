@@ -2,7 +2,10 @@
  * up. The node is armed at or before the earliest deadline and re-armed lazily: an ACK that moves a deadline back costs nothing. */
 #include "tcp/tcb.h"
 
-static uint64_t earliest(const struct tcb *t) { return min_u64(min_u64(t->rexmit_at, t->delack_at), t->life_at); }
+static uint64_t earliest(const struct tcb *t) {
+    uint64_t when = min_u64(min_u64(t->rexmit_at, t->delack_at), t->life_at);
+    return t->flight ? min_u64(when, t->flight->pace_due) : when;
+}
 
 void timers_sync(struct stack *s, struct tcb *t) {
     uint64_t when = earliest(t);
@@ -16,6 +19,14 @@ void timers_sync(struct stack *s, struct tcb *t) {
 void timers_stop(struct stack *s, struct tcb *t) {
     t->rexmit_at = t->delack_at = t->life_at = TERN_NEVER;
     if (wheel_armed(&t->timer)) wheel_cancel(&s->wheel, &t->timer);
+}
+
+void stuck_begin(struct tcb *t, uint64_t since_ns) {
+    if (!t->stuck_ms) t->stuck_ms = (uint32_t)(since_ns / MS_NS) | 1; /* 0 means not stuck */
+}
+
+uint64_t stuck_ns(const struct stack *s, const struct tcb *t) {
+    return t->stuck_ms ? (uint64_t)((uint32_t)(s->now / MS_NS) - t->stuck_ms) * MS_NS : 0;
 }
 
 /* [MUST-13] */
@@ -79,12 +90,17 @@ const char *timer_next(const struct tcb *t, uint64_t *when) {
     *when = earliest(t);
     if (*when == TERN_NEVER) return "";
     if (*when == t->delack_at) return "delayed ACK";
+    if (t->flight && *when == t->flight->pace_due) return "pacing";
     if (*when == t->rexmit_at) return rexmit_name(t);
     return life_name(t);
 }
 
 /* At most one of them ends the connection, and then nothing more is touched. */
 static void tcb_timer(struct stack *s, struct tcb *t) {
+    if (t->flight && s->now >= t->flight->pace_due) {
+        t->flight->pace_due = TERN_NEVER;
+        tcb_ready(s, t);
+    }
     if (s->now >= t->delack_at) {
         t->delack_at = TERN_NEVER;
         if (tracing(s, TERN_TRACE_TIMER)) trace_timer(s, t, "delayed ACK");

@@ -218,7 +218,7 @@ static void a_gap_is_told_at_once(void **state) {
 /* [MUST-39] Read byte by byte, a full buffer opens no silly window: nothing, or a full segment's worth. */
 static void no_silly_window_is_offered(void **state) {
     (void)state;
-    fx.cfg.receive_buffer = 8000;
+    fx.cfg.receive_buffer = fx.cfg.receive_buffer_max = 8000;
     to_state(TERN_ESTABLISHED, ACTIVE);
     for (uint32_t i = 0; i < 8; i++) inject(ACK, 1 + 1000 * i, 1, 1000);
     expect(ACK, 1, 8001, 0);
@@ -258,7 +258,7 @@ static void the_window_never_shrinks(void **state) {
 /* [MAY-8] Shut for as long as nobody reads; the peer's probes are answered all the while. */
 static void a_window_stays_shut(void **state) {
     (void)state;
-    fx.cfg.receive_buffer = 2000;
+    fx.cfg.receive_buffer = fx.cfg.receive_buffer_max = 2000;
     to_state(TERN_ESTABLISHED, ACTIVE);
     inject(ACK, 1, 1, 1000);
     inject(ACK, 1001, 1, 1000);
@@ -281,7 +281,7 @@ static void a_window_stays_shut(void **state) {
  * how many are left is known at any time. */
 static void long_urgent_data_comes(void **state) {
     (void)state;
-    fx.cfg.receive_buffer = 60000;
+    fx.cfg.receive_buffer = fx.cfg.receive_buffer_max = 60000;
     to_state(TERN_ESTABLISHED, ACTIVE);
     enum { ALL = 200000 };
     uint32_t at = 1;

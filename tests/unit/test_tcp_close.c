@@ -369,7 +369,7 @@ static void calls_in_every_state(void **state) {
 /* No event after close, even if the send buffer was full before. */
 static void no_event_after_close(void **state) {
     (void)state;
-    fx.cfg.send_buffer = 1024;
+    fx.cfg.send_buffer = fx.cfg.send_buffer_max = 1024;
     to_state(TERN_ESTABLISHED, ACTIVE);
     uint8_t b[2048] = {0};
     fx.unchecked = true;

@@ -378,7 +378,7 @@ static void synsent_data_and_fin(void **state) {
 /* More text than the window that was offered is not taken whole. */
 static void synsent_more_than_offered(void **state) {
     (void)state;
-    fx.cfg.receive_buffer = 1024;
+    fx.cfg.receive_buffer = fx.cfg.receive_buffer_max = 1024;
     to_state(TERN_SYN_SENT, ACTIVE);
     assert_true(fx.out.wnd <= 1024);
     inject(SYN | ACK, 0, 1, 1400);

@@ -125,7 +125,7 @@ static void right_edge_stays(void **state) {
     (void)state;
     draw d = {7};
     bool scaled = fx.v6;
-    fx.cfg.receive_buffer = 20000;
+    fx.cfg.receive_buffer = fx.cfg.receive_buffer_max = 20000;
     fx.cfg.window_scale = scaled;
     if (scaled) fx.peer.wscale = 7;
     to_state(TERN_ESTABLISHED, ACTIVE);
@@ -151,7 +151,7 @@ static void right_edge_stays(void **state) {
 /* [MUST-39, RFC9293 3.8.6.2.2] A little room is not offered; half the buffer, or a full segment, is. */
 static void silly_window_receiver(void **state) {
     (void)state;
-    fx.cfg.receive_buffer = 8192;
+    fx.cfg.receive_buffer = fx.cfg.receive_buffer_max = 8192;
     to_state(TERN_ESTABLISHED, ACTIVE);
     for (uint32_t i = 0; i < 8; i++) inject(ACK, 1 + i * 1024, 1, 1024);
     expect(ACK, 1, ANY, 0);
@@ -176,7 +176,7 @@ static void silly_window_receiver(void **state) {
 /* Reading a byte at a time causes no flood of updates. */
 static void small_reads(void **state) {
     (void)state;
-    fx.cfg.receive_buffer = 8192;
+    fx.cfg.receive_buffer = fx.cfg.receive_buffer_max = 8192;
     to_state(TERN_ESTABLISHED, ACTIVE);
     for (uint32_t i = 0; i < 8; i++) inject(ACK, 1 + i * 1024, 1, 1024);
     advance(500);

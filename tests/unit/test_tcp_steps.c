@@ -90,7 +90,7 @@ static void text_outside(void **state) {
 /* [RFC9293 3.10.7.4] What lies outside is trimmed: front, back, and the FIN beyond the window. */
 static void trimming(void **state) {
     (void)state;
-    fx.cfg.receive_buffer = 1024;
+    fx.cfg.receive_buffer = fx.cfg.receive_buffer_max = 1024;
     to_state(TERN_ESTABLISHED, ACTIVE);
     inject(ACK, 1, 1, 100);
     inject(ACK, 51, 1, 100);
@@ -355,7 +355,7 @@ static void window_update_rules(void **state) {
 
 /* Fills the receive buffer: 1024 bytes, of which nothing is read. */
 static void close_window(void) {
-    fx.cfg.receive_buffer = 1024;
+    fx.cfg.receive_buffer = fx.cfg.receive_buffer_max = 1024;
     to_state(TERN_ESTABLISHED, PASSIVE);
     inject(ACK, 1, 1, 1024);
     advance(500);

@@ -1,0 +1,238 @@
+/* cc_bbr.c - BBR as first published (Cardwell et al., ACM Queue 2016; draft-cardwell-iccrg-bbr-congestion-control-00): a model of the
+ * path, its rate and its round trip, each probed while the other is left alone; single losses say nothing. Time in microseconds,
+ * rates in bytes a second. Rate samples come from recovery.c, the spacing is done by pacing.c. */
+#include "tcp/cc.h"
+
+enum bbr_mode { STARTUP, DRAIN, PROBE_BW, PROBE_RTT };
+
+/* Gains in 1/256: 2/ln 2, its inverse, and the eight phases of a cycle. */
+enum { GAIN_ONE = 256, GAIN_HIGH = 739, GAIN_DRAIN = 88, GAIN_CWND = 512, PHASES = 8, BW_ROUNDS = 10, FULL_ROUNDS = 3 };
+enum { RTT_WINDOW_US = 10000000, PROBE_RTT_US = 200000, LEAST_SEGMENTS = 4 };
+static const uint16_t cycle[PHASES] = {320, 192, 256, 256, 256, 256, 256, 256};
+
+struct best {
+    uint64_t rate;
+    uint32_t round;
+};
+
+struct bbr {
+    struct best bw[3];         /* the highest samples of the last ten rounds, best first */
+    uint64_t full_bw, cycle_us, min_rtt_stamp_us, probe_rtt_end_us;
+    uint32_t min_rtt_us, round, round_delivered, last_delivered, prior_cwnd, conserve_until;
+    uint16_t pacing_gain, cwnd_gain;
+    uint8_t mode, phase, full_rounds;
+    bool round_start, full, probe_rtt_round_done, was_recovering, conserving;
+};
+
+/* ---- the model ---- */
+
+/* Windowed maximum with three samples: a new best forgets all, an old best gives way to the next. */
+static void bw_sample(struct bbr *b, uint64_t rate) {
+    struct best s = {rate, b->round};
+    if (rate >= b->bw[0].rate || b->round - b->bw[2].round > BW_ROUNDS) {
+        b->bw[0] = b->bw[1] = b->bw[2] = s;
+        return;
+    }
+    if (rate >= b->bw[1].rate)
+        b->bw[1] = b->bw[2] = s;
+    else if (rate >= b->bw[2].rate)
+        b->bw[2] = s;
+    uint32_t age = b->round - b->bw[0].round;
+    if (age > BW_ROUNDS) {
+        b->bw[0] = b->bw[1];
+        b->bw[1] = b->bw[2];
+        b->bw[2] = s;
+    } else if (b->bw[1].round == b->bw[0].round && age > BW_ROUNDS / 4) {
+        b->bw[1] = b->bw[2] = s;
+    } else if (b->bw[2].round == b->bw[1].round && age > BW_ROUNDS / 2) {
+        b->bw[2] = s;
+    }
+}
+
+static uint64_t bw(const struct bbr *b) { return b->bw[0].rate; }
+
+static uint32_t inflight(const struct cc *c, uint32_t gain) {
+    const struct bbr *b = c->state;
+    if (!b->min_rtt_us || !bw(b)) return c->cwnd;
+    uint64_t bdp = bw(b) * b->min_rtt_us / 1000000;
+    return (uint32_t)min_u64(bdp * gain / GAIN_ONE, UINT32_MAX / 2);
+}
+
+static void update_round(struct bbr *b, const struct cc_sample *s) {
+    b->round_start = (int32_t)(s->prior_delivered - b->round_delivered) >= 0 || s->delivered_total < b->last_delivered;
+    b->last_delivered = s->delivered_total;
+    if (!b->round_start) return;
+    b->round_delivered = s->delivered_total;
+    b->round++;
+}
+
+static void update_bw(struct bbr *b, const struct cc_sample *s) {
+    update_round(b, s);
+    if (!s->sample_us || (b->min_rtt_us && s->sample_us < b->min_rtt_us / 2)) return; /* too short to mean anything */
+    uint64_t rate = (uint64_t)s->sample_bytes * 1000000 / s->sample_us;
+    if (!s->app_limited || rate >= bw(b)) bw_sample(b, rate);
+}
+
+/* Three rounds without a quarter more: the pipe is full. */
+static void check_full(struct bbr *b, const struct cc_sample *s) {
+    if (b->full || !b->round_start || s->app_limited) return;
+    if (bw(b) >= b->full_bw + b->full_bw / 4) {
+        b->full_bw = bw(b);
+        b->full_rounds = 0;
+    } else if (++b->full_rounds >= FULL_ROUNDS) {
+        b->full = true;
+    }
+}
+
+/* ---- the modes ---- */
+
+static void enter_startup(struct bbr *b) {
+    b->mode = STARTUP;
+    b->pacing_gain = b->cwnd_gain = GAIN_HIGH;
+}
+
+static void enter_probe_bw(struct bbr *b, uint64_t now_us) {
+    b->mode = PROBE_BW;
+    b->cwnd_gain = GAIN_CWND;
+    b->phase = (uint8_t)(2 + now_us / 1000 % (PHASES - 2)); /* anywhere but in the draining phase */
+    b->pacing_gain = cycle[b->phase];
+    b->cycle_us = now_us;
+}
+
+static void update_cycle(struct cc *c, const struct cc_sample *s) {
+    struct bbr *b = c->state;
+    bool over = s->now_us - b->cycle_us > b->min_rtt_us;
+    if (b->pacing_gain > GAIN_ONE) over = over && (s->lost || s->inflight_before >= inflight(c, b->pacing_gain));
+    if (b->pacing_gain < GAIN_ONE) over = over || s->inflight_before <= inflight(c, GAIN_ONE);
+    if (!over) return;
+    b->phase = (uint8_t)((b->phase + 1) % PHASES);
+    b->pacing_gain = cycle[b->phase];
+    b->cycle_us = s->now_us;
+}
+
+static void update_mode(struct cc *c, const struct cc_sample *s) {
+    struct bbr *b = c->state;
+    if (b->mode == STARTUP && b->full) {
+        b->mode = DRAIN;
+        b->pacing_gain = GAIN_DRAIN;
+        b->cwnd_gain = GAIN_HIGH;
+    }
+    if (b->mode == DRAIN && s->inflight <= inflight(c, GAIN_ONE)) enter_probe_bw(b, s->now_us);
+    if (b->mode == PROBE_BW) update_cycle(c, s);
+}
+
+static void leave_probe_rtt(struct cc *c, uint64_t now_us) {
+    struct bbr *b = c->state;
+    b->min_rtt_stamp_us = now_us;
+    c->cwnd = max_u32(c->cwnd, b->prior_cwnd);
+    if (b->full)
+        enter_probe_bw(b, now_us);
+    else
+        enter_startup(b);
+}
+
+/* Every ten seconds without a new minimum the queue is let run dry for a moment, to see the bare round trip. */
+static void update_min_rtt(struct cc *c, const struct cc_sample *s) {
+    struct bbr *b = c->state;
+    bool expired = s->now_us - b->min_rtt_stamp_us > RTT_WINDOW_US;
+    if (s->rtt_us && (!b->min_rtt_us || s->rtt_us <= b->min_rtt_us || expired)) {
+        b->min_rtt_us = s->rtt_us;
+        b->min_rtt_stamp_us = s->now_us;
+    }
+    if (expired && b->mode != PROBE_RTT) {
+        b->mode = PROBE_RTT;
+        b->pacing_gain = b->cwnd_gain = GAIN_ONE;
+        b->prior_cwnd = c->cwnd;
+        b->probe_rtt_end_us = 0;
+    }
+    if (b->mode != PROBE_RTT) return;
+    if (!b->probe_rtt_end_us && s->inflight <= LEAST_SEGMENTS * c->mss) {
+        b->probe_rtt_end_us = s->now_us + PROBE_RTT_US;
+        b->probe_rtt_round_done = false;
+        b->round_delivered = s->delivered_total;
+    } else if (b->probe_rtt_end_us) {
+        if (b->round_start) b->probe_rtt_round_done = true;
+        if (b->probe_rtt_round_done && s->now_us >= b->probe_rtt_end_us) leave_probe_rtt(c, s->now_us);
+    }
+}
+
+/* ---- the window ---- */
+
+/* The first round of a recovery sends no more than arrives; after that the model rules again. */
+static bool conserve(struct cc *c, const struct cc_sample *s) {
+    struct bbr *b = c->state;
+    if (s->recovering && !b->was_recovering) {
+        b->prior_cwnd = c->cwnd;
+        b->conserving = true;
+        b->round_delivered = s->delivered_total;
+        c->cwnd = s->inflight + max_u32(s->delivered, c->mss);
+    } else if (!s->recovering && b->was_recovering) {
+        b->conserving = false;
+        c->cwnd = max_u32(c->cwnd, b->prior_cwnd);
+    }
+    if (b->conserving && b->round_start) b->conserving = false;
+    b->was_recovering = s->recovering;
+    if (b->conserving) c->cwnd = max_u32(c->cwnd, s->inflight + s->delivered);
+    return b->conserving;
+}
+
+static void set_cwnd(struct cc *c, const struct cc_sample *s) {
+    struct bbr *b = c->state;
+    uint32_t least = LEAST_SEGMENTS * c->mss;
+    if (!conserve(c, s)) {
+        /* room for what is on its way to and from a device that takes large segments */
+        uint32_t target = inflight(c, b->cwnd_gain) + 3 * max_u32(2 * c->mss, (uint32_t)min_u64(bw(b) / 1000, 65536));
+        if (b->full)
+            c->cwnd = min_u32(c->cwnd + s->delivered, target);
+        else if (c->cwnd < target || s->delivered_total < 10 * c->mss)
+            c->cwnd += s->delivered;
+    }
+    c->cwnd = max_u32(c->cwnd, least);
+    if (b->mode == PROBE_RTT) c->cwnd = min_u32(c->cwnd, least);
+}
+
+static void model(struct cc *c, const struct cc_sample *s) {
+    struct bbr *b = c->state;
+    update_bw(b, s);
+    check_full(b, s);
+    update_min_rtt(c, s);
+    update_mode(c, s);
+    set_cwnd(c, s);
+}
+
+/* ---- the interface ---- */
+
+static void init(struct cc *c, uint32_t mss, uint32_t initial_segments) {
+    struct bbr *b = c->state;
+    memset(b, 0, sizeof *b);
+    c->mss = mss;
+    c->cwnd = initial_segments * mss;
+    c->ssthresh = UINT32_MAX;
+    enter_startup(b);
+}
+
+/* Before the first sample, and with a peer without SACK, nothing but the window speaks. */
+static void acked(struct cc *c, const struct cc_ack *a) {
+    if (a->limited) c->cwnd += min_u32(a->bytes, 2 * c->mss);
+}
+
+static void loss(struct cc *c, uint32_t flight, uint64_t now_us) {
+    (void)now_us;
+    c->ssthresh = max_u32(flight, LEAST_SEGMENTS * c->mss); /* for PRR, which is not asked */
+}
+
+static void timeout(struct cc *c, uint32_t flight, bool again, uint64_t now_us) {
+    struct bbr *b = c->state;
+    (void)flight;
+    (void)now_us;
+    if (!again) b->prior_cwnd = c->cwnd;
+    c->cwnd = c->mss;
+}
+
+static uint64_t rate(const struct cc *c) {
+    const struct bbr *b = c->state;
+    uint64_t r = bw(b) * b->pacing_gain / GAIN_ONE;
+    return r - r / 100; /* a little less than the bottleneck, so that no queue stays */
+}
+
+const struct cc_ops cc_bbr = {"bbr", sizeof(struct bbr), init, acked, loss, timeout, NULL, rate, model};

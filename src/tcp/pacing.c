@@ -1,0 +1,37 @@
+/* pacing.c - spreads a window over its round trip, so that a burst does not overflow a short queue (RFC 9293 3.8.2 leaves it to
+ * us; RFC 9438 and BBR ask for it). It says when the next bytes may leave; which, is segmentize.c's choice. */
+#include "tcp/tcb.h"
+
+enum { LOCAL_US = 1000, BURST_NS = 250000 };
+
+/* Bytes a second: the algorithm's own, or twice the window a round trip while it doubles and a fifth more when it does not. 0: as
+ * fast as they come; nearer than a millisecond there is nothing to spread. */
+static uint64_t rate(const struct tcb *t) {
+    if (t->cc.ops->rate) return t->cc.ops->rate(&t->cc);
+    if (t->srtt_us < LOCAL_US) return 0;
+    uint64_t tenths = t->cc.cwnd < t->cc.ssthresh / 2 ? 20 : 12;
+    return (uint64_t)t->cc.cwnd * tenths * 100000 / t->srtt_us;
+}
+
+/* The bytes of one frame that keep bursts short; at least two segments, so that offload still pays. */
+uint32_t pacing_burst(const struct stack *s, const struct tcb *t, uint32_t most) {
+    uint64_t r = t->flight && s->cfg.pacing ? rate(t) : 0;
+    if (!r) return most;
+    uint64_t burst = r * (BURST_NS / 1000) / 1000000;
+    return min_u32(most, (uint32_t)min_u64(max_u64(burst, 2ull * t->mss), UINT32_MAX));
+}
+
+/* May something leave now? If not, the connection will be ready again in time. */
+bool pacing_allows(struct stack *s, struct tcb *t) {
+    struct flight *f = t->flight;
+    if (!f || !s->cfg.pacing || f->pace_next <= s->now + BURST_NS) return true;
+    f->pace_due = f->pace_next - BURST_NS;
+    return false;
+}
+
+void pacing_sent(struct stack *s, struct tcb *t, uint32_t bytes) {
+    struct flight *f = t->flight;
+    uint64_t r = f && s->cfg.pacing ? rate(t) : 0;
+    if (!r) return;
+    f->pace_next = max_u64(f->pace_next, s->now) + (uint64_t)bytes * SEC_NS / r;
+}
