@@ -3,6 +3,7 @@
 
 names DIR all|binary [WORD...]   the names of DIR's tests whose suite or name contains one of the words;
                                  `binary` leaves out the suite house, which does not depend on the compiler
+show DIR WORD                    prints what the tests of the suite WORD said
 sum DIR...                       reads DIR/meson-logs/dev.json, prints failures and the final line
 """
 import json
@@ -23,14 +24,24 @@ def names(build, kind, words):
     return 0
 
 
+def results(build):
+    path = pathlib.Path(build, "meson-logs", "dev.json")
+    if path.exists():
+        yield from map(json.loads, path.read_text(encoding="utf-8").splitlines())
+
+
+def show(build, word):
+    for test in results(build):
+        suites = test["name"].split(" / ")[0].split(":")[-1].split("+")
+        if word in suites:
+            print(test.get("stdout", ""), end="")
+    return 0
+
+
 def total(builds):
     passed = failed = skipped = 0
     for build in builds:
-        path = pathlib.Path(build, "meson-logs", "dev.json")
-        if not path.exists():
-            continue
-        for line in path.read_text(encoding="utf-8").splitlines():
-            test = json.loads(line)
+        for test in results(build):
             if test["result"] in ("OK", "EXPECTEDFAIL"):
                 passed += 1
             elif test["result"] == "SKIP":
@@ -52,4 +63,6 @@ def last_line(test):
 if __name__ == "__main__":
     if sys.argv[1] == "names":
         sys.exit(names(sys.argv[2], sys.argv[3], sys.argv[4:]))
+    if sys.argv[1] == "show":
+        sys.exit(show(sys.argv[2], sys.argv[3]))
     sys.exit(total(sys.argv[2:]))

@@ -37,6 +37,7 @@ static void place(wheel *w, wheel_node *n) {
     if (n->next) n->next->link = &n->next;
     *slot = n;
     w->occupied[level] |= UINT64_C(1) << index;
+    w->idle = min_u64(w->idle, block << level_shift(level));
 }
 
 void wheel_arm(wheel *w, wheel_node *n, uint64_t when_ns) {
@@ -94,8 +95,12 @@ static void cascade(wheel *w, unsigned level) {
 wheel_node *wheel_expire(wheel *w, uint64_t now_ns) {
     uint64_t now = now_ns / WHEEL_TICK_NS;
     if (now < w->tick) return NULL;
+    if (now < w->idle) {
+        w->tick = now;
+        return NULL;
+    }
     for (;;) {
-        uint64_t next = next_tick(w);
+        uint64_t next = w->idle = next_tick(w);
         if (next > now) {
             w->tick = now;
             return NULL;

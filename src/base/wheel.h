@@ -17,6 +17,7 @@ typedef struct wheel_node {
 
 typedef struct wheel {
     uint64_t tick; /* everything before this tick has fired */
+    uint64_t idle; /* nothing happens before this tick; a lower bound */
     uint64_t occupied[WHEEL_LEVELS];
     wheel_node *slots[WHEEL_LEVELS][WHEEL_SLOTS];
 } wheel;

@@ -128,7 +128,8 @@ static void deliver(struct stack *s, const struct ip_in *in, reader r) {
 
 /* ---- addresses ---- */
 
-/* Who can have sent this? Not we ourselves, no group, no broadcast [RFC1122 3.2.1.3]; nobody (::) only says ICMPv6. */
+/* Who can have sent this? Not we ourselves, no group, no broadcast [MUST-63, RFC1122 3.2.1.3]; nobody (::)
+ * only says ICMPv6. */
 static bool source_ok(const struct stack *s, const struct ip_in *in) {
     const ip_addr *a = &in->info.src;
     if (ip_is_v4(a) == in->v6) return false;
@@ -165,7 +166,7 @@ static bool addresses_ok(struct stack *s, struct ip_in *in) {
 
 /* ---- IPv4 ---- */
 
-/* Options are carried by and ignored, but nobody tells us which way to send [RFC7126 4.3, 4.4]. */
+/* Options are carried by and ignored [MUST-50], but nobody tells us which way to send [RFC7126 4.3, 4.4]. */
 static bool has_source_route(const ip4_header *h) {
     enum { OPT_LSRR = 0x83, OPT_SSRR = 0x89 };
     for (unsigned at = 0; at < h->options_len && h->options[at] != 0;

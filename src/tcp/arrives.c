@@ -19,7 +19,7 @@ void arrives_steps(struct arrival *a) {
     a->before = (enum tern_state)t->state;
     t->segments_in++;
     t->tos_received = a->ip->tos;
-    if (t->scaling && !(a->flags & TCP_SYN)) a->wnd <<= t->snd_wscale; /* [RFC7323 2.3] */
+    if (t->scaling && !(a->flags & TCP_SYN)) a->wnd <<= t->snd_wscale; /* [REC-1, RFC7323 2.3] */
     if (t->state == TERN_SYN_SENT) {
         why = arrives_synsent(a);
         i = SIXTH;
@@ -86,8 +86,8 @@ void tcp_input(struct stack *s, const struct ip_info *ip, reader r) {
     tcp_header h;
     enum reason bad = parse(s, ip, &r, &h);
     struct flow f = {ip->dst, ip->src, h.dst_port, h.src_port};
-    if (unlikely(bad == R_NONE && (ip->to_many || h.src_port == 0 || h.dst_port == 0 || !ip_may_be_peer(s, &ip->src))))
-        bad = R_TCP_BAD_ADDRESS; /* [MUST-57, MUST-63] */
+    if (unlikely(bad == R_NONE && (ip->to_many || h.src_port == 0 || h.dst_port == 0)))
+        bad = R_TCP_BAD_ADDRESS; /* [MUST-57]; that the source can be a peer is checked in ip/ [MUST-63] */
     if (unlikely(bad != R_NONE)) {
         drop(s, ip->iface, bad, NULL);
         return;

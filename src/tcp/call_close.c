@@ -26,6 +26,7 @@ int tern_shutdown(tern_stack *public, tern_sock sock) {
 /* Bytes that nobody will read are lost, and the peer must know [SHLD-3]. */
 static bool loses_data(const struct tcb *t) { return rcv_readable(t) > 0; }
 
+/* Nothing more is read, either: close is for both directions [MAY-1]. */
 static void detach(struct stack *s, struct tcb *t) {
     t->detached = true;
     t->want_write = false;

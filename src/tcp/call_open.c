@@ -63,6 +63,7 @@ int tern_connect(tern_stack *public, const tern_open *o, tern_sock *out) {
 
 /* ---- passive ---- */
 
+/* Connections do not matter here, whatever their state [MUST-42]. */
 static int listen_check(struct stack *s, const tern_listen_config *c, ip_addr *local) {
     bool transparent = c->flags & TERN_LISTEN_TRANSPARENT;
     *local = addr_in(&c->local);

@@ -37,7 +37,7 @@ static int find(tern_stack *public, tern_sock sock, struct tcb **t, struct tcb_o
 
 static void store(const struct stack *s, struct tcb_options *o, enum tern_option option, int64_t v) {
     switch (option) {
-    case TERN_OPT_NODELAY: o->nodelay = v; break;
+    case TERN_OPT_NODELAY: o->nodelay = v; break; /* [MUST-17] */
     case TERN_OPT_CORK: o->cork = v; break;
     case TERN_OPT_SEND_BUFFER: o->send_buffer = o->send_max = (uint32_t)v; break;
     case TERN_OPT_RECEIVE_BUFFER: o->receive_buffer = o->receive_max = (uint32_t)v; break;

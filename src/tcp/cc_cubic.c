@@ -1,5 +1,5 @@
 /* cc_cubic.c - CUBIC (RFC 9438) with HyStart++: the window is a cubic function of the time since the last loss, flat around the
- * window at which it happened. Integers only: times in milliseconds, windows in bytes. What is lost is not decided here. */
+ * window at which it happened. Integers only: times in milliseconds, windows in bytes. What is lost is decided elsewhere. [MAY-18] */
 #include "tcp/hystart.h"
 
 /* C = 0.4, beta = 0.7, alpha = 3 (1 - beta) / (1 + beta) = 9/17 [RFC9438 4.1, 4.3, 4.6] */

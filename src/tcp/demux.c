@@ -52,15 +52,19 @@ static int reserve(struct stack *s, table *t) {
 int flow_reserve(struct stack *s) { return reserve(s, &s->tcp.flows); }
 void flow_insert(struct stack *s, uint32_t hash, uint32_t ref) { table_insert(&s->tcp.flows, hash, ref); }
 
+static void forget_recent(struct stack *s, uint32_t ref) {
+    if (s->tcp.recent && ref == ref_make(REF_TCB, s->tcp.recent->index)) s->tcp.recent = NULL;
+}
+
 void flow_remove(struct stack *s, uint32_t hash, uint32_t ref) {
-    s->tcp.recent = NULL;
+    forget_recent(s, ref);
     bool found = table_remove(&s->tcp.flows, hash, ref);
     ASSERT(found);
     (void)found;
 }
 
 void flow_replace(struct stack *s, uint32_t hash, uint32_t ref, uint32_t new_ref) {
-    s->tcp.recent = NULL;
+    forget_recent(s, ref);
     bool found = table_replace(&s->tcp.flows, hash, ref, new_ref);
     ASSERT(found);
     (void)found;

@@ -21,7 +21,7 @@ void emit_control(struct stack *s, struct segment_out *o, enum reason why) {
 /* A SYN offers, a SYN,ACK agrees to what was offered [RFC7323 2.2, 3.2; RFC2018 2]. */
 static void syn_options(struct stack *s, struct tcb *t, tcp_options *o) {
     bool answer = t->state != TERN_SYN_SENT;
-    o->has_mss = true; /* [MUST-14, SHLD-5] */
+    o->has_mss = true; /* [MUST-14, SHLD-5, MAY-3] */
     o->mss = mss_to_offer(s, &t->flow, t->opt.mss_cap);
     o->has_wscale = answer ? t->scaling : s->cfg.window_scale;
     o->wscale = answer ? t->rcv_wscale : wscale_choose(s, &t->opt);
@@ -29,6 +29,7 @@ static void syn_options(struct stack *s, struct tcb *t, tcp_options *o) {
     o->has_ts = answer ? t->stamps : s->cfg.timestamps;
 }
 
+/* The MSS is for SYNs [MUST-65]. */
 void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o) {
     memset(o, 0, sizeof *o);
     if (syn)

@@ -27,6 +27,7 @@ static void shrink(struct stack *s, struct tcb *t, const struct icmp_report *r) 
     tcb_ready(s, t);
 }
 
+/* [MUST-54] */
 void tcp_icmp_error(struct stack *s, const struct icmp_report *r) {
     if (r->l4_len < 8) return;
     struct flow f = {r->local, r->remote, load16(r->l4), load16(r->l4 + 2)};

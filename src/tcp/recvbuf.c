@@ -57,10 +57,19 @@ static enum reason take_out_of_order(struct arrival *a) {
 
 /* ---- lent packets ---- */
 
+enum { LENT_SIZE = 2048 };
+_Static_assert(sizeof(struct lent) <= LENT_SIZE, "the queue of lent pieces comes from the buffers");
+
+static struct lent *lent_new(struct stack *s) {
+    struct lent *q = mem_buffer_take(s, LENT_SIZE);
+    if (q) q->head = q->count = q->bytes = 0;
+    return q;
+}
+
 static bool lend(struct arrival *a) {
     struct tcb *t = a->t;
     if (!a->ip->token || a->len < LENT_LEAST || t->rcv.islands || !seq_eq(rcv_ring_base(t), t->rcv.nxt)) return false;
-    if (!t->rcv.lent) t->rcv.lent = mem_zalloc(a->s, sizeof *t->rcv.lent);
+    if (!t->rcv.lent) t->rcv.lent = lent_new(a->s);
     struct lent *q = t->rcv.lent;
     if (!q || q->count == LENT_PIECES) return false;
     uint32_t i = (q->head + q->count++) % LENT_PIECES;
@@ -86,7 +95,7 @@ static void lent_consume(struct stack *s, struct tcb *t, uint32_t len) {
         q->count--;
     }
     if (q->count) return;
-    mem_free(s, q, sizeof *q);
+    mem_buffer_give(s, q, LENT_SIZE);
     t->rcv.lent = NULL;
 }
 

@@ -62,6 +62,7 @@ static void put_header(struct burst *b, uint8_t *p, seq at, uint16_t flags) {
     }
 }
 
+/* The checksum is begun here; who touches the bytes last completes it [MUST-2]. */
 static void finish(struct burst *b, tern_frame *f, const uint8_t *l4, uint32_t len, uint16_t flags, enum reason why) {
     struct stack *s = b->s;
     struct tcb *t = b->t;
@@ -86,7 +87,8 @@ static void finish(struct burst *b, tern_frame *f, const uint8_t *l4, uint32_t l
     b->n++;
 }
 
-/* A segment of `len` bytes of the send buffer from `at` on. */
+/* A segment of `len` bytes of the send buffer from `at` on, always from the connection's address and with its DSCP and TTL
+ * [MUST-45, MUST-48, SHLD-22]. */
 static void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, enum reason why) {
     struct tcb *t = b->t;
     tern_frame *f = &b->frames[b->n];
@@ -171,14 +173,14 @@ static enum reason why_data(const struct tcb *t, uint32_t len) {
 
 /* Bytes that both windows allow from pos on; limited transmit lends two segments to the first two duplicates [RFC3042]. */
 static uint32_t usable(const struct tcb *t) {
-    int32_t by_peer = seq_diff(seq_add(t->snd.una, t->snd.wnd), t->snd.pos); /* may be negative [MUST-34] */
+    int32_t by_peer = seq_diff(seq_add(t->snd.una, t->snd.wnd), t->snd.pos); /* may be negative [MUST-34, SHLD-15] */
     uint32_t cwnd = t->cc.cwnd + (t->in_recovery || t->flight ? 0 : min_u32(t->dup_acks, 2) * t->cc.mss);
     uint32_t flight = rexmit_flight(t);
     if (by_peer <= 0 || flight >= cwnd) return 0;
     return min_u32((uint32_t)by_peer, cwnd - flight);
 }
 
-/* 3.8.6.2.1 [MUST-38], with Nagle's rule [SHLD-7]: is a segment of n bytes worth sending now? */
+/* 3.8.6.2.1 [MUST-38, MUST-60], with Nagle's rule [SHLD-7, MUST-17, MAY-16]: is a segment of n bytes worth sending now? */
 static bool worth_sending(const struct burst *b, uint32_t n, uint32_t all) {
     const struct tcb *t = b->t;
     if (n >= b->mss || seq_lt(t->snd.pos, t->snd.nxt) || t->work & WORK_OVERRIDE) return true;
@@ -187,7 +189,8 @@ static bool worth_sending(const struct burst *b, uint32_t n, uint32_t all) {
     return may && n > 0 && (n == all || n >= t->snd.max_wnd / 2);
 }
 
-/* New data, or everything again after a timeout. True when a frame was built. */
+/* New data, or everything again after a timeout [SHLD-16]; from the whole buffer, so that segments are as large as can be
+ * [SHLD-27, SHLD-28]. True when a frame was built. */
 static bool put_data(struct burst *b) {
     struct tcb *t = b->t;
     uint32_t all = unsent(t), room = usable(t), n = min_u32(min_u32(all, room), b->most);
@@ -228,7 +231,8 @@ static void put_again(struct burst *b, seq from, uint32_t len, enum reason why) 
     pacing_sent(b->s, t, len);
 }
 
-/* With SACK: the first bytes that are thought lost, as far as the window allows. True when a frame was built. */
+/* With SACK: the first bytes that are thought lost, as far as the congestion window allows; the peer's may have shrunk since
+ * they were sent [MAY-7]. True when a frame was built. */
 static bool put_lost(struct burst *b) {
     struct tcb *t = b->t;
     seq from;
@@ -368,7 +372,12 @@ static void no_path(struct stack *s, struct tcb *t, enum ip_path_result r) {
 }
 
 static size_t output_one(struct stack *s, struct tcb *t, tern_frame *frames, size_t max) {
-    struct burst b = {.s = s, .t = t, .frames = frames, .max = max};
+    struct burst b;
+    b.s = s;
+    b.t = t;
+    b.frames = frames;
+    b.n = 0;
+    b.max = max;
     enum ip_path_result r = ip_path_find(s, &t->flow.local, &t->flow.remote, &b.path);
     if (unlikely(r == IP_PATH_PENDING)) {
         tcb_block(s, t);

@@ -2,6 +2,7 @@
  * way; they are delivered in line with the rest (RFC 6093). */
 #include "tcp/tcb.h"
 
+/* [MUST-30, MUST-31] */
 enum reason step6_urgent(struct arrival *a) {
     struct tcb *t = a->t;
     if (likely(!(a->h->flags & TCP_URG) || !state_in(t, MAY_RECEIVE))) return R_NONE;

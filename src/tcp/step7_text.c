@@ -9,7 +9,7 @@ static void owe_ack(struct arrival *a, enum reason how) {
     t->rcv.mss_seen = (uint16_t)max_u32(t->rcv.mss_seen, min_u32(size, 65535));
     t->rcv.unacked += a->len;
     if (how != R_TEXT_IN_ORDER) {
-        effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK_NOW); /* [RFC5681 4.2] */
+        effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK_NOW); /* [MAY-13, RFC5681 4.2] */
         if (how != R_TEXT_FILLS_HOLE && t->acks_due < 3) t->acks_due++;
     } else if (t->rcv.islands || t->rcv.unacked >= 2u * t->rcv.mss_seen) {
         effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK_NOW);

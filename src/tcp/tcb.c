@@ -91,6 +91,7 @@ void tcb_leave_backlog(struct stack *s, struct tcb *t) {
     t->waiting = false;
 }
 
+/* The application learns how it ended [MUST-12]. */
 void tcb_end(struct stack *s, struct tcb *t, int error, enum reason why) {
     ASSERT(t->state == TERN_CLOSED);
     if (why != R_NONE) count(s, why);

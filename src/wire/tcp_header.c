@@ -17,6 +17,7 @@ static inline bool parse_options(const uint8_t *p, unsigned header_len, tcp_opti
     return tcp_options_parse(p + TCP_LEN, header_len - TCP_LEN, o);
 }
 
+/* Options are read whatever the flags [MUST-5]; the window is unsigned [MUST-1]. */
 enum tcp_parse_result tcp_parse(reader *r, tcp_header *out) {
     if (unlikely(r->bad || reader_left(r) < TCP_LEN)) return TCP_PARSE_SHORT;
     unsigned header_len = (r->at[12] >> 4) * 4u;

@@ -58,6 +58,7 @@ static bool parse_one(const uint8_t *p, unsigned len, tcp_options *o) {
     }
 }
 
+/* [MUST-4, MUST-64] */
 bool tcp_options_parse(const uint8_t *p, unsigned len, tcp_options *out) {
     const uint8_t *end = p + len;
     tcp_options_clear(out);

@@ -64,7 +64,8 @@ void fx_up(void) {
     if (fx.stack) return;
     assert_int_equal(tern_new(&fx.cfg, fx.now, &fx.stack), TERN_OK);
     fx.s = stack_of(fx.stack);
-    tern_iface_config c = {.size = sizeof c, .name = "t0", .link = TERN_LINK_IP, .flags = fx.iface_flags, .mtu = fx.mtu};
+    tern_iface_config c = {
+        .size = sizeof c, .name = "t0", .link = TERN_LINK_IP, .flags = fx.iface_flags, .mtu = fx.mtu};
     fx.iface = tern_iface_add(fx.stack, &c);
     assert_int_equal(fx.iface, 0);
     assert_int_equal(tern_addr_add(fx.stack, 0, &fx.me, fx.v6 ? 64 : 24), TERN_OK);
@@ -166,7 +167,8 @@ uint32_t app_read(uint32_t most) {
         ptrdiff_t n = tern_read(fx.stack, fx.sock, bytes, min_u32(most - total, sizeof bytes));
         if (n <= 0) break;
         for (ptrdiff_t i = 0; i < n; i++)
-            if (bytes[i] != theirs(fx.read + 1 + (uint32_t)i)) fail_msg("byte %u of the stream is wrong", fx.read + 1 + (uint32_t)i);
+            if (bytes[i] != theirs(fx.read + 1 + (uint32_t)i))
+                fail_msg("byte %u of the stream is wrong", fx.read + 1 + (uint32_t)i);
         fx.read += (uint32_t)n;
         total += (uint32_t)n;
     }
@@ -452,8 +454,7 @@ void fx_expect(uint32_t flags, uint32_t number, uint32_t ack, uint32_t len, cons
     }
     bool ack_ok = ack == ANY || !(flags & ACK) || o->ack == ack;
     bool flags_ok = flags == ANY || (o->flags & ~PSH) == (flags & ~(uint32_t)PSH);
-    if (o->proto == 6 && flags_ok && (number == ANY || o->seq == number) && ack_ok &&
-        (len == ANY || o->len == len))
+    if (o->proto == 6 && flags_ok && (number == ANY || o->seq == number) && ack_ok && (len == ANY || o->len == len))
         return;
     print_out("expected", flags, number, ack, len);
     print_out("came    ", o->flags, o->seq, o->ack, o->len);
@@ -529,7 +530,8 @@ uint64_t wait_out(uint64_t most) {
 void fx_expect_after(uint64_t ms, const char *file, int line) {
     uint64_t took = wait_out(ms * 4 + 1000);
     if (took == ms) return;
-    print_error("the next packet came after %llu ms instead of %llu\n", (unsigned long long)took, (unsigned long long)ms);
+    print_error("the next packet came after %llu ms instead of %llu\n", (unsigned long long)took,
+                (unsigned long long)ms);
     _fail(file, line);
 }
 
@@ -538,7 +540,8 @@ void fx_expect_after(uint64_t ms, const char *file, int line) {
 bool status_now(tern_status_info *i) {
     uint64_t cursor = 0;
     while (tern_list(fx.stack, &cursor, i)) {
-        if (i->state == TERN_LISTEN || i->flow.local_port != fx.my_port || i->flow.remote_port != fx.peer_port) continue;
+        if (i->state == TERN_LISTEN || i->flow.local_port != fx.my_port || i->flow.remote_port != fx.peer_port)
+            continue;
         if (i->state != TERN_CLOSED) return true;
     }
     return false;
@@ -556,7 +559,9 @@ void fx_expect_state(enum tern_state st, const char *file, int line) {
     _fail(file, line);
 }
 
-struct tcb *tcb_now(void) { return tcb_of(fx.s, fx.sock); }
+struct tcb *tcb_now(void) {
+    return tcb_of(fx.s, fx.sock);
+}
 
 static void open_passive(enum tern_state st) {
     assert_int_equal(app_listen(0, 0), TERN_OK);

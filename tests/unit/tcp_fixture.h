@@ -1,5 +1,6 @@
-/* tcp_fixture.h - one host on a link without frames, a clock by hand and a peer that follows the test's script: it sends
- * single segments and says what must come out. The peer shares no code with TCP: it builds and reads packets itself.
+/* tcp_fixture.h - one host on a link without frames, a clock by hand and a peer that follows the test's script: it
+ * sends single segments and says what must come out. The peer shares no code with TCP: it builds and reads packets
+ * itself.
  *
  * Numbers are relative, as in the RFC's figures: the host's SYN has number 0 and its first byte 1; so has the peer's.
  * What the host writes and what the peer sends is a pattern of its number, so that every byte is checked.
@@ -34,12 +35,12 @@ struct seg {
     uint16_t flags;
     uint32_t seq, ack; /* relative */
     uint32_t len;
-    int32_t wnd;       /* 0: peer.wnd; CLOSED_WINDOW: 0; as on the wire */
+    int32_t wnd; /* 0: peer.wnd; CLOSED_WINDOW: 0; as on the wire */
     uint16_t urgent;
     uint16_t mss;
-    int8_t wscale;     /* + 1 */
+    int8_t wscale; /* + 1 */
     bool sack_ok;
-    bool ts, no_ts;    /* ts: with these values; no_ts: none although they were agreed */
+    bool ts, no_ts; /* ts: with these values; no_ts: none although they were agreed */
     uint32_t ts_value, ts_echo;
     const uint8_t *raw; /* options as they are, instead of all others */
     uint8_t raw_len;
@@ -55,8 +56,8 @@ struct out {
     uint32_t seq, ack, len; /* relative */
     uint32_t abs_seq, abs_ack;
     uint8_t data[2048];
-    uint16_t mss;   /* 0: none */
-    int wscale;     /* -1: none */
+    uint16_t mss; /* 0: none */
+    int wscale;   /* -1: none */
     bool sack_ok, ts;
     uint32_t ts_value, ts_echo;
     unsigned sacks;
@@ -79,22 +80,22 @@ struct fixture {
     struct {
         uint32_t isn;
         uint16_t wnd, mss;
-        int wscale;     /* -1: no option */
+        int wscale; /* -1: no option */
         bool sack, ts;
         uint32_t ts_value; /* of the next segment; the test moves it */
     } peer;
 
     tern_sock sock, listener;
     uint16_t my_port, peer_port;
-    uint32_t iss;       /* ours, from the last SYN that came out */
-    uint32_t snd, rcv;  /* after to_state: the number behind all that the host sent, and behind all that the peer sent */
-    uint32_t written;   /* by app_write */
-    uint32_t read;      /* by app_read */
-    uint32_t ts_seen;   /* newest TSval of the host */
-    bool close_fully;   /* to_state uses tern_close instead of tern_shutdown */
-    bool unchecked;     /* payloads are not the pattern */
+    uint32_t iss;      /* ours, from the last SYN that came out */
+    uint32_t snd, rcv; /* after to_state: the number behind all that the host sent, and behind all that the peer sent */
+    uint32_t written;  /* by app_write */
+    uint32_t read;     /* by app_read */
+    uint32_t ts_seen;  /* newest TSval of the host */
+    bool close_fully;  /* to_state uses tern_close instead of tern_shutdown */
+    bool unchecked;    /* payloads are not the pattern */
 
-    struct out out;     /* what the last expect took */
+    struct out out; /* what the last expect took */
     uint32_t ev_bits, listener_bits;
     int ev_error;
 
@@ -109,10 +110,11 @@ extern struct fixture fx;
 int fx_setup_v4(void **state);
 int fx_setup_v6(void **state);
 int fx_teardown(void **state);
-#define BOTH(f) cmocka_unit_test_setup_teardown(f, fx_setup_v4, fx_teardown), {#f "/v6", f, fx_setup_v6, fx_teardown, NULL}
+#define BOTH(f)                                                                                                        \
+    cmocka_unit_test_setup_teardown(f, fx_setup_v4, fx_teardown), { #f "/v6", f, fx_setup_v6, fx_teardown, NULL }
 #define ONLY4(f) cmocka_unit_test_setup_teardown(f, fx_setup_v4, fx_teardown)
 void fx_reset(bool v6);
-void fx_up(void);   /* makes the stack, if there is none */
+void fx_up(void); /* makes the stack, if there is none */
 void fx_down(void);
 void fx_new_peer(uint16_t my_port, uint16_t peer_port); /* the script goes on with another connection */
 /* Makes the stack so that the next active open (or answer to a SYN) of the fixture's sockets has this ISN. */
@@ -141,7 +143,8 @@ size_t build(uint8_t *p, const struct seg *s); /* the packet's bytes */
 #define expect_none() fx_expect_none(__FILE__, __LINE__)
 #define expect_state(st) fx_expect_state(st, __FILE__, __LINE__)
 #define expect_event(bits) fx_expect_event(bits, __FILE__, __LINE__)
-void fx_expect(uint32_t flags, uint32_t number, uint32_t ack, uint32_t len, const char *file, int line); /* PSH is not compared */
+void fx_expect(uint32_t flags, uint32_t number, uint32_t ack, uint32_t len, const char *file,
+               int line); /* PSH is not compared */
 void fx_expect_none(const char *file, int line);
 void fx_expect_state(enum tern_state st, const char *file, int line);
 void fx_expect_event(uint32_t bits, const char *file, int line); /* exactly these since the last look */

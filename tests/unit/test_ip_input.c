@@ -265,6 +265,7 @@ static void add_options(packet *p, const uint8_t *options, size_t len) {
     fix_ip4(p->b);
 }
 
+/* [MUST-50] and source routes, which are refused [MUST-53] */
 static void test_options(void **state) {
     (void)state;
     host_tun();

@@ -275,6 +275,24 @@ static void a_window_stays_shut(void **state) {
     assert_int_equal(fx.out.wnd, 2000);
 }
 
+/* [MAY-7] Bytes that are lost are sent again although the peer has taken back the window they were sent into. */
+static void lost_bytes_beyond_the_window(void **state) {
+    (void)state;
+    fx.cfg.sack = 1;
+    fx.peer.sack = true;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    app_write(3000);
+    assert_int_equal(drop_out(), 3);
+    uint8_t block[12] = {1, 1, 5, 10};
+    store32(block + 4, fx.iss + 1001);
+    store32(block + 8, fx.iss + 3001);
+    inject_with(.flags = ACK, .seq = 1, .ack = 1, .wnd = 300, .raw = block, .raw_len = sizeof block);
+    assert_in_range(wait_out(1000), 0, 1000);
+    expect(ACK, 1, 1, 1000);
+    inject_with(.flags = ACK, .seq = 1, .ack = 3001, .wnd = 300);
+    assert_int_equal(now_status().send_queued, 0);
+}
+
 /* ---- 3.8.5: urgent data ---- */
 
 /* [MUST-31, MUST-32, MUST-33] 200,000 urgent bytes, more than the pointer can say: each advance is told, a repetition is not, and
@@ -354,6 +372,7 @@ int main(void) {
         BOTH(illegal_option_lengths), BOTH(no_mss_behind_the_syn), BOTH(acks_are_delayed),
         BOTH(every_second_segment_is_acked), BOTH(a_burst_is_acked_once), BOTH(a_gap_is_told_at_once),
         BOTH(no_silly_window_is_offered), BOTH(the_window_never_shrinks), BOTH(a_window_stays_shut),
+        BOTH(lost_bytes_beyond_the_window),
         BOTH(long_urgent_data_comes), BOTH(long_urgent_data_leaves), BOTH(nothing_is_urgent_unasked),
     };
     return cmocka_run_group_tests_name("rfc9293 segment", tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_tcp_api.c - TCP's calls where they touch memory and handles: lent packets, borrowed and reserved bytes, lists of records,
- * stale handles, options; and every allocation of a connection's life failing once, and from then on. */
+/* test_tcp_api.c - TCP's calls where they touch memory and handles: lent packets, borrowed and reserved bytes, lists
+ * of records, stale handles, options; and every allocation of a connection's life failing once, and from then on. */
 #include "draw.h"
 #include "tcp_fixture.h"
 
@@ -223,7 +223,8 @@ static void list_shows_all(void **state) {
         if (i.sock.id) assert_int_equal(tern_status(fx.stack, i.sock, &(tern_status_info){.size = sizeof i}), TERN_OK);
     }
     assert_int_equal(all, 5);
-    static const enum tern_state each[] = {TERN_LISTEN, TERN_SYN_RECEIVED, TERN_ESTABLISHED, TERN_TIME_WAIT, TERN_SYN_SENT};
+    static const enum tern_state each[] = {TERN_LISTEN, TERN_SYN_RECEIVED, TERN_ESTABLISHED, TERN_TIME_WAIT,
+                                           TERN_SYN_SENT};
     for (unsigned k = 0; k < ARRAY_LEN(each); k++) assert_int_equal(seen[each[k]], 1);
     assert_false(tern_list(fx.stack, &cursor, &i));
 }
@@ -277,9 +278,15 @@ static void options(void **state) {
     static const struct {
         enum tern_option o;
         int64_t good, bad;
-    } all[] = {{TERN_OPT_NODELAY, 1, 2},         {TERN_OPT_CORK, 1, -1},           {TERN_OPT_SEND_BUFFER, 5000, 1},
-               {TERN_OPT_RECEIVE_BUFFER, 6000, 0}, {TERN_OPT_KEEPALIVE, 1, 2},     {TERN_OPT_KEEPALIVE_IDLE_MS, 1234, 0},
-               {TERN_OPT_USER_TIMEOUT_MS, 777, -1}, {TERN_OPT_DSCP, 10, 64},       {TERN_OPT_TTL, 7, 256},
+    } all[] = {{TERN_OPT_NODELAY, 1, 2},
+               {TERN_OPT_CORK, 1, -1},
+               {TERN_OPT_SEND_BUFFER, 5000, 1},
+               {TERN_OPT_RECEIVE_BUFFER, 6000, 0},
+               {TERN_OPT_KEEPALIVE, 1, 2},
+               {TERN_OPT_KEEPALIVE_IDLE_MS, 1234, 0},
+               {TERN_OPT_USER_TIMEOUT_MS, 777, -1},
+               {TERN_OPT_DSCP, 10, 64},
+               {TERN_OPT_TTL, 7, 256},
                {TERN_OPT_MSS, 300, 65536}};
     for (unsigned i = 0; i < ARRAY_LEN(all); i++) {
         int64_t v = 0;
@@ -332,7 +339,8 @@ static void life(void) {
     inject(ACK, 11, 1, 290);
     (void)tern_write(fx.stack, passive, data, sizeof data);
     drop_out();
-    while (tern_read(fx.stack, passive, b, sizeof b) > 0) {}
+    while (tern_read(fx.stack, passive, b, sizeof b) > 0) {
+    }
     advance(3000);
     drop_out();
     fx_new_peer(1001, PEER_PORT);
@@ -453,9 +461,19 @@ static void memory_cap(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(lent_packets), BOTH(lent_and_copied), BOTH(lent_until_the_end), BOTH(borrow_and_release),
-        BOTH(reserve_and_commit), BOTH(write_event), BOTH(list_shows_all), BOTH(stale_handles), BOTH(options),
-        BOTH(allocation_fails_once), BOTH(allocation_fails_from_then_on), ONLY4(no_memory_for_a_stack), BOTH(memory_cap),
+        BOTH(lent_packets),
+        BOTH(lent_and_copied),
+        BOTH(lent_until_the_end),
+        BOTH(borrow_and_release),
+        BOTH(reserve_and_commit),
+        BOTH(write_event),
+        BOTH(list_shows_all),
+        BOTH(stale_handles),
+        BOTH(options),
+        BOTH(allocation_fails_once),
+        BOTH(allocation_fails_from_then_on),
+        ONLY4(no_memory_for_a_stack),
+        BOTH(memory_cap),
     };
     return cmocka_run_group_tests_name("tcp api", tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* test_tcp_close.c - how connections end, from RFC 9293 3.6, 3.10.4, 3.10.5, 3.10.7.4 and RFC 1337, 6191: every order of FINs
- * and ACKs, half-close, resets for lost data, TIME-WAIT in both of its shapes, and what the calls say meanwhile. */
+/* test_tcp_close.c - how connections end, from RFC 9293 3.6, 3.10.4, 3.10.5, 3.10.7.4 and RFC 1337, 6191: every
+ * order of FINs and ACKs, half-close, resets for lost data, TIME-WAIT in both of its shapes, and what the calls say
+ * meanwhile. */
 #include "tcp_fixture.h"
 
 /* Both shapes of what the application leaves: handle kept (shutdown) or given up (close). */
@@ -13,9 +14,7 @@ static void twice(void (*f)(void)) {
     }
 }
 
-static int end_ours(void) {
-    return fx.close_fully ? tern_close(fx.stack, fx.sock) : tern_shutdown(fx.stack, fx.sock);
-}
+static int end_ours(void) { return fx.close_fully ? tern_close(fx.stack, fx.sock) : tern_shutdown(fx.stack, fx.sock); }
 
 /* ---- orders of closing ---- */
 
@@ -276,7 +275,7 @@ static void close_wait_close_unread(void **state) {
     expect_state(TERN_CLOSED);
 }
 
-/* [SHLD-3] Bytes that come after the CLOSE, in either state that still gets any. */
+/* [SHLD-3, MAY-1] Bytes that come after the CLOSE, in either state that still gets any. */
 static void data_after_close(void **state) {
     (void)state;
     bool v6 = fx.v6;
@@ -475,7 +474,8 @@ static void assassination(void **state) {
     twice(time_wait_hazards);
 }
 
-/* [RFC6191 2] May a SYN with this number and timestamp (0: none) open anew after a connection with or without them? */
+/* [SHLD-4, RFC6191 2] May a SYN with this number and timestamp (0: none) open anew after a connection with or
+ * without them? */
 static void reuse(bool stamps_before, uint32_t at, int32_t stamp, bool may) {
     for (unsigned held = 0; held < 2; held++) {
         bool v6 = fx.v6;
@@ -675,15 +675,43 @@ static void orphans_limit(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(figure_12_as_a), BOTH(figure_12_as_b), BOTH(figure_13), BOTH(three_segments), BOTH(fin_wait_1_data_fin_ack),
-        BOTH(fin_wait_1_early_fin), BOTH(fin_wait_1_early_fin_then_all), BOTH(closing_waits), BOTH(half_closed),
-        BOTH(half_closed_by_the_peer), BOTH(fin_behind_data), BOTH(fin_is_repeated), BOTH(last_ack_for_ever),
-        BOTH(fin_wait_2_without_owner), BOTH(fin_wait_2_with_owner), BOTH(close_unread), BOTH(close_wait_close_unread),
-        BOTH(data_after_close), BOTH(data_after_shutdown), BOTH(abort_in_every_state), BOTH(abort_drops_queues),
-        BOTH(calls_in_every_state), BOTH(no_event_after_close), BOTH(sent_event), BOTH(two_msl), BOTH(time_wait_restarts),
-        BOTH(time_wait_fin_with_data), BOTH(assassination), BOTH(time_wait_reuse), BOTH(time_wait_not_reused),
-        BOTH(time_wait_limit), BOTH(time_wait_limit_after_restart), BOTH(time_wait_without_records),
-        BOTH(time_wait_read_then_close), BOTH(time_wait_holds_the_port), BOTH(linger), BOTH(orphans_limit),
+        BOTH(figure_12_as_a),
+        BOTH(figure_12_as_b),
+        BOTH(figure_13),
+        BOTH(three_segments),
+        BOTH(fin_wait_1_data_fin_ack),
+        BOTH(fin_wait_1_early_fin),
+        BOTH(fin_wait_1_early_fin_then_all),
+        BOTH(closing_waits),
+        BOTH(half_closed),
+        BOTH(half_closed_by_the_peer),
+        BOTH(fin_behind_data),
+        BOTH(fin_is_repeated),
+        BOTH(last_ack_for_ever),
+        BOTH(fin_wait_2_without_owner),
+        BOTH(fin_wait_2_with_owner),
+        BOTH(close_unread),
+        BOTH(close_wait_close_unread),
+        BOTH(data_after_close),
+        BOTH(data_after_shutdown),
+        BOTH(abort_in_every_state),
+        BOTH(abort_drops_queues),
+        BOTH(calls_in_every_state),
+        BOTH(no_event_after_close),
+        BOTH(sent_event),
+        BOTH(two_msl),
+        BOTH(time_wait_restarts),
+        BOTH(time_wait_fin_with_data),
+        BOTH(assassination),
+        BOTH(time_wait_reuse),
+        BOTH(time_wait_not_reused),
+        BOTH(time_wait_limit),
+        BOTH(time_wait_limit_after_restart),
+        BOTH(time_wait_without_records),
+        BOTH(time_wait_read_then_close),
+        BOTH(time_wait_holds_the_port),
+        BOTH(linger),
+        BOTH(orphans_limit),
     };
     return cmocka_run_group_tests_name("tcp close", tests, NULL, NULL);
 }

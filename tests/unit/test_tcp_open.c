@@ -1,8 +1,9 @@
-/* test_tcp_open.c - how connections open, from RFC 9293 3.4, 3.5, 3.10.1, 3.10.7.1 to 3.10.7.3, RFC 5961, 6528 and 6056: the
- * figures with the RFC's roles, every branch of LISTEN and SYN-SENT, times of repetition, limits, held SYNs, ports and ISNs. */
+/* test_tcp_open.c - how connections open, from RFC 9293 3.4, 3.5, 3.10.1, 3.10.7.1 to 3.10.7.3, RFC 5961, 6528 and
+ * 6056: the figures with the RFC's roles, every branch of LISTEN and SYN-SENT, times of repetition, limits, held
+ * SYNs, ports and ISNs. */
 #include "tcp_fixture.h"
 
-#define MINUS(n) ((uint32_t)-(n))
+#define MINUS(n) ((uint32_t) - (n))
 
 /* ---- figures ---- */
 
@@ -264,8 +265,8 @@ static void listen_syn_repeated(void **state) {
     expect_state(TERN_ESTABLISHED);
 }
 
-/* [RFC9293 3.10.7.4 fourth] Another SYN inside the window of a connection that came from LISTEN: back to LISTEN; one outside
- * the window draws an ACK. */
+/* [RFC9293 3.10.7.4 fourth] Another SYN inside the window of a connection that came from LISTEN: back to LISTEN; one
+ * outside the window draws an ACK. */
 static void syn_received_other_syn(void **state) {
     (void)state;
     to_state(TERN_SYN_RECEIVED, PASSIVE);
@@ -472,7 +473,8 @@ static void abort_in_syn_received(void **state) {
 
 /* ---- time ---- */
 
-/* [RFC6298 2.1, 5.5; MUST-22, MUST-23] 1 s, doubled each time up to the limit; the open fails no earlier than after 3 minutes. */
+/* [RFC6298 2.1, 5.5; MUST-22, MUST-23] 1 s, doubled each time up to the limit; the open fails no earlier than after
+ * 3 minutes. */
 static void syn_times(void **state) {
     (void)state;
     assert_int_equal(app_connect(), TERN_OK);
@@ -491,7 +493,8 @@ static void syn_times(void **state) {
     expect_none();
 }
 
-/* [RFC6298 5.7] A SYN that was repeated leaves a timeout of 3 s for the data; [RFC5681 3.1] and a window of one segment. */
+/* [RFC6298 5.7] A SYN that was repeated leaves a timeout of 3 s for the data; [RFC5681 3.1] and a window of one
+ * segment. */
 static void syn_repeated_is_careful(void **state) {
     (void)state;
     assert_int_equal(app_connect(), TERN_OK);
@@ -511,7 +514,8 @@ static void syn_repeated_is_careful(void **state) {
     expect(ACK, 1, 1, 1000);
 }
 
-/* [RFC9293 3.8.1] The SYN-ACK is repeated too; a peer that never answers leaves nothing behind; a late ACK gets a RST. */
+/* [RFC9293 3.8.1] The SYN-ACK is repeated too; a peer that never answers leaves nothing behind; a late ACK gets a
+ * RST. */
 static void synack_times(void **state) {
     (void)state;
     fx.cfg.synack_retries = 3;
@@ -959,20 +963,63 @@ static void isn_is_keyed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(figure_6_as_a), BOTH(figure_6_as_b), BOTH(figure_7), BOTH(figure_7_with_ack), BOTH(figure_8_as_a),
-        BOTH(figure_8_as_b), BOTH(figure_9_as_a), BOTH(figure_9_as_b), BOTH(figure_10_as_a), BOTH(figure_10_as_b),
-        BOTH(figure_11_as_a), BOTH(figure_11_as_b), BOTH(closed_answers_with_reset), BOTH(wrong_checksums_are_silence),
-        BOTH(impossible_addresses_are_silence), BOTH(listen_branches), BOTH(listen_syn_fin), BOTH(listen_syn_with_data),
-        BOTH(listen_syn_repeated), BOTH(syn_received_other_syn), BOTH(syn_received_wrong_ack),
-        BOTH(syn_received_data_and_fin), BOTH(syn_received_reset), BOTH(syn_received_reset_of_active),
-        BOTH(synsent_branches), BOTH(synsent_data_and_fin), BOTH(synsent_more_than_offered),
-        BOTH(written_before_established), BOTH(close_in_synsent), BOTH(close_in_syn_received),
-        BOTH(close_in_syn_received_with_data), BOTH(close_in_syn_received_crossing), BOTH(abort_in_syn_received),
-        BOTH(syn_times), BOTH(syn_repeated_is_careful), BOTH(synack_times), BOTH(third_segment_lost), BOTH(backlog_full),
-        BOTH(half_open_limit), BOTH(half_open_cookies), BOTH(connection_limit), BOTH(held_accept), BOTH(held_refuse), BOTH(held_too_long),
-        BOTH(held_reset), BOTH(listener_closed), BOTH(listener_closed_with_backlog), BOTH(listen_beside_connections),
-        BOTH(listen_on_one_address), BOTH(transparent), BOTH(not_transparent), BOTH(connect_errors), BOTH(listen_errors),
-        BOTH(ports_are_random), BOTH(ports_run_out), BOTH(isn_follows_the_clock), BOTH(isn_is_keyed),
+        BOTH(figure_6_as_a),
+        BOTH(figure_6_as_b),
+        BOTH(figure_7),
+        BOTH(figure_7_with_ack),
+        BOTH(figure_8_as_a),
+        BOTH(figure_8_as_b),
+        BOTH(figure_9_as_a),
+        BOTH(figure_9_as_b),
+        BOTH(figure_10_as_a),
+        BOTH(figure_10_as_b),
+        BOTH(figure_11_as_a),
+        BOTH(figure_11_as_b),
+        BOTH(closed_answers_with_reset),
+        BOTH(wrong_checksums_are_silence),
+        BOTH(impossible_addresses_are_silence),
+        BOTH(listen_branches),
+        BOTH(listen_syn_fin),
+        BOTH(listen_syn_with_data),
+        BOTH(listen_syn_repeated),
+        BOTH(syn_received_other_syn),
+        BOTH(syn_received_wrong_ack),
+        BOTH(syn_received_data_and_fin),
+        BOTH(syn_received_reset),
+        BOTH(syn_received_reset_of_active),
+        BOTH(synsent_branches),
+        BOTH(synsent_data_and_fin),
+        BOTH(synsent_more_than_offered),
+        BOTH(written_before_established),
+        BOTH(close_in_synsent),
+        BOTH(close_in_syn_received),
+        BOTH(close_in_syn_received_with_data),
+        BOTH(close_in_syn_received_crossing),
+        BOTH(abort_in_syn_received),
+        BOTH(syn_times),
+        BOTH(syn_repeated_is_careful),
+        BOTH(synack_times),
+        BOTH(third_segment_lost),
+        BOTH(backlog_full),
+        BOTH(half_open_limit),
+        BOTH(half_open_cookies),
+        BOTH(connection_limit),
+        BOTH(held_accept),
+        BOTH(held_refuse),
+        BOTH(held_too_long),
+        BOTH(held_reset),
+        BOTH(listener_closed),
+        BOTH(listener_closed_with_backlog),
+        BOTH(listen_beside_connections),
+        BOTH(listen_on_one_address),
+        BOTH(transparent),
+        BOTH(not_transparent),
+        BOTH(connect_errors),
+        BOTH(listen_errors),
+        BOTH(ports_are_random),
+        BOTH(ports_run_out),
+        BOTH(isn_follows_the_clock),
+        BOTH(isn_is_keyed),
     };
     return cmocka_run_group_tests_name("tcp open", tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* test_tcp_receive.c - what a receiver answers and offers: delayed ACKs (RFC 9293 3.8.6.3, RFC 5681 4.2), the window and its
- * updates (3.8.6, 3.8.6.2.2), SACK blocks (RFC 2018), window scaling and timestamps with PAWS (RFC 7323), options of any shape. */
+/* test_tcp_receive.c - what a receiver answers and offers: delayed ACKs (RFC 9293 3.8.6.3, RFC 5681 4.2), the window
+ * and its updates (3.8.6, 3.8.6.2.2), SACK blocks (RFC 2018), window scaling and timestamps with PAWS (RFC 7323),
+ * options of any shape. */
 #include "draw.h"
 #include "tcp_fixture.h"
 
@@ -139,7 +140,8 @@ static void right_edge_stays(void **state) {
         while (out_waiting()) {
             expect(ACK, 1, ANY, 0);
             uint32_t now = fx.out.ack + ((uint32_t)fx.out.wnd << shift);
-            assert_true((int32_t)(now + ((1u << shift) - 1) - edge) >= 0); /* scaling cuts off the low bits [RFC7323 2.4] */
+            assert_true((int32_t)(now + ((1u << shift) - 1) - edge) >=
+                        0); /* scaling cuts off the low bits [RFC7323 2.4] */
             if ((int32_t)(now - edge) > 0) edge = now;
             next = fx.out.ack;
         }
@@ -340,7 +342,8 @@ static void timestamp_clock(void **state) {
     assert_true(between > 100000 || between < -100000);
 }
 
-/* [RFC7323 4.3] The echo is of the oldest segment not yet acknowledged; a later one, or one behind a hole, changes nothing. */
+/* [RFC7323 4.3] The echo is of the oldest segment not yet acknowledged; a later one, or one behind a hole, changes
+ * nothing. */
 static void timestamp_echo(void **state) {
     (void)state;
     with_timestamps();
@@ -499,7 +502,8 @@ static void sack_blocks_sent(void **state) {
     expect_read(400);
 }
 
-/* [RFC2018 3] As many as there is room for: 4, or 3 with timestamps; the triggering one always among them, and first. */
+/* [RFC2018 3] As many as there is room for: 4, or 3 with timestamps; the triggering one always among them, and
+ * first. */
 static void sack_room(bool stamps) {
     bool v6 = fx.v6;
     fx_down();
@@ -603,12 +607,34 @@ static void header_lengths(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(delayed_ack), BOTH(every_second_segment), BOTH(ack_at_once_if_asked), BOTH(ack_rides_on_data), BOTH(ack_at_once),
-        BOTH(duplicate_acks_are_pure), BOTH(acks_aggregate), BOTH(duplicates_in_a_batch), BOTH(right_edge_stays),
-        BOTH(silly_window_receiver), BOTH(small_reads), BOTH(no_useless_updates), BOTH(window_scale_negotiation),
-        BOTH(window_scale_works), BOTH(timestamp_negotiation), BOTH(timestamp_clock), BOTH(timestamp_echo), BOTH(paws),
-        BOTH(paws_wraps), BOTH(paws_after_24_days), BOTH(timestamp_missing), BOTH(paws_poisoning), BOTH(sack_negotiation),
-        BOTH(sack_blocks_sent), BOTH(sack_option_room), BOTH(sack_on_data), BOTH(options_odd), BOTH(options_broken),
+        BOTH(delayed_ack),
+        BOTH(every_second_segment),
+        BOTH(ack_at_once_if_asked),
+        BOTH(ack_rides_on_data),
+        BOTH(ack_at_once),
+        BOTH(duplicate_acks_are_pure),
+        BOTH(acks_aggregate),
+        BOTH(duplicates_in_a_batch),
+        BOTH(right_edge_stays),
+        BOTH(silly_window_receiver),
+        BOTH(small_reads),
+        BOTH(no_useless_updates),
+        BOTH(window_scale_negotiation),
+        BOTH(window_scale_works),
+        BOTH(timestamp_negotiation),
+        BOTH(timestamp_clock),
+        BOTH(timestamp_echo),
+        BOTH(paws),
+        BOTH(paws_wraps),
+        BOTH(paws_after_24_days),
+        BOTH(timestamp_missing),
+        BOTH(paws_poisoning),
+        BOTH(sack_negotiation),
+        BOTH(sack_blocks_sent),
+        BOTH(sack_option_room),
+        BOTH(sack_on_data),
+        BOTH(options_odd),
+        BOTH(options_broken),
         BOTH(header_lengths),
     };
     return cmocka_run_group_tests_name("tcp receive", tests, NULL, NULL);

@@ -1,5 +1,6 @@
-/* test_tcp_send.c - what leaves, when, and again: segment sizes, Nagle, silly windows and probes (RFC 9293 3.7, 3.8.6), the
- * retransmission timer (RFC 6298), NewReno (RFC 5681, 6582, 3042, 6928), keepalive, and what ICMP reports change. */
+/* test_tcp_send.c - what leaves, when, and again: segment sizes, Nagle, silly windows and probes (RFC 9293 3.7,
+ * 3.8.6), the retransmission timer (RFC 6298), NewReno (RFC 5681, 6582, 3042, 6928), keepalive, and what ICMP
+ * reports change. */
 #include "tcp_fixture.h"
 
 static tern_status_info now_status(void) {
@@ -163,6 +164,7 @@ static void nagle_in_a_small_window(void **state) {
     expect(ACK, 21, 1, 300);
 }
 
+/* [MAY-16] */
 static void cork(void **state) {
     (void)state;
     to_state(TERN_ESTABLISHED, ACTIVE);
@@ -239,7 +241,8 @@ static void five_byte_window(void **state) {
 
 /* ---- windows that shrink and shut ---- */
 
-/* [MUST-34, SHLD-15, SHLD-16] The right edge moves back: no crash, no new data; what was sent is repeated, and all arrives. */
+/* [MUST-34, SHLD-15, SHLD-16] The right edge moves back: no crash, no new data; what was sent is repeated, and all
+ * arrives. */
 static void window_shrinks(void **state) {
     (void)state;
     to_state(TERN_ESTABLISHED, ACTIVE);
@@ -404,7 +407,10 @@ static void rto_estimator(void **state) {
     expect(ACK, 1, 1, 0);
     static const struct {
         uint32_t rtt_ms, srtt_us, rttvar_us, rto_ms;
-    } step_by_step[] = {{0, 100000, 50000, 300}, {200, 112500, 62500, 362}, {80, 108437, 55000, 328}, {500, 157382, 139140, 713},
+    } step_by_step[] = {{0, 100000, 50000, 300},
+                        {200, 112500, 62500, 362},
+                        {80, 108437, 55000, 328},
+                        {500, 157382, 139140, 713},
                         {150, 156459, 106200, 581}};
     for (unsigned i = 0; i < ARRAY_LEN(step_by_step); i++) {
         if (i) {
@@ -422,7 +428,8 @@ static void rto_estimator(void **state) {
     }
 }
 
-/* [MUST-18, RFC6298 3, 5.5] Karn: no sample from what was sent twice, and the timeout stays doubled until there is one. */
+/* [MUST-18, RFC6298 3, 5.5] Karn: no sample from what was sent twice, and the timeout stays doubled until there is
+ * one. */
 static void karn(void **state) {
     (void)state;
     to_state(TERN_ESTABLISHED, ACTIVE);
@@ -616,7 +623,7 @@ static void not_duplicates(void **state) {
     (void)state;
     start_flight(10);
     for (unsigned k = 0; k < 6; k++) inject(ACK, 1 + 10 * k, 1, 10); /* with data */
-    inject_with(.flags = ACK, .seq = 61, .ack = 1, .wnd = 50000); /* the window moves */
+    inject_with(.flags = ACK, .seq = 61, .ack = 1, .wnd = 50000);    /* the window moves */
     inject_with(.flags = ACK, .seq = 61, .ack = 1, .wnd = 50001);
     inject_with(.flags = ACK, .seq = 61, .ack = 1, .wnd = 50002);
     advance(500);
@@ -678,7 +685,7 @@ static void keepalive_is_off(void **state) {
     expect_state(TERN_ESTABLISHED);
 }
 
-/* [MUST-24, MUST-27, MUST-28, MUST-29, SHLD-12] */
+/* [MUST-24, MUST-27, MUST-28, MUST-29, SHLD-12, MAY-5] */
 static void keepalive_finds_the_dead(void **state) {
     (void)state;
     to_state(TERN_ESTABLISHED, ACTIVE);
@@ -857,25 +864,76 @@ static int setup_sack(void **state) {
     fx.peer.sack = true;
     return 0;
 }
-#define SACKED(f) {#f "/sack", f, setup_sack, fx_teardown, NULL}
+#define SACKED(f)                                                                                                      \
+    { #f "/sack", f, setup_sack, fx_teardown, NULL }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(mss_offered), BOTH(mss_default), BOTH(mss_effective), BOTH(mss_with_timestamps), BOTH(mss_tiny),
-        BOTH(initial_window), BOTH(push_on_the_last), BOTH(nagle), BOTH(nagle_off), BOTH(nagle_in_a_small_window), BOTH(cork),
-        BOTH(silly_window), BOTH(silly_window_override), BOTH(five_byte_window), BOTH(window_shrinks),
-        BOTH(window_shrinks_to_zero), BOTH(zero_window_probes), BOTH(zero_window_for_ever), BOTH(zero_window_takes_bytes),
-        BOTH(zero_window_dead_peer), BOTH(zero_window_fin), BOTH(rto_doubles), BOTH(rto_estimator), BOTH(karn),
-        BOTH(timestamps_are_samples), BOTH(rto_restarts), BOTH(r1_and_r2), BOTH(r2_default), BOTH(slow_start),
-        BOTH(ack_division), BOTH(loss_by_timeout), BOTH(fast_retransmit), BOTH(not_duplicates), BOTH(partial_acks),
-        BOTH(no_fast_retransmit_after_timeout), BOTH(duplicate_spoofing), BOTH(keepalive_is_off),
-        BOTH(keepalive_finds_the_dead), BOTH(keepalive_of_the_living), BOTH(icmp_unreachable), BOTH(icmp_in_synsent),
-        BOTH(icmp_too_big), BOTH(icmp_too_small), ONLY4(icmp_quench), BOTH(dscp_and_ttl), BOTH(urgent_out),
-        SACKED(push_on_the_last), SACKED(nagle), SACKED(nagle_off), SACKED(nagle_in_a_small_window), SACKED(cork),
-        SACKED(silly_window), SACKED(silly_window_override), SACKED(five_byte_window), SACKED(window_shrinks_to_zero),
-        SACKED(zero_window_probes), SACKED(zero_window_for_ever), SACKED(zero_window_takes_bytes),
-        SACKED(zero_window_dead_peer), SACKED(zero_window_fin), SACKED(r2_default), SACKED(initial_window),
-        SACKED(keepalive_finds_the_dead), SACKED(icmp_unreachable), SACKED(icmp_too_big),
+        BOTH(mss_offered),
+        BOTH(mss_default),
+        BOTH(mss_effective),
+        BOTH(mss_with_timestamps),
+        BOTH(mss_tiny),
+        BOTH(initial_window),
+        BOTH(push_on_the_last),
+        BOTH(nagle),
+        BOTH(nagle_off),
+        BOTH(nagle_in_a_small_window),
+        BOTH(cork),
+        BOTH(silly_window),
+        BOTH(silly_window_override),
+        BOTH(five_byte_window),
+        BOTH(window_shrinks),
+        BOTH(window_shrinks_to_zero),
+        BOTH(zero_window_probes),
+        BOTH(zero_window_for_ever),
+        BOTH(zero_window_takes_bytes),
+        BOTH(zero_window_dead_peer),
+        BOTH(zero_window_fin),
+        BOTH(rto_doubles),
+        BOTH(rto_estimator),
+        BOTH(karn),
+        BOTH(timestamps_are_samples),
+        BOTH(rto_restarts),
+        BOTH(r1_and_r2),
+        BOTH(r2_default),
+        BOTH(slow_start),
+        BOTH(ack_division),
+        BOTH(loss_by_timeout),
+        BOTH(fast_retransmit),
+        BOTH(not_duplicates),
+        BOTH(partial_acks),
+        BOTH(no_fast_retransmit_after_timeout),
+        BOTH(duplicate_spoofing),
+        BOTH(keepalive_is_off),
+        BOTH(keepalive_finds_the_dead),
+        BOTH(keepalive_of_the_living),
+        BOTH(icmp_unreachable),
+        BOTH(icmp_in_synsent),
+        BOTH(icmp_too_big),
+        BOTH(icmp_too_small),
+        ONLY4(icmp_quench),
+        BOTH(dscp_and_ttl),
+        BOTH(urgent_out),
+        SACKED(push_on_the_last),
+        SACKED(nagle),
+        SACKED(nagle_off),
+        SACKED(nagle_in_a_small_window),
+        SACKED(cork),
+        SACKED(silly_window),
+        SACKED(silly_window_override),
+        SACKED(five_byte_window),
+        SACKED(window_shrinks_to_zero),
+        SACKED(zero_window_probes),
+        SACKED(zero_window_for_ever),
+        SACKED(zero_window_takes_bytes),
+        SACKED(zero_window_dead_peer),
+        SACKED(zero_window_fin),
+        SACKED(r2_default),
+        SACKED(initial_window),
+        SACKED(keepalive_finds_the_dead),
+        SACKED(icmp_unreachable),
+        SACKED(icmp_too_big),
         SACKED(icmp_too_small),
     };
     return cmocka_run_group_tests_name("tcp send", tests, NULL, NULL);

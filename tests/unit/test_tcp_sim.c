@@ -1,5 +1,6 @@
-/* test_tcp_sim.c - properties of two hosts in virtual time: whatever the link loses, repeats, reorders and spoils, every stream
- * arrives exact and whole, every connection ends on both sides, and nothing is left. A failure prints its seed or mask. */
+/* test_tcp_sim.c - properties of two hosts in virtual time: whatever the link loses, repeats, reorders and spoils,
+ * every stream arrives exact and whole, every connection ends on both sides, and nothing is left. A failure prints
+ * its seed or mask. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,7 +76,8 @@ static void pull(struct sim *sim, unsigned pair, int side) {
         if (r <= 0) return;
         for (ptrdiff_t i = 0; i < r; i++)
             if (b[i] != byte_at(pair, !side, e->got + (uint32_t)i))
-                fail_msg("seed %llu: pair %u side %d byte %u is wrong", (unsigned long long)w.seed, pair, side, e->got + (uint32_t)i);
+                fail_msg("seed %llu: pair %u side %d byte %u is wrong", (unsigned long long)w.seed, pair, side,
+                         e->got + (uint32_t)i);
         e->got += (uint32_t)r;
     }
 }
@@ -103,7 +105,8 @@ static void app(void *ctx, struct sim *sim, int side, const tern_event *ev) {
         tern_flow f;
         while (tern_accept(sim->stack[1], w.listener, &s, &f) == TERN_OK) {
             unsigned pair = f.remote_port - FIRST_PORT;
-            if (pair >= w.pairs || w.end[pair][1].open) fail_msg("seed %llu: a connection too many", (unsigned long long)w.seed);
+            if (pair >= w.pairs || w.end[pair][1].open)
+                fail_msg("seed %llu: a connection too many", (unsigned long long)w.seed);
             w.end[pair][1].sock = s;
             w.end[pair][1].open = true;
             push(sim, pair, 1);
@@ -132,7 +135,8 @@ static void impair(struct memlink_path *p) {
     if (draw_bool(&w.d)) p->jitter_ns = draw_below(&w.d, 20) * (uint64_t)SIM_MS;
     if (draw_bool(&w.d)) p->loss_ppm = draw_below(&w.d, 100000);
     if (draw_bool(&w.d)) p->duplicate_ppm = draw_below(&w.d, 100000);
-    if (draw_bool(&w.d)) p->reorder_ppm = draw_below(&w.d, 200000), p->reorder_ns = draw_below(&w.d, 50) * (uint64_t)SIM_MS;
+    if (draw_bool(&w.d))
+        p->reorder_ppm = draw_below(&w.d, 200000), p->reorder_ns = draw_below(&w.d, 50) * (uint64_t)SIM_MS;
     if (draw_bool(&w.d)) p->corrupt_ppm = draw_below(&w.d, 50000);
     if (draw_below(&w.d, 3) == 0) {
         p->rate_bps = 100000 + draw_below(&w.d, 20000000);
@@ -156,16 +160,19 @@ static void vary(tern_config *c) {
 static void open_pair(struct sim *sim, unsigned i) {
     bool v6 = !w.no_v6 && draw_bool(&w.d);
     uint16_t here = (uint16_t)(FIRST_PORT + i), there = w.simultaneous[i] ? (uint16_t)(6000 + i) : SERVER_PORT;
-    tern_open o = {.size = sizeof o, .remote = v6 ? sim->addr6[1] : sim->addr4[1], .local_port = here, .remote_port = there};
+    tern_open o = {
+        .size = sizeof o, .remote = v6 ? sim->addr6[1] : sim->addr4[1], .local_port = here, .remote_port = there};
     assert_int_equal(tern_connect(sim->stack[0], &o, &w.end[i][0].sock), TERN_OK);
     w.end[i][0].open = true;
     if (!w.simultaneous[i]) return;
-    tern_open p = {.size = sizeof p, .remote = v6 ? sim->addr6[0] : sim->addr4[0], .local_port = there, .remote_port = here};
+    tern_open p = {
+        .size = sizeof p, .remote = v6 ? sim->addr6[0] : sim->addr4[0], .local_port = there, .remote_port = here};
     assert_int_equal(tern_connect(sim->stack[1], &p, &w.end[i][1].sock), TERN_OK);
     w.end[i][1].open = true;
 }
 
-/* On Ethernet the neighbour may not be found in time, because of losses: then an open fails, and so does what met it. */
+/* On Ethernet the neighbour may not be found in time, because of losses: then an open fails, and so does what met
+ * it. */
 static bool never_opened(unsigned pair) {
     const struct end *a = &w.end[pair][0], *b = &w.end[pair][1];
     bool silent = a->error == TERN_EUNREACH || b->error == TERN_EUNREACH;
@@ -175,9 +182,11 @@ static bool never_opened(unsigned pair) {
 static void check_end(unsigned pair, int side) {
     const struct end *e = &w.end[pair][side];
     if (never_opened(pair)) return;
-    if (e->open && e->done && e->error == 0 && e->eof && e->got == w.end[pair][!side].total && e->written == e->total) return;
-    fail_msg("seed %llu: pair %u side %d: open %d done %d eof %d error %d got %u of %u written %u of %u", (unsigned long long)w.seed,
-             pair, side, e->open, e->done, e->eof, e->error, e->got, w.end[pair][!side].total, e->written, e->total);
+    if (e->open && e->done && e->error == 0 && e->eof && e->got == w.end[pair][!side].total && e->written == e->total)
+        return;
+    fail_msg("seed %llu: pair %u side %d: open %d done %d eof %d error %d got %u of %u written %u of %u",
+             (unsigned long long)w.seed, pair, side, e->open, e->done, e->eof, e->error, e->got,
+             w.end[pair][!side].total, e->written, e->total);
 }
 
 /* What is left, for whoever must find out why. */
@@ -187,9 +196,10 @@ static void print_left(struct sim *sim) {
         tern_status_info i;
         while (tern_list(sim->stack[side], &cursor, &i))
             if (i.state != TERN_LISTEN)
-                print_error("side %d port %u: %s, una %u nxt %u wnd %u queued %u, rcv nxt %u wnd %u, cwnd %u, timer \"%s\"\n", side,
-                            side ? i.flow.remote_port : i.flow.local_port, tern_state_name(i.state), i.snd_una - i.iss,
-                            i.snd_nxt - i.iss, i.snd_wnd, i.send_queued, i.rcv_nxt - i.irs, i.rcv_wnd, i.cwnd, i.timer);
+                print_error(
+                    "side %d port %u: %s, una %u nxt %u wnd %u queued %u, rcv nxt %u wnd %u, cwnd %u, timer \"%s\"\n",
+                    side, side ? i.flow.remote_port : i.flow.local_port, tern_state_name(i.state), i.snd_una - i.iss,
+                    i.snd_nxt - i.iss, i.snd_wnd, i.send_queued, i.rcv_nxt - i.irs, i.rcv_wnd, i.cwnd, i.timer);
     }
 }
 
@@ -308,8 +318,8 @@ static void disturb(struct sim *sim, struct sim_config *c) {
     }
 }
 
-/* Whatever the applications and the link do: bytes that arrive are the right ones, and once the applications have let go
- * nothing is left on either side, in bounded time (attack list C7). */
+/* Whatever the applications and the link do: bytes that arrive are the right ones, and once the applications have
+ * let go nothing is left on either side, in bounded time (attack list C7). */
 static void one_chaos(uint64_t seed) {
     struct sim_config c = config_of(seed);
     for (int side = 0; side < 2; side++) {
@@ -329,7 +339,8 @@ static void one_chaos(uint64_t seed) {
     for (unsigned i = 0; i < w.pairs; i++) {
         w.simultaneous[i] = draw_below(&w.d, 5) == 0;
         for (int side = 0; side < 2; side++)
-            w.end[i][side].total = draw_below(&w.d, 200000), w.end[i][side].finish = draw_bool(&w.d) ? WHEN_WRITTEN : AFTER_EOF;
+            w.end[i][side].total = draw_below(&w.d, 200000),
+            w.end[i][side].finish = draw_bool(&w.d) ? WHEN_WRITTEN : AFTER_EOF;
         open_pair(sim, i);
     }
     for (unsigned i = 0; i < 20; i++) {
@@ -345,8 +356,8 @@ static void one_chaos(uint64_t seed) {
         assert_int_equal(tern_stats_get(sim->stack[side], &st), TERN_OK);
         if (!st.connections && !st.half_open && !st.time_wait && !st.bad_moves) continue;
         print_left(sim);
-        fail_msg("chaos %llu: side %d keeps %u connections, %u half open, %u in TIME-WAIT", (unsigned long long)seed, side,
-                 st.connections, st.half_open, st.time_wait);
+        fail_msg("chaos %llu: side %d keeps %u connections, %u half open, %u in TIME-WAIT", (unsigned long long)seed,
+                 side, st.connections, st.half_open, st.time_wait);
     }
     sim_free(sim);
     assert_int_equal(w.live[0] + w.live[1], 0);
@@ -362,9 +373,7 @@ static void chaos(void **state) {
 
 /* ---- every pattern of losses among the first packets ---- */
 
-static struct {
-    unsigned passed, mask, first;
-} masked;
+static struct { unsigned passed, mask, first; } masked;
 
 static bool drop_by_mask(void *ctx, int from, uint64_t number, const void *data, uint32_t len) {
     (void)ctx, (void)from, (void)number, (void)data, (void)len;

@@ -1,5 +1,5 @@
-/* test_tcp_steps.c - the eight steps of RFC 9293 3.10.7.4 in every synchronized state, with RFC 5961's protections: what is
- * acceptable, RST, SYN, ACK, URG, text in and out of order. How connections end is in test_tcp_close.c. */
+/* test_tcp_steps.c - the eight steps of RFC 9293 3.10.7.4 in every synchronized state, with RFC 5961's protections:
+ * what is acceptable, RST, SYN, ACK, URG, text in and out of order. How connections end is in test_tcp_close.c. */
 #include "draw.h"
 #include "tcp_fixture.h"
 
@@ -19,7 +19,9 @@ static void in_every_state(void (*f)(enum tern_state st)) {
     }
 }
 
-static bool fin_unacked(enum tern_state st) { return st == TERN_FIN_WAIT_1 || st == TERN_CLOSING || st == TERN_LAST_ACK; }
+static bool fin_unacked(enum tern_state st) {
+    return st == TERN_FIN_WAIT_1 || st == TERN_CLOSING || st == TERN_LAST_ACK;
+}
 /* An ACK that says nothing new. */
 static uint32_t old_ack(enum tern_state st) { return fx.snd - fin_unacked(st); }
 
@@ -141,7 +143,8 @@ static void reset_inside(void **state) {
     in_every_state(reset_inside_in);
 }
 
-/* Exact: the connection is over. TIME-WAIT is not to be ended by it [RFC1337 3]. With data it counts as well [SHLD-2]. */
+/* Exact: the connection is over. TIME-WAIT is not to be ended by it [RFC1337 3]. With data it counts as well
+ * [SHLD-2]. */
 static void reset_exact_in(enum tern_state st) {
     bool told = !fx.close_fully || st == TERN_ESTABLISHED || st == TERN_CLOSE_WAIT;
     inject(fx.v6 ? RST : RST | ACK, fx.rcv, fx.snd, fx.v6 ? 5 : 0);
@@ -179,8 +182,8 @@ static void reset_after_data(void **state) {
 
 /* ---- fourth: SYN ---- */
 
-/* [RFC5961 4.2] Whatever its number, a SYN draws one challenge ACK, limited to one in 500 ms a connection, and changes nothing.
- * In TIME-WAIT only a SYN that is not provably new. */
+/* [RFC5961 4.2] Whatever its number, a SYN draws one challenge ACK, limited to one in 500 ms a connection, and
+ * changes nothing. In TIME-WAIT only a SYN that is not provably new. */
 static void syn_in(enum tern_state st) {
     uint32_t u = fx.rcv, w = window_now();
     uint32_t places[] = {u - 1, u - 1000, u - fx.rcv, u, u + 1, u + w, u + w + 5000};
@@ -627,20 +630,45 @@ static void wrap_at(uint32_t isn) {
 }
 static void wrapping(void **state) {
     (void)state;
-    static const uint32_t isns[] = {0xffffffff, 0xfffffffe, 0xfffffff5, 0xfffff000, 0x7fffffff, 0x7ffff000, 0x80000000, 0};
+    static const uint32_t isns[] = {0xffffffff, 0xfffffffe, 0xfffffff5, 0xfffff000,
+                                    0x7fffffff, 0x7ffff000, 0x80000000, 0};
     for (unsigned i = 0; i < ARRAY_LEN(isns); i++) wrap_at(isns[i]);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(empty_segments), BOTH(text_outside), BOTH(trimming), BOTH(reset_outside), BOTH(reset_inside), BOTH(reset_exact),
-        BOTH(reset_after_data), BOTH(syn_everywhere), BOTH(syn_without_timestamps), BOTH(challenges_are_not_shared),
-        BOTH(no_ack_storm), BOTH(no_ack), BOTH(ack_future), BOTH(ack_too_old), BOTH(old_ack_with_text),
-        BOTH(window_update_rules), BOTH(zero_window_takes_ack), BOTH(zero_window_takes_reset),
-        BOTH(zero_window_takes_urgent), BOTH(zero_window_probe), BOTH(urgent_pointers), BOTH(urgent_after_fin),
-        BOTH(out_of_order), BOTH(fin_before_data), BOTH(fin_with_data_before_data), BOTH(text_behind_early_fin),
-        BOTH(early_fin_before_text), BOTH(text_after_fin), BOTH(fin_repeated), BOTH(islands_limit),
-        BOTH(random_segmentations), BOTH(wrapping),
+        BOTH(empty_segments),
+        BOTH(text_outside),
+        BOTH(trimming),
+        BOTH(reset_outside),
+        BOTH(reset_inside),
+        BOTH(reset_exact),
+        BOTH(reset_after_data),
+        BOTH(syn_everywhere),
+        BOTH(syn_without_timestamps),
+        BOTH(challenges_are_not_shared),
+        BOTH(no_ack_storm),
+        BOTH(no_ack),
+        BOTH(ack_future),
+        BOTH(ack_too_old),
+        BOTH(old_ack_with_text),
+        BOTH(window_update_rules),
+        BOTH(zero_window_takes_ack),
+        BOTH(zero_window_takes_reset),
+        BOTH(zero_window_takes_urgent),
+        BOTH(zero_window_probe),
+        BOTH(urgent_pointers),
+        BOTH(urgent_after_fin),
+        BOTH(out_of_order),
+        BOTH(fin_before_data),
+        BOTH(fin_with_data_before_data),
+        BOTH(text_behind_early_fin),
+        BOTH(early_fin_before_text),
+        BOTH(text_after_fin),
+        BOTH(fin_repeated),
+        BOTH(islands_limit),
+        BOTH(random_segmentations),
+        BOTH(wrapping),
     };
     return cmocka_run_group_tests_name("tcp steps", tests, NULL, NULL);
 }

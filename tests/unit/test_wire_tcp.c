@@ -254,7 +254,7 @@ static bool length_is_right(unsigned kind, unsigned len) {
     }
 }
 
-/* Every kind and length at every place: the walk ends, and says what the RFCs say. */
+/* [MUST-68] Every kind and length at every place: the walk ends, and says what the RFCs say. */
 static void every_kind_and_length_everywhere(void **state) {
     (void)state;
     uint8_t *p = malloc(60);
