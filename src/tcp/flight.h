@@ -14,6 +14,9 @@ struct stack;
 
 enum piece_state { PIECE_SENT, PIECE_SACKED, PIECE_LOST };
 
+/* Was the timeout a mistake? After it: nothing was acknowledged yet; new bytes go out and what comes back will tell [RFC5682 3.1]. */
+enum frto { FRTO_OFF, FRTO_WAIT, FRTO_PROBE };
+
 struct piece {
     seq from;              /* up to the next piece's, or flight.end */
     uint32_t sent_us;      /* when it left last */
@@ -66,6 +69,7 @@ struct flight {
     seq undo_end;          /* a report that comes after this was acknowledged is about something else */
     seq undo_first;        /* where the first repetition began */
     bool undo_armed, undo_sent;
+    uint8_t frto;          /* enum frto */
 
     struct piece first[16];
 };

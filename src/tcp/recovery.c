@@ -11,6 +11,7 @@ struct news {
     uint32_t pipe;         /* in the network before */
     struct piece newest;   /* of what was delivered, the last to leave */
     bool forward;          /* SND.UNA moved */
+    bool repairing;        /* fast recovery was under way */
     bool dsack;            /* a duplicate of something we sent again was reported */
     bool original;         /* something given up for lost arrived without being sent again */
 };
@@ -47,8 +48,7 @@ static void take_block(struct arrival *a, struct news *n, seq left, seq right) {
     struct tcb *t = a->t;
     struct flight *f = t->flight;
     uint32_t i, first, last;
-    left = seq_max(left, t->snd.una);
-    if (!f->count || !seq_lt(left, right) || seq_gt(right, f->end)) return;
+    if (!f->count || !seq_gt(left, t->snd.una) || !seq_lt(left, right) || seq_gt(right, f->end)) return;
     /* without room for a piece of its own the block waits for the cumulative ACK */
     if (seq_lt(right, f->end) && !flight_split(a->s, f, right, &last)) return;
     if (!flight_split(a->s, f, left, &first)) return;
@@ -138,11 +138,23 @@ static void count_dsack(struct arrival *a, struct news *n) {
     if (!(t->tlp_out && t->tlp_again && seq_eq(o->sack[0].right, t->snd.tlp_end))) rack_dsack(t);
 }
 
+/* [RFC5682 3.1] The first ACK after the timeout may answer the repetition. So new bytes go out before more is repeated: if the next ACK
+ * acknowledges what was never repeated, undo_due sees it; if not, the loss was real. Without new bytes there is no such test. */
+static void frto_ack(struct tcb *t, const struct news *n) {
+    struct flight *f = t->flight;
+    bool unsent = seq_gt(t->snd.end, t->snd.nxt) && seq_gt(seq_add(t->snd.una, t->snd.wnd), t->snd.nxt);
+    if (f->frto == FRTO_WAIT && t->in_loss && n->forward && unsent)
+        f->frto = FRTO_PROBE;
+    else if (n->forward || n->delivered || f->frto == FRTO_PROBE)
+        f->frto = FRTO_OFF;
+}
+
 /* ---- fast recovery ---- */
 
+/* What limited transmit sent beyond the window does not count [RFC5681 3.2 step 2]. */
 static void enter(struct stack *s, struct tcb *t, uint32_t flight, uint32_t delivered) {
     undo_prepare(t);
-    t->cc.ops->loss(&t->cc, flight, s->now / US_NS);
+    t->cc.ops->loss(&t->cc, min_u32(flight, t->cc.cwnd), s->now / US_NS);
     prr_begin(t, delivered);
     t->in_recovery = true;
     t->snd.recover = t->snd.nxt;
@@ -191,7 +203,7 @@ static void respond(struct arrival *a, const struct news *n, uint32_t bytes, uin
     if (t->cc.ops->model) return;
     if (t->in_recovery)
         prr_ack(t, n->delivered, n->forward && !newly_lost);
-    else if (bytes)
+    else if (bytes && !n->repairing) /* what arrived during recovery has opened the window already */
         grow_window(a, n, bytes);
 }
 
@@ -205,7 +217,8 @@ void recovery_ack(struct arrival *a, uint32_t bytes) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
     struct flight *f = t->flight;
-    struct news n = {.pipe = flight_pipe(f), .flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una), .forward = bytes > 0};
+    struct news n = {.pipe = flight_pipe(f), .flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una), .forward = bytes > 0,
+                     .repairing = t->in_recovery};
     uint32_t wait_us;
     take_cumulative(a, &n);
     if (bytes) t->snd.una = a->ack;
@@ -221,10 +234,12 @@ void recovery_ack(struct arrival *a, uint32_t bytes) {
         !t->in_loss) {
         enter(s, t, n.flight, n.delivered);
         t->snd.recover = t->snd.una; /* already repaired: only the window pays */
+        n.repairing = true;
     }
     uint32_t newly_lost = rack_detect(s, t, &wait_us);
     if (undo_due(a, &n)) undo(s, t);
     respond(a, &n, bytes, newly_lost);
+    if (f->frto) frto_ack(t, &n);
     if (n.delivered || bytes) recovery_timer(s, t, wait_us, bytes > 0);
     if (tracing(s, TERN_TRACE_WINDOW)) trace_window(s, t);
 }
@@ -286,7 +301,8 @@ static void forget_sack(struct tcb *t) {
 
 /* Called by rexmit_timeout once R1 and R2 were seen to. The retransmission timer itself expired [RFC6298 5.4-5.6]. */
 void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight) {
-    if (t->repeats == 0) undo_prepare(t);
+    t->flight->frto = t->in_loss || t->in_recovery ? FRTO_OFF : FRTO_WAIT;
+    if (!t->in_loss) undo_prepare(t);
     t->cc.ops->timeout(&t->cc, flight, t->repeats > 0 || t->in_loss, s->now / US_NS);
     if (t->repeats > 0 || piece_at(t->flight, 0)->state == PIECE_SACKED) forget_sack(t);
     mark_lost(t, clock_us(s));
@@ -356,7 +372,7 @@ void recovery_sent(struct stack *s, struct tcb *t, seq to) {
 /* The first bytes that are lost and not yet on their way again. */
 bool recovery_next(const struct tcb *t, seq *from, uint32_t *len) {
     struct flight *f = t->flight;
-    if (!f || !f->lost) return false;
+    if (!f || !f->lost || f->frto == FRTO_PROBE) return false;
     for (uint32_t i = flight_find(f, f->lost_from); i < f->count; i++) {
         if (piece_at(f, i)->state != PIECE_LOST) continue;
         *from = f->lost_from = piece_at(f, i)->from;
