@@ -171,6 +171,7 @@ static bool world(struct run *run, struct sim **out) {
         t->congestion = c->congestion;
         t->sack = !c->no_sack;
         t->timestamps = !c->no_timestamps;
+        t->pacing = !c->no_pacing;
         t->reassembly_islands = 4096;
         t->autoconf = t->dad = 0;
     }

@@ -11,7 +11,6 @@ struct news {
     uint32_t pipe;         /* in the network before */
     struct piece newest;   /* of what was delivered, the last to leave */
     bool forward;          /* SND.UNA moved */
-    bool repairing;        /* fast recovery was under way */
     bool dsack;            /* a duplicate of something we sent again was reported */
     bool original;         /* something given up for lost arrived without being sent again */
 };
@@ -203,7 +202,7 @@ static void respond(struct arrival *a, const struct news *n, uint32_t bytes, uin
     if (t->cc.ops->model) return;
     if (t->in_recovery)
         prr_ack(t, n->delivered, n->forward && !newly_lost);
-    else if (bytes && !n->repairing) /* what arrived during recovery has opened the window already */
+    else if (bytes)
         grow_window(a, n, bytes);
 }
 
@@ -217,8 +216,7 @@ void recovery_ack(struct arrival *a, uint32_t bytes) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
     struct flight *f = t->flight;
-    struct news n = {.pipe = flight_pipe(f), .flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una), .forward = bytes > 0,
-                     .repairing = t->in_recovery};
+    struct news n = {.pipe = flight_pipe(f), .flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una), .forward = bytes > 0};
     uint32_t wait_us;
     take_cumulative(a, &n);
     if (bytes) t->snd.una = a->ack;
@@ -234,7 +232,6 @@ void recovery_ack(struct arrival *a, uint32_t bytes) {
         !t->in_loss) {
         enter(s, t, n.flight, n.delivered);
         t->snd.recover = t->snd.una; /* already repaired: only the window pays */
-        n.repairing = true;
     }
     uint32_t newly_lost = rack_detect(s, t, &wait_us);
     if (undo_due(a, &n)) undo(s, t);
