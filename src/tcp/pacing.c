@@ -2,13 +2,14 @@
  * us; RFC 9438 and BBR ask for it). It says when the next bytes may leave; which, is segmentize.c's choice. */
 #include "tcp/tcb.h"
 
-enum { LOCAL_US = 1000, BURST_NS = 250000 };
+enum { LOCAL_US = 1000, SMALL = 10, BURST_NS = 250000 };
 
 /* Bytes a second: the algorithm's own, or twice the window a round trip while it doubles and a fifth more when it does not. 0: as
- * fast as they come; nearer than a millisecond there is nothing to spread. */
+ * fast as they come; nearer than a millisecond there is nothing to spread, and ten segments are no burst [RFC6928]: with few under way
+ * every delay would cost. */
 static uint64_t rate(const struct tcb *t) {
     if (t->cc.ops->rate) return t->cc.ops->rate(&t->cc);
-    if (t->srtt_us < LOCAL_US) return 0;
+    if (t->srtt_us < LOCAL_US || t->cc.cwnd <= SMALL * t->cc.mss) return 0;
     uint64_t tenths = t->cc.cwnd < t->cc.ssthresh / 2 ? 20 : 12;
     return (uint64_t)t->cc.cwnd * tenths * 100000 / t->srtt_us;
 }

@@ -99,8 +99,9 @@ static void undo(struct stack *s, struct tcb *t) {
     struct flight *f = t->flight;
     t->cc.cwnd = max_u32(t->cc.cwnd, f->undo_cwnd);
     t->cc.ssthresh = max_u32(t->cc.ssthresh, f->undo_ssthresh);
+    if (t->in_recovery) t->reordering = true; /* what else could it have been */
     t->in_recovery = t->in_loss = false;
-    f->undo_armed = false;
+    f->undo_armed = f->rack_valid = false; /* what RACK took for a repetition's arrival was an original's */
     for (uint32_t i = 0; i < f->count; i++)
         if (piece_at(f, i)->state == PIECE_LOST) flight_set(f, i, PIECE_SENT);
     if (t->cc.ops->undo) t->cc.ops->undo(&t->cc);
@@ -118,7 +119,7 @@ static bool undo_due(const struct arrival *a, const struct news *n) {
     bool repairing = t->in_recovery || t->in_loss;
     if (!f->undo_armed || (!repairing && seq_gt(a->ack, f->undo_end))) return false;
     if (t->in_loss && n->forward && n->original) return true;
-    if (!f->undo_sent) return false;
+    if (!f->undo_sent) return t->in_recovery && n->original && !f->lost; /* all that was given up is here, and nothing left again */
     bool covered = repairing && n->forward && seq_gt(a->ack, f->undo_first);
     if (covered && t->stamps && o->has_ts && (int32_t)(o->ts_echo - f->undo_ms) < 0) return true;
     return n->dsack && f->undo_again == 0;
