@@ -150,5 +150,5 @@ void tcb_check(const struct stack *s, const struct tcb *t) {
     ASSERT(seq_le(t->rcv.read, t->rcv.nxt));
     ASSERT(!t->rcv.islands || t->rcv.islands->count > 0);
     ASSERT(!t->in_table || t->state != TERN_CLOSED);
-    ASSERT(t->cc.cwnd >= t->cc.mss || !t->syn_acked || !state_in(t, SYNCHRONIZED));
+    ASSERT(t->cc.cwnd >= t->cc.mss || t->in_recovery || !t->syn_acked || !state_in(t, SYNCHRONIZED));
 }

@@ -6,10 +6,11 @@
     compare.py --update SWEEP     writes the table anew: then read what changed
 """
 import difflib
+import multiprocessing
 import os
 import subprocess
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'oracle'))
@@ -53,58 +54,67 @@ def admitted(t, s, seen):
 
 
 class Report:
-    def __init__(self, show):
+    """Of one connection. It travels between processes: plain values only."""
+
+    def __init__(self, name, show):
+        self.name = name
         self.show = show
         self.cells = 0
         self.different = Counter()
-        self.examples = defaultdict(list)
+        self.examples = {}
         self.decided = Counter()
-        self.tables = []
+        self.body = ''
 
-    def note(self, t, dims, flags, verdict, s, seen):
-        if verdict:
-            self.decided[verdict] += 1
+    def note(self, count, dims, flags, verdict, s, after):
+        self.cells += count
+        if verdict is None:
             return
-        key = (t.name, seen.text)
-        self.different[key] += 1
-        if len(self.examples[key]) < self.show:
+        if verdict:
+            self.decided[verdict] += count
+            return
+        self.different[after] += count
+        examples = self.examples.setdefault(after, [])
+        if len(examples) < self.show:
             names = ' '.join(name for bit, name in FLAGS if flags & bit)
             d = [int(c) for c in dims]
-            self.examples[key].append(f'<{names}> SEQ {fold.SEQ[d[0]]}, ACK {fold.ACKS[d[1] + 1]}, LEN {fold.LEN[d[2]]}, WND {s.wnd}, TS {s.ts}')
+            examples.append(f'<{names}> SEQ {fold.SEQ[d[0]]}, ACK {fold.ACKS[d[1] + 1]}, LEN {fold.LEN[d[2]]}, WND {s.wnd}, TS {s.ts}')
 
 
-def examine(lines, report):
-    t = None
-    known = {}
-    for line in lines:
-        if line[0] == 'T':
-            t = oracle.Tcb(**{k: v if k in ('name', 'state') else int(v) & oracle.MASK
-                              for k, v in (f.split('=', 1) for f in line.split()[1:])})
-            known = {}
-            report.tables.append(fold.Table(t))
-            continue
+def examine(work):
+    """`work`: the lines of one connection, and how many examples are wanted."""
+    lines, show = work
+    t = oracle.Tcb(**{k: v if k in ('name', 'state') else int(v) & oracle.MASK
+                      for k, v in (f.split('=', 1) for f in lines[0].split()[1:])})
+    report, table = Report(t.name, show), fold.Table(t)
+    for line in lines[1:]:
         stimulus, after = line.rstrip('\n').split(' > ')
-        _, dims, flags, seq, length, ack, wnd, ts = stimulus.split(' ')
-        report.cells += 1
+        _, count, dims, flags, seq, length, ack, wnd, ts = stimulus.split(' ')
         flags = int(flags)
-        # PSH plays no part in the oracle, the ACK number none without ACK: judge the rest once.
-        key = (flags & ~oracle.PSH, seq, length, ack if flags & oracle.ACK else '', wnd, ts, after)
-        before = known.get(key)
-        if before is None:
-            s, seen = segment_of(flags, seq, length, ack, wnd, ts), Seen(after)
-            before = known[key] = (admitted(t, s, seen), fold.outcome_name(t, s, after), s)
-        verdict, outcome, s = before
-        report.tables[-1].add(dims, flags, s, outcome)
-        if verdict is not None:
-            report.note(t, dims, flags, verdict, segment_of(flags, seq, length, ack, wnd, ts), Seen(after))
+        s = segment_of(flags, seq, length, ack, wnd, ts)
+        report.note(int(count), dims, flags, admitted(t, s, Seen(after)), s, after)
+        table.add(dims, flags, s, fold.outcome_name(t, s, after))
+    report.body = fold.body(table)
+    return report
 
 
-def check_table(tables, update):
+def connections(lines, show):
+    """The sweep's lines, a connection at a time."""
+    part = []
+    for line in lines:
+        if line[0] == 'T' and part:
+            yield part, show
+            part = []
+        part.append(line)
+    if part:
+        yield part, show
+
+
+def check_table(bodies, update):
     before = ''
     if os.path.exists(EXPECTED):
         with open(EXPECTED, encoding='ascii') as f:
             before = f.read()
-    now = fold.document(tables)
+    now = fold.document(bodies)
     if update:
         with open(EXPECTED, 'w', encoding='ascii') as f:
             f.write(now)
@@ -116,22 +126,23 @@ def check_table(tables, update):
 
 
 def run(program, show, update):
-    report = Report(show)
-    with subprocess.Popen([program], stdout=subprocess.PIPE, text=True, encoding='ascii') as p:
-        examine(p.stdout, report)
+    with subprocess.Popen([program], stdout=subprocess.PIPE, text=True, encoding='ascii') as p, multiprocessing.Pool() as pool:
+        reports = list(pool.imap(examine, connections(p.stdout, show)))
     if p.returncode:
         print(f'{program} ended with {p.returncode}', file=sys.stderr)
         return 1
-    for (name, text), n in sorted(report.different.items(), key=lambda kv: (kv[0][0], -kv[1])):
-        print(f'{name}: {n} cells gave "{text}"')
-        for e in report.examples[(name, text)]:
-            print(f'    {e}')
-    for name, n in sorted(report.decided.items()):
+    decided = Counter()
+    for r in reports:
+        decided.update(r.decided)
+        for after, n in r.different.most_common():
+            print(f'{r.name}: {n} cells gave "{after}"')
+            print(''.join(f'    {e}\n' for e in r.examples[after]), end='')
+    for name, n in sorted(decided.items()):
         print(f'{n} cells by decision: {name}')
-    table_ok = check_table(report.tables, update)
-    bad = sum(report.different.values())
-    print(f'{report.cells} cells, {bad} unexplained differences')
-    return 0 if table_ok and not bad else 1
+    table_ok = check_table([(r.name, r.body) for r in reports], update)
+    cells, bad = sum(r.cells for r in reports), sum(sum(r.different.values()) for r in reports)
+    print(f'{cells} cells, {bad} unexplained differences')
+    return 0 if table_ok and not bad and cells else 1
 
 
 def main(argv):

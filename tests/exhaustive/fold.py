@@ -232,21 +232,27 @@ HEADER = """\
 """
 
 
-def document(tables):
+def body(table):
+    """One table's lines, without its name."""
+    out = []
+    for i, aspect in enumerate(ASPECTS):
+        part = []
+        for kind in Table.KINDS:
+            rows = best(table, kind, i)
+            if len(rows) > 1 or rows[0][1] != '-':
+                part += render(rows, kind)
+        if part and aspect:
+            out.append(f'  {aspect}')
+        out += part
+    out += [f'  {who}: {what} ({n})' for (who, what), n in table.differences()]
+    return '\n'.join(out)
+
+
+def document(bodies):
+    """`bodies`: (name, body) of each connection; those that are alike stand together."""
     out, groups = [HEADER], {}
-    for table in tables:
-        body = []
-        for i, aspect in enumerate(ASPECTS):
-            part = []
-            for kind in Table.KINDS:
-                rows = best(table, kind, i)
-                if len(rows) > 1 or rows[0][1] != '-':
-                    part += render(rows, kind)
-            if part and aspect:
-                body.append(f'  {aspect}')
-            body += part
-        body += [f'  {who}: {what} ({n})' for (who, what), n in table.differences()]
-        groups.setdefault('\n'.join(body), []).append(table.t.name)
-    for body, names in groups.items():
-        out += [', '.join(names), body, '']
+    for name, lines in bodies:
+        groups.setdefault(lines, []).append(name)
+    for lines, names in groups.items():
+        out += [', '.join(names), lines, '']
     return '\n'.join(out)

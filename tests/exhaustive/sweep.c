@@ -4,9 +4,28 @@
  *
  * Lines, with numbers relative to the two initial sequence numbers:
  *   T field=value ...                  a connection, as the oracle's Tcb takes it
- *   C dims flags seq len ack wnd ts > state reply-kind seq ack rcv_nxt una wnd ts held restart signals
+ *   C count dims flags seq len ack wnd ts > state reply-kind seq ack rcv_nxt una wnd ts held restart signals
+ *
+ * PSH, and the ACK number of a segment without ACK, should make no difference: cells that differ in nothing else and come to the
+ * same are one line with their count. Where they do differ, each has its own.
  */
 #include "rig.h"
+
+#include <stdarg.h>
+
+/* What came of one cell. */
+enum { TEXT = 256 };
+static char after[TEXT];
+static size_t after_len;
+
+__attribute__((format(printf, 1, 2))) static void put(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(after + after_len, TEXT - after_len, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= TEXT - after_len) abort();
+    after_len += (size_t)n;
+}
 
 static const struct way ways[] = {
     {.name = "closed", .state = TERN_CLOSED},
@@ -104,72 +123,79 @@ static const char *kind_of(const struct answer *r) {
     }
 }
 
-static void print_reply(const struct view *after) {
-    if (rig.answer_count == 0 && after->there && after->later) {
-        printf("later %d %d ", (int32_t)(after->nxt - OUR_ISS), (int32_t)(after->rcv_nxt - PEER_ISS));
+static void put_reply(const struct view *v) {
+    if (rig.answer_count == 0 && v->there && v->later) {
+        put("later %d %d ", (int32_t)(v->nxt - OUR_ISS), (int32_t)(v->rcv_nxt - PEER_ISS));
         return;
     }
     if (rig.answer_count != 1) {
-        printf(rig.answer_count ? "several 0 0 " : "none 0 0 ");
+        put("%s 0 0 ", rig.answer_count ? "several" : "none");
         return;
     }
     const struct answer *r = &rig.answers[0];
     bool from_zero = (r->flags & (RST | ACK)) == (RST | ACK) && r->seq == 0;
-    printf("%s %d %d ", kind_of(r), from_zero ? 0 : (int32_t)(r->seq - OUR_ISS),
+    put("%s %d %d ", kind_of(r), from_zero ? 0 : (int32_t)(r->seq - OUR_ISS),
            r->flags & ACK ? (int32_t)(r->ack - PEER_ISS) : 0);
 }
 
-static void print_signals(void) {
+static void put_signals(void) {
     static const struct {
         uint32_t bit;
         const char *name;
     } names[] = {{TERN_EV_CONNECTED, "connected"}, {TERN_EV_READ, "data"}, {TERN_EV_EOF, "eof"}, {TERN_EV_SENT, "sent"},
                  {TERN_EV_URGENT, "urgent"}, {TERN_EV_WRITE, "write"}, {TERN_EV_SOFT_ERROR, "soft"}};
     const char *separator = "";
-    if (rig.listener_bits & TERN_EV_ACCEPT) printf("accept"), separator = ",";
+    if (rig.listener_bits & TERN_EV_ACCEPT) put("accept"), separator = ",";
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (rig.bits & names[i].bit) printf("%s%s", separator, names[i].name), separator = ",";
+        if (rig.bits & names[i].bit) put("%s%s", separator, names[i].name), separator = ",";
     if (rig.bits & TERN_EV_CLOSED)
-        printf("%s%s", separator,
+        put("%s%s", separator,
                rig.error == TERN_ERESET ? "reset" : rig.error == TERN_EREFUSED ? "refused" : rig.error ? "error" : "closed"),
             separator = ",";
-    printf(*separator ? "\n" : "-\n");
+    put("%s", *separator ? "" : "-");
 }
 
 /* `opening`: of a passive open, so that what is left when it ends is the listener. */
-static void print_after(bool opening) {
+static void put_after(bool opening) {
     struct view v;
     rig_view(&v);
     rig_check();
-    printf("> %s ", tern_state_name(v.there || opening ? v.state : TERN_CLOSED));
-    print_reply(&v);
+    put("%s ", tern_state_name(v.there || opening ? v.state : TERN_CLOSED));
+    put_reply(&v);
     if (v.record) /* it does without SND.WND */
-        printf("%d %d - %u %u %d ", (int32_t)(v.rcv_nxt - PEER_ISS), (int32_t)(v.una - OUR_ISS), v.ts_recent, v.held,
+        put("%d %d - %u %u %d ", (int32_t)(v.rcv_nxt - PEER_ISS), (int32_t)(v.una - OUR_ISS), v.ts_recent, v.held,
                v.two_msl_full);
     else if (v.there)
-        printf("%d %d %u %u %u %d ", (int32_t)(v.rcv_nxt - PEER_ISS), (int32_t)(v.una - OUR_ISS), v.wnd, v.ts_recent, v.held,
+        put("%d %d %u %u %u %d ", (int32_t)(v.rcv_nxt - PEER_ISS), (int32_t)(v.una - OUR_ISS), v.wnd, v.ts_recent, v.held,
                v.two_msl_full);
     else
-        printf("- - - - - 0 ");
-    print_signals();
+        put("- - - - - 0 ");
+    put_signals();
+}
+
+static struct segment segment_at(const struct view *v, unsigned flags, const unsigned at[5]) {
+    uint32_t number = seq_at(v, at[0]);
+    return (struct segment){.flags = flags, .seq = number, .ack = ack_at(v, at[1]), .len = len_at(v, at[2], number),
+                            .wnd = at[3] == WND_OPEN ? OTHER_WINDOW >> v->wnd_shift : 0, .has_ts = at[4] != TS_NONE,
+                            .ts = v->ts_recent + (at[4] == TS_NEWER ? 10 : at[4] == TS_OLDER ? -1u : 0)};
 }
 
 static void cell(const struct view *v, unsigned flags, const unsigned at[5]) {
-    uint32_t number = seq_at(v, at[0]);
-    struct segment s = {.flags = flags, .seq = number, .ack = ack_at(v, at[1]), .len = len_at(v, at[2], number),
-                        .wnd = at[3] == WND_OPEN ? OTHER_WINDOW >> v->wnd_shift : 0, .has_ts = at[4] != TS_NONE,
-                        .ts = v->ts_recent + (at[4] == TS_NEWER ? 10 : at[4] == TS_OLDER ? -1u : 0)};
+    struct segment s = segment_at(v, flags, at);
     rig_restore();
     rig_input(&s);
     rig_output();
     rig_events();
-    printf("C %u%u%u%u%u %u %d %u %d %u ", at[0], at[1], at[2], at[3], at[4], flags, (int32_t)(s.seq - PEER_ISS), s.len,
+    after_len = 0;
+    put_after(!v->there || v->half_open);
+}
+
+static void print_cell(const struct view *v, unsigned flags, const unsigned at[5], unsigned count, const char *what) {
+    struct segment s = segment_at(v, flags, at);
+    printf("C %u %u%u%u%u%u %u %d %u %d %u ", count, at[0], at[1], at[2], at[3], at[4], flags, (int32_t)(s.seq - PEER_ISS), s.len,
            (int32_t)(s.ack - OUR_ISS), s.wnd);
-    if (s.has_ts)
-        printf("%u ", s.ts);
-    else
-        printf("- ");
-    print_after(!v->there || v->half_open);
+    if (s.has_ts) printf("%u", s.ts);
+    printf("%s > %s\n", s.has_ts ? "" : "-", what);
 }
 
 static void print_tcb(const struct way *w, const struct view *v) {
@@ -182,11 +208,34 @@ static void print_tcb(const struct way *w, const struct view *v) {
 }
 
 /* URG and PSH with every other combination, but not also with every window and timestamp. */
-static bool is_wanted(const struct way *w, unsigned flags, unsigned wnd, unsigned ts) {
-    if (wnd == WND_SHUT && ts != (w->stamps ? TS_NEWER : TS_NONE)) return false;
-    if (!w->stamps && ts > TS_NEWER) return false;
-    bool plain = wnd == WND_OPEN && ts == (w->stamps ? TS_NEWER : TS_NONE);
-    return plain || !(flags & (URG | PSH));
+static bool is_plain(const struct way *w, const unsigned at[5]) {
+    return at[3] == WND_OPEN && at[4] == (w->stamps ? TS_NEWER : TS_NONE);
+}
+
+static bool is_wanted(const struct way *w, unsigned flags, const unsigned at[5]) {
+    if (at[3] == WND_SHUT && at[4] != (w->stamps ? TS_NEWER : TS_NONE)) return false;
+    if (!w->stamps && at[4] > TS_NEWER) return false;
+    return is_plain(w, at) || !(flags & URG);
+}
+
+/* Cells that should come to the same: with and without PSH, and without ACK whatever the ACK number. */
+static void alike(const struct view *v, unsigned flags, unsigned at[5], bool with_psh) {
+    static char first[TEXT];
+    unsigned count = 0, acks = flags & ACK ? at[1] + 1 : ACKS, from = flags & ACK ? at[1] : 0, head[5];
+    memcpy(head, at, sizeof head);
+    head[1] = from;
+    for (at[1] = from; at[1] < acks; at[1]++)
+        for (unsigned psh = 0; psh <= (with_psh ? PSH : 0u); psh += PSH) {
+            cell(v, flags | psh, at);
+            if (count && strcmp(first, after) != 0) {
+                print_cell(v, flags | psh, at, 1, after);
+                continue;
+            }
+            memcpy(first, after, sizeof first);
+            count++;
+        }
+    at[1] = head[1];
+    print_cell(v, flags, head, count, first);
 }
 
 static void sweep(const struct way *w) {
@@ -200,10 +249,10 @@ static void sweep(const struct way *w) {
     for (unsigned flags = 0; flags < FLAG_SETS; flags++)
         for (at[3] = 0; at[3] < WNDS; at[3]++)
             for (at[4] = 0; at[4] < TSS; at[4]++) {
-                if (!is_wanted(w, flags, at[3], at[4])) continue;
+                if (flags & PSH || !is_wanted(w, flags, at)) continue;
                 for (at[0] = 0; at[0] < SEQS; at[0]++)
-                    for (at[1] = 0; at[1] < ACKS; at[1]++)
-                        for (at[2] = 0; at[2] < LENS; at[2]++) cell(&v, flags, at);
+                    for (at[2] = 0; at[2] < LENS; at[2]++)
+                        for (at[1] = 0; at[1] < (flags & ACK ? ACKS : 1u); at[1]++) alike(&v, flags, at, is_plain(w, at));
             }
 }
 

@@ -174,6 +174,8 @@ static uint64_t kernel_sends(int fd, uint64_t size) {
 static uint64_t kernel_receives(int fd, digest *d) {
     static uint8_t buf[PIECE];
     uint64_t at = 0;
+    int enough = PIECE / 4; /* or this thread is woken for each packet */
+    setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &enough, sizeof enough);
     for (;;) {
         ssize_t n = kernel_recv(fd, buf, sizeof buf);
         if (n < 0) {
@@ -202,6 +204,7 @@ static struct world *open_world(const struct combination *c, struct memlink_path
     struct world_config config = world_config_default();
     config.mtu = c->mtu;
     config.vnet = c->offload;
+    config.lend = c->client ? 64 : 0;
     spoil(paths);
     if (c->impaired) config.paths = paths;
     struct world *w = world_open(&config);

@@ -10,7 +10,7 @@ if [ "${1:-}" != inside ]; then
     command -v curl >/dev/null 2>&1 || skip "no curl"
     command -v python3 >/dev/null 2>&1 || skip "no python3"
     command -v unshare >/dev/null 2>&1 || skip "no unshare"
-    [ -c /dev/net/tun ] || skip "no /dev/net/tun"
+    [ -w /dev/net/tun ] || skip "no /dev/net/tun, or no access to it"
     user=
     [ "$(id -u)" = 0 ] || user=-r
     unshare $user -n true 2>/dev/null || skip "no network namespaces"

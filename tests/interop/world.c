@@ -103,7 +103,7 @@ static void make_device(struct world *w, const struct world_config *c) {
     struct driver_error err;
     struct driver_prefix addrs[] = {{world_kernel(4), prefix_of(4)}, {world_kernel(6), prefix_of(6)}};
     struct tun_setup setup = {.mtu = c->mtu, .addrs = addrs, .addrs_count = 2};
-    struct tun_config tun = {.tap = c->tap, .vnet = c->vnet};
+    struct tun_config tun = {.tap = c->tap, .vnet = c->vnet, .lend = c->lend};
     must(netns_enter(&err), &err);
     must(tun_open(&tun, &w->dev, &err), &err);
     must(tun_configure(w->dev, &setup, &err), &err);

@@ -33,6 +33,7 @@ tern_addr world_ours(int family);
 struct world_config {
     uint32_t mtu;                     /* 0: 1500 */
     bool tap, vnet;
+    uint32_t lend;                    /* buffers of the device that the stack may keep */
     const struct memlink_path *paths; /* NULL: none. [0] from tern to the kernel, [1] back */
     tern_config settings;             /* world_config_default fills it; allocator and entropy are world_open's */
 };

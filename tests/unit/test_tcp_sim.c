@@ -12,6 +12,7 @@
 
 #include "draw.h"
 #include "drivers/sim.h"
+#include "tcp/tcb.h"
 
 enum { PAIRS = 6, FIRST_PORT = 5000, SERVER_PORT = 80 };
 
@@ -252,6 +253,113 @@ static void random_worlds(void **state) {
     for (unsigned long i = 0; i < count; i++) one_seed(first + i);
 }
 
+/* ---- ends that do what they like, links that go dead ---- */
+
+static void check_blocks(struct sim *sim) {
+    for (int side = 0; side < 2; side++) {
+        struct stack *s = stack_of(sim->stack[side]);
+        for (uint32_t i = 0; i < s->tcp.tcbs.made; i++)
+            if (pool_used(&s->tcp.tcbs, i)) tcb_check(s, pool_at(&s->tcp.tcbs, i));
+    }
+}
+
+/* Like sim_run, with the invariants of every control block after every round. */
+static void run_checked(struct sim *sim, uint64_t until) {
+    for (unsigned rounds = 0;; rounds++) {
+        sim_round(sim);
+        check_blocks(sim);
+        uint64_t next = sim_deadline(sim);
+        if (next > until) break;
+        if (next > sim->now) rounds = 0;
+        if (rounds > 100000) fail_msg("seed %llu: the clock stands still", (unsigned long long)w.seed);
+        if (next > sim->now) sim->now = next;
+    }
+    sim->now = until;
+}
+
+static void give_up_end(struct sim *sim, unsigned pair, int side, bool abort) {
+    struct end *e = &w.end[pair][side];
+    if (!e->sock.id) return;
+    if (abort)
+        tern_abort(sim->stack[side], e->sock);
+    else
+        tern_close(sim->stack[side], e->sock);
+    e->sock = (tern_sock){0};
+    e->done = true;
+}
+
+static void disturb(struct sim *sim, struct sim_config *c) {
+    unsigned pair = draw_below(&w.d, w.pairs);
+    int side = draw_bool(&w.d);
+    struct driver_error err;
+    switch (draw_below(&w.d, 8)) {
+    case 0:
+    case 1: give_up_end(sim, pair, side, true); break;
+    case 2:
+    case 3: give_up_end(sim, pair, side, false); break;
+    case 4:
+        if (w.end[pair][side].sock.id) tern_shutdown(sim->stack[side], w.end[pair][side].sock);
+        break;
+    case 5: /* one direction goes dead, or lives again */
+        c->path[side].loss_ppm = c->path[side].loss_ppm == 1000000 ? 0 : 1000000;
+        memlink_set(sim->link, side, &c->path[side], &err);
+        break;
+    default: break;
+    }
+}
+
+/* Whatever the applications and the link do: bytes that arrive are the right ones, and once the applications have let go
+ * nothing is left on either side, in bounded time (attack list C7). */
+static void one_chaos(uint64_t seed) {
+    struct sim_config c = config_of(seed);
+    for (int side = 0; side < 2; side++) {
+        impair(&c.path[side]);
+        vary(&c.stack[side]);
+        c.stack[side].r2_ms = 60000;
+        c.path[side].mtu = 1500;
+    }
+    w.pairs = 1 + draw_below(&w.d, PAIRS);
+    struct sim *sim;
+    struct driver_error err;
+    assert_int_equal(sim_new(&c, &sim, &err), 0);
+    for (int side = 0; side < 2; side++)
+        if (c.path[side].seed == 0) c.path[side].seed = seed + 1;
+    tern_listen_config l = {.size = sizeof l, .port = SERVER_PORT, .backlog = 1 + draw_below(&w.d, 3)};
+    assert_int_equal(tern_listen(sim->stack[1], &l, &w.listener), TERN_OK);
+    for (unsigned i = 0; i < w.pairs; i++) {
+        w.simultaneous[i] = draw_below(&w.d, 5) == 0;
+        for (int side = 0; side < 2; side++)
+            w.end[i][side].total = draw_below(&w.d, 200000), w.end[i][side].finish = draw_bool(&w.d) ? WHEN_WRITTEN : AFTER_EOF;
+        open_pair(sim, i);
+    }
+    for (unsigned i = 0; i < 20; i++) {
+        run_checked(sim, sim->now + draw_below(&w.d, 2000) * (uint64_t)SIM_MS);
+        disturb(sim, &c);
+    }
+    tern_close(sim->stack[1], w.listener);
+    for (unsigned i = 0; i < w.pairs; i++)
+        for (int side = 0; side < 2; side++) give_up_end(sim, i, side, false);
+    run_checked(sim, sim->now + UINT64_C(600) * SIM_SECOND);
+    for (int side = 0; side < 2; side++) {
+        tern_stats st = {.size = sizeof st};
+        assert_int_equal(tern_stats_get(sim->stack[side], &st), TERN_OK);
+        if (!st.connections && !st.half_open && !st.time_wait && !st.bad_moves) continue;
+        print_left(sim);
+        fail_msg("chaos %llu: side %d keeps %u connections, %u half open, %u in TIME-WAIT", (unsigned long long)seed, side,
+                 st.connections, st.half_open, st.time_wait);
+    }
+    sim_free(sim);
+    assert_int_equal(w.live[0] + w.live[1], 0);
+}
+
+static void chaos(void **state) {
+    (void)state;
+    unsigned long first = 1, count = 200;
+    const char *env = getenv("TERN_TEST_SEEDS");
+    if (env && sscanf(env, "%lu %lu", &first, &count) < 1) fail_msg("TERN_TEST_SEEDS is \"first count\"");
+    for (unsigned long i = 0; i < count; i++) one_chaos(first + i);
+}
+
 /* ---- every pattern of losses among the first packets ---- */
 
 static struct {
@@ -306,6 +414,7 @@ static void every_loss_pattern(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_worlds),
+        cmocka_unit_test(chaos),
         cmocka_unit_test(every_loss_pattern),
     };
     return cmocka_run_group_tests_name("tcp sim", tests, NULL, NULL);
