@@ -160,6 +160,7 @@ typedef struct tern_config {
     uint32_t initial_window;      /* congestion window at the start, in segments, default 10 [RFC6928] */
     uint32_t congestion;          /* enum tern_congestion of new connections, default TERN_CUBIC */
     uint32_t pacing;              /* 1: spread what is sent over the round trip, where it is a millisecond or more */
+    uint32_t ecn;                 /* congestion marks [SHLD-8, RFC9768]: 0 off, 1 ask for them, 2 agree when asked (default) */
     uint32_t challenge_ack_ms;    /* at most one challenge ACK a connection in this time, default 500 [RFC5961 7] */
     uint32_t keepalive_idle_ms;   /* 7200000 [MUST-28]; keepalive itself is off until set [MUST-25] */
     uint32_t keepalive_interval_ms; /* 75000 */
@@ -456,6 +457,7 @@ typedef struct tern_status_info {
     uint32_t snd_wnd, rcv_wnd; /* bytes, scaling applied */
     uint8_t snd_wscale, rcv_wscale;
     bool timestamps, sack;
+    uint8_t ecn;               /* 0: not agreed, 1: RFC 3168, 2: accurate (RFC 9768) */
     uint32_t mss;              /* payload bytes a full segment carries to the peer */
     uint32_t cwnd, ssthresh;   /* bytes */
     uint32_t srtt_us, rttvar_us, rto_ms;

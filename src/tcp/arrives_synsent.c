@@ -19,6 +19,7 @@ void synchronize(struct arrival *a) {
     t->rcv_wscale = t->scaling ? wscale_choose(a->s, &t->opt) : 0;
     t->stamps = o->has_ts && cfg->timestamps;
     t->sack = o->sack_ok && cfg->sack;
+    if (a->h->flags & TCP_ACK) ecn_syn_acked(a);
     if (t->stamps) {
         t->ts_recent = o->ts_value;
         t->ts_recent_ms = (uint32_t)(a->s->now / MS_NS);

@@ -59,6 +59,7 @@ static void expand(struct stack *s, const struct half_open *h, struct tcb *t) {
     t->scaling = h->flags & HALF_SCALING;
     t->stamps = h->flags & HALF_STAMPS;
     t->sack = h->flags & HALF_SACK;
+    t->ecn = h->ecn;
     t->snd_wscale = h->snd_wscale;
     t->rcv_wscale = h->rcv_wscale;
     t->mss_peer = h->mss;
@@ -82,7 +83,7 @@ static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) 
     struct segment_out o = {.local = &h->flow.local, .remote = &h->flow.remote, .tos = l->opt.tos, .ttl = l->opt.ttl,
                             .state = TERN_SYN_RECEIVED};
     o.h = (tcp_header){.src_port = h->flow.local_port, .dst_port = h->flow.remote_port, .seq_no = h->iss,
-                       .ack_no = seq_add(h->irs, 1), .flags = TCP_SYN | TCP_ACK, .window = (uint16_t)h->rcv_wnd};
+                       .ack_no = seq_add(h->irs, 1), .flags = (uint16_t)(TCP_SYN | TCP_ACK | ecn_syn_ack_flags((enum ecn_mode)h->ecn, h->syn_ecn)), .window = (uint16_t)h->rcv_wnd};
     tcp_options *p = &o.h.options;
     p->has_mss = true;
     p->mss = mss_to_offer(s, &h->flow, l->opt.mss_cap);
@@ -110,6 +111,8 @@ static void fill_in(struct arrival *a, struct half_open *h, const struct listene
     h->challenge = CHALLENGE_LONG_AGO(s);
     h->irs = a->seq;
     h->iss = isn_choose(s, &h->flow);
+    h->ecn = ecn_asked(s, a->h->flags) & 3u;
+    h->syn_ecn = a->ip->tos & 3u;
     if (a->renews && seq_le(h->iss, a->iss_above)) h->iss = seq_add(a->iss_above, 65536 + rng_below(&s->rng, 65536));
     h->mss = mss_peer(s, o, !ip_is_v4(&h->flow.remote));
     h->snd_wnd = a->h->window;

@@ -39,6 +39,9 @@ struct cc_ops {
     void (*acked)(struct cc *c, const struct cc_ack *a);
     /* Loss was noticed without a timeout: sets ssthresh, the window to come back to. */
     void (*loss)(struct cc *c, uint32_t flight, uint64_t now_us);
+    /* The network marked packets instead of dropping them (ECN): sets ssthresh, less low than for a loss [RFC8511]. Not asked of
+     * a model. */
+    void (*marked)(struct cc *c, uint32_t flight, uint64_t now_us);
     /* The retransmission timer expired; `again`: for the same bytes as the last time. Sets cwnd and ssthresh. */
     void (*timeout)(struct cc *c, uint32_t flight, bool again, uint64_t now_us);
     /* The last reduction was a mistake: cwnd and ssthresh are set back already. May be NULL. */

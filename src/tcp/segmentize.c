@@ -93,8 +93,10 @@ static void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, e
     struct tcb *t = b->t;
     tern_frame *f = &b->frames[b->n];
     uint32_t head = TCP_LEAST + b->options;
-    uint8_t *p = ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, t->opt.tos, t->opt.ttl,
-                                head + len, f);
+    bool fresh = len && seq_ge(at, t->snd.nxt);
+    uint8_t tos = (uint8_t)(t->opt.tos | ecn_capable(t, fresh));
+    uint8_t *p = ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, tos, t->opt.ttl, head + len, f);
+    if (t->ecn) flags |= ecn_flags(t, fresh);
     put_header(b, p, at, flags);
     f->head_len = (uint16_t)(p + head - f->head);
     f->spans = 0;
@@ -114,7 +116,7 @@ static void put_syn(struct burst *b) {
     tern_frame *f = &b->frames[b->n];
     bool answer = t->state != TERN_SYN_SENT;
     tcp_header h = {.src_port = t->flow.local_port, .dst_port = t->flow.remote_port, .seq_no = t->snd.iss,
-                    .flags = answer ? TCP_SYN | TCP_ACK : TCP_SYN, .window = window_field(t, true)};
+                    .flags = answer ? TCP_SYN | TCP_ACK : TCP_SYN | ecn_syn_flags(s, t), .window = window_field(t, true)};
     if (answer) h.ack_no = t->rcv.nxt;
     emit_options(s, t, true, &h.options);
     uint8_t bytes[60];

@@ -40,6 +40,8 @@ enum work {
     WORK_OVERRIDE = 1 << 6, /* what is there, though it is little: it has waited long enough [MUST-60] */
 };
 
+enum ecn_mode { ECN_OFF, ECN_CLASSIC, ECN_ACCURATE };
+
 /* What rexmit_at is set for, besides the persist timer. */
 enum timer_use { USE_RTO, USE_REORDERING, USE_PROBE };
 
@@ -87,6 +89,9 @@ struct tcb {
     bool fin_queued : 1;    /* SHUTDOWN or CLOSE: a FIN follows snd.end */
     bool fin_seen : 1;      /* the peer's FIN is at rcv.fin, perhaps behind a hole */
     bool fin_taken : 1;     /* and rcv.nxt stands behind it */
+    uint8_t ecn : 2;        /* enum ecn_mode */
+    bool ecn_echo : 1;      /* classic: ECE until CWR comes */
+    bool ecn_cwr : 1;       /* classic: say CWR with the next new data */
     bool orphan : 1;        /* counted in tcp.orphans */
     bool urgent_out : 1;    /* snd.up is ahead of una */
     bool urgent_in : 1;     /* rcv.up is ahead of read */
@@ -147,6 +152,9 @@ struct tcb {
     uint32_t rtt_at_us;      /* when rtt_seq left */
     uint32_t tune_us, tune_read; /* autotune.c */
     struct cc cc;
+    uint8_t ecn_seen, ecn_told; /* accurate: marks that we saw, and that the peer told of, modulo 256 */
+    uint8_t ecn_first;       /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
+    seq ecn_until;           /* marks count once until this is acknowledged */
     struct flight *flight;   /* with a SACK peer, while something is under way; else NULL */
     uint32_t min_rtt_us;     /* smallest of late: see rack.c; 0: none yet */
 
@@ -188,7 +196,8 @@ struct half_open {
     uint32_t rcv_wnd;
     uint16_t mss, snd_wnd;
     uint8_t snd_wscale : 4, rcv_wscale : 4;
-    uint8_t tries, flags; /* enum half_open_flags */
+    uint8_t tries : 4, ecn : 2, syn_ecn : 2; /* SYN,ACKs repeated; enum ecn_mode; the IP header's two bits on the SYN */
+    uint8_t flags;        /* enum half_open_flags */
     uint8_t challenge;    /* when the last challenge ACK left: see challenge.c */
 };
 enum half_open_flags { HALF_SCALING = 1, HALF_STAMPS = 2, HALF_SACK = 4, HALF_HELD = 8, HALF_SHOWN = 16, HALF_COOKIE = 32 };
@@ -373,6 +382,17 @@ uint64_t time_wait_expires_ns(const struct stack *s, const struct time_wait *w);
 /* ---- user_timeout.c ---- */
 void user_timeout_offer(const struct tcb *t, tcp_options *o);
 void user_timeout_heed(const struct stack *s, struct tcb *t, const tcp_options *o);
+
+/* ---- ecn.c ---- */
+uint16_t ecn_syn_flags(const struct stack *s, const struct tcb *t);
+enum ecn_mode ecn_asked(const struct stack *s, uint16_t syn_flags);
+uint16_t ecn_syn_ack_flags(enum ecn_mode mode, uint8_t syn_ecn);
+void ecn_syn_acked(struct arrival *a);
+void ecn_open_complete(struct arrival *a);
+void ecn_arrived(struct arrival *a);
+void ecn_acked(struct arrival *a);
+uint16_t ecn_flags(struct tcb *t, bool fresh_data);
+uint8_t ecn_capable(const struct tcb *t, bool fresh_data); /* for the IP header */
 
 /* ---- syncookie.c ---- */
 void syncookie_make(struct stack *s, struct half_open *h);
