@@ -82,7 +82,7 @@ static uint32_t seq_at(const struct view *v, unsigned p) {
     uint32_t wnd = v->state <= TERN_SYN_SENT ? BUFFER : v->rcv_wnd, edge = v->rcv_nxt + wnd;
     switch (p) {
     case SEQ_FAR: return v->rcv_nxt - (1u << 30);
-    case SEQ_OLD: return v->rcv_nxt - 30;
+    case SEQ_OLD: return v->rcv_nxt - URGENT_AHEAD;
     case SEQ_BEFORE: return v->rcv_nxt - 1;
     case SEQ_NEXT: return v->rcv_nxt;
     case SEQ_INSIDE: return v->rcv_nxt + 100;
