@@ -53,6 +53,7 @@ struct tcb_options {
     int32_t linger_ms; /* -1: none */
     uint16_t uto_s;    /* user timeout option; 0: off [RFC5482] */
     uint8_t keepalive_probes, congestion;
+    bool fast_open;
     uint16_t mss_cap; /* 0: none */
     uint8_t tos, ttl;
     bool nodelay, cork, keepalive, no_soft_errors;
@@ -92,6 +93,7 @@ struct tcb {
     uint8_t ecn : 2;        /* enum ecn_mode */
     bool ecn_echo : 1;      /* classic: ECE until CWR comes */
     bool ecn_cwr : 1;       /* classic: say CWR with the next new data */
+    bool fast_opened : 1;   /* counted in tcp.fast_opens */
     bool orphan : 1;        /* counted in tcp.orphans */
     bool urgent_out : 1;    /* snd.up is ahead of una */
     bool urgent_in : 1;     /* rcv.up is ahead of read */
@@ -200,7 +202,7 @@ struct half_open {
     uint8_t flags;        /* enum half_open_flags */
     uint8_t challenge;    /* when the last challenge ACK left: see challenge.c */
 };
-enum half_open_flags { HALF_SCALING = 1, HALF_STAMPS = 2, HALF_SACK = 4, HALF_HELD = 8, HALF_SHOWN = 16, HALF_COOKIE = 32 };
+enum half_open_flags { HALF_SCALING = 1, HALF_STAMPS = 2, HALF_SACK = 4, HALF_HELD = 8, HALF_SHOWN = 16, HALF_COOKIE = 32, HALF_FAST_OPEN = 64 };
 
 /* A connection in TIME-WAIT that no application holds. */
 struct time_wait {
@@ -394,6 +396,13 @@ void ecn_acked(struct arrival *a);
 uint16_t ecn_flags(struct tcb *t, bool fresh_data);
 uint8_t ecn_capable(const struct tcb *t, bool fresh_data); /* for the IP header */
 
+/* ---- fastopen.c ---- */
+enum fast_open { FAST_OPEN_NO, FAST_OPEN_COOKIE, FAST_OPEN_YES };
+enum fast_open fastopen_judge(const struct stack *s, const struct arrival *a);
+void fastopen_offer(const struct stack *s, const ip_addr *client, tcp_options *o);
+uint32_t fastopen_request(struct stack *s, const struct tcb *t, tcp_options *o);
+void fastopen_remember(struct arrival *a);
+
 /* ---- syncookie.c ---- */
 void syncookie_make(struct stack *s, struct half_open *h);
 uint32_t syncookie_timestamp(const struct half_open *h, uint32_t now);
@@ -415,6 +424,8 @@ void emit_control(struct stack *s, struct segment_out *o, enum reason why);
 void emit_ack(struct stack *s, struct tcb *t, enum reason why);
 /* The options of a segment of this connection, SYN or not. */
 void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o);
+/* The same for a SYN; returns how many bytes of data may ride on it. */
+uint32_t emit_syn_options(struct stack *s, struct tcb *t, tcp_options *o);
 unsigned emit_options_len(const struct tcb *t); /* of segments with data */
 bool output_wanted(const struct tcb *t); /* might tcp_output have something to build? */
 void rto_sample(struct stack *s, struct tcb *t, uint64_t rtt_ns);
