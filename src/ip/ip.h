@@ -75,6 +75,8 @@ void ip_send(struct stack *s, const ip_addr *src, const ip_addr *dst, uint8_t pr
 bool ip_output_next(struct stack *s, tern_frame *f);
 void ip_output_begin(struct stack *s);
 bool ip_output_waiting(const struct stack *s);
+/* Half of that queue's room is taken: what can be said another time should wait. */
+bool ip_output_busy(const struct stack *s);
 
 /* One packet from the link; takes the trace's PACKET_IN for granted. Returns true when a lent token was kept. */
 bool ip_input(struct stack *s, int iface, const tern_packet *p);

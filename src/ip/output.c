@@ -232,6 +232,7 @@ void control_release(struct stack *s, int iface, const uint8_t mac[6], struct ip
 }
 
 bool ip_output_waiting(const struct stack *s) { return s->ip.control_next != s->ip.control_end; }
+bool ip_output_busy(const struct stack *s) { return s->ip.control_end - s->ip.control_first >= IP_CONTROL_SLOTS / 2; }
 
 bool ip_output_next(struct stack *s, tern_frame *f) {
     struct ip_state *ip = &s->ip;

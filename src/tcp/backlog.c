@@ -307,7 +307,8 @@ static void expire_head(struct stack *s, struct half_open *h) {
     dequeue(s, h);
     h->tries++;
     enqueue(s, h, synack_delay(s, h->tries));
-    send_syn_ack(s, h, R_REXMIT_SYN_ACK);
+    /* A thousand repeats at once, for sources that may not exist, must not take the room of first answers. */
+    if (!ip_output_busy(s)) send_syn_ack(s, h, R_REXMIT_SYN_ACK);
 }
 
 /* Each queue is in order of time, so only heads are looked at. */
