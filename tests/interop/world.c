@@ -116,13 +116,11 @@ static void make_device(struct world *w, const struct world_config *c) {
     if (c->paths != NULL) must(impair_open(w->dev, c->paths, &w->dev, &err), &err);
 }
 
-struct world *world_open(const struct world_config *c) {
-    struct world *w = calloc(1, sizeof *w);
+/* A stack with the host's addresses on the device that is there. */
+static void boot(struct world *w, const struct world_config *c) {
     struct driver_error err;
     tern_config settings = c->settings, host;
     tern_iface_config iface;
-    assert_non_null(w);
-    make_device(w, c);
     must(tern_config_host(&host, &err), &err);
     memcpy(settings.entropy, host.entropy, sizeof settings.entropy);
     settings.allocator = (tern_allocator){counted_alloc, counted_release, w};
@@ -139,15 +137,31 @@ struct world *world_open(const struct world_config *c) {
     world_watch(w, true);
     w->idle_bytes = w->live_bytes;
     w->idle_blocks = w->live_blocks;
+}
+
+struct world *world_open(const struct world_config *c) {
+    struct world *w = calloc(1, sizeof *w);
+    assert_non_null(w);
+    make_device(w, c);
+    boot(w, c);
     return w;
 }
 
-void world_close(struct world *w) {
+static void halt(struct world *w) {
     assert_int_equal(world_stats(w).bad_moves, 0);
     tern_free(w->stack);
-    device_close(w->dev);
     assert_int_equal(w->live_bytes, 0);
     assert_int_equal(w->live_blocks, 0);
+}
+
+void world_reboot(struct world *w, const struct world_config *c) {
+    halt(w);
+    boot(w, c);
+}
+
+void world_close(struct world *w) {
+    halt(w);
+    device_close(w->dev);
     free(w);
 }
 

@@ -75,6 +75,9 @@ struct world {
 struct world *world_open(const struct world_config *config);
 /* Frees the stack, and sees that the allocator got everything back. */
 void world_close(struct world *w);
+/* The stack is gone without a word, and a new one knows nothing of what was. Its events go to nobody's `struct end` but
+ * those named to it from now on. */
+void world_reboot(struct world *w, const struct world_config *config);
 
 /* One turn of the loop; sleeps for a packet at most `max_ns`. */
 void world_turn(struct world *w, uint64_t max_ns);
