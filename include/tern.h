@@ -163,6 +163,7 @@ typedef struct tern_config {
     uint32_t ecn;                 /* congestion marks [SHLD-8, RFC9768]: 0 off, 1 ask for them, 2 agree when asked (default) */
     uint32_t fast_open;           /* data on SYN [RFC7413]: 0 off (default), 1 as client, 2 as server, 3 both */
     uint32_t fast_open_pending;   /* fast opens that the handshake has not yet confirmed, default 256 */
+    uint32_t blackhole;           /* 1: try smaller segments when full ones vanish without a word [RFC4821 7.7] */
     uint32_t challenge_ack_ms;    /* at most one challenge ACK a connection in this time, default 500 [RFC5961 7] */
     uint32_t keepalive_idle_ms;   /* 7200000 [MUST-28]; keepalive itself is off until set [MUST-25] */
     uint32_t keepalive_interval_ms; /* 75000 */

@@ -113,8 +113,9 @@ struct icmp_report {
 };
 /* Nobody answers from there: the next hop is asked again whether it lives [RFC1122 3.3.1.4]. */
 void ip_path_doubt(struct stack *s, const ip_addr *dst);
-/* Remembers a smaller path MTU towards `dst` (after TCP checked the report). Floors: 552 (v4), 1280 (v6). */
-void ip_path_mtu_learn(struct stack *s, const ip_addr *dst, uint32_t mtu);
+/* Remembers a smaller path MTU towards `dst` (after TCP checked the report); 0: the next size below. Floors: 552 (v4), 1280 (v6).
+ * False: it is no smaller than what was known. */
+bool ip_path_mtu_learn(struct stack *s, const ip_addr *dst, uint32_t mtu);
 
 int ip_init(struct stack *s);
 void ip_free(struct stack *s);

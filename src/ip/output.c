@@ -31,13 +31,13 @@ static uint32_t mtu_below(uint32_t mtu) {
     return MTU_FLOOR_4;
 }
 
-void ip_path_mtu_learn(struct stack *s, const ip_addr *dst, uint32_t mtu) {
+bool ip_path_mtu_learn(struct stack *s, const ip_addr *dst, uint32_t mtu) {
     const struct ip_route *r = route_find(s, NULL, dst);
-    if (!r) return;
+    if (!r) return false;
     uint32_t known = path_mtu(s, r->iface, dst);
     if (mtu == 0) mtu = mtu_below(known);
     mtu = max_u32(mtu, r->v4 ? MTU_FLOOR_4 : MTU_FLOOR_6);
-    if (mtu >= known) return;
+    if (mtu >= known) return false;
     struct ip_pmtu *set = pmtu_set(s, dst), *place = &set[0];
     for (unsigned i = 0; i < IP_PMTU_WAYS; i++) {
         if (ip_eq(&set[i].dst, dst)) {
@@ -48,6 +48,7 @@ void ip_path_mtu_learn(struct stack *s, const ip_addr *dst, uint32_t mtu) {
     }
     if (place->mtu == 0) s->ip.pmtus++;
     *place = (struct ip_pmtu){.dst = *dst, .mtu = mtu, .learnt = s->now};
+    return true;
 }
 
 /* ---- the rate limit ---- */
