@@ -61,6 +61,6 @@ struct cc {
     uint32_t credit;         /* bytes acknowledged that have not yet opened the window [RFC5681 3.1] */
 };
 
-extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr;
+extern INNER const struct cc_ops cc_newreno, cc_cubic, cc_bbr;
 
 #endif
