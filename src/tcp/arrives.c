@@ -40,6 +40,7 @@ void arrives_steps(struct arrival *a) {
     for (; why == R_NONE && i < ARRAY_LEN(steps); i++) why = steps[i](a);
     if (t->state == TERN_FIN_WAIT_1 && fin_acked(t)) tcb_move(a->s, t, MOVE_FIN_ACKED);
     if (why != R_NONE) a->note = why;
+    if (a->note == R_NONE) a->note = R_NOTHING_NEW;
     count(a->s, a->note);
     if (tracing(a->s, TERN_TRACE_SEGMENT_IN))
         trace_segment(a->s, TERN_TRACE_SEGMENT_IN, t, &t->flow, a->ip->iface, a->h, a->whole, a->before,
