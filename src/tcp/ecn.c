@@ -41,7 +41,10 @@ uint16_t ecn_syn_ack_flags(enum ecn_mode mode, uint8_t syn_ecn) {
     return mode == ECN_CLASSIC ? TCP_ECE : 0;
 }
 
-static void counters_start(struct tcb *t) { t->ecn_seen = t->ecn_told = COUNTER_START; }
+static void counters_start(struct tcb *t) {
+    t->ecn_seen = t->ecn_told = COUNTER_START;
+    t->ecn_until = seq_add(t->snd.una, (uint32_t)-1);
+}
 
 /* The answer to our SYN [RFC9768 3.1.2, 3.1.3]. */
 void ecn_syn_acked(struct arrival *a) {
@@ -95,11 +98,14 @@ static bool marks_reported(struct arrival *a) {
     return fresh != 0;
 }
 
-/* Once a window of data; not while a loss is being answered [RFC3168 6.1.2]. */
+/* Once a window of data; not while a loss is being answered [RFC3168 6.1.2]. The classic peer goes on reporting until the CWR
+ * reaches it, which is the first byte behind that window. */
 void ecn_acked(struct arrival *a) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
-    if (!marks_reported(a) || seq_lt(t->snd.una, t->ecn_until) || t->in_recovery || t->in_loss) return;
+    bool answered = seq_le(t->snd.una, t->ecn_until);
+    if (!answered) t->ecn_until = seq_add(t->snd.una, (uint32_t)-1); /* follows, lest it come to lie ahead when the numbers wrap */
+    if (!marks_reported(a) || answered || t->in_recovery || t->in_loss) return;
     uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
     t->ecn_until = t->snd.nxt;
     t->ecn_cwr = t->ecn == ECN_CLASSIC;
