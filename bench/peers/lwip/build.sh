@@ -1,6 +1,6 @@
 #!/bin/sh
 # build.sh OUT - makes OUT/lwip-0.so, OUT/lwip-1.so, the same with timestamps and with an MTU of 60000, from Debian's source
-# package of lwIP, for tern-bench to load. It fetches into OUT and changes nothing outside. It fails with a sentence where the package cannot be had.
+# package of lwIP, for tern-bench to load; does nothing when they are there and newer than what they are made from. It fetches into OUT and changes nothing outside. It fails with a sentence where the package cannot be had.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 root=$(CDPATH='' cd -- "$here/../../.." && pwd -P)
