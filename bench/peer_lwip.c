@@ -17,13 +17,17 @@ struct peer_lwip {
 
 static char missing[512];
 
+/* As bench/peers/lwip/build.sh names them. */
+enum variant { PLAIN, TIMESTAMPS, BIG, VARIANTS };
+static const char *const suffixes[VARIANTS] = {"", "-ts", "-big"};
+
 /* A copy of lwIP: beside this program, in peers/. */
-static const struct peer_host_ops *load(int side, bool timestamps) {
+static const struct peer_host_ops *load(int side, const char *suffix) {
     char path[512];
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 40);
     char *end = n > 0 ? memrchr(path, '/', (size_t)n) : NULL;
     if (end == NULL) return NULL;
-    sprintf(end, "/peers/lwip-%d%s.so", side, timestamps ? "-ts" : "");
+    sprintf(end, "/peers/lwip-%d%s.so", side, suffix);
     void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (object == NULL) {
         const char *why = dlerror();
@@ -35,20 +39,22 @@ static const struct peer_host_ops *load(int side, bool timestamps) {
     return ops != NULL ? ops() : NULL;
 }
 
-static const struct peer_lwip *get(bool timestamps) {
+static const struct peer_lwip *get(enum variant v) {
     static struct {
         bool tried;
         struct peer_lwip peer;
-    } loaded[2];
-    if (!loaded[timestamps].tried) {
-        loaded[timestamps].tried = true;
-        for (int side = 0; side < 2; side++) loaded[timestamps].peer.side[side] = load(side, timestamps);
+    } loaded[VARIANTS];
+    if (!loaded[v].tried) {
+        loaded[v].tried = true;
+        for (int side = 0; side < 2; side++) loaded[v].peer.side[side] = load(side, suffixes[v]);
     }
-    const struct peer_lwip *p = &loaded[timestamps].peer;
+    const struct peer_lwip *p = &loaded[v].peer;
     return p->side[0] != NULL && p->side[1] != NULL ? p : NULL;
 }
 
-const struct peer_lwip *peer_lwip(void) { return get(false) != NULL ? get(true) : NULL; }
+const struct peer_lwip *peer_lwip(void) {
+    return get(PLAIN) != NULL && get(TIMESTAMPS) != NULL ? get(BIG) : NULL;
+}
 const char *peer_lwip_missing(void) { return missing; }
 
 static void open_both(const struct peer_lwip *p, uint32_t window, bool checksums, bool copies) {
@@ -85,7 +91,7 @@ static void bulk_for(const struct peer_lwip *p, void *pcb, uint64_t ns) {
 }
 
 void peer_lwip_bulk(const struct bulk_case *c, uint64_t ns, struct samples out[3]) {
-    const struct peer_lwip *p = get(c->timestamps);
+    const struct peer_lwip *p = get(c->super ? BIG : c->timestamps ? TIMESTAMPS : PLAIN);
     open_both(p, c->window, c->checksums, c->copies);
     p->side[1]->listen(PORT);
     void *pcb = p->side[0]->connect(0, PORT, false);
@@ -129,7 +135,7 @@ static double trips(const struct peer_lwip *p, void **idle, uint32_t spread, uin
 
 void peer_lwip_conn(uint32_t idle, uint32_t time_wait, uint64_t ns, struct samples cycles[3], struct samples *same,
                     struct samples *random) {
-    const struct peer_lwip *p = get(false);
+    const struct peer_lwip *p = get(PLAIN);
     open_both(p, 65536, true, true);
     void **pcb = calloc(idle, sizeof *pcb);
     if (pcb == NULL) give_up_bench("out of memory");

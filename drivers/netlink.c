@@ -144,8 +144,8 @@ static void note_route_type(void *ctx, uint16_t type, const void *body, size_t l
     *(uint8_t *)ctx = route.rtm_type;
 }
 
-/* The kernel takes packets to a new IPv6 address only once a worker of its own has entered the address among its routes;
- * what comes before is lost, and a lost SYN costs a second. */
+/* The kernel takes packets to a new IPv6 address only once a worker of its own has entered the address among its
+ * routes; what comes before is lost, and a lost SYN costs a second. */
 static void wait_until_local(struct netlink *nl, const tern_addr *addr) {
     static const struct timespec pause = {0, 1000000};
     for (int tries = 0; tries < 500; tries++) {

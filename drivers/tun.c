@@ -20,7 +20,14 @@
 
 /* A buffer holds the virtio-net header, a link header and 65535 bytes. Its size is no multiple of a page, so that small
  * packets do not all fall on the same cache lines. */
-enum { BATCH = 64, BUFFER_SIZE = 65536 + 192, IP_MAX = 65535, ETHERNET_HEADER = 14, GSO_KINDS = 0x7f, QUEUE_LENGTH = 4096 };
+enum {
+    BATCH = 64,
+    BUFFER_SIZE = 65536 + 192,
+    IP_MAX = 65535,
+    ETHERNET_HEADER = 14,
+    GSO_KINDS = 0x7f,
+    QUEUE_LENGTH = 4096
+};
 
 typedef struct virtio_net_hdr vnet_hdr;
 
@@ -267,8 +274,8 @@ static void quiet(const char *name, const char *setting, const char *value) {
     close(fd);
 }
 
-/* The kernel drops what does not fit into the device's queue, and 500 packets are fewer than two connections' windows. Where
- * it refuses, the queue stays as it is. */
+/* The kernel drops what does not fit into the device's queue, and 500 packets are fewer than two connections' windows.
+ * Where it refuses, the queue stays as it is. */
 static void lengthen_queue(const char *name) {
     struct ifreq r;
     memset(&r, 0, sizeof r);

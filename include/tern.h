@@ -160,6 +160,10 @@ typedef struct tern_config {
     uint32_t initial_window;      /* congestion window at the start, in segments, default 10 [RFC6928] */
     uint32_t congestion;          /* enum tern_congestion of new connections, default TERN_CUBIC */
     uint32_t pacing;              /* 1: spread what is sent over the round trip, where it is a millisecond or more */
+    uint32_t ecn;                 /* congestion marks [SHLD-8, RFC9768]: 0 off, 1 ask for them, 2 agree when asked (default) */
+    uint32_t fast_open;           /* data on SYN [RFC7413]: 0 off (default), 1 as client, 2 as server, 3 both */
+    uint32_t fast_open_pending;   /* fast opens that the handshake has not yet confirmed, default 256 */
+    uint32_t blackhole;           /* 1: try smaller segments when full ones vanish without a word [RFC4821 7.7] */
     uint32_t challenge_ack_ms;    /* at most one challenge ACK a connection in this time, default 500 [RFC5961 7] */
     uint32_t keepalive_idle_ms;   /* 7200000 [MUST-28]; keepalive itself is off until set [MUST-25] */
     uint32_t keepalive_interval_ms; /* 75000 */
@@ -426,6 +430,8 @@ enum tern_option {
     TERN_OPT_LINGER_MS = 13,         /* -1: tern_close finishes in its own time; 0: it resets; else it resets when not
                                         everything was acknowledged by then */
     TERN_OPT_ZERO_WINDOW_MS = 14,    /* give up on a peer whose window stays shut this long; 0: never [MUST-37, RFC6429] */
+    TERN_OPT_FAST_OPEN = 18,         /* 1, right after tern_connect: what is written before the SYN leaves may ride on it. A peer
+                                        may get those bytes twice: only for requests that bear repetition [RFC7413 2.1] */
     TERN_OPT_CONGESTION = 16,        /* enum tern_congestion; before the connection is established */
     TERN_OPT_USER_TIMEOUT_OPTION_S = 15, /* tell the peer our user timeout and heed its own [RFC5482]; seconds, 0: off */
     TERN_OPT_SOFT_ERRORS = 17,       /* 0: no TERN_EV_SOFT_ERROR for this one [SHLD-20] */
@@ -456,6 +462,7 @@ typedef struct tern_status_info {
     uint32_t snd_wnd, rcv_wnd; /* bytes, scaling applied */
     uint8_t snd_wscale, rcv_wscale;
     bool timestamps, sack;
+    uint8_t ecn;               /* 0: not agreed, 1: RFC 3168, 2: accurate (RFC 9768) */
     uint32_t mss;              /* payload bytes a full segment carries to the peer */
     uint32_t cwnd, ssthresh;   /* bytes */
     uint32_t srtt_us, rttvar_us, rto_ms;

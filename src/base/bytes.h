@@ -7,7 +7,7 @@
 
 typedef struct reader {
     const uint8_t *at, *end;
-    bool bad;
+    size_t bad; /* 0 or 1; a word, so that a reader just made is copied without waiting for a byte */
 } reader;
 
 static inline reader reader_of(const void *data, size_t len) {

@@ -60,9 +60,9 @@ int tern_output(tern_stack *public, tern_frame *frames, size_t max, uint64_t now
     if (!s || (max && !frames)) return TERN_EINVAL;
     clock_set(s, now_ns);
     ip_output_begin(s);
-    size_t n = 0;
     max = min_size(max, 1u << 20);
-    n = control_output(s, frames, n, max);
+    /* Anybody can ask for replies, without end: they leave room for the connections [RFC4987 2.2]. */
+    size_t n = control_output(s, frames, 0, tcp_output_waiting(s) ? max - max / 2 : max);
     if (n < max) n += tcp_output(s, frames + n, max - n);
     return (int)control_output(s, frames, n, max); /* a segment may have had to ask for its next hop */
 }

@@ -40,7 +40,8 @@ static void derive_keys(struct stack *s) {
     s->key_port = derive_key(s->cfg.entropy, 3);
     s->key_ts = derive_key(s->cfg.entropy, 4);
     s->key_cookie = derive_key(s->cfg.entropy, 5);
-    s->rng.key = derive_key(s->cfg.entropy, 6);
+    s->key_fast_open = derive_key(s->cfg.entropy, 6);
+    s->rng.key = derive_key(s->cfg.entropy, 7);
     memset(s->cfg.entropy, 0, sizeof s->cfg.entropy);
 }
 

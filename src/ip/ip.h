@@ -75,6 +75,8 @@ void ip_send(struct stack *s, const ip_addr *src, const ip_addr *dst, uint8_t pr
 bool ip_output_next(struct stack *s, tern_frame *f);
 void ip_output_begin(struct stack *s);
 bool ip_output_waiting(const struct stack *s);
+/* Half of that queue's room is taken: what can be said another time should wait. */
+bool ip_output_busy(const struct stack *s);
 
 /* One packet from the link; takes the trace's PACKET_IN for granted. Returns true when a lent token was kept. */
 bool ip_input(struct stack *s, int iface, const tern_packet *p);
@@ -111,8 +113,9 @@ struct icmp_report {
 };
 /* Nobody answers from there: the next hop is asked again whether it lives [RFC1122 3.3.1.4]. */
 void ip_path_doubt(struct stack *s, const ip_addr *dst);
-/* Remembers a smaller path MTU towards `dst` (after TCP checked the report). Floors: 552 (v4), 1280 (v6). */
-void ip_path_mtu_learn(struct stack *s, const ip_addr *dst, uint32_t mtu);
+/* Remembers a smaller path MTU towards `dst` (after TCP checked the report); 0: the next size below. Floors: 552 (v4), 1280 (v6).
+ * False: it is no smaller than what was known. */
+bool ip_path_mtu_learn(struct stack *s, const ip_addr *dst, uint32_t mtu);
 
 int ip_init(struct stack *s);
 void ip_free(struct stack *s);

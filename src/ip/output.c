@@ -31,13 +31,13 @@ static uint32_t mtu_below(uint32_t mtu) {
     return MTU_FLOOR_4;
 }
 
-void ip_path_mtu_learn(struct stack *s, const ip_addr *dst, uint32_t mtu) {
+bool ip_path_mtu_learn(struct stack *s, const ip_addr *dst, uint32_t mtu) {
     const struct ip_route *r = route_find(s, NULL, dst);
-    if (!r) return;
+    if (!r) return false;
     uint32_t known = path_mtu(s, r->iface, dst);
     if (mtu == 0) mtu = mtu_below(known);
     mtu = max_u32(mtu, r->v4 ? MTU_FLOOR_4 : MTU_FLOOR_6);
-    if (mtu >= known) return;
+    if (mtu >= known) return false;
     struct ip_pmtu *set = pmtu_set(s, dst), *place = &set[0];
     for (unsigned i = 0; i < IP_PMTU_WAYS; i++) {
         if (ip_eq(&set[i].dst, dst)) {
@@ -48,6 +48,7 @@ void ip_path_mtu_learn(struct stack *s, const ip_addr *dst, uint32_t mtu) {
     }
     if (place->mtu == 0) s->ip.pmtus++;
     *place = (struct ip_pmtu){.dst = *dst, .mtu = mtu, .learnt = s->now};
+    return true;
 }
 
 /* ---- the rate limit ---- */
@@ -232,6 +233,7 @@ void control_release(struct stack *s, int iface, const uint8_t mac[6], struct ip
 }
 
 bool ip_output_waiting(const struct stack *s) { return s->ip.control_next != s->ip.control_end; }
+bool ip_output_busy(const struct stack *s) { return s->ip.control_end - s->ip.control_first >= IP_CONTROL_SLOTS / 2; }
 
 bool ip_output_next(struct stack *s, tern_frame *f) {
     struct ip_state *ip = &s->ip;

@@ -4,8 +4,21 @@
 
 void arrival_init(struct arrival *a, struct stack *s, const struct ip_info *ip, const tcp_header *h, const uint8_t *data,
                   uint32_t len) {
-    *a = (struct arrival){.s = s, .ip = ip, .h = h, .seq = h->seq_no, .ack = h->ack_no, .len = len, .text = data,
-                          .wnd = h->window, .flags = h->flags, .before = TERN_CLOSED};
+    a->s = s;
+    a->t = NULL;
+    a->ip = ip;
+    a->h = h;
+    a->seq = h->seq_no;
+    a->ack = h->ack_no;
+    a->len = a->whole = len;
+    a->text = data;
+    a->wnd = h->window;
+    a->flags = h->flags;
+    a->renews = false;
+    a->iss_above = seq_of(0);
+    a->before = TERN_CLOSED;
+    a->note = R_NONE;
+    a->fx = (struct effects){REPLY_NONE, R_NONE, 0, 0};
 }
 
 /* The eight checks of 3.10.7.4, in their order; SYN-SENT has its own (3.10.7.3) and joins at the sixth. */
@@ -27,6 +40,7 @@ void arrives_steps(struct arrival *a) {
     for (; why == R_NONE && i < ARRAY_LEN(steps); i++) why = steps[i](a);
     if (t->state == TERN_FIN_WAIT_1 && fin_acked(t)) tcb_move(a->s, t, MOVE_FIN_ACKED);
     if (why != R_NONE) a->note = why;
+    if (a->note == R_NONE) a->note = R_NOTHING_NEW;
     count(a->s, a->note);
     if (tracing(a->s, TERN_TRACE_SEGMENT_IN))
         trace_segment(a->s, TERN_TRACE_SEGMENT_IN, t, &t->flow, a->ip->iface, a->h, a->whole, a->before,
@@ -96,6 +110,5 @@ void tcp_input(struct stack *s, const struct ip_info *ip, reader r) {
     if (h.flags & TCP_RST) s->stats.resets_in++;
     struct arrival a;
     arrival_init(&a, s, ip, &h, r.at, (uint32_t)reader_left(&r));
-    a.whole = a.len;
     dispatch(&a, &f);
 }

@@ -19,6 +19,7 @@ void synchronize(struct arrival *a) {
     t->rcv_wscale = t->scaling ? wscale_choose(a->s, &t->opt) : 0;
     t->stamps = o->has_ts && cfg->timestamps;
     t->sack = o->sack_ok && cfg->sack;
+    if (a->h->flags & TCP_ACK) ecn_syn_acked(a);
     if (t->stamps) {
         t->ts_recent = o->ts_value;
         t->ts_recent_ms = (uint32_t)(a->s->now / MS_NS);
@@ -52,6 +53,8 @@ void syn_acked(struct arrival *a) {
     t->rexmit_at = TERN_NEVER;
     t->stuck_ms = 0;
     t->tune_us = clock_us(s);
+    if (t->fast_opened) s->tcp.fast_opens--;
+    t->fast_opened = false;
     s->stats.established_total++;
 }
 
@@ -68,6 +71,14 @@ static enum reason open_simultaneous(struct arrival *a) {
     tcb_move(a->s, t, MOVE_SYN);
     t->work |= WORK_SYN; /* now as SYN,ACK [MUST-10] */
     return R_SYNSENT_SYN;
+}
+
+/* What rode on our SYN and was taken; the rest goes out again at once, as snd.pos stands before it [RFC7413 4.2.2]. */
+static void syn_data_acked(struct arrival *a) {
+    struct tcb *t = a->t;
+    if (!seq_gt(a->ack, t->snd.una)) return;
+    t->snd.una = t->snd.pos = a->ack;
+    snd_trim(a->s, t);
 }
 
 enum reason arrives_synsent(struct arrival *a) {
@@ -88,7 +99,9 @@ enum reason arrives_synsent(struct arrival *a) {
     if (!acked) return open_simultaneous(a);             /* fourth */
     synchronize(a);
     trim_back(a, window_offered(t)); /* more than was offered: the peer will send it again */
+    fastopen_remember(a);
     established(a);
+    syn_data_acked(a);
     effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK);
     a->note = R_SYNSENT_SYN_ACK;
     return R_NONE; /* text and FIN go on at the sixth step */

@@ -59,6 +59,7 @@ static void expand(struct stack *s, const struct half_open *h, struct tcb *t) {
     t->scaling = h->flags & HALF_SCALING;
     t->stamps = h->flags & HALF_STAMPS;
     t->sack = h->flags & HALF_SACK;
+    t->ecn = h->ecn;
     t->snd_wscale = h->snd_wscale;
     t->rcv_wscale = h->rcv_wscale;
     t->mss_peer = h->mss;
@@ -82,7 +83,7 @@ static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) 
     struct segment_out o = {.local = &h->flow.local, .remote = &h->flow.remote, .tos = l->opt.tos, .ttl = l->opt.ttl,
                             .state = TERN_SYN_RECEIVED};
     o.h = (tcp_header){.src_port = h->flow.local_port, .dst_port = h->flow.remote_port, .seq_no = h->iss,
-                       .ack_no = seq_add(h->irs, 1), .flags = TCP_SYN | TCP_ACK, .window = (uint16_t)h->rcv_wnd};
+                       .ack_no = seq_add(h->irs, 1), .flags = (uint16_t)(TCP_SYN | TCP_ACK | ecn_syn_ack_flags((enum ecn_mode)h->ecn, h->syn_ecn)), .window = (uint16_t)h->rcv_wnd};
     tcp_options *p = &o.h.options;
     p->has_mss = true;
     p->mss = mss_to_offer(s, &h->flow, l->opt.mss_cap);
@@ -90,6 +91,7 @@ static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) 
     p->wscale = h->rcv_wscale;
     p->sack_ok = h->flags & HALF_SACK;
     p->has_ts = h->flags & HALF_STAMPS;
+    if (h->flags & HALF_FAST_OPEN) fastopen_offer(s, &h->flow.remote, p);
     p->ts_value = ts_now(s, ts_offset_of(s, &h->flow));
     if (h->flags & HALF_COOKIE) p->ts_value = syncookie_timestamp(h, p->ts_value);
     p->ts_echo = h->ts_recent;
@@ -110,6 +112,8 @@ static void fill_in(struct arrival *a, struct half_open *h, const struct listene
     h->challenge = CHALLENGE_LONG_AGO(s);
     h->irs = a->seq;
     h->iss = isn_choose(s, &h->flow);
+    h->ecn = ecn_asked(s, a->h->flags) & 3u;
+    h->syn_ecn = a->ip->tos & 3u;
     if (a->renews && seq_le(h->iss, a->iss_above)) h->iss = seq_add(a->iss_above, 65536 + rng_below(&s->rng, 65536));
     h->mss = mss_peer(s, o, !ip_is_v4(&h->flow.remote));
     h->snd_wnd = a->h->window;
@@ -143,6 +147,35 @@ static void send_cookie(struct arrival *a, struct listener *l) {
     send_syn_ack(s, &h, R_SEND_SYN_ACK);
 }
 
+static void join_backlog(struct stack *s, struct tcb *t, struct listener *l);
+
+/* A SYN with a good cookie: a TCB at once, and the data with it, before the handshake is complete [RFC7413 4.2.1]. */
+static bool open_fast(struct arrival *a, struct listener *l) {
+    struct stack *s = a->s;
+    struct half_open h = {0};
+    if (l->flags & TERN_LISTEN_HOLD || flow_reserve(s) != TERN_OK) return false;
+    fill_in(a, &h, l);
+    struct tcb *t = tcb_new(s, &h.flow, &l->opt);
+    if (!t) return false;
+    expand(s, &h, t);
+    t->record = t->rtt_timing = false;
+    t->fast_opened = t->in_table = true;
+    s->tcp.fast_opens++;
+    flow_insert(s, hash_of(s, &h), ref_make(REF_TCB, t->index));
+    trace_syn(a, &h, R_FAST_OPEN);
+    a->t = t;
+    a->before = TERN_SYN_RECEIVED;
+    a->flags &= (uint16_t)~TCP_SYN;
+    a->seq = t->rcv.nxt;
+    trim_back(a, window_offered(t));
+    if (a->len && rcv_take(a) == R_TEXT_IN_ORDER) a->fx.events |= TERN_EV_READ;
+    t->bytes_received = (uint32_t)seq_diff(t->rcv.nxt, t->rcv.read);
+    t->work = WORK_SYN;
+    join_backlog(s, t, l);
+    effects_act(a);
+    return true;
+}
+
 void half_open_new(struct arrival *a, struct listener *l) {
     struct stack *s = a->s;
     uint32_t index;
@@ -150,6 +183,8 @@ void half_open_new(struct arrival *a, struct listener *l) {
         arrival_drop(a, R_BACKLOG_FULL);
         return;
     }
+    enum fast_open fast = fastopen_judge(s, a);
+    if (fast == FAST_OPEN_YES && open_fast(a, l)) return;
     if (flow_reserve(s) != TERN_OK) {
         arrival_drop(a, R_NO_MEMORY);
         return;
@@ -161,6 +196,7 @@ void half_open_new(struct arrival *a, struct listener *l) {
     }
     h->number = index + 1;
     fill_in(a, h, l);
+    if (fast == FAST_OPEN_COOKIE) h->flags |= HALF_FAST_OPEN;
     flow_insert(s, hash_of(s, h), ref_make(REF_HALF_OPEN, index));
     if (l->flags & TERN_LISTEN_HOLD) {
         h->flags |= HALF_HELD;
@@ -271,7 +307,8 @@ static void expire_head(struct stack *s, struct half_open *h) {
     dequeue(s, h);
     h->tries++;
     enqueue(s, h, synack_delay(s, h->tries));
-    send_syn_ack(s, h, R_REXMIT_SYN_ACK);
+    /* A thousand repeats at once, for sources that may not exist, must not take the room of first answers. */
+    if (!ip_output_busy(s)) send_syn_ack(s, h, R_REXMIT_SYN_ACK);
 }
 
 /* Each queue is in order of time, so only heads are looked at. */

@@ -21,6 +21,7 @@ static const struct limits limits_of[] = {
     [TERN_OPT_LINGER_MS] = {-1, INT32_MAX},
     [TERN_OPT_ZERO_WINDOW_MS] = {0, UINT32_MAX},
     [TERN_OPT_USER_TIMEOUT_OPTION_S] = {0, 65535},
+    [TERN_OPT_FAST_OPEN] = {0, 1},
     [TERN_OPT_CONGESTION] = {TERN_NEWRENO, TERN_BBR},
     [TERN_OPT_SOFT_ERRORS] = {0, 1},
 };
@@ -52,6 +53,7 @@ static void store(const struct stack *s, struct tcb_options *o, enum tern_option
     case TERN_OPT_LINGER_MS: o->linger_ms = (int32_t)v; break;
     case TERN_OPT_ZERO_WINDOW_MS: o->zero_window_ms = (uint32_t)v; break;
     case TERN_OPT_USER_TIMEOUT_OPTION_S: o->uto_s = (uint16_t)v; break;
+    case TERN_OPT_FAST_OPEN: o->fast_open = v; break;
     case TERN_OPT_CONGESTION: o->congestion = (uint8_t)v; break;
     case TERN_OPT_SOFT_ERRORS: o->no_soft_errors = !v; break; /* [SHLD-20] */
     }
@@ -99,6 +101,7 @@ int tern_get(tern_stack *public, tern_sock sock, enum tern_option option, int64_
     case TERN_OPT_LINGER_MS: *value = o->linger_ms; return TERN_OK;
     case TERN_OPT_ZERO_WINDOW_MS: *value = o->zero_window_ms; return TERN_OK;
     case TERN_OPT_USER_TIMEOUT_OPTION_S: *value = o->uto_s; return TERN_OK;
+    case TERN_OPT_FAST_OPEN: *value = o->fast_open; return TERN_OK;
     case TERN_OPT_CONGESTION: *value = o->congestion; return TERN_OK;
     case TERN_OPT_SOFT_ERRORS: *value = !o->no_soft_errors; return TERN_OK;
     }

@@ -21,6 +21,7 @@ static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info 
     o->rcv_wscale = t->rcv_wscale;
     o->timestamps = t->stamps;
     o->sack = t->sack;
+    o->ecn = t->ecn;
     o->mss = t->mss;
     o->cwnd = t->cc.cwnd;
     o->ssthresh = t->cc.ssthresh;

@@ -39,6 +39,9 @@ struct cc_ops {
     void (*acked)(struct cc *c, const struct cc_ack *a);
     /* Loss was noticed without a timeout: sets ssthresh, the window to come back to. */
     void (*loss)(struct cc *c, uint32_t flight, uint64_t now_us);
+    /* The network marked packets instead of dropping them (ECN): sets ssthresh, less low than for a loss [RFC8511]. Not asked of
+     * a model. */
+    void (*marked)(struct cc *c, uint32_t flight, uint64_t now_us);
     /* The retransmission timer expired; `again`: for the same bytes as the last time. Sets cwnd and ssthresh. */
     void (*timeout)(struct cc *c, uint32_t flight, bool again, uint64_t now_us);
     /* The last reduction was a mistake: cwnd and ssthresh are set back already. May be NULL. */
@@ -58,6 +61,6 @@ struct cc {
     uint32_t credit;         /* bytes acknowledged that have not yet opened the window [RFC5681 3.1] */
 };
 
-extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr;
+extern INNER const struct cc_ops cc_newreno, cc_cubic, cc_bbr;
 
 #endif

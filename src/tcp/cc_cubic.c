@@ -124,6 +124,13 @@ static void reduce(struct cc *c, uint32_t flight) {
     q->hystart.running = false;
 }
 
+/* beta_ecn = 0.85 [RFC8511 3.1] */
+static void marked(struct cc *c, uint32_t flight, uint64_t now_us) {
+    (void)now_us;
+    reduce(c, min_u32(flight, c->cwnd));
+    c->ssthresh = max_u32((uint32_t)((uint64_t)min_u32(flight, c->cwnd) * 85 / 100), 2 * c->mss);
+}
+
 static void loss(struct cc *c, uint32_t flight, uint64_t now_us) {
     (void)now_us;
     reduce(c, min_u32(flight, c->cwnd));
@@ -145,4 +152,4 @@ static void undo(struct cc *c) {
     q->hystart.running = q->undo_hystart;
 }
 
-const struct cc_ops cc_cubic = {"cubic", sizeof(struct cubic), init, acked, loss, timeout, undo, NULL, NULL};
+const struct cc_ops cc_cubic = {"cubic", sizeof(struct cubic), init, acked, loss, marked, timeout, undo, NULL, NULL};

@@ -3,8 +3,10 @@
 #include "tcp/tcb.h"
 
 void ack_now(struct stack *s, struct tcb *t, enum reason why) {
-    if (!(t->work & WORK_ACK)) t->ack_reason = (uint8_t)why;
-    t->work |= WORK_ACK;
+    if (!(t->work & WORK_ACK)) {
+        t->ack_reason = (uint8_t)why;
+        t->work |= WORK_ACK;
+    }
     tcb_ready(s, t);
 }
 

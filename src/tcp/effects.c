@@ -40,6 +40,10 @@ void effects_act(struct arrival *a) {
     struct tcb *t = a->t;
     if (a->fx.reply != REPLY_NONE || t->work) act_reply(a);
     if (t->record) return;
+    if (unlikely(t->state == TERN_LISTEN)) { /* a fast open that the handshake did not confirm */
+        tcb_move(s, t, MOVE_CLOSE);
+        a->fx.error = TERN_ERESET;
+    }
     if (unlikely(t->state == TERN_CLOSED)) {
         if (a->fx.events) event_raise(s, &t->event, a->fx.events, 0);
         tcb_end(s, t, a->fx.error, R_NONE);

@@ -19,7 +19,8 @@ void emit_control(struct stack *s, struct segment_out *o, enum reason why) {
 }
 
 /* A SYN offers, a SYN,ACK agrees to what was offered [RFC7323 2.2, 3.2; RFC2018 2]. */
-static void syn_options(struct stack *s, struct tcb *t, tcp_options *o) {
+uint32_t emit_syn_options(struct stack *s, struct tcb *t, tcp_options *o) {
+    memset(o, 0, sizeof *o);
     bool answer = t->state != TERN_SYN_SENT;
     o->has_mss = true; /* [MUST-14, SHLD-5, MAY-3] */
     o->mss = mss_to_offer(s, &t->flow, t->opt.mss_cap);
@@ -27,21 +28,26 @@ static void syn_options(struct stack *s, struct tcb *t, tcp_options *o) {
     o->wscale = answer ? t->rcv_wscale : wscale_choose(s, &t->opt);
     o->sack_ok = answer ? t->sack : s->cfg.sack;
     o->has_ts = answer ? t->stamps : s->cfg.timestamps;
+    o->ts_value = o->has_ts ? ts_now(s, t->ts_offset) : 0;
+    o->ts_echo = t->ts_recent;
+    if (t->opt.uto_s) user_timeout_offer(t, o);
+    return answer ? 0 : fastopen_request(s, t, o);
 }
 
 /* The MSS is for SYNs [MUST-65]. */
 void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o) {
+    if (syn) {
+        emit_syn_options(s, t, o);
+        return;
+    }
     memset(o, 0, sizeof *o);
-    if (syn)
-        syn_options(s, t, o);
-    else
-        o->has_ts = t->stamps;
+    o->has_ts = t->stamps;
     if (o->has_ts) {
         o->ts_value = ts_now(s, t->ts_offset);
         o->ts_echo = t->ts_recent;
     }
-    if (syn ? t->opt.uto_s != 0 : t->uto_due) user_timeout_offer(t, o);
-    if (!syn && sack_due(t)) sack_blocks(t, o, o->has_ts ? 3 - o->has_uto : 4 - o->has_uto);
+    if (t->uto_due) user_timeout_offer(t, o);
+    if (sack_due(t)) sack_blocks(t, o, o->has_ts ? 3 - o->has_uto : 4 - o->has_uto);
 }
 
 void emit_ack(struct stack *s, struct tcb *t, enum reason why) {

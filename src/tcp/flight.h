@@ -22,9 +22,9 @@ struct piece {
     uint32_t sent_us;      /* when it left last */
     uint32_t delivered;    /* flight.delivered then, and when that was, and when its burst began: for rate samples */
     uint32_t delivered_us, first_us;
-    uint8_t state;         /* enum piece_state */
-    bool again;            /* sent more than once [Karn] */
-    bool app_limited;      /* the application, not the network, held back what followed */
+    uint32_t state : 8;    /* enum piece_state; these three share a word, which is written and compared whole */
+    uint32_t again : 1;    /* sent more than once [Karn] */
+    uint32_t app_limited : 1; /* the application, not the network, held back what followed */
 };
 
 struct span {

@@ -1,9 +1,9 @@
 /* port.c - the choice of a free local port (RFC 6056): which ports exist is tern_config's, who holds one demux.c's.
  *
- * Towards each destination the ports are used in an order of its own, a keyed permutation of all of them. Who does not know the key
- * cannot tell the next one, also not from connections to himself; and a port comes again only after all others: the peer may
- * hold the last connection from it in TIME-WAIT, and would take a SYN too soon after it for an old one (RFC 6056 3.3.4 has the
- * same aims). */
+ * Towards each destination the ports are used in an order of its own, a keyed permutation of all of them. Who does not
+ * know the key cannot tell the next one, also not from connections to himself; and a port comes again only after all
+ * others: the peer may hold the last connection from it in TIME-WAIT, and would take a SYN too soon after it for an old
+ * one (RFC 6056 3.3.4 has the same aims). */
 #include "tcp/tcb.h"
 
 enum { ROUNDS = 4 };

@@ -2,7 +2,7 @@
  * ACKs, expiry of the timer. How far the window opens and shuts is cc_*.c's. */
 #include "tcp/tcb.h"
 
-enum { DUP_THRESHOLD = 3 };
+enum { BLACK_HOLE_REPEATS = 2, DUP_THRESHOLD = 3 };
 
 /* Outstanding bytes. After a timeout everything behind pos counts as lost. */
 uint32_t rexmit_flight(const struct tcb *t) {
@@ -128,12 +128,22 @@ static bool syn_unanswered(struct stack *s, struct tcb *t) {
     return true;
 }
 
+/* A full segment is repeated again and again without an answer: perhaps the path swallows packets of this size and tells nobody.
+ * Then the next smaller size of RFC 1191 7.1 is tried; a smaller one that arrives ends it, and after ten minutes the larger one
+ * gets its next chance [RFC4821 7.7, RFC8899 4.3]. Tail loss probes and the first timeouts are left to find mere loss. */
+static void suspect_black_hole(struct stack *s, struct tcb *t) {
+    bool full = (uint32_t)seq_diff(t->snd.nxt, t->snd.una) >= t->mss;
+    if (!s->cfg.blackhole || t->repeats < BLACK_HOLE_REPEATS || !full) return;
+    if (ip_path_mtu_learn(s, &t->flow.remote, 0)) count(s, R_BLACK_HOLE);
+}
+
 static bool data_unanswered(struct stack *s, struct tcb *t) {
     if (s->now >= r2_at(s, t)) {
         give_up(s, t, TERN_ETIMEDOUT, R_END_USER_TIMEOUT);
         return false;
     }
     tell_r1(s, t);
+    suspect_black_hole(s, t);
     uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
     if (t->flight) {
         recovery_timeout(s, t, flight);

@@ -93,8 +93,10 @@ static void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, e
     struct tcb *t = b->t;
     tern_frame *f = &b->frames[b->n];
     uint32_t head = TCP_LEAST + b->options;
-    uint8_t *p = ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, t->opt.tos, t->opt.ttl,
-                                head + len, f);
+    bool fresh = len && seq_ge(at, t->snd.nxt);
+    uint8_t tos = (uint8_t)(t->opt.tos | ecn_capable(t, fresh));
+    uint8_t *p = ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, tos, t->opt.ttl, head + len, f);
+    if (t->ecn) flags |= ecn_flags(t, fresh);
     put_header(b, p, at, flags);
     f->head_len = (uint16_t)(p + head - f->head);
     f->spans = 0;
@@ -107,6 +109,18 @@ static void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, e
     finish(b, f, p, len, flags, why);
 }
 
+/* Fast Open: bytes that ride on the SYN. */
+static uint32_t put_syn_data(struct burst *b, tern_frame *f, uint32_t may, uint32_t options) {
+    struct tcb *t = b->t;
+    uint32_t n = min_u32(snd_queued(t), may > options ? may - options : 0);
+    uint8_t *ptr[2];
+    uint32_t lens[2];
+    f->spans = (uint8_t)ring_view(&t->snd.ring, seq_add(t->snd.iss, 1), n, ptr, lens);
+    for (unsigned i = 0; i < f->spans; i++) f->body[i] = (tern_span){ptr[i], lens[i]};
+    t->bytes_sent += n;
+    return n;
+}
+
 /* SYN, or SYN,ACK after the peer's; its window is never scaled. */
 static void put_syn(struct burst *b) {
     struct tcb *t = b->t;
@@ -114,25 +128,27 @@ static void put_syn(struct burst *b) {
     tern_frame *f = &b->frames[b->n];
     bool answer = t->state != TERN_SYN_SENT;
     tcp_header h = {.src_port = t->flow.local_port, .dst_port = t->flow.remote_port, .seq_no = t->snd.iss,
-                    .flags = answer ? TCP_SYN | TCP_ACK : TCP_SYN, .window = window_field(t, true)};
+                    .flags = answer ? TCP_SYN | TCP_ACK : TCP_SYN | ecn_syn_flags(s, t), .window = window_field(t, true)};
     if (answer) h.ack_no = t->rcv.nxt;
-    emit_options(s, t, true, &h.options);
+    uint32_t may = emit_syn_options(s, t, &h.options);
     uint8_t bytes[60];
     writer w = writer_of(bytes, sizeof bytes);
     tcp_emit(&w, &h);
-    uint32_t len = (uint32_t)writer_len(&w);
-    uint8_t *p = ip_frame_start(s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, t->opt.tos, t->opt.ttl, len, f);
+    uint32_t len = (uint32_t)writer_len(&w), data = put_syn_data(b, f, may, len - TCP_LEAST);
+    uint8_t spans = f->spans;
+    uint8_t *p = ip_frame_start(s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, t->opt.tos, t->opt.ttl, len + data,
+                                f);
     memcpy(p, bytes, len);
     f->head_len = (uint16_t)(f->csum_start + len);
-    f->spans = 0;
+    f->spans = spans;
     bool again = t->syn_repeated;
     t->work &= (uint8_t)~WORK_SYN;
-    t->snd.nxt = seq_max(t->snd.nxt, seq_add(t->snd.iss, 1));
+    t->snd.nxt = seq_max(t->snd.nxt, seq_add(t->snd.iss, 1 + data));
     t->snd.pos = seq_max(t->snd.pos, seq_add(t->snd.iss, 1));
     if (again) t->retransmitted++, s->stats.retransmitted++;
     if (!again && !t->rtt_timing) t->rtt_timing = true, t->rtt_at_us = clock_us(s), t->rtt_seq = t->snd.nxt;
     rto_arm(s, t);
-    finish(b, f, p, 0, h.flags, again ? R_REXMIT_SYN : answer ? R_SEND_SYN_ACK : R_SEND_SYN);
+    finish(b, f, p, data, h.flags, again ? R_REXMIT_SYN : answer ? R_SEND_SYN_ACK : R_SEND_SYN);
 }
 
 /* ---- deciding ---- */
@@ -305,7 +321,7 @@ static void fill(struct burst *b) {
     struct tcb *t = b->t;
     if (t->work & WORK_SYN) put_syn(b);
     if (!t->syn_acked) { /* nothing but the SYN until it is acknowledged */
-        if (t->work & WORK_ACK && state_in(t, IN(SYN_RECEIVED)) && b->n < b->max) put_acks(b);
+        if (t->work & WORK_ACK && state_in(t, IN(SYN_RECEIVED)) && !t->passive && b->n < b->max) put_acks(b);
         return;
     }
     if (t->acks_due && b->n < b->max) put_acks(b); /* an ACK with data would be no duplicate */

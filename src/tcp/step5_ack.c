@@ -10,6 +10,7 @@ static enum reason syn_received(struct arrival *a) {
     }
     ts_remember(a);
     established(a);
+    ecn_open_complete(a);
     t->snd.wnd = a->wnd;
     t->snd.max_wnd = max_u32(t->snd.max_wnd, a->wnd);
     t->snd.wl1 = a->seq;
@@ -92,6 +93,7 @@ enum reason step5_ack(struct arrival *a) {
     enum reason bad = check_range(a);
     if (unlikely(bad != R_NONE)) return bad;
     ts_remember(a);
+    if (t->ecn) ecn_arrived(a);
     if (t->state == TERN_TIME_WAIT) return R_NONE;
     t->probes = 0;
     if (unlikely(a->h->options.has_uto)) user_timeout_heed(a->s, t, &a->h->options);
@@ -99,6 +101,7 @@ enum reason step5_ack(struct arrival *a) {
     bool changed = false, fresh = seq_gt(a->ack, t->snd.una);
     if (unlikely(fresh && !t->syn_acked)) syn_acked(a);
     if (fresh) take_new(a);
+    if (t->ecn) ecn_acked(a);
     if (seq_ge(a->ack, t->snd.una)) {
         changed = update_window(a);
         if (!fresh && changed) a->note = R_WINDOW_UPDATE;

@@ -31,6 +31,7 @@ static uint32_t mss_index(uint16_t mss) {
 void syncookie_make(struct stack *s, struct half_open *h) {
     h->iss = seq_of(cookie(s, h, slot_now(s), mss_index(h->mss)));
     h->flags |= HALF_COOKIE;
+    h->ecn = ECN_OFF; /* there is no room to remember it */
     if (!(h->flags & HALF_STAMPS)) h->flags &= (uint8_t)~(HALF_SCALING | HALF_SACK);
     s->tcp.cookie_slot = slot_now(s) + 1;
 }

@@ -119,6 +119,7 @@ void tcb_free(struct stack *s, struct tcb *t) {
     snd_flush(s, t);
     rcv_flush(s, t);
     s->tcp.orphans -= t->orphan;
+    s->tcp.fast_opens -= t->fast_opened;
     cc_stop(s, t);
     pool_give(&s->tcp.tcbs, t->index);
 }

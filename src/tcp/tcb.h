@@ -40,6 +40,8 @@ enum work {
     WORK_OVERRIDE = 1 << 6, /* what is there, though it is little: it has waited long enough [MUST-60] */
 };
 
+enum ecn_mode { ECN_OFF, ECN_CLASSIC, ECN_ACCURATE };
+
 /* What rexmit_at is set for, besides the persist timer. */
 enum timer_use { USE_RTO, USE_REORDERING, USE_PROBE };
 
@@ -51,6 +53,7 @@ struct tcb_options {
     int32_t linger_ms; /* -1: none */
     uint16_t uto_s;    /* user timeout option; 0: off [RFC5482] */
     uint8_t keepalive_probes, congestion;
+    bool fast_open;
     uint16_t mss_cap; /* 0: none */
     uint8_t tos, ttl;
     bool nodelay, cork, keepalive, no_soft_errors;
@@ -87,6 +90,10 @@ struct tcb {
     bool fin_queued : 1;    /* SHUTDOWN or CLOSE: a FIN follows snd.end */
     bool fin_seen : 1;      /* the peer's FIN is at rcv.fin, perhaps behind a hole */
     bool fin_taken : 1;     /* and rcv.nxt stands behind it */
+    uint8_t ecn : 2;        /* enum ecn_mode */
+    bool ecn_echo : 1;      /* classic: ECE until CWR comes */
+    bool ecn_cwr : 1;       /* classic: say CWR with the next new data */
+    bool fast_opened : 1;   /* counted in tcp.fast_opens */
     bool orphan : 1;        /* counted in tcp.orphans */
     bool urgent_out : 1;    /* snd.up is ahead of una */
     bool urgent_in : 1;     /* rcv.up is ahead of read */
@@ -147,6 +154,9 @@ struct tcb {
     uint32_t rtt_at_us;      /* when rtt_seq left */
     uint32_t tune_us, tune_read; /* autotune.c */
     struct cc cc;
+    uint8_t ecn_seen, ecn_told; /* accurate: marks that we saw, and that the peer told of, modulo 256 */
+    uint8_t ecn_first;       /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
+    seq ecn_until;           /* marks count once until this is acknowledged */
     struct flight *flight;   /* with a SACK peer, while something is under way; else NULL */
     uint32_t min_rtt_us;     /* smallest of late: see rack.c; 0: none yet */
 
@@ -188,10 +198,11 @@ struct half_open {
     uint32_t rcv_wnd;
     uint16_t mss, snd_wnd;
     uint8_t snd_wscale : 4, rcv_wscale : 4;
-    uint8_t tries, flags; /* enum half_open_flags */
+    uint8_t tries : 4, ecn : 2, syn_ecn : 2; /* SYN,ACKs repeated; enum ecn_mode; the IP header's two bits on the SYN */
+    uint8_t flags;        /* enum half_open_flags */
     uint8_t challenge;    /* when the last challenge ACK left: see challenge.c */
 };
-enum half_open_flags { HALF_SCALING = 1, HALF_STAMPS = 2, HALF_SACK = 4, HALF_HELD = 8, HALF_SHOWN = 16, HALF_COOKIE = 32 };
+enum half_open_flags { HALF_SCALING = 1, HALF_STAMPS = 2, HALF_SACK = 4, HALF_HELD = 8, HALF_SHOWN = 16, HALF_COOKIE = 32, HALF_FAST_OPEN = 64 };
 
 /* A connection in TIME-WAIT that no application holds. */
 struct time_wait {
@@ -374,6 +385,24 @@ uint64_t time_wait_expires_ns(const struct stack *s, const struct time_wait *w);
 void user_timeout_offer(const struct tcb *t, tcp_options *o);
 void user_timeout_heed(const struct stack *s, struct tcb *t, const tcp_options *o);
 
+/* ---- ecn.c ---- */
+uint16_t ecn_syn_flags(const struct stack *s, const struct tcb *t);
+enum ecn_mode ecn_asked(const struct stack *s, uint16_t syn_flags);
+uint16_t ecn_syn_ack_flags(enum ecn_mode mode, uint8_t syn_ecn);
+void ecn_syn_acked(struct arrival *a);
+void ecn_open_complete(struct arrival *a);
+void ecn_arrived(struct arrival *a);
+void ecn_acked(struct arrival *a);
+uint16_t ecn_flags(struct tcb *t, bool fresh_data);
+uint8_t ecn_capable(const struct tcb *t, bool fresh_data); /* for the IP header */
+
+/* ---- fastopen.c ---- */
+enum fast_open { FAST_OPEN_NO, FAST_OPEN_COOKIE, FAST_OPEN_YES };
+enum fast_open fastopen_judge(const struct stack *s, const struct arrival *a);
+void fastopen_offer(const struct stack *s, const ip_addr *client, tcp_options *o);
+uint32_t fastopen_request(struct stack *s, const struct tcb *t, tcp_options *o);
+void fastopen_remember(struct arrival *a);
+
 /* ---- syncookie.c ---- */
 void syncookie_make(struct stack *s, struct half_open *h);
 uint32_t syncookie_timestamp(const struct half_open *h, uint32_t now);
@@ -395,6 +424,8 @@ void emit_control(struct stack *s, struct segment_out *o, enum reason why);
 void emit_ack(struct stack *s, struct tcb *t, enum reason why);
 /* The options of a segment of this connection, SYN or not. */
 void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o);
+/* The same for a SYN; returns how many bytes of data may ride on it. */
+uint32_t emit_syn_options(struct stack *s, struct tcb *t, tcp_options *o);
 unsigned emit_options_len(const struct tcb *t); /* of segments with data */
 bool output_wanted(const struct tcb *t); /* might tcp_output have something to build? */
 void rto_sample(struct stack *s, struct tcb *t, uint64_t rtt_ns);

@@ -29,6 +29,14 @@ struct fifo {
 
 enum { HALF_OPEN_LEVELS = 8 };
 
+/* Fast Open: the cookies that servers gave us. */
+enum { FAST_OPEN_MEMORY = 64 };
+struct fast_open_memory {
+    ip_addr server;
+    uint16_t mss;
+    uint8_t len, cookie[16];
+};
+
 struct tcp_state {
     pool tcbs, listeners, half_opens, time_waits;
     table flows;          /* flow hash -> reference to a TCB, half-open or TIME-WAIT record: see tcp/demux.c */
@@ -41,6 +49,8 @@ struct tcp_state {
     struct fifo time_wait;                    /* in order of expiry */
     wheel_node half_open_timer, time_wait_timer;
     uint32_t ports_tried; /* for connections that we open: the place in the order of ports */
+    struct fast_open_memory fast_open_memory[FAST_OPEN_MEMORY];
+    uint32_t fast_opens;  /* connections opened by a cookie and not yet by the handshake */
     uint32_t orphans;     /* TCBs that no application holds */
     uint32_t cookie_slot; /* one behind the slot of the last SYN cookie, 0: none was sent */
     uint64_t serial;      /* of the last connection */

@@ -8,7 +8,8 @@
  * A segment is kind:seq:ack:len, with numbers relative to the two initial sequence numbers. */
 #include "rig.h"
 
-#define WAY(n, s, ...) {.name = n, .state = TERN_##s, __VA_ARGS__}
+#define WAY(n, s, ...)                                                                                                 \
+    { .name = n, .state = TERN_##s, __VA_ARGS__ }
 static const struct way ways[] = {
     WAY("closed", CLOSED, .passive = false),
     WAY("listen", LISTEN, .passive = true),
@@ -82,9 +83,9 @@ static const struct {
     const char *name;
     long (*make)(void);
 } calls[] = {
-    {"OPEN-active", call_open}, {"OPEN-passive", call_listen}, {"SEND", call_send},   {"RECEIVE", call_receive},
-    {"SHUTDOWN", call_shutdown}, {"CLOSE", call_close},        {"ABORT", call_abort}, {"STATUS", call_status},
-    {"SEND-CLOSE", call_send_close},
+    {"OPEN-active", call_open}, {"OPEN-passive", call_listen}, {"SEND", call_send},
+    {"RECEIVE", call_receive},  {"SHUTDOWN", call_shutdown},   {"CLOSE", call_close},
+    {"ABORT", call_abort},      {"STATUS", call_status},       {"SEND-CLOSE", call_send_close},
 };
 
 /* ---- printing ---- */
@@ -98,7 +99,8 @@ static void print_result(long r) {
 
 static void print_segment(const struct answer *a) {
     printf("%s%s%s%s:%d:%d:%u", a->flags & SYN ? "S" : "", a->flags & FIN ? "F" : "", a->flags & RST ? "R" : "",
-           a->flags & ACK ? "A" : "", (int32_t)(a->seq - OUR_ISS), a->flags & ACK ? (int32_t)(a->ack - PEER_ISS) : 0, a->len);
+           a->flags & ACK ? "A" : "", (int32_t)(a->seq - OUR_ISS), a->flags & ACK ? (int32_t)(a->ack - PEER_ISS) : 0,
+           a->len);
 }
 
 static void print_state(void) {
@@ -108,9 +110,10 @@ static void print_state(void) {
     printf("%s ", tern_state_name(v.state));
     rig_events();
     if (!rig.bits) printf("- ");
-    if (rig.bits) printf("%s%s%s%s%s ", rig.bits & TERN_EV_READ ? "read," : "", rig.bits & TERN_EV_EOF ? "eof," : "",
-                         rig.bits & TERN_EV_WRITE ? "write," : "", rig.bits & TERN_EV_SOFT_ERROR ? "soft," : "",
-                         rig.bits & TERN_EV_CLOSED ? tern_error_name(rig.error) : "");
+    if (rig.bits)
+        printf("%s%s%s%s%s ", rig.bits & TERN_EV_READ ? "read," : "", rig.bits & TERN_EV_EOF ? "eof," : "",
+               rig.bits & TERN_EV_WRITE ? "write," : "", rig.bits & TERN_EV_SOFT_ERROR ? "soft," : "",
+               rig.bits & TERN_EV_CLOSED ? tern_error_name(rig.error) : "");
 }
 
 static void print_tcb(const struct way *w) {

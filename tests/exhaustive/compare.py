@@ -101,6 +101,8 @@ def connections(lines, show):
     """The sweep's lines, a connection at a time."""
     part = []
     for line in lines:
+        if not line.endswith('\n'):
+            break  # the program died; run() says so
         if line[0] == 'T' and part:
             yield part, show
             part = []

@@ -101,8 +101,11 @@ static void read_reply(const uint8_t *p, size_t n) {
     const uint8_t *tcp = p + 20;
     size_t head = (size_t)(tcp[12] >> 4) * 4;
     struct answer *r = &rig.answers[rig.answer_count++];
-    *r = (struct answer){.flags = tcp[13], .seq = get32(tcp + 4), .ack = get32(tcp + 8), .len = (uint32_t)(n - 20 - head),
-                        .wnd = (uint16_t)get16(tcp + 14)};
+    *r = (struct answer){.flags = tcp[13],
+                         .seq = get32(tcp + 4),
+                         .ack = get32(tcp + 8),
+                         .len = (uint32_t)(n - 20 - head),
+                         .wnd = (uint16_t)get16(tcp + 14)};
     for (size_t i = 20; i < head && tcp[i]; i += tcp[i] == 1 ? 1 : tcp[i + 1]) r->has_ts |= tcp[i] == 8;
 }
 
@@ -184,8 +187,12 @@ static void up(const struct way *w) {
 }
 
 static void feed(unsigned flags, uint32_t len) {
-    struct segment s = {.flags = flags, .seq = rig.peer_nxt, .ack = flags & ACK ? rig.acked : 0, .len = len,
-                        .wnd = PEER_WINDOW >> (flags & SYN || !rig.stamps ? 0 : PEER_SHIFT), .has_ts = rig.stamps,
+    struct segment s = {.flags = flags,
+                        .seq = rig.peer_nxt,
+                        .ack = flags & ACK ? rig.acked : 0,
+                        .len = len,
+                        .wnd = PEER_WINDOW >> (flags & SYN || !rig.stamps ? 0 : PEER_SHIFT),
+                        .has_ts = rig.stamps,
                         .ts = rig.ts++};
     rig_input(&s);
     rig_output();
@@ -222,7 +229,10 @@ static void say(uint32_t n) {
     for (unsigned i = 0; i < rig.answer_count; i++) rig.our_nxt += rig.answers[i].len;
 }
 
-static void hear(void) { while (tern_read(rig.stack, rig.sock, block, sizeof block) > 0) {} }
+static void hear(void) {
+    while (tern_read(rig.stack, rig.sock, block, sizeof block) > 0) {
+    }
+}
 
 /* Data has gone both ways; ours is acknowledged up to the first 100 bytes, the last segment of the peer began 50 bytes before
  * RCV.NXT, and all of that is acknowledged. */
@@ -232,7 +242,8 @@ static void talk(const struct way *w) {
     feed(ACK, 50);
     hear();
     wait(60);
-    bool fin = w->state == TERN_CLOSE_WAIT || w->state == TERN_CLOSING || w->state == TERN_LAST_ACK || w->state == TERN_TIME_WAIT;
+    bool fin = w->state == TERN_CLOSE_WAIT || w->state == TERN_CLOSING || w->state == TERN_LAST_ACK ||
+               w->state == TERN_TIME_WAIT;
     if (w->zero) feed(ACK, window_offered(pool_at(&rig.s->tcp.tcbs, 0)) - fin);
     if (w->unread) feed(ACK, 40);
     wait(60);
@@ -272,6 +283,10 @@ void rig_to_state(const struct way *w) {
         talk(w);
         close_both(w);
     }
+    if (w->fast) {
+        struct time_wait *old = pool_at(&rig.s->tcp.time_waits, 0);
+        old->snd_nxt = seq_add(old->snd_nxt, 1000000);
+    }
     wait(20); /* shorter than any timer of these states, longer than the clock's ticks */
     rig_events();
     rig.bits = rig.listener_bits = 0;
@@ -287,31 +302,68 @@ static bool ours(const struct flow *f) { return f->local_port == OUR_PORT && f->
 
 static void view_tcb(struct view *v, const struct tcb *t) {
     const uint64_t two_msl = 2ull * rig.s->cfg.msl_ms * MS_NS;
-    *v = (struct view){
-        .there = true, .state = (enum tern_state)t->state, .passive = t->passive, .stamps = t->stamps,
-        .fin_sent = t->fin_queued, .closed = t->detached, .later = t->delack_at != TERN_NEVER,
-        .two_msl_full = t->state == TERN_TIME_WAIT && t->life_at == rig.now + two_msl,
-        .iss = t->snd.iss.v, .una = t->snd.una.v, .nxt = t->snd.nxt.v, .wnd = t->snd.wnd, .max_wnd = t->snd.max_wnd,
-        .wl1 = t->snd.wl1.v, .wl2 = t->snd.wl2.v, .irs = t->rcv.irs.v, .rcv_nxt = t->rcv.nxt.v,
-        .rcv_wnd = window_offered(t), .unread = rcv_readable(t), .held = t->rcv.islands ? range_bytes(t->rcv.islands) : 0,
-        .ts_recent = t->stamps ? t->ts_recent : 0, .last_ack = t->last_ack_sent.v, .wnd_shift = t->snd_wscale};
+    *v = (struct view){.there = true,
+                       .state = (enum tern_state)t->state,
+                       .passive = t->passive,
+                       .stamps = t->stamps,
+                       .fin_sent = t->fin_queued,
+                       .closed = t->detached,
+                       .later = t->delack_at != TERN_NEVER,
+                       .two_msl_full = t->state == TERN_TIME_WAIT && t->life_at == rig.now + two_msl,
+                       .iss = t->snd.iss.v,
+                       .una = t->snd.una.v,
+                       .nxt = t->snd.nxt.v,
+                       .wnd = t->snd.wnd,
+                       .max_wnd = t->snd.max_wnd,
+                       .wl1 = t->snd.wl1.v,
+                       .wl2 = t->snd.wl2.v,
+                       .irs = t->rcv.irs.v,
+                       .rcv_nxt = t->rcv.nxt.v,
+                       .rcv_wnd = window_offered(t),
+                       .unread = rcv_readable(t),
+                       .held = t->rcv.islands ? range_bytes(t->rcv.islands) : 0,
+                       .ts_recent = t->stamps ? t->ts_recent : 0,
+                       .last_ack = t->last_ack_sent.v,
+                       .wnd_shift = t->snd_wscale};
     if (v->state == TERN_SYN_SENT) v->rcv_nxt = v->irs = PEER_ISS; /* there is none yet */
 }
 
 static void view_half_open(struct view *v, const struct half_open *h) {
-    *v = (struct view){.there = true, .state = TERN_SYN_RECEIVED, .half_open = true, .passive = true,
-                       .stamps = h->flags & HALF_STAMPS, .iss = h->iss.v, .una = h->iss.v, .nxt = h->iss.v + 1,
-                       .wnd = h->snd_wnd, .max_wnd = h->snd_wnd, .irs = h->irs.v, .rcv_nxt = h->irs.v + 1,
-                       .rcv_wnd = h->rcv_wnd, .ts_recent = h->flags & HALF_STAMPS ? h->ts_recent : 0,
-                       .last_ack = h->irs.v + 1, .wnd_shift = h->snd_wscale};
+    *v = (struct view){.there = true,
+                       .state = TERN_SYN_RECEIVED,
+                       .half_open = true,
+                       .passive = true,
+                       .stamps = h->flags & HALF_STAMPS,
+                       .iss = h->iss.v,
+                       .una = h->iss.v,
+                       .nxt = h->iss.v + 1,
+                       .wnd = h->snd_wnd,
+                       .max_wnd = h->snd_wnd,
+                       .irs = h->irs.v,
+                       .rcv_nxt = h->irs.v + 1,
+                       .rcv_wnd = h->rcv_wnd,
+                       .ts_recent = h->flags & HALF_STAMPS ? h->ts_recent : 0,
+                       .last_ack = h->irs.v + 1,
+                       .wnd_shift = h->snd_wscale};
 }
 
 static void view_time_wait(struct view *v, const struct time_wait *w) {
     uint64_t left = time_wait_expires_ns(rig.s, w) - rig.now, full = 2ull * rig.s->cfg.msl_ms * MS_NS;
-    *v = (struct view){.there = true, .state = TERN_TIME_WAIT, .record = true, .stamps = w->stamps, .fin_sent = true,
-                       .closed = true, .two_msl_full = left + 5 * MS_NS >= full, .iss = OUR_ISS, .una = w->snd_nxt.v,
-                       .nxt = w->snd_nxt.v, .max_wnd = 1u << 30, .irs = PEER_ISS, .rcv_nxt = w->rcv_nxt.v,
-                       .ts_recent = w->stamps ? w->ts_recent : 0, .last_ack = w->rcv_nxt.v};
+    *v = (struct view){.there = true,
+                       .state = TERN_TIME_WAIT,
+                       .record = true,
+                       .stamps = w->stamps,
+                       .fin_sent = true,
+                       .closed = true,
+                       .two_msl_full = left + 5 * MS_NS >= full,
+                       .iss = OUR_ISS,
+                       .una = w->snd_nxt.v,
+                       .nxt = w->snd_nxt.v,
+                       .max_wnd = 1u << 30,
+                       .irs = PEER_ISS,
+                       .rcv_nxt = w->rcv_nxt.v,
+                       .ts_recent = w->stamps ? w->ts_recent : 0,
+                       .last_ack = w->rcv_nxt.v};
 }
 
 void rig_view(struct view *v) {

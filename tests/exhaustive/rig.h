@@ -39,7 +39,7 @@ enum { REPLIES = 16 };
 struct view {
     bool there;
     enum tern_state state;
-    bool half_open, record;  /* it is a small record */
+    bool half_open, record; /* it is a small record */
     bool passive, stamps, fin_sent, closed, later, two_msl_full;
     uint32_t iss, una, nxt, wnd, max_wnd, wl1, wl2;
     uint32_t irs, rcv_nxt, rcv_wnd, unread, held;
@@ -66,25 +66,26 @@ extern struct rig rig;
 struct way {
     const char *name;
     enum tern_state state;
-    bool passive;  /* through a listener, which stays */
-    bool stamps;   /* timestamps and window scaling are agreed */
-    bool closed;   /* tern_close instead of tern_shutdown: the application is gone */
-    bool zero;     /* our receive window is full */
-    bool listener; /* a listener stands on the port although the open was active */
+    bool passive;    /* through a listener, which stays */
+    bool stamps;     /* timestamps and window scaling are agreed */
+    bool closed;     /* tern_close instead of tern_shutdown: the application is gone */
+    bool zero;       /* our receive window is full */
+    bool listener;   /* a listener stands on the port although the open was active */
     bool plain_peer; /* we would have agreed to timestamps, the peer did not offer them */
-    bool unsent;   /* bytes wait that the peer's window does not admit */
-    bool idle;     /* nothing is on its way */
-    bool unread;   /* received bytes that the application has not read */
+    bool fast;       /* the record of one that sent so much that the clock of new ISNs lies behind its numbers */
+    bool unsent;     /* bytes wait that the peer's window does not admit */
+    bool idle;       /* nothing is on its way */
+    bool unread;     /* received bytes that the application has not read */
 };
 
 void rig_to_state(const struct way *w);
 void rig_save(void);
 void rig_restore(void);
 void rig_input(const struct segment *s);
-void rig_output(void);        /* collects what leaves now into rig.answers */
-void rig_events(void);        /* polls; accepts what can be accepted and polls again */
-void rig_expire(void);        /* timers that are due at rig.now */
+void rig_output(void); /* collects what leaves now into rig.answers */
+void rig_events(void); /* polls; accepts what can be accepted and polls again */
+void rig_expire(void); /* timers that are due at rig.now */
 void rig_view(struct view *v);
-void rig_check(void);         /* invariants of every control block */
+void rig_check(void); /* invariants of every control block */
 
 #endif

@@ -61,11 +61,16 @@ static const struct way ways[] = {
     {.name = "time-wait-ts", .state = TERN_TIME_WAIT, .stamps = true},
     {.name = "time-wait-listen", .state = TERN_TIME_WAIT, .listener = true},
     {.name = "time-wait-listen-nots", .state = TERN_TIME_WAIT, .listener = true, .plain_peer = true},
-    {.name = "time-wait-record-listen-nots", .state = TERN_TIME_WAIT, .closed = true, .listener = true, .plain_peer = true},
+    {.name = "time-wait-record-listen-nots",
+     .state = TERN_TIME_WAIT,
+     .closed = true,
+     .listener = true,
+     .plain_peer = true},
     {.name = "time-wait-listen-ts", .state = TERN_TIME_WAIT, .listener = true, .stamps = true},
     {.name = "time-wait-record", .state = TERN_TIME_WAIT, .closed = true},
     {.name = "time-wait-record-ts", .state = TERN_TIME_WAIT, .closed = true, .stamps = true},
     {.name = "time-wait-record-listen", .state = TERN_TIME_WAIT, .closed = true, .listener = true},
+    {.name = "time-wait-record-listen-fast", .state = TERN_TIME_WAIT, .closed = true, .listener = true, .fast = true},
     {.name = "time-wait-record-listen-ts", .state = TERN_TIME_WAIT, .closed = true, .listener = true, .stamps = true},
 };
 
@@ -82,7 +87,7 @@ static uint32_t seq_at(const struct view *v, unsigned p) {
     uint32_t wnd = v->state <= TERN_SYN_SENT ? BUFFER : v->rcv_wnd, edge = v->rcv_nxt + wnd;
     switch (p) {
     case SEQ_FAR: return v->rcv_nxt - (1u << 30);
-    case SEQ_OLD: return v->rcv_nxt - 30;
+    case SEQ_OLD: return v->rcv_nxt - URGENT_AHEAD;
     case SEQ_BEFORE: return v->rcv_nxt - 1;
     case SEQ_NEXT: return v->rcv_nxt;
     case SEQ_INSIDE: return v->rcv_nxt + 100;
@@ -135,22 +140,26 @@ static void put_reply(const struct view *v) {
     const struct answer *r = &rig.answers[0];
     bool from_zero = (r->flags & (RST | ACK)) == (RST | ACK) && r->seq == 0;
     put("%s %d %d ", kind_of(r), from_zero ? 0 : (int32_t)(r->seq - OUR_ISS),
-           r->flags & ACK ? (int32_t)(r->ack - PEER_ISS) : 0);
+        r->flags & ACK ? (int32_t)(r->ack - PEER_ISS) : 0);
 }
 
 static void put_signals(void) {
     static const struct {
         uint32_t bit;
         const char *name;
-    } names[] = {{TERN_EV_CONNECTED, "connected"}, {TERN_EV_READ, "data"}, {TERN_EV_EOF, "eof"}, {TERN_EV_SENT, "sent"},
-                 {TERN_EV_URGENT, "urgent"}, {TERN_EV_WRITE, "write"}, {TERN_EV_SOFT_ERROR, "soft"}};
+    } names[] = {{TERN_EV_CONNECTED, "connected"}, {TERN_EV_READ, "data"},     {TERN_EV_EOF, "eof"},
+                 {TERN_EV_SENT, "sent"},           {TERN_EV_URGENT, "urgent"}, {TERN_EV_WRITE, "write"},
+                 {TERN_EV_SOFT_ERROR, "soft"}};
     const char *separator = "";
     if (rig.listener_bits & TERN_EV_ACCEPT) put("accept"), separator = ",";
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (rig.bits & names[i].bit) put("%s%s", separator, names[i].name), separator = ",";
     if (rig.bits & TERN_EV_CLOSED)
         put("%s%s", separator,
-               rig.error == TERN_ERESET ? "reset" : rig.error == TERN_EREFUSED ? "refused" : rig.error ? "error" : "closed"),
+            rig.error == TERN_ERESET     ? "reset"
+            : rig.error == TERN_EREFUSED ? "refused"
+            : rig.error                  ? "error"
+                                         : "closed"),
             separator = ",";
     put("%s", *separator ? "" : "-");
 }
@@ -164,10 +173,10 @@ static void put_after(bool opening) {
     put_reply(&v);
     if (v.record) /* it does without SND.WND */
         put("%d %d - %u %u %d ", (int32_t)(v.rcv_nxt - PEER_ISS), (int32_t)(v.una - OUR_ISS), v.ts_recent, v.held,
-               v.two_msl_full);
+            v.two_msl_full);
     else if (v.there)
-        put("%d %d %u %u %u %d ", (int32_t)(v.rcv_nxt - PEER_ISS), (int32_t)(v.una - OUR_ISS), v.wnd, v.ts_recent, v.held,
-               v.two_msl_full);
+        put("%d %d %u %u %u %d ", (int32_t)(v.rcv_nxt - PEER_ISS), (int32_t)(v.una - OUR_ISS), v.wnd, v.ts_recent,
+            v.held, v.two_msl_full);
     else
         put("- - - - - 0 ");
     put_signals();
@@ -175,9 +184,15 @@ static void put_after(bool opening) {
 
 static struct segment segment_at(const struct view *v, unsigned flags, const unsigned at[5]) {
     uint32_t number = seq_at(v, at[0]);
-    return (struct segment){.flags = flags, .seq = number, .ack = ack_at(v, at[1]), .len = len_at(v, at[2], number),
-                            .wnd = at[3] == WND_OPEN ? OTHER_WINDOW >> v->wnd_shift : 0, .has_ts = at[4] != TS_NONE,
-                            .ts = v->ts_recent + (at[4] == TS_NEWER ? 10 : at[4] == TS_OLDER ? -1u : 0)};
+    return (struct segment){.flags = flags,
+                            .seq = number,
+                            .ack = ack_at(v, at[1]),
+                            .len = len_at(v, at[2], number),
+                            .wnd = at[3] == WND_OPEN ? OTHER_WINDOW >> v->wnd_shift : 0,
+                            .has_ts = at[4] != TS_NONE,
+                            .ts = v->ts_recent + (at[4] == TS_NEWER   ? 10
+                                                  : at[4] == TS_OLDER ? -1u
+                                                                      : 0)};
 }
 
 static void cell(const struct view *v, unsigned flags, const unsigned at[5]) {
@@ -192,19 +207,22 @@ static void cell(const struct view *v, unsigned flags, const unsigned at[5]) {
 
 static void print_cell(const struct view *v, unsigned flags, const unsigned at[5], unsigned count, const char *what) {
     struct segment s = segment_at(v, flags, at);
-    printf("C %u %u%u%u%u%u %u %d %u %d %u ", count, at[0], at[1], at[2], at[3], at[4], flags, (int32_t)(s.seq - PEER_ISS), s.len,
-           (int32_t)(s.ack - OUR_ISS), s.wnd);
+    printf("C %u %u%u%u%u%u %u %d %u %d %u ", count, at[0], at[1], at[2], at[3], at[4], flags,
+           (int32_t)(s.seq - PEER_ISS), s.len, (int32_t)(s.ack - OUR_ISS), s.wnd);
     if (s.has_ts) printf("%u", s.ts);
     printf("%s > %s\n", s.has_ts ? "" : "-", what);
 }
 
 static void print_tcb(const struct way *w, const struct view *v) {
-    printf("T name=%s state=%s passive=%d listener=%d iss=0 una=%d nxt=%d wnd=%u max_wnd=%u wl1=%d wl2=%d irs=%d rcv_nxt=%d "
-           "rcv_wnd=%u wnd_shift=%u unread=%u fin_sent=%d closed=%d ts=%d ts_recent=%u last_ack=%d offer_ts=%d syn_wnd=%u\n",
+    printf("T name=%s state=%s passive=%d listener=%d iss=0 una=%d nxt=%d wnd=%u max_wnd=%u wl1=%d wl2=%d irs=%d "
+           "rcv_nxt=%d "
+           "rcv_wnd=%u wnd_shift=%u unread=%u fin_sent=%d closed=%d ts=%d ts_recent=%u last_ack=%d offer_ts=%d "
+           "syn_wnd=%u\n",
            w->name, tern_state_name(v->state), v->passive, rig.listener.id != 0, (int32_t)(v->una - OUR_ISS),
            (int32_t)(v->nxt - OUR_ISS), v->wnd, v->max_wnd, (int32_t)(v->wl1 - PEER_ISS), (int32_t)(v->wl2 - OUR_ISS),
-           (int32_t)(v->irs - PEER_ISS), (int32_t)(v->rcv_nxt - PEER_ISS), v->rcv_wnd, v->wnd_shift, v->unread, v->fin_sent,
-           v->closed, v->stamps, v->ts_recent, (int32_t)(v->last_ack - PEER_ISS), w->stamps || w->plain_peer, BUFFER);
+           (int32_t)(v->irs - PEER_ISS), (int32_t)(v->rcv_nxt - PEER_ISS), v->rcv_wnd, v->wnd_shift, v->unread,
+           v->fin_sent, v->closed, v->stamps, v->ts_recent, (int32_t)(v->last_ack - PEER_ISS),
+           w->stamps || w->plain_peer, BUFFER);
 }
 
 /* URG and PSH with every other combination, but not also with every window and timestamp. */
@@ -252,7 +270,8 @@ static void sweep(const struct way *w) {
                 if (flags & PSH || !is_wanted(w, flags, at)) continue;
                 for (at[0] = 0; at[0] < SEQS; at[0]++)
                     for (at[2] = 0; at[2] < LENS; at[2]++)
-                        for (at[1] = 0; at[1] < (flags & ACK ? ACKS : 1u); at[1]++) alike(&v, flags, at, is_plain(w, at));
+                        for (at[1] = 0; at[1] < (flags & ACK ? ACKS : 1u); at[1]++)
+                            alike(&v, flags, at, is_plain(w, at));
             }
 }
 

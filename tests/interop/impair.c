@@ -94,7 +94,8 @@ static int watch(struct impair *m) {
     return 0;
 }
 
-int impair_open(struct device *inner, const struct memlink_path paths[2], struct device **out, struct driver_error *err) {
+int impair_open(struct device *inner, const struct memlink_path paths[2], struct device **out,
+                struct driver_error *err) {
     if (inner->tso_max != 0) return driver_fail(err, EINVAL, "%s cuts segments: it cannot be impaired", inner->name);
     struct impair *m = calloc(1, sizeof *m);
     if (m == NULL) return driver_fail(err, ENOMEM, "out of memory");

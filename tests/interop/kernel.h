@@ -1,5 +1,5 @@
-/* kernel.h - the kernel's side: sockets that do not block, and their states as sock_diag tells them. Every failure fails the
- * test. */
+/* kernel.h - the kernel's side: sockets that do not block, and their states as sock_diag tells them. Every failure
+ * fails the test. */
 #ifndef INTEROP_KERNEL_H
 #define INTEROP_KERNEL_H
 

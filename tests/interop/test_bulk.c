@@ -1,5 +1,6 @@
-/* test_bulk.c - many bytes through a TUN between tern and the kernel: every combination of family, who opens, who sends, MTU and
- * offloads arrives with the sender's SHA-256; and so it does with packets dropped, duplicated and reordered in between.
+/* test_bulk.c - many bytes through a TUN between tern and the kernel: every combination of family, who opens, who
+ * sends, MTU and offloads arrives with the sender's SHA-256; and so it does with packets dropped, duplicated and
+ * reordered in between.
  *
  * test_bulk [--full] [--only WORD]... [--raw]
  *   --full   1 GiB in every combination; otherwise in a few, and 64 MiB in the rest
@@ -196,8 +197,12 @@ static uint64_t kernel_receives(int fd, digest *d) {
 static void spoil(struct memlink_path paths[2]) {
     memset(paths, 0, 2 * sizeof *paths);
     for (unsigned i = 0; i < 2; i++)
-        paths[i] = (struct memlink_path){.seed = 77 + i, .delay_ns = 200000, .loss_ppm = 10000, .duplicate_ppm = 10000,
-                                         .reorder_ppm = 10000, .reorder_ns = 300000};
+        paths[i] = (struct memlink_path){.seed = 77 + i,
+                                         .delay_ns = 200000,
+                                         .loss_ppm = 10000,
+                                         .duplicate_ppm = 10000,
+                                         .reorder_ppm = 10000,
+                                         .reorder_ns = 300000};
 }
 
 static struct world *open_world(const struct combination *c, struct memlink_path paths[2]) {
@@ -223,9 +228,10 @@ static double processor_seconds(void) {
 static void show(const struct combination *c, struct world *w, double seconds, double busy) {
     tern_stats st = world_stats(w);
     double mib = (double)c->size / MIB;
-    print_message("  %-44s %5.0f MiB %6.2f s %6.2f Gbit/s  processor %5.2f s  segments in %5.1f out %5.1f a MiB, %u again\n",
-                  c->name, mib, seconds, (double)c->size * 8 / seconds / 1e9, busy, (double)st.segments_in / mib,
-                  (double)st.segments_out / mib, (unsigned)st.retransmitted);
+    print_message(
+        "  %-44s %5.0f MiB %6.2f s %6.2f Gbit/s  processor %5.2f s  segments in %5.1f out %5.1f a MiB, %u again\n",
+        c->name, mib, seconds, (double)c->size * 8 / seconds / 1e9, busy, (double)st.segments_in / mib,
+        (double)st.segments_out / mib, (unsigned)st.retransmitted);
 }
 
 static void run(struct combination *c) {
@@ -299,8 +305,8 @@ static uint64_t size_of(const struct combination *c) {
 static void clean(void **state) {
     (void)state;
     for (unsigned i = 0; i < 32; i++) {
-        struct combination c = {.family = i & 1 ? 6 : 4, .client = i & 2, .sends = i & 4, .mtu = i & 8 ? 65535 : 1500,
-                                .offload = i & 16};
+        struct combination c = {
+            .family = i & 1 ? 6 : 4, .client = i & 2, .sends = i & 4, .mtu = i & 8 ? 65535 : 1500, .offload = i & 16};
         name_it(&c);
         c.size = size_of(&c);
         if (wanted(&c)) run(&c);
@@ -311,8 +317,12 @@ static void clean(void **state) {
 static void impaired(void **state) {
     (void)state;
     for (unsigned i = 0; i < 8; i++) {
-        struct combination c = {.family = i & 1 ? 6 : 4, .client = i & 1, .sends = i & 2, .mtu = i & 4 ? 65535 : 1500,
-                                .impaired = true, .size = (world_small() ? 4 : 64) * MIB};
+        struct combination c = {.family = i & 1 ? 6 : 4,
+                                .client = i & 1,
+                                .sends = i & 2,
+                                .mtu = i & 4 ? 65535 : 1500,
+                                .impaired = true,
+                                .size = (world_small() ? 4 : 64) * MIB};
         name_it(&c);
         if (wanted(&c)) run(&c);
     }

@@ -1,6 +1,6 @@
-/* test_connections.c - thousands of connections between tern and the kernel, one after another and at once, opened by either
- * and half-closed by either: none is lost, none hangs, the kernel's states are the expected ones, and nothing of them stays
- * behind in tern. */
+/* test_connections.c - thousands of connections between tern and the kernel, one after another and at once, opened by
+ * either and half-closed by either: none is lost, none hangs, the kernel's states are the expected ones, and nothing of
+ * them stays behind in tern. */
 #include <poll.h>
 #include <unistd.h>
 
@@ -24,9 +24,9 @@ struct pair {
 struct scene {
     struct world *w;
     struct kernel k;
-    struct end listener;   /* of tern, both families */
-    int listeners[2];      /* of the kernel: IPv4, IPv6 */
-    bool used[2][65536];   /* pairs of sockets so far, by the client's port */
+    struct end listener; /* of tern, both families */
+    int listeners[2];    /* of the kernel: IPv4, IPv6 */
+    bool used[2][65536]; /* pairs of sockets so far, by the client's port */
     unsigned pairs;
 };
 
@@ -80,7 +80,8 @@ static bool accept_any(struct scene *s, struct pair *pairs, unsigned n) {
 static bool open_done(struct scene *s, const struct kind *k, int family, struct pair *pairs, unsigned n, unsigned i) {
     struct pair *p = &pairs[i];
     if (!k->tern_opens) {
-        while (accept_any(s, pairs, n)) {}
+        while (accept_any(s, pairs, n)) {
+        }
         return p->ours.flow.remote_port != 0 && kernel_connected(p->fd);
     }
     if (p->ours.bits & TERN_EV_CLOSED) fail_msg("tern's connect: %s", tern_strerror(p->ours.error, TERN_EN));
@@ -100,7 +101,9 @@ static void tern_says(struct scene *s, struct pair *p, uint32_t len) {
     assert_int_equal(tern_write(s->w->stack, p->ours.sock, stream_bytes(), len), len);
 }
 
-static void kernel_says(struct pair *p, uint32_t len) { assert_int_equal(kernel_send(p->fd, stream_bytes(), len), len); }
+static void kernel_says(struct pair *p, uint32_t len) {
+    assert_int_equal(kernel_send(p->fd, stream_bytes(), len), len);
+}
 
 /* Reads to the end of the stream and compares. */
 static bool tern_heard(struct scene *s, struct pair *p, uint32_t len) {
@@ -160,16 +163,16 @@ static bool over(struct scene *s, const struct kind *k, struct pair *p, uint32_t
     return true;
 }
 
-/* Records come from pools, which keep their size: a few large blocks. Anything left behind by a connection would be one of
- * thousands. */
+/* Records come from pools, which keep their size: a few large blocks. Anything left behind by a connection would be one
+ * of thousands. */
 static void nothing_kept(const struct world *w) {
     if (w->live_blocks > w->idle_blocks + 128)
         fail_msg("%u blocks were allocated before the first connection, %u after the last", (unsigned)w->idle_blocks,
                  (unsigned)w->live_blocks);
 }
 
-/* When this process does not run for a while the kernel repeats its FIN. The copy finds TIME-WAIT, and the ACK for it nobody;
- * or it finds nobody, and the RST for it ends the kernel's TIME-WAIT. */
+/* When this process does not run for a while the kernel repeats its FIN. The copy finds TIME-WAIT, and the ACK for it
+ * nobody; or it finds nobody, and the RST for it ends the kernel's TIME-WAIT. */
 static unsigned late_fins(struct scene *s) {
     tern_stats st = world_stats(s->w);
     assert_int_equal(st.resets_in, world_counter(s->w, "TIME_WAIT_RST"));
@@ -183,7 +186,8 @@ static void nobody_left(struct scene *s, unsigned kernel_time_waits) {
     world_turns(s->w, 5);
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
         if (kernel_count(&s->k, gone[i]) != 0)
-            fail_msg("%u of the kernel's sockets are left in %s", kernel_count(&s->k, gone[i]), tern_state_name(gone[i]));
+            fail_msg("%u of the kernel's sockets are left in %s", kernel_count(&s->k, gone[i]),
+                     tern_state_name(gone[i]));
     unsigned waits = kernel_count(&s->k, TERN_TIME_WAIT);
     assert_in_range(waits + late_fins(s), kernel_time_waits, kernel_time_waits + late_fins(s));
     assert_int_equal(kernel_count(&s->k, TERN_LISTEN), 2);
@@ -211,11 +215,11 @@ static void live_once(struct scene *s, const struct kind *k, unsigned i) {
     note_pair(s, &p);
     half_close(s, k, &p, len);
     WORLD_UNTIL(s->w, half_closed(s, k, &p, len), 3000);
-    if (i % 100 == 0) assert_int_equal(kernel_state(&s->k, &p.ours.flow), k->tern_closes ? TERN_CLOSE_WAIT : TERN_FIN_WAIT_2);
+    if (i % 100 == 0)
+        assert_int_equal(kernel_state(&s->k, &p.ours.flow), k->tern_closes ? TERN_CLOSE_WAIT : TERN_FIN_WAIT_2);
     answer_and_close(s, k, &p, len);
     WORLD_UNTIL(s->w, over(s, k, &p, len), 3000);
-    if (!k->tern_closes)
-        WORLD_UNTIL(s->w, world_stats(s->w).connections == 0, 3000);
+    if (!k->tern_closes) WORLD_UNTIL(s->w, world_stats(s->w).connections == 0, 3000);
     if (i % 100 == 0) {
         tern_status_info info;
         assert_int_equal(kernel_state(&s->k, &p.ours.flow), k->tern_closes ? TERN_CLOSED : TERN_TIME_WAIT);
@@ -235,9 +239,10 @@ static void one_after_another(void **state) {
         /* Where tern's ports come again, its SYN replaces the kernel's TIME-WAIT [RFC6191 2]. */
         nobody_left(s, kinds[i].tern_closes ? 0 : s->pairs);
         tern_stats st = world_stats(s->w);
-        print_message("  %u opened by %s, closed first by %s: %.1f s, %.0f a second, %u pairs of sockets; tern holds %u KiB\n",
-                      each, kinds[i].tern_opens ? "tern" : "the kernel", kinds[i].tern_closes ? "tern" : "the kernel",
-                      seconds, each / seconds, s->pairs, (unsigned)(st.memory >> 10));
+        print_message(
+            "  %u opened by %s, closed first by %s: %.1f s, %.0f a second, %u pairs of sockets; tern holds %u KiB\n",
+            each, kinds[i].tern_opens ? "tern" : "the kernel", kinds[i].tern_closes ? "tern" : "the kernel", seconds,
+            each / seconds, s->pairs, (unsigned)(st.memory >> 10));
         assert_int_equal(st.established_total, each);
         scene_close(s);
     }

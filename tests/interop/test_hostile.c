@@ -1,5 +1,5 @@
-/* test_hostile.c - broken packets from the kernel's side, written raw into the device: each is dropped, and one counter says why. A
- * connection lives meanwhile and is not disturbed. What random packets do is test_mutants.c's. */
+/* test_hostile.c - broken packets from the kernel's side, written raw into the device: each is dropped, and one counter
+ * says why. A connection lives meanwhile and is not disturbed. What random packets do is test_mutants.c's. */
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
@@ -35,8 +35,8 @@ static void fix_ip4(struct raw *r) {
     put16(p + 10, ~sum_of(p, (p[0] & 15u) * 4, 0) & 0xffff);
 }
 
-/* A SYN to a port where nobody listens would be answered: these are ACKs to the port of the listener, or what the edit makes
- * of them. */
+/* A SYN to a port where nobody listens would be answered: these are ACKs to the port of the listener, or what the edit
+ * makes of them. */
 static void fix_tcp(struct raw *r) {
     uint8_t *p = r->bytes + r->ip;
     bool v6 = p[0] >> 4 == 6;
@@ -254,8 +254,10 @@ static const struct offence offences[] = {
 
 /* Writes a packet to the device as if the kernel's IP had. */
 static void kernel_emits(int fd, const struct world *w, const struct raw *r, int family) {
-    struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_protocol = htons(family == 4 ? ETH_P_IP : ETH_P_IPV6),
-                             .sll_ifindex = (int)if_nametoindex(w->dev->name), .sll_halen = 6};
+    struct sockaddr_ll to = {.sll_family = AF_PACKET,
+                             .sll_protocol = htons(family == 4 ? ETH_P_IP : ETH_P_IPV6),
+                             .sll_ifindex = (int)if_nametoindex(w->dev->name),
+                             .sll_halen = 6};
     ssize_t n = sendto(fd, r->bytes, r->len, 0, (struct sockaddr *)&to, sizeof to);
     assert_int_equal(n, r->len);
 }

@@ -1,5 +1,5 @@
-/* test_link.c - below TCP: pings in both directions, whole and in fragments, over TUN and TAP; ARP and neighbour discovery with the
- * kernel; a neighbour that is not there; and the same TCP over Ethernet. */
+/* test_link.c - below TCP: pings in both directions, whole and in fragments, over TUN and TAP; ARP and neighbour
+ * discovery with the kernel; a neighbour that is not there; and the same TCP over Ethernet. */
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,7 +25,8 @@ static int kernel_pings(struct world *w, int family, unsigned size) {
     pid_t child = fork();
     if (child == 0) {
         if (freopen("/dev/null", "w", stdout) == NULL) _exit(126);
-        execlp("ping", "ping", family == 4 ? "-4" : "-6", "-n", "-c", "3", "-i", "0.02", "-W", "3", "-s", len, to, (char *)NULL);
+        execlp("ping", "ping", family == 4 ? "-4" : "-6", "-n", "-c", "3", "-i", "0.02", "-W", "3", "-s", len, to,
+               (char *)NULL);
         _exit(127);
     }
     int status = -1;
@@ -150,6 +151,7 @@ static void silent_neighbour(void **state) {
 int main(int argc, char **argv) {
     world_require();
     if (argc > 1) cmocka_set_test_filter(argv[1]);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pings), cmocka_unit_test(neighbours), cmocka_unit_test(silent_neighbour)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pings), cmocka_unit_test(neighbours),
+                                       cmocka_unit_test(silent_neighbour)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
-/* test_mutants.c - two million spoiled packets for a host in the middle of its work: truncated, flipped, spliced, grown, invented, on
- * every layer, with and without checksums put right, each in a buffer of exactly its size so that AddressSanitizer sees every
- * byte read beyond it. Every packet is accounted for by a counter; afterwards the host works as before.
+/* test_mutants.c - two million spoiled packets for a host in the middle of its work: truncated, flipped, spliced,
+ * grown, invented, on every layer, with and without checksums put right, each in a buffer of exactly its size so that
+ * AddressSanitizer sees every byte read beyond it. Every packet is accounted for by a counter; afterwards the host
+ * works as before.
  *
  * test_mutants [SEED [PACKETS]]
  */
@@ -106,7 +107,8 @@ static void put16(uint8_t *p, uint32_t v) {
 }
 
 static uint32_t odd_value(struct fuzz *f, uint32_t len) {
-    static const uint32_t values[] = {0, 1, 2, 3, 4, 8, 20, 40, 64, 127, 128, 255, 256, 1280, 1500, 32767, 32768, 65535};
+    static const uint32_t values[] = {0,   1,   2,   3,   4,    8,    20,    40,    64,
+                                      127, 128, 255, 256, 1280, 1500, 32767, 32768, 65535};
     uint32_t i = below(f, sizeof values / sizeof *values + 2);
     return i < sizeof values / sizeof *values ? values[i] : i % 2 ? len : len + 1;
 }
@@ -118,7 +120,8 @@ static uint32_t sum_of(const uint8_t *p, uint32_t len, uint32_t sum) {
 }
 
 /* Of TCP and both ICMPs, where a packet claims to be whole. */
-static void repair_transport(uint8_t *ip, uint8_t protocol, const uint8_t *addrs, uint32_t addrs_len, uint8_t *l4, uint32_t len) {
+static void repair_transport(uint8_t *ip, uint8_t protocol, const uint8_t *addrs, uint32_t addrs_len, uint8_t *l4,
+                             uint32_t len) {
     uint32_t at = protocol == 6 ? 16 : 2;
     (void)ip;
     if ((protocol != 6 && protocol != 1 && protocol != 58) || len < at + 2) return;
@@ -151,8 +154,8 @@ static uint32_t invent(struct fuzz *f, uint8_t *p) {
     return len;
 }
 
-/* Changes the packet in place; returns its new length. Lengths of one-byte fields, protocols and places in headers are where
- * parsers trip, so the first 100 bytes get most of it. */
+/* Changes the packet in place; returns its new length. Lengths of one-byte fields, protocols and places in headers are
+ * where parsers trip, so the first 100 bytes get most of it. */
 static uint32_t spoil(struct fuzz *f, uint8_t *p, uint32_t len) {
     static const uint8_t protocols[] = {0, 1, 6, 17, 43, 44, 50, 51, 58, 59, 60, 135, 255};
     uint32_t near = len < 100 ? len : 100, ip = f->ethernet ? 14 : 0, other = below(f, CORPUS);
@@ -204,7 +207,9 @@ static void inject(struct fuzz *f) {
     uint8_t *exact = malloc(len ? len : 1);
     assert_non_null(exact);
     memcpy(exact, work, len);
-    tern_packet packet = {.data = exact, .len = len, .flags = below(f, 4) ? 0 : TERN_PKT_CSUM_OK,
+    tern_packet packet = {.data = exact,
+                          .len = len,
+                          .flags = below(f, 4) ? 0 : TERN_PKT_CSUM_OK,
                           .segment_size = below(f, 8) ? 0 : (uint16_t)odd_value(f, len)};
     f->injecting = true;
     assert_int_equal(tern_input(f->sim->stack[VICTIM], f->sim->iface[VICTIM], &packet, 1, f->sim->now), 0);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# tern's services and client against programs on the kernel's TCP: many at once, half-closed by either side, through both families; and
-# real curl for 10 MB. The program's own behaviour is tests/e2e's.
+# tern's services and client against programs on the kernel's TCP: many at once, half-closed by either side, through
+# both families; and real curl for 10 MB. The program's own behaviour is tests/e2e's.
 set -eu
 export LC_ALL=C.UTF-8
 fail() { echo "FAILED: $*" >&2; cat serve.log >&2 2>/dev/null || true; exit 1; }
@@ -41,7 +41,8 @@ for link in 'tun:tern0' 'tap:tern1' 'tun:tern2 --no-offload'; do
         # Ten at once.
         # shellcheck disable=SC2046
         curl -q -gsS --noproxy '*' -m 60 --parallel --parallel-max 10 \
-            $(for i in 1 2 3 4 5 6 7 8 9 10; do echo "http://$host/ten -o got$i"; done) 2>curl.err || fail "$link $host: curl: $(cat curl.err)"
+            $(for i in 1 2 3 4 5 6 7 8 9 10; do echo "http://$host/ten -o got$i"; done) 2>curl.err ||
+            fail "$link $host: curl: $(cat curl.err)"
         for i in 1 2 3 4 5 6 7 8 9 10; do cmp -s got$i www/ten || fail "$link $host: other bytes in $i"; done
     done
     python3 - 10.9.0.2 fd09::2 <<'END' || fail "$link: services"

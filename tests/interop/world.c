@@ -41,11 +41,17 @@ static void counted_release(void *ctx, void *ptr, size_t size) {
 static void on_trace(void *ctx, const tern_trace *r) {
     struct world *w = ctx;
     if (w->seen_count == SEEN_MAX) return;
-    w->seen[w->seen_count++] = (struct seen){
-        .out = r->kind == TERN_TRACE_SEGMENT_OUT, .flags = r->seg.flags, .window = r->seg.window,
-        .local_port = r->flow.local_port, .remote_port = r->flow.remote_port,
-        .seq = r->seg.seq, .ack = r->seg.ack, .len = r->seg.len, .wscale = r->seg.wscale,
-        .timestamps = r->seg.has_timestamps, .at_ns = r->time_ns};
+    w->seen[w->seen_count++] = (struct seen){.out = r->kind == TERN_TRACE_SEGMENT_OUT,
+                                             .flags = r->seg.flags,
+                                             .window = r->seg.window,
+                                             .local_port = r->flow.local_port,
+                                             .remote_port = r->flow.remote_port,
+                                             .seq = r->seg.seq,
+                                             .ack = r->seg.ack,
+                                             .len = r->seg.len,
+                                             .wscale = r->seg.wscale,
+                                             .timestamps = r->seg.has_timestamps,
+                                             .at_ns = r->time_ns};
 }
 
 void world_watch(struct world *w, bool on) {
@@ -110,13 +116,11 @@ static void make_device(struct world *w, const struct world_config *c) {
     if (c->paths != NULL) must(impair_open(w->dev, c->paths, &w->dev, &err), &err);
 }
 
-struct world *world_open(const struct world_config *c) {
-    struct world *w = calloc(1, sizeof *w);
+/* A stack with the host's addresses on the device that is there. */
+static void boot(struct world *w, const struct world_config *c) {
     struct driver_error err;
     tern_config settings = c->settings, host;
     tern_iface_config iface;
-    assert_non_null(w);
-    make_device(w, c);
     must(tern_config_host(&host, &err), &err);
     memcpy(settings.entropy, host.entropy, sizeof settings.entropy);
     settings.allocator = (tern_allocator){counted_alloc, counted_release, w};
@@ -133,15 +137,31 @@ struct world *world_open(const struct world_config *c) {
     world_watch(w, true);
     w->idle_bytes = w->live_bytes;
     w->idle_blocks = w->live_blocks;
+}
+
+struct world *world_open(const struct world_config *c) {
+    struct world *w = calloc(1, sizeof *w);
+    assert_non_null(w);
+    make_device(w, c);
+    boot(w, c);
     return w;
 }
 
-void world_close(struct world *w) {
+static void halt(struct world *w) {
     assert_int_equal(world_stats(w).bad_moves, 0);
     tern_free(w->stack);
-    device_close(w->dev);
     assert_int_equal(w->live_bytes, 0);
     assert_int_equal(w->live_blocks, 0);
+}
+
+void world_reboot(struct world *w, const struct world_config *c) {
+    halt(w);
+    boot(w, c);
+}
+
+void world_close(struct world *w) {
+    halt(w);
+    device_close(w->dev);
     free(w);
 }
 
@@ -151,12 +171,13 @@ void world_turn(struct world *w, uint64_t max_ns) {
 }
 
 static void print_connection(const tern_status_info *i) {
-    print_message("  port %u to %u: %s, una +%u, nxt +%u, sent %llu, acknowledged %llu, queued %u, received %llu, unread %u, "
-                  "window %u out %u in, cwnd %u, repeated %u, timer %s\n",
-                  i->flow.local_port, i->flow.remote_port, tern_state_name(i->state), i->snd_una - i->iss,
-                  i->snd_nxt - i->iss, (unsigned long long)i->bytes_sent, (unsigned long long)i->bytes_acked,
-                  i->send_queued, (unsigned long long)i->bytes_received, i->receive_queued, i->snd_wnd, i->rcv_wnd, i->cwnd,
-                  i->retransmitted, i->timer != NULL ? i->timer : "none");
+    print_message(
+        "  port %u to %u: %s, una +%u, nxt +%u, sent %llu, acknowledged %llu, queued %u, received %llu, unread %u, "
+        "window %u out %u in, cwnd %u, repeated %u, timer %s\n",
+        i->flow.local_port, i->flow.remote_port, tern_state_name(i->state), i->snd_una - i->iss, i->snd_nxt - i->iss,
+        (unsigned long long)i->bytes_sent, (unsigned long long)i->bytes_acked, i->send_queued,
+        (unsigned long long)i->bytes_received, i->receive_queued, i->snd_wnd, i->rcv_wnd, i->cwnd, i->retransmitted,
+        i->timer != NULL ? i->timer : "none");
 }
 
 void world_late(struct world *w, unsigned ms, const char *condition) {
@@ -224,8 +245,8 @@ bool world_find(struct world *w, const tern_flow *flow, tern_status_info *out) {
     uint64_t cursor = 0;
     out->size = sizeof *out;
     while (tern_list(w->stack, &cursor, out))
-        if (memcmp(&out->flow.remote, &flow->remote, sizeof flow->remote) == 0 && out->flow.local_port == flow->local_port &&
-            out->flow.remote_port == flow->remote_port)
+        if (memcmp(&out->flow.remote, &flow->remote, sizeof flow->remote) == 0 &&
+            out->flow.local_port == flow->local_port && out->flow.remote_port == flow->remote_port)
             return true;
     return false;
 }

@@ -1,8 +1,8 @@
-/* world.h - what every test against the Linux kernel starts from: a network namespace of its own, a TUN or TAP device in it,
- * and a tern stack on the other side of that device. The kernel's sockets are kernel.h's.
+/* world.h - what every test against the Linux kernel starts from: a network namespace of its own, a TUN or TAP device
+ * in it, and a tern stack on the other side of that device. The kernel's sockets are kernel.h's.
  *
- * The tests drive both sides from one thread: the kernel's sockets do not block, and WORLD_UNTIL turns the stack's loop until
- * something holds. Only bulk data runs the loop in a thread of its own.
+ * The tests drive both sides from one thread: the kernel's sockets do not block, and WORLD_UNTIL turns the stack's loop
+ * until something holds. Only bulk data runs the loop in a thread of its own.
  */
 #ifndef INTEROP_WORLD_H
 #define INTEROP_WORLD_H
@@ -31,7 +31,7 @@ tern_addr world_ours(int family);
 /* ---- one test's world ---- */
 
 struct world_config {
-    uint32_t mtu;                     /* 0: 1500 */
+    uint32_t mtu; /* 0: 1500 */
     bool tap, vnet;
     uint32_t lend;                    /* buffers of the device that the stack may keep */
     const struct memlink_path *paths; /* NULL: none. [0] from tern to the kernel, [1] back */
@@ -75,6 +75,9 @@ struct world {
 struct world *world_open(const struct world_config *config);
 /* Frees the stack, and sees that the allocator got everything back. */
 void world_close(struct world *w);
+/* The stack is gone without a word, and a new one knows nothing of what was. Its events go to nobody's `struct end` but
+ * those named to it from now on. */
+void world_reboot(struct world *w, const struct world_config *config);
 
 /* One turn of the loop; sleeps for a packet at most `max_ns`. */
 void world_turn(struct world *w, uint64_t max_ns);
@@ -85,7 +88,7 @@ void world_late(struct world *w, unsigned ms, const char *condition);
 /* Turns until `condition` holds; fails the test after `ms`. */
 #define WORLD_UNTIL(w, condition, ms)                                                                                  \
     do {                                                                                                               \
-        for (uint64_t end_ = tern_host_now() + (uint64_t)(ms) * MS; !(condition); world_turn(w, MS / 2))               \
+        for (uint64_t end_ = tern_host_now() + (uint64_t)(ms)*MS; !(condition); world_turn(w, MS / 2))                 \
             if (tern_host_now() > end_) world_late(w, (unsigned)(ms), #condition);                                     \
     } while (0)
 

@@ -1,5 +1,6 @@
-"""Where RFC 9293 leaves a choice that its text does not spell out, what tern chose: each function here is one decision of
-docs/decisions, narrow enough that nothing else passes with it. `explain` names the decision, or gives False."""
+"""Where tern does otherwise than a plain reading of 3.10.7: each function is one choice of
+docs/decisions/0009-where-segment-arrives-leaves-a-choice.md, narrow enough that nothing else passes with it. `explain` names the
+choice, or gives False."""
 import segment_arrives as rfc
 
 

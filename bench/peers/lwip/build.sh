@@ -1,6 +1,6 @@
 #!/bin/sh
-# build.sh OUT - makes OUT/lwip-0.so, OUT/lwip-1.so and the same with timestamps, from Debian's source package of lwIP, for
-# tern-bench to load. It fetches into OUT and changes nothing outside. It fails with a sentence where the package cannot be had.
+# build.sh OUT - makes OUT/lwip-0.so, OUT/lwip-1.so, the same with timestamps and with an MTU of 60000, from Debian's source
+# package of lwIP, for tern-bench to load; does nothing when they are there and newer than what they are made from. It fetches into OUT and changes nothing outside. It fails with a sentence where the package cannot be had.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 root=$(CDPATH='' cd -- "$here/../../.." && pwd -P)
@@ -29,10 +29,13 @@ mkdir "$out/source"
 tar -xf "$(ls "$out"/lwip_*.orig.tar.*)" -C "$out/source" --strip-components=1
 
 lwip=$out/source/src
-for timestamps in 0 1; do
-    suffix=$([ "$timestamps" = 1 ] && printf -- '-ts' || true)
-    ${CC:-cc} -std=gnu11 -O3 -march=native -w -fPIC -shared -fvisibility=hidden -DPEER_TIMESTAMPS=$timestamps \
-        -I"$here" -I"$lwip/include" -I"$root/src" -I"$root/include" -o "$out/lwip-0$suffix.so" "$here/host.c" \
+# one SUFFIX TIMESTAMPS MTU
+one() {
+    ${CC:-cc} -std=gnu11 -O3 -flto -march=native -w -fPIC -shared -fvisibility=hidden -DPEER_TIMESTAMPS="$2" -DPEER_MTU="$3" \
+        -I"$here" -I"$lwip/include" -I"$root/src" -I"$root/include" -o "$out/lwip-1$1.so" "$here/host.c" \
         "$root"/src/base/checksum*.c "$lwip"/core/*.c "$lwip"/core/ipv4/*.c
-    cp "$out/lwip-0$suffix.so" "$out/lwip-1$suffix.so"
-done
+    cp "$out/lwip-1$1.so" "$out/lwip-0$1.so"
+}
+one -ts 1 1500
+one -big 0 60000
+one '' 0 1500

@@ -53,7 +53,7 @@ static void *link_room(size_t len, void **packet) {
 static void link_arrives(void *packet) { queue[queue_tail++ % QUEUE] = packet; }
 
 static err_t netif_start(struct netif *n) {
-    n->mtu = 1500;
+    n->mtu = PEER_MTU;
     n->output = send_packet;
     return ERR_OK;
 }

@@ -29,10 +29,10 @@ uint16_t peer_checksum_copy(void *to, const void *data, uint16_t len);
 #define MEMP_NUM_TCP_PCB_LISTEN 64
 #define MEMP_NUM_TCP_SEG 16000
 #define MEMP_NUM_PBUF 16000
-#define PBUF_POOL_SIZE 8000
-#define PBUF_POOL_BUFSIZE 1600
+#define PBUF_POOL_SIZE (PEER_MTU > 1500 ? 256 : 8000)
+#define PBUF_POOL_BUFSIZE (PEER_MTU + 100)
 
-#define TCP_MSS 1460
+#define TCP_MSS (PEER_MTU - 40)
 #define LWIP_WND_SCALE 1
 #define TCP_RCV_SCALE 5
 #define TCP_WND (0x10000 + peer_window_more)

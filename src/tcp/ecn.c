@@ -1,0 +1,137 @@
+/* ecn.c - explicit congestion notification (RFC 3168) [SHLD-8] and its accurate form (RFC 9768): agreed in the handshake, marks
+ * received are fed back, fed-back marks reduce the window once a round trip. How far is the algorithm's choice (RFC 8511).
+ *
+ * Classic: a mark (CE) sets ECE on every ACK until the sender answers with CWR. Accurate: the three bits AE, CWR, ECE are a counter
+ * of marked packets, modulo 8; in the handshake they say instead how the other's SYN or SYN,ACK arrived. */
+#include "tcp/tcb.h"
+
+enum { NOT_ECT = 0, ECT1 = 1, ECT0 = 2, CE = 3 };
+enum { BITS = TCP_AE | TCP_CWR | TCP_ECE, CLASSIC_SYN = TCP_CWR | TCP_ECE, COUNTER_START = 5 };
+
+/* AE, CWR, ECE as a number of three bits, and back. */
+static uint8_t number_of(uint16_t flags) {
+    return (uint8_t)((flags & TCP_AE ? 4 : 0) | (flags & TCP_CWR ? 2 : 0) | (flags & TCP_ECE ? 1 : 0));
+}
+static uint16_t flags_of(uint8_t n) {
+    return (uint16_t)((n & 4 ? TCP_AE : 0) | (n & 2 ? TCP_CWR : 0) | (n & 1 ? TCP_ECE : 0));
+}
+/* How the other's SYN, or SYN,ACK, arrived [RFC9768 3.1.1, 3.2.2.1]: Not-ECT, ECT(1), ECT(0), CE. */
+static uint8_t arrived_as(uint8_t ip_ecn) {
+    static const uint8_t code[] = {[NOT_ECT] = 2, [ECT1] = 3, [ECT0] = 4, [CE] = 6};
+    return code[ip_ecn & 3];
+}
+
+/* ---- the handshake ---- */
+
+/* An initiator asks for the accurate form; who knows only the classic one sees a classic request in it. */
+uint16_t ecn_syn_flags(const struct stack *s, const struct tcb *t) {
+    bool ask = s->cfg.ecn == 1 && t->opt.congestion != TERN_BBR && !t->syn_repeated; /* a path that loses such SYNs gets a plain one */
+    return ask ? BITS : 0;
+}
+
+/* What a SYN asks for, and what we agree to. */
+enum ecn_mode ecn_asked(const struct stack *s, uint16_t syn_flags) {
+    if (!s->cfg.ecn) return ECN_OFF;
+    if ((syn_flags & BITS) == BITS) return ECN_ACCURATE;
+    return (syn_flags & BITS) == CLASSIC_SYN ? ECN_CLASSIC : ECN_OFF;
+}
+
+uint16_t ecn_syn_ack_flags(enum ecn_mode mode, uint8_t syn_ecn) {
+    if (mode == ECN_ACCURATE) return flags_of(arrived_as(syn_ecn));
+    return mode == ECN_CLASSIC ? TCP_ECE : 0;
+}
+
+static void counters_start(struct tcb *t) {
+    t->ecn_seen = t->ecn_told = COUNTER_START;
+    t->ecn_until = seq_add(t->snd.una, (uint32_t)-1);
+}
+
+/* The answer to our SYN [RFC9768 3.1.2, 3.1.3]. */
+void ecn_syn_acked(struct arrival *a) {
+    struct tcb *t = a->t;
+    counters_start(t);
+    if (!ecn_syn_flags(a->s, t)) return;
+    switch (number_of(a->h->flags)) {
+    case 1:
+    case 5: t->ecn = ECN_CLASSIC; break;
+    case 2:
+    case 3:
+    case 4:
+    case 6: t->ecn = ECN_ACCURATE; break;
+    default: t->ecn = ECN_OFF; break; /* no answer, or our own bits reflected */
+    }
+    if (t->ecn != ECN_ACCURATE) return;
+    t->ecn_first = arrived_as(a->ip->tos & 3);
+    if ((a->ip->tos & 3) == CE) t->ecn_seen++;
+}
+
+/* The ACK of our SYN,ACK tells how that arrived. */
+void ecn_open_complete(struct arrival *a) {
+    struct tcb *t = a->t;
+    counters_start(t);
+    if (t->ecn == ECN_ACCURATE && number_of(a->h->flags) == 6) t->ecn_told++;
+}
+
+/* ---- receiving ---- */
+
+/* A segment that passed the first step: was it marked on its way? */
+void ecn_arrived(struct arrival *a) {
+    struct tcb *t = a->t;
+    if (t->ecn == ECN_CLASSIC && (a->h->flags & TCP_CWR)) t->ecn_echo = false;
+    if ((a->ip->tos & 3) != CE) return;
+    if (t->ecn == ECN_CLASSIC) {
+        t->ecn_echo = true;
+    } else if (t->ecn == ECN_ACCURATE) {
+        uint32_t size = a->ip->segment_size, pieces = size && a->whole > size ? (a->whole + size - 1) / size : 1;
+        t->ecn_seen = (uint8_t)(t->ecn_seen + pieces);
+        effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK_NOW); /* a change is fed back at once [RFC9768 3.2.2.5.1] */
+    }
+}
+
+/* ---- being told ---- */
+
+static bool marks_reported(struct arrival *a) {
+    struct tcb *t = a->t;
+    if (t->ecn == ECN_CLASSIC) return a->h->flags & TCP_ECE;
+    uint8_t fresh = (uint8_t)(number_of(a->h->flags) - t->ecn_told) & 7;
+    t->ecn_told = (uint8_t)(t->ecn_told + fresh);
+    return fresh != 0;
+}
+
+/* Once a window of data; not while a loss is being answered [RFC3168 6.1.2]. The classic peer goes on reporting until the CWR
+ * reaches it, which is the first byte behind that window. */
+void ecn_acked(struct arrival *a) {
+    struct stack *s = a->s;
+    struct tcb *t = a->t;
+    bool answered = seq_le(t->snd.una, t->ecn_until);
+    if (!answered) t->ecn_until = seq_add(t->snd.una, (uint32_t)-1); /* follows, lest it come to lie ahead when the numbers wrap */
+    if (!marks_reported(a) || answered || t->in_recovery || t->in_loss) return;
+    uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
+    t->ecn_until = t->snd.nxt;
+    t->ecn_cwr = t->ecn == ECN_CLASSIC;
+    count(s, R_ECN_REPORTED);
+    if (t->cc.ops->model) return;
+    t->cc.ops->marked(&t->cc, max_u32(flight, t->cc.mss), s->now / US_NS);
+    t->cc.cwnd = max_u32(t->cc.ssthresh, t->cc.mss);
+}
+
+/* ---- sending ---- */
+
+/* The three bits of a segment after the handshake. */
+uint16_t ecn_flags(struct tcb *t, bool fresh_data) {
+    if (t->ecn == ECN_ACCURATE) {
+        if (!t->ecn_first || t->passive) return flags_of(t->ecn_seen & 7);
+        uint16_t flags = flags_of(t->ecn_first);
+        t->ecn_first = 0;
+        return flags;
+    }
+    uint16_t flags = t->ecn_echo ? TCP_ECE : 0;
+    if (t->ecn_cwr && fresh_data) {
+        flags |= TCP_CWR;
+        t->ecn_cwr = false;
+    }
+    return flags;
+}
+
+/* Only new data may be marked: the loss of anything else would not be noticed, or be noticed twice [RFC3168 6.1.4, 6.1.5]. */
+uint8_t ecn_capable(const struct tcb *t, bool fresh_data) { return t->ecn != ECN_OFF && fresh_data ? ECT0 : NOT_ECT; }
