@@ -78,22 +78,22 @@ bool tern_setting_name_at(size_t i, tern_setting_name *out) {
     return true;
 }
 
-static bool decimal(const char *text, uint64_t *value) {
+static bool decimal(const char *from, uint64_t *value) {
     uint64_t v = 0;
-    if (!*text) return false;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9' || v > (UINT64_MAX - (uint64_t)(*text - '0')) / 10) return false;
-        v = v * 10 + (uint64_t)(*text - '0');
+    if (!*from) return false;
+    for (; *from; from++) {
+        if (*from < '0' || *from > '9' || v > (UINT64_MAX - (uint64_t)(*from - '0')) / 10) return false;
+        v = v * 10 + (uint64_t)(*from - '0');
     }
     *value = v;
     return true;
 }
 
-int tern_setting_parse(const char *setting, const char *text, uint64_t *value) {
-    if (!setting || !text || !value) return TERN_EINVAL;
+int tern_setting_parse(const char *setting, const char *from, uint64_t *value) {
+    if (!setting || !from || !value) return TERN_EINVAL;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (same_text(names[i].setting, setting) && same_text(names[i].name, text)) return *value = names[i].value, TERN_OK;
-    return decimal(text, value) ? TERN_OK : TERN_ENAME;
+        if (same_text(names[i].setting, setting) && same_text(names[i].name, from)) return *value = names[i].value, TERN_OK;
+    return decimal(from, value) ? TERN_OK : TERN_ENAME;
 }
 
 int config_check(const tern_config *c) {
