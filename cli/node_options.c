@@ -128,6 +128,9 @@ static int settings(void) {
         snprintf(limits, sizeof limits, "%llu, %llu - %llu %s", (unsigned long long)s.value_default,
                  (unsigned long long)s.min, (unsigned long long)s.max, s.unit);
         printf("  %-22s %s\n%26s%s\n", s.name, limits, "", i18n_lang() == TERN_ZH ? s.text_zh : s.text_en);
+        tern_setting_name n;
+        for (size_t k = 0; tern_setting_name_at(k, &n); k++)
+            if (strcmp(n.setting, s.name) == 0) printf("%26s%s = %llu\n", "", n.name, (unsigned long long)n.value);
     }
     return NODE_DONE;
 }
@@ -138,9 +141,10 @@ static int set(struct node_options *o, const char *value) {
     uint64_t number;
     tern_setting s;
     if (strcmp(value, "help") == 0) return settings();
-    if (equals == NULL || !number_parse(equals + 1, 0, UINT64_MAX, &number))
-        return misuse(_("--set: '%s' is not NAME=NUMBER"), value);
+    if (equals == NULL) return misuse(_("--set: '%s' is not NAME=VALUE"), value);
     snprintf(name, sizeof name, "%.*s", (int)(equals - value), value);
+    if (tern_setting_parse(name, equals + 1, &number) != 0)
+        return misuse(_("--set: '%s' is neither a number nor a known value; '--set help' lists them"), equals + 1);
     int r = tern_config_set(&o->config, name, number);
     if (r == 0) return 0;
     for (size_t i = 0; tern_setting_at(i, &s); i++)

@@ -206,6 +206,16 @@ typedef struct tern_setting {
 /* The i-th setting that tern_config_set knows; false past the last. */
 TERN_API bool tern_setting_at(size_t i, tern_setting *out);
 
+/* Some values have names: msl_ms "rfc9293" is the RFC's two minutes, so that 2 MSL is four; congestion "bbr"; ... */
+typedef struct tern_setting_name {
+    const char *setting, *name;
+    uint64_t value;
+} tern_setting_name;
+/* The i-th such name; false past the last. */
+TERN_API bool tern_setting_name_at(size_t i, tern_setting_name *out);
+/* What a text means for a setting: one of its names, or a decimal number. TERN_ENAME: neither. Next: tern_config_set. */
+TERN_API int tern_setting_parse(const char *setting, const char *text, uint64_t *value);
+
 /* Makes a stack. TERN_EINVAL: no allocator, or a field out of range. TERN_ENOMEM. Copies the config.
  * Next: tern_iface_add. */
 TERN_API int tern_new(const tern_config *config, uint64_t now_ns, tern_stack **out);

@@ -13,6 +13,14 @@ static const struct setting_row rows[] = {
 #undef SETTING
 };
 
+static const tern_setting_name names[] = {
+#define SETTING(field, def, min, max, unit, en, zh)
+#define NAMED(setting, name, value) {#setting, name, value},
+#include "core/config.def"
+#undef SETTING
+#undef NAMED
+};
+
 static uint64_t field_get(const tern_config *c, const struct setting_row *r) {
     const char *at = (const char *)c + r->offset;
     uint64_t wide;
@@ -62,6 +70,30 @@ bool tern_setting_at(size_t i, tern_setting *out) {
     if (i >= ARRAY_LEN(rows) || !out) return false;
     *out = rows[i].public;
     return true;
+}
+
+bool tern_setting_name_at(size_t i, tern_setting_name *out) {
+    if (i >= ARRAY_LEN(names) || !out) return false;
+    *out = names[i];
+    return true;
+}
+
+static bool decimal(const char *from, uint64_t *value) {
+    uint64_t v = 0;
+    if (!*from) return false;
+    for (; *from; from++) {
+        if (*from < '0' || *from > '9' || v > (UINT64_MAX - (uint64_t)(*from - '0')) / 10) return false;
+        v = v * 10 + (uint64_t)(*from - '0');
+    }
+    *value = v;
+    return true;
+}
+
+int tern_setting_parse(const char *setting, const char *from, uint64_t *value) {
+    if (!setting || !from || !value) return TERN_EINVAL;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (same_text(names[i].setting, setting) && same_text(names[i].name, from)) return *value = names[i].value, TERN_OK;
+    return decimal(from, value) ? TERN_OK : TERN_ENAME;
 }
 
 int config_check(const tern_config *c) {

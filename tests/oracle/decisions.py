@@ -1,5 +1,5 @@
 """Where tern does otherwise than a plain reading of 3.10.7: each function is one choice of
-docs/decisions/0009-where-segment-arrives-leaves-a-choice.md, narrow enough that nothing else passes with it. `explain` names the
+docs/decisions/0010-where-segment-arrives-leaves-a-choice.md, narrow enough that nothing else passes with it. `explain` names the
 choice, or gives False."""
 import segment_arrives as rfc
 
