@@ -1,5 +1,5 @@
 /* bench.h - what the measurements share: options, samples with their median, tables on standard output and as JSON, and
- * clocks. What is measured is each sub-command's own file: bulk.c conn.c memory.c tun.c. */
+ * clocks. What is measured is each sub-command's own file: bulk.c conn.c memory.c tun.c recovery.c. */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SAMPLES_MAX = 64, COLUMNS_MAX = 4 };
+enum { SAMPLES_MAX = 64, COLUMNS_MAX = 5 };
 
 struct bench {
     bool quick, big, two_cores;
@@ -64,5 +64,6 @@ void bench_bulk(const struct bench *b);
 void bench_conn(const struct bench *b);
 void bench_memory(const struct bench *b);
 void bench_tun(const struct bench *b);
+void bench_recovery(const struct bench *b);
 
 #endif

@@ -13,7 +13,8 @@
 static const struct {
     const char *name;
     void (*run)(const struct bench *b);
-} suites[] = {{"bulk", bench_bulk}, {"conn", bench_conn}, {"memory", bench_memory}, {"tun", bench_tun}};
+} suites[] = {{"bulk", bench_bulk}, {"conn", bench_conn}, {"memory", bench_memory}, {"tun", bench_tun},
+              {"recovery", bench_recovery}};
 enum { SUITES = sizeof suites / sizeof *suites };
 
 static const char usage[] =
@@ -22,6 +23,7 @@ static const char usage[] =
     "  conn      connections opened and closed per second, 1-byte round trips, among idle connections\n"
     "  memory    bytes per idle connection, per TIME-WAIT and per half-open record\n"
     "  tun       against the Linux kernel's TCP through a TUN device\n"
+    "  recovery  loss, reordering, queues and changes of the path, in virtual time\n"
     "  all       all of them (default)\n"
     "  --quick      fewer and shorter runs: about a minute\n"
     "  --runs N     runs of each measure (default 7, quick 3; at most 64)\n"
