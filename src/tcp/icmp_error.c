@@ -15,9 +15,10 @@ static bool hard(const struct icmp_report *r) {
 /* The path carries less: what is under way is cut anew and sent again. */
 static void shrink(struct stack *s, struct tcb *t, const struct icmp_report *r) {
     uint16_t before = t->mss;
+    struct ip_path path; /* what the report made of it: never less than the floor, never more than before [RFC8201 4] */
     ip_path_mtu_learn(s, &r->remote, r->mtu);
-    if (!t->syn_acked) return;
-    mss_update(s, t, r->mtu);
+    if (!t->syn_acked || ip_path_find(s, &r->local, &r->remote, &path) != IP_PATH_OK) return;
+    mss_update(s, t, path.mtu);
     if (t->mss >= before) return;
     if (t->flight)
         recovery_resume(t);

@@ -43,14 +43,29 @@ static bool ring_reach(struct stack *s, struct tcb *t, seq right) {
     return ring_reserve(s, &t->rcv.ring, (uint32_t)seq_diff(right, base), base, last);
 }
 
+/* What is held already stays as it came: the first copy of a byte wins, so that the stream does not depend on who repeats what
+ * (Ptacek and Newsham 1998). */
+static void write_fresh(struct arrival *a) {
+    struct tcb *t = a->t;
+    const range_set *set = t->rcv.islands;
+    seq at = a->seq, right = seq_add(a->seq, a->len);
+    for (unsigned i = 0; set && i <= set->count && seq_lt(at, right); i++) {
+        bool last = i == set->count;
+        seq stop = last ? right : seq_min(right, set->at[i].left);
+        if (seq_lt(at, stop))
+            ring_write(&t->rcv.ring, at, a->text + seq_diff(at, a->seq), (uint32_t)seq_diff(stop, at));
+        if (!last) at = seq_max(at, set->at[i].right);
+    }
+}
+
 static enum reason take_out_of_order(struct arrival *a) {
     struct tcb *t = a->t;
     seq right = seq_add(a->seq, a->len);
     if (!ring_reach(a->s, t, right) || !islands_need(a->s, t)) return R_TEXT_NO_BUFFER;
     range twice = range_overlap(t->rcv.islands, a->seq, right);
+    write_fresh(a);
     if (range_add(t->rcv.islands, a->seq, right, NULL) == RANGE_FULL) return R_TEXT_ISLANDS;
     if (seq_lt(twice.left, twice.right)) sack_duplicate(t, twice.left, twice.right);
-    ring_write(&t->rcv.ring, a->seq, a->text, a->len);
     t->rcv.latest = a->seq;
     return R_TEXT_OUT_OF_ORDER;
 }
@@ -109,7 +124,10 @@ enum reason rcv_take(struct arrival *a) {
     bool lent_now = lend(a);
     if (!lent_now) {
         if (!ring_reach(a->s, t, right)) return R_TEXT_NO_BUFFER;
-        ring_write(&t->rcv.ring, a->seq, a->text, a->len);
+        if (likely(!t->rcv.islands))
+            ring_write(&t->rcv.ring, a->seq, a->text, a->len);
+        else
+            write_fresh(a);
     }
     t->rcv.nxt = right;
     if (likely(!t->rcv.islands)) return R_TEXT_IN_ORDER;

@@ -21,12 +21,18 @@ void reset_reply(struct arrival *a) {
     send(a->s, &o, R_SEND_RST);
 }
 
+/* SND.NXT, unless the peer has shut its window before it: that far out it would ignore the RST [RFC5961 3.2]. */
+static seq acceptable_to_peer(const struct tcb *t) {
+    seq edge = seq_add(t->snd.una, t->snd.wnd);
+    return seq_lt(edge, t->snd.nxt) ? edge : t->snd.nxt;
+}
+
 void reset_send(struct stack *s, struct tcb *t, enum reason why) {
     enum { WANT_IT = IN(SYN_RECEIVED) | IN(ESTABLISHED) | IN(FIN_WAIT_1) | IN(FIN_WAIT_2) | IN(CLOSE_WAIT) };
     enum { DATA_LOST = WANT_IT | IN(CLOSING) | IN(LAST_ACK) }; /* the peer said it all, and should know of it [SHLD-3] */
     if (!state_in(t, why == R_SEND_RST_UNREAD ? DATA_LOST : WANT_IT)) return;
     struct segment_out o = {.local = &t->flow.local, .remote = &t->flow.remote, .tos = t->opt.tos, .ttl = t->opt.ttl};
-    o.h = (tcp_header){.src_port = t->flow.local_port, .dst_port = t->flow.remote_port, .seq_no = t->snd.nxt,
+    o.h = (tcp_header){.src_port = t->flow.local_port, .dst_port = t->flow.remote_port, .seq_no = acceptable_to_peer(t),
                        .ack_no = t->rcv.nxt, .flags = TCP_RST | TCP_ACK};
     send(s, &o, why);
 }

@@ -93,7 +93,7 @@ static void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, e
     struct tcb *t = b->t;
     tern_frame *f = &b->frames[b->n];
     uint32_t head = TCP_LEAST + b->options;
-    bool fresh = len && seq_ge(at, t->snd.nxt);
+    bool fresh = len && seq_ge(at, t->snd.nxt) && why != R_SEND_PROBE; /* a probe is neither marked nor an answer [RFC3168 6.1.6] */
     uint8_t tos = (uint8_t)(t->opt.tos | ecn_capable(t, fresh));
     uint8_t *p = ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, tos, t->opt.ttl, head + len, f);
     if (t->ecn) flags |= ecn_flags(t, fresh);

@@ -29,9 +29,25 @@ def syn_repeated(t, s, seen, allowed):
     return as_if.admits(seen)
 
 
+def reset_within_the_window(t, s, seen, allowed):
+    """A RST that ends a connection whose peer has shut its window before SND.NXT has the number at that edge: the peer would
+    drop SND.NXT as outside its window, 3.10.7.4 First."""
+    if s.wnd != 0 or seen.state != rfc.CLOSED or seen.reply[0] != 'RST,ACK' or seen.reply[1] not in (t.una, s.ack):
+        return False
+    for a in allowed:
+        if ('RST', t.nxt, 0) not in a.reply:
+            continue
+        as_if = a.copy()
+        as_if.reply = {('RST,ACK', seen.reply[1], rfc.ANY)}
+        if as_if.admits(seen):
+            return True
+    return False
+
+
 DECISIONS = {
     'SYN with FIN opens nothing': syn_with_fin,
     'the same SYN gets the SYN-ACK again': syn_repeated,
+    'a RST lies within the window of the peer': reset_within_the_window,
 }
 
 

@@ -256,7 +256,7 @@ size_t build(uint8_t *p, const struct seg *s) {
     put16(l4 + 2, s->dport ? s->dport : fx.my_port);
     put32(l4 + 4, fx.peer.isn + s->seq);
     put32(l4 + 8, s->flags & ACK ? fx.iss + s->ack : s->ack);
-    l4[12] = (uint8_t)(head / 4 << 4);
+    l4[12] = (uint8_t)(head / 4 << 4 | (s->flags >> 8 & 1));
     l4[13] = (uint8_t)s->flags;
     put16(l4 + 14, s->wnd == CLOSED_WINDOW ? 0 : s->wnd ? (uint32_t)s->wnd : fx.peer.wnd);
     put16(l4 + 18, s->urgent);
@@ -343,12 +343,12 @@ static void read_tcp(struct out *o, const uint8_t *p, size_t len) {
     o->dport = (uint16_t)get16(p + 2);
     o->abs_seq = get32(p + 4);
     o->abs_ack = get32(p + 8);
-    o->flags = p[13];
+    o->flags = (uint16_t)(p[13] | (p[12] & 1) << 8);
     o->wnd = (uint16_t)get16(p + 14);
     o->urgent = (uint16_t)get16(p + 18);
     size_t head = (size_t)(p[12] >> 4) * 4;
     assert_true(head >= 20 && head <= len);
-    assert_int_equal(p[12] & 0x0f, 0);
+    assert_int_equal(p[12] & 0x0e, 0);
     read_options(o, p + 20, head - 20);
     if (!(o->flags & SYN)) assert_int_equal(o->mss, 0); /* [MUST-65] */
     bool ours = o->sport == fx.my_port && o->dport == fx.peer_port;
@@ -430,17 +430,17 @@ unsigned drop_out(void) {
 
 /* ---- what must come ---- */
 
-static const char *flags_text(uint32_t flags, char buf[8]) {
-    static const char letters[] = "FSRPAU";
+static const char *flags_text(uint32_t flags, char buf[16]) {
+    static const char letters[] = "FSRPAUEWA";
     size_t n = 0;
-    for (unsigned i = 0; i < 6; i++)
+    for (unsigned i = 0; i < 9; i++)
         if (flags & 1u << i) buf[n++] = letters[i];
     buf[n] = 0;
     return buf;
 }
 
 static void print_out(const char *what, uint32_t flags, uint32_t number, uint32_t ack, uint32_t len) {
-    char buf[8];
+    char buf[16];
     print_error("  %s [%s] seq %u ack %u len %u\n", what, flags_text(flags, buf), number, ack, len);
 }
 

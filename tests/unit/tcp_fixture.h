@@ -27,7 +27,7 @@
 
 #include "tcp/tcb.h"
 
-enum { FIN = 0x01, SYN = 0x02, RST = 0x04, PSH = 0x08, ACK = 0x10, URG = 0x20 };
+enum { FIN = 0x01, SYN = 0x02, RST = 0x04, PSH = 0x08, ACK = 0x10, URG = 0x20, ECE = 0x40, CWR = 0x80, AE = 0x100 };
 enum { ANY = 0x7fffffff, CLOSED_WINDOW = -1, MY_PORT = 40000, PEER_PORT = 7000 };
 
 /* One segment of the peer. What is 0 is absent, or the peer's default. */
