@@ -284,8 +284,8 @@ static void mark_lost(struct tcb *t, uint32_t now_us) {
     }
 }
 
-/* A receiver may drop what it had acknowledged selectively [RFC2018 8]. When the byte at SND.UNA was, or the timer expires for it a
- * second time, nothing it said counts any more. */
+/* A receiver may drop what it had acknowledged selectively; after a timeout nothing it said counts any more [RFC2018 8]. One that did
+ * not says it again with its next ACK, before anything but the first segment was repeated. */
 static void forget_sack(struct tcb *t) {
     struct flight *f = t->flight;
     for (uint32_t i = 0; i < f->count; i++) {
@@ -302,7 +302,7 @@ void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight) {
     t->flight->frto = t->in_loss || t->in_recovery ? FRTO_OFF : FRTO_WAIT;
     if (!t->in_loss) undo_prepare(t);
     t->cc.ops->timeout(&t->cc, flight, t->repeats > 0 || t->in_loss, s->now / US_NS);
-    if (t->repeats > 0 || piece_at(t->flight, 0)->state == PIECE_SACKED) forget_sack(t);
+    forget_sack(t);
     mark_lost(t, clock_us(s));
     t->cc.cwnd += flight_pipe(t->flight); /* one segment beyond what may still be on its way */
     t->in_recovery = false;

@@ -289,7 +289,7 @@ static void probe_passes(uint32_t last) {
     expect(ACK, from(last), 1, M);
 }
 
-/* Everything is lost: slow start from one segment, what was acknowledged selectively is not sent again. */
+/* Everything is lost: slow start from one segment; what the first ACK says selectively is not sent again. */
 static void timeout_resends_holes(void **state) {
     (void)state;
     ready(10);
@@ -301,7 +301,8 @@ static void timeout_resends_holes(void **state) {
     expect(ACK, from(1), 1, M);
     expect_none();
     assert_int_equal(cc()->cwnd, M);
-    ack_only(behind(1));
+    assert_int_equal(tcb_now()->flight->sacked, 0); /* [RFC2018 8] */
+    sack(behind(1), {from(3), behind(4)});
     assert_int_equal(cc()->cwnd, 2 * M);
     expect(ACK, from(2), 1, M);
     expect(ACK, from(5), 1, M); /* not 3 and 4 */
