@@ -172,7 +172,7 @@ static bool world(struct run *run, struct sim **out) {
         t->sack = !c->no_sack;
         t->timestamps = !c->no_timestamps;
         t->pacing = !c->no_pacing;
-        t->reassembly_islands = 4096;
+        t->reassembly_islands = c->islands != 0 ? c->islands : 4096;
         t->autoconf = t->dad = 0;
     }
     if (sim_new(&s, out, &err) < 0) return false;
