@@ -1,6 +1,7 @@
 #!/bin/sh
 # build.sh OUT - makes OUT/lwip-0.so, OUT/lwip-1.so, the same with timestamps and with an MTU of 60000, from Debian's source
-# package of lwIP, for tern-bench to load; does nothing when they are there and newer than what they are made from. It fetches into OUT and changes nothing outside. It fails with a sentence where the package cannot be had.
+# package of lwIP, for tern-bench to load; does nothing when they are newer than what they are made from. It fetches into OUT and
+# changes nothing outside. It fails with a sentence where the package cannot be had.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 root=$(CDPATH='' cd -- "$here/../../.." && pwd -P)
@@ -23,6 +24,7 @@ fetch() {
     (cd "$out" && apt-get "$@" --download-only source lwip >>"$out/log" 2>&1) || die "no source package: see $out/log"
 }
 
+[ -z "$(find "$here" "$root/src/base" -newer "$out/lwip-0.so" 2>&1)" ] && exit 0
 ls "$out"/lwip_*.orig.tar.* >/dev/null 2>&1 || fetch
 rm -rf -- "$out/source"
 mkdir "$out/source"
@@ -34,6 +36,7 @@ one() {
     ${CC:-cc} -std=gnu11 -O3 -flto -march=native -w -fPIC -shared -fvisibility=hidden -DPEER_TIMESTAMPS="$2" -DPEER_MTU="$3" \
         -I"$here" -I"$lwip/include" -I"$root/src" -I"$root/include" -o "$out/lwip-1$1.so" "$here/host.c" \
         "$root"/src/base/checksum*.c "$lwip"/core/*.c "$lwip"/core/ipv4/*.c
+    rm -f "$out/lwip-0$1.so"
     cp "$out/lwip-1$1.so" "$out/lwip-0$1.so"
 }
 one -ts 1 1500
