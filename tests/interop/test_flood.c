@@ -113,7 +113,9 @@ static void flooded(int family, uint64_t syns) {
     struct page page = {.open = false};
     struct flood flood = {.family = family, .most = UINT64_MAX};
     tern_addr any = {.family = (uint8_t)family};
-    scene_begin(&s, family, NULL);
+    struct world_config config = world_config_default();
+    config.settings.rto_initial_ms = 150; /* SYN-ACKs are repeated in the midst of it */
+    scene_begin(&s, family, &config);
     assert_int_equal(tern_route_add(s.w->stack, &any, 0, s.w->iface, NULL), 0); /* or no SYN would be answered */
     world_listen(s.w, HTTP_PORT, 100, &page.listener);
     scene_connect(&s, false, 0); /* this one was there before */
