@@ -1,5 +1,6 @@
-/* middle.h - a place on the link between tern and the kernel: it sees every packet of both ways, stops or marks those it is told
- * to, and adds packets of its own, which it builds without tern's help. For a link that merely spoils see impair.h. */
+/* middle.h - a place on the link between tern and the kernel: it sees every packet of both ways, stops or marks
+ * those it is told to, and adds packets of its own, which it builds without tern's help. For a link that merely
+ * spoils see impair.h. */
 #ifndef INTEROP_MIDDLE_H
 #define INTEROP_MIDDLE_H
 

@@ -1,4 +1,5 @@
-/* scene.h - one connection between tern and the kernel with somebody in the middle: what the tests of the guards begin with. */
+/* scene.h - one connection between tern and the kernel with somebody in the middle: what the tests of the guards
+ * begin with. */
 #ifndef INTEROP_SCENE_H
 #define INTEROP_SCENE_H
 

@@ -1,5 +1,6 @@
-/* test_flood.c - 100,000 SYNs from sources that do not exist, as fast as tern takes them (RFC 4987): who really wants to connect is
- * served at once, during the flood and after it, connections that exist go on, and memory does not grow. */
+/* test_flood.c - 100,000 SYNs from sources that do not exist, as fast as tern takes them (RFC 4987): who really
+ * wants to connect is served at once, during the flood and after it, connections that exist go on, and memory does
+ * not grow. */
 #include <sys/wait.h>
 #include <unistd.h>
 

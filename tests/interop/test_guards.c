@@ -1,6 +1,6 @@
-/* test_guards.c - the guards of a connection with the kernel, seen from the wire: what a blind stranger sends (RFC 5961), a peer that
- * vanishes, one that forgets (RFC 9293 figures 9 and 10), and the wait at the end (3.6.1, RFC 6191). A flood of SYNs is
- * test_flood.c's, marks and urgent bytes are test_signals.c's. */
+/* test_guards.c - the guards of a connection with the kernel, seen from the wire: what a blind stranger sends (RFC
+ * 5961), a peer that vanishes, one that forgets (RFC 9293 figures 9 and 10), and the wait at the end (3.6.1, RFC
+ * 6191). A flood of SYNs is test_flood.c's, marks are test_ecn.c's, urgent bytes test_signals.c's. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -135,8 +135,8 @@ static void blind_data(void **state) {
     }
 }
 
-/* [RFC5961 7] At most one in 500 ms, for each connection by itself: what one connection was asked is not to be learned from
- * another (CVE-2016-5696). */
+/* [RFC5961 7] At most one in 500 ms, for each connection by itself: what one connection was asked is not to be
+ * learned from another (CVE-2016-5696). */
 static void challenges_are_limited(void **state) {
     (void)state;
     struct scene s;
@@ -369,7 +369,8 @@ static bool lose_last_ack(void *ctx, const struct crossed *c, uint8_t *packet) {
     return false;
 }
 
-/* [MUST-13, RFC9293 3.10.7.4] tern is in TIME-WAIT and repeats its ACK for the kernel's repeated FIN; 2 MSL start anew. */
+/* [MUST-13, RFC9293 3.10.7.4] tern is in TIME-WAIT and repeats its ACK for the kernel's repeated FIN; 2 MSL start
+ * anew. */
 static void tern_repeats_the_last_ack(void **state) {
     (void)state;
     for (int family = 4; family <= 6; family += 2) {
@@ -433,8 +434,8 @@ static void tern_repeats_its_fin(void **state) {
     }
 }
 
-/* [MAY-2, SHLD-4, RFC6191] The kernel opens again from the port that tern waits for: a newer timestamp, or without any a
- * higher number, shows that it is no old SYN. */
+/* [MAY-2, SHLD-4, RFC6191] The kernel opens again from the port that tern waits for: a newer timestamp, or without
+ * any a higher number, shows that it is no old SYN. */
 static void kernel_reuses_a_port(void **state) {
     (void)state;
     for (int stamps = 0; stamps <= 1; stamps++) {

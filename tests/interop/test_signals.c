@@ -1,5 +1,5 @@
-/* test_signals.c - what the two ends and the routers between them tell each other beside the data: urgent bytes, resets that an
- * application asks for, shut windows and their probes, packets too big for the path. */
+/* test_signals.c - what the two ends and the routers between them tell each other beside the data: urgent bytes,
+ * resets that an application asks for, shut windows and their probes, packets too big for the path. */
 #include <errno.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -193,7 +193,8 @@ static void too_big(struct scene *s, const struct segment *quoted, uint32_t mtu)
     WORLD_UNTIL(s->w, world_stats(s->w).packets_in > before, 1000);
 }
 
-/* [RFC1191, RFC8201, RFC5927 4.1] A report counts when it quotes what is under way, and nothing shrinks below the floor. */
+/* [RFC1191, RFC8201, RFC5927 4.1] A report counts when it quotes what is under way, and nothing shrinks below the
+ * floor. */
 static void reports_are_checked(void **state) {
     (void)state;
     for (int family = 4; family <= 6; family += 2) {
