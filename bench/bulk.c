@@ -93,7 +93,7 @@ static void run_tern(const struct bulk_case *c, uint64_t ns, struct samples out[
     pair_close(&f.pair);
 }
 
-static const struct column columns[] = {{"Gbit/s", 1}, {"ns per data segment", 0}, {"segments back per segment", 2}, {"tern / peer", 2}};
+static const struct column columns[] = {{"Gbit/s", 1}, {"ns per segment", 0}, {"back per segment", 2}, {"tern / peer", 2}};
 
 static void row_name(char to[96], const char *who, const struct bulk_case *c) {
     snprintf(to, 96, "%s, %u KiB%s", who, c->window >> 10, c->timestamps ? ", timestamps" : "");

@@ -10,7 +10,7 @@
 #include "bench/bench.h"
 #include "tern.h"
 
-enum { NAME_WIDTH = 44, CELL_WIDTH = 30, TEXT_MAX = 1 << 20 };
+enum { NAME_WIDTH = 44, CELL_WIDTH = 24, TEXT_MAX = 1 << 20 };
 
 /* The JSON grows here while the tables are printed. */
 static struct {
