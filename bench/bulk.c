@@ -1,8 +1,9 @@
-/* bulk.c - goodput of one connection between two stacks in one thread, and what a data segment costs both ends together.
+/* bulk.c - goodput of one connection between two stacks in one thread, and what a data segment costs both ends
+ * together.
  *
- * The link copies each packet once, into memory that it lends to the receiver. "copies": the application copies in from
- * 64 KiB of its own and out again, as with sockets. "no copies": it writes in the send buffer (tern_write_reserve) and
- * reads in the packets (tern_read_borrow), so that the link's copy is the only one. */
+ * The link copies each packet once, into memory that it lends to the receiver. "copies": the application copies in
+ * from 64 KiB of its own and out again, as with sockets. "no copies": it writes in the send buffer
+ * (tern_write_reserve) and reads in the packets (tern_read_borrow), so that the link's copy is the only one. */
 #include <stdio.h>
 #include <string.h>
 
@@ -23,12 +24,14 @@ struct flow_state {
 static void write_some(struct flow_state *f) {
     tern_stack *s = f->pair.stack[0];
     if (f->copies) {
-        while (tern_write(s, f->writer, f->out, CHUNK) == CHUNK) {}
+        while (tern_write(s, f->writer, f->out, CHUNK) == CHUNK) {
+        }
         return;
     }
     void *ptr[2];
     size_t len[2];
-    if (tern_write_reserve(s, f->writer, 1 << 30, ptr, len) == TERN_OK) tern_write_commit(s, f->writer, len[0] + len[1]);
+    if (tern_write_reserve(s, f->writer, 1 << 30, ptr, len) == TERN_OK)
+        tern_write_commit(s, f->writer, len[0] + len[1]);
 }
 
 static void read_some(struct flow_state *f) {
@@ -70,8 +73,11 @@ static void turns(struct flow_state *f, uint64_t ns) {
 static void run_tern(const struct bulk_case *c, uint64_t ns, struct samples out[3]) {
     static struct flow_state f;
     memset(&f, 0, sizeof f);
-    struct pair_config config = {.tso = c->super ? SUPER : 0, .checksums = c->checksums, .lend = true,
-                                 .window = c->window, .timestamps = c->timestamps};
+    struct pair_config config = {.tso = c->super ? SUPER : 0,
+                                 .checksums = c->checksums,
+                                 .lend = true,
+                                 .window = c->window,
+                                 .timestamps = c->timestamps};
     pair_open(&f.pair, &config);
     f.copies = c->copies;
     tern_sock listener = pair_listen(&f.pair, 1, PORT, 0);
@@ -85,15 +91,16 @@ static void run_tern(const struct bulk_case *c, uint64_t ns, struct samples out[
     double took = (double)(thread_ns() - start), got = (double)(f.read - bytes);
     tern_stats sent2 = pair_stats(&f.pair, 0), back2 = pair_stats(&f.pair, 1);
     double segments = (double)(sent2.segments_out - sent.segments_out);
-    if (sent2.retransmitted != 0) give_up_bench("%llu segments were sent again on a perfect link",
-                                                (unsigned long long)sent2.retransmitted);
+    if (sent2.retransmitted != 0)
+        give_up_bench("%llu segments were sent again on a perfect link", (unsigned long long)sent2.retransmitted);
     samples_add(&out[0], got * 8 / took);
     samples_add(&out[1], took / segments);
     samples_add(&out[2], (double)(back2.segments_out - back.segments_out) / segments);
     pair_close(&f.pair);
 }
 
-static const struct column columns[] = {{"Gbit/s", 1}, {"ns per segment", 0}, {"back per segment", 2}, {"tern / peer", 2}};
+static const struct column columns[] = {
+    {"Gbit/s", 1}, {"ns per segment", 0}, {"back per segment", 2}, {"tern / peer", 2}};
 
 static void row_name(char to[96], const char *who, const struct bulk_case *c) {
     snprintf(to, 96, "%s, %u KiB%s", who, c->window >> 10, c->timestamps ? ", timestamps" : "");

@@ -1,5 +1,6 @@
-/* conn.c - connections opened and closed per second, and 1-byte round trips, between two stacks in one thread, while others
- * are idle. A cycle is: three-way handshake, the client closes, the server closes, TIME-WAIT at the client; no text. */
+/* conn.c - connections opened and closed per second, and 1-byte round trips, between two stacks in one thread, while
+ * others are idle. A cycle is: three-way handshake, the client closes, the server closes, TIME-WAIT at the client;
+ * no text. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,21 +33,28 @@ static void server_event(struct world *w, const tern_event *e) {
     tern_sock sock;
     uint8_t byte;
     if (e->bits & TERN_EV_ACCEPT)
-        while (tern_accept(s, e->sock, &sock, NULL) == TERN_OK) {}
+        while (tern_accept(s, e->sock, &sock, NULL) == TERN_OK) {
+        }
     if (e->bits & TERN_EV_READ && tern_read(s, e->sock, &byte, 1) == 1) tern_write(s, e->sock, &byte, 1);
     if (e->bits & TERN_EV_EOF) tern_close(s, e->sock);
 }
 
 static void on_event(void *ctx, struct pair *p, int side, const tern_event *e) {
     (void)p;
-    if (side == 0) client_event(ctx, e);
-    else server_event(ctx, e);
+    if (side == 0)
+        client_event(ctx, e);
+    else
+        server_event(ctx, e);
 }
 
 static void world_open(struct world *w, uint32_t idle, uint32_t time_wait_max) {
     memset(w, 0, sizeof *w);
-    struct pair_config config = {.checksums = true, .window = 65536, .time_wait_max = time_wait_max, .half_open_max = BACKLOG,
-                                 .timestamps = true, .memory_max = 4ull << 30};
+    struct pair_config config = {.checksums = true,
+                                 .window = 65536,
+                                 .time_wait_max = time_wait_max,
+                                 .half_open_max = BACKLOG,
+                                 .timestamps = true,
+                                 .memory_max = 4ull << 30};
     pair_open(&w->pair, &config);
     w->pair.event = on_event;
     w->pair.ctx = w;
@@ -61,7 +69,8 @@ static void world_open(struct world *w, uint32_t idle, uint32_t time_wait_max) {
 static double world_fill(struct world *w) {
     uint64_t start = thread_ns();
     for (uint32_t i = 0; i < w->idle; i++) {
-        w->client[i] = pair_connect(&w->pair, (uint16_t)(1024 + i % IDLE_A_PORT), (uint16_t)(IDLE_PORT + i / IDLE_A_PORT), 0, i);
+        w->client[i] =
+            pair_connect(&w->pair, (uint16_t)(1024 + i % IDLE_A_PORT), (uint16_t)(IDLE_PORT + i / IDLE_A_PORT), 0, i);
         if (i % OPEN_AT_ONCE == OPEN_AT_ONCE - 1) pair_settle(&w->pair);
     }
     pair_settle(&w->pair);
@@ -98,13 +107,15 @@ static void measure_cycles(struct world *w, uint64_t ns, unsigned at_once, struc
         give_up_bench("not all cycles came to their end");
     samples_add(&out[0], n / (double)took * 1e6);
     samples_add(&out[1], (double)took / n);
-    samples_add(&out[2], (double)(after.segments_out - before.segments_out + after2.segments_out - before2.segments_out) / n);
+    samples_add(&out[2],
+                (double)(after.segments_out - before.segments_out + after2.segments_out - before2.segments_out) / n);
 }
 
 static void round_trip(struct world *w, uint32_t which) {
     static const uint8_t byte = 'x';
     w->answered = false;
-    if (tern_write(w->pair.stack[0], w->client[which], &byte, 1) != 1) give_up_bench("an idle connection takes no byte");
+    if (tern_write(w->pair.stack[0], w->client[which], &byte, 1) != 1)
+        give_up_bench("an idle connection takes no byte");
     while (!w->answered) pair_round(&w->pair);
 }
 
@@ -119,7 +130,8 @@ static void measure_trips(struct world *w, uint64_t ns, uint32_t spread, struct 
     samples_add(&out[0], (double)took / n);
 }
 
-static const struct column cycle_columns[] = {{"thousand per second", 1}, {"ns per cycle", 0}, {"segments per cycle", 2}};
+static const struct column cycle_columns[] = {
+    {"thousand per second", 1}, {"ns per cycle", 0}, {"segments per cycle", 2}};
 static const struct column trip_columns[] = {{"always the same, ns", 0}, {"one at random, ns", 0}};
 static const struct column open_columns[] = {{"thousand per second", 1}};
 
@@ -161,7 +173,8 @@ void bench_conn(const struct bench *b) {
         measure(b, sizes[i].idle, sizes[i].time_wait, &tern[i]);
         if (peer_lwip() == NULL || sizes[i].peer_limit == 0) continue;
         for (unsigned k = 0; k < b->runs; k++)
-            peer_lwip_conn(sizes[i].idle, sizes[i].time_wait, b->run_ns, peer[i].one, &peer[i].trip[0], &peer[i].trip[1]);
+            peer_lwip_conn(sizes[i].idle, sizes[i].time_wait, b->run_ns, peer[i].one, &peer[i].trip[0],
+                           &peer[i].trip[1]);
     }
     report_table("conn", "connect and close, one after another", 3, cycle_columns);
     for (unsigned i = 0; i < n; i++) {

@@ -15,13 +15,15 @@ static void put32(uint8_t *p, uint32_t v) {
     put16(p, v >> 16);
     put16(p + 2, v);
 }
-static uint32_t get32(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
+static uint32_t get32(const uint8_t *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
 
 static uint16_t header_sum(const uint8_t *p) {
     uint32_t sum = 0;
     for (int i = 0; i < IP4; i += 2) sum += (uint32_t)p[i] << 8 | p[i + 1];
     sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~((sum & 0xffff) + (sum >> 16));
+    return (uint16_t) ~((sum & 0xffff) + (sum >> 16));
 }
 
 static uint32_t put_ip4(uint8_t *p, uint32_t host, uint32_t len) {
@@ -73,8 +75,10 @@ void forge_send(struct forge *f, uint32_t i, uint16_t flags, uint32_t seq, uint3
     put16(p + 14, 65535);
     put32(p + 16, 0);
     memset(p + tcp, 0, len);
-    if (f->v6) put_ip6(bytes, i / PEERS_AN_ADDRESS, tcp + len);
-    else put_ip4(bytes, i / PEERS_AN_ADDRESS, tcp + len);
+    if (f->v6)
+        put_ip6(bytes, i / PEERS_AN_ADDRESS, tcp + len);
+    else
+        put_ip4(bytes, i / PEERS_AN_ADDRESS, tcp + len);
     tern_packet packet = {bytes, ip + tcp + len, TERN_PKT_CSUM_OK, 0, NULL};
     f->now += 10;
     tern_input(f->stack, 0, &packet, 1, f->now);

@@ -1,5 +1,5 @@
-/* forge.h - a peer made of bytes: it writes the segments that a remote TCP would send and reads the answers, and keeps next
- * to nothing itself. So one stack alone can be filled with connections and weighed. */
+/* forge.h - a peer made of bytes: it writes the segments that a remote TCP would send and reads the answers, and
+ * keeps next to nothing itself. So one stack alone can be filled with connections and weighed. */
 #ifndef BENCH_FORGE_H
 #define BENCH_FORGE_H
 

@@ -39,7 +39,8 @@ static _Noreturn void peer_main(const char *addr, uint16_t port, bool writes) {
     if (fd < 0) _exit(1);
     prepare(fd);
     if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0) _exit(1);
-    while ((writes ? write(fd, buffer, sizeof buffer) : read(fd, buffer, sizeof buffer)) > 0) {}
+    while ((writes ? write(fd, buffer, sizeof buffer) : read(fd, buffer, sizeof buffer)) > 0) {
+    }
     _exit(0);
 }
 

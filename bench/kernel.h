@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Starts a process on processor `cpu` (-1: any) that connects to an IPv4 address and port and then writes without end, or reads
- * without end. It dies with this process. Negative: it could not be started. */
+/* Starts a process on processor `cpu` (-1: any) that connects to an IPv4 address and port and then writes without
+ * end, or reads without end. It dies with this process. Negative: it could not be started. */
 pid_t kernel_peer(const char *addr, uint16_t port, bool writes, int cpu);
 /* Processor time of another process so far. */
 uint64_t kernel_peer_ns(pid_t pid);

@@ -13,7 +13,10 @@
 static const struct {
     const char *name;
     void (*run)(const struct bench *b);
-} suites[] = {{"bulk", bench_bulk}, {"conn", bench_conn}, {"memory", bench_memory}, {"tun", bench_tun},
+} suites[] = {{"bulk", bench_bulk},
+              {"conn", bench_conn},
+              {"memory", bench_memory},
+              {"tun", bench_tun},
               {"recovery", bench_recovery}};
 enum { SUITES = sizeof suites / sizeof *suites };
 
@@ -58,7 +61,8 @@ void pin(int cpu) {
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET(cpu, &set);
-    if (sched_setaffinity(0, sizeof set, &set) < 0) give_up_bench("cannot run on processor %d: %s", cpu, strerror(errno));
+    if (sched_setaffinity(0, sizeof set, &set) < 0)
+        give_up_bench("cannot run on processor %d: %s", cpu, strerror(errno));
 }
 
 uint64_t resident_bytes(void) {
@@ -90,16 +94,26 @@ static unsigned parse(struct bench *b, char **argv) {
     double seconds = 0;
     for (char **a = argv + 1; *a != NULL; a++) {
         int suite = suite_of(*a);
-        if (suite >= 0) wanted |= 1u << suite;
-        else if (strcmp(*a, "all") == 0) wanted |= (1u << SUITES) - 1;
-        else if (strcmp(*a, "--quick") == 0) b->quick = true;
-        else if (strcmp(*a, "--big") == 0) b->big = true;
-        else if (strcmp(*a, "--two-cores") == 0) b->two_cores = true;
-        else if (strcmp(*a, "--runs") == 0) b->runs = (unsigned)number("--runs", *++a, 1, SAMPLES_MAX);
-        else if (strcmp(*a, "--seconds") == 0) seconds = number("--seconds", *++a, 0.01, 60);
-        else if (strcmp(*a, "--cpu") == 0) b->cpu = (int)number("--cpu", *++a, -1, 1023);
-        else if (strcmp(*a, "--case") == 0 && a[1] != NULL) b->only = *++a;
-        else if (strcmp(*a, "--json") == 0 && a[1] != NULL) b->json = *++a;
+        if (suite >= 0)
+            wanted |= 1u << suite;
+        else if (strcmp(*a, "all") == 0)
+            wanted |= (1u << SUITES) - 1;
+        else if (strcmp(*a, "--quick") == 0)
+            b->quick = true;
+        else if (strcmp(*a, "--big") == 0)
+            b->big = true;
+        else if (strcmp(*a, "--two-cores") == 0)
+            b->two_cores = true;
+        else if (strcmp(*a, "--runs") == 0)
+            b->runs = (unsigned)number("--runs", *++a, 1, SAMPLES_MAX);
+        else if (strcmp(*a, "--seconds") == 0)
+            seconds = number("--seconds", *++a, 0.01, 60);
+        else if (strcmp(*a, "--cpu") == 0)
+            b->cpu = (int)number("--cpu", *++a, -1, 1023);
+        else if (strcmp(*a, "--case") == 0 && a[1] != NULL)
+            b->only = *++a;
+        else if (strcmp(*a, "--json") == 0 && a[1] != NULL)
+            b->json = *++a;
         else if (strcmp(*a, "--help") == 0) {
             fputs(usage, stdout);
             exit(0);

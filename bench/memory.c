@@ -1,5 +1,5 @@
-/* memory.c - what a connection weighs while it does nothing: by the stack's own count, by what malloc gave for it, and by the
- * pages that the process really has. One stack alone in a process of its own, its peers forged (forge.c). */
+/* memory.c - what a connection weighs while it does nothing: by the stack's own count, by what malloc gave for it,
+ * and by the pages that the process really has. One stack alone in a process of its own, its peers forged (forge.c). */
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,8 @@
 enum { PORT = 80, MALLOC_HEADER = 8, TEXT = 100 };
 
 enum kind { IDLE, USED, TIME_WAIT, HALF_OPEN };
-static const char *const kind_names[] = {"established, idle", "established, idle after data both ways", "TIME-WAIT", "half-open"};
+static const char *const kind_names[] = {"established, idle", "established, idle after data both ways", "TIME-WAIT",
+                                         "half-open"};
 
 static uint64_t allocated; /* in this process, by one stack */
 
@@ -41,8 +42,8 @@ static tern_sock stack_open(struct forge *f, uint32_t n) {
     f->now = clock_ns();
     f->port = PORT;
     if (tern_new(&c, f->now, &f->stack) != TERN_OK) give_up_bench("cannot make a stack");
-    tern_iface_config iface = {.size = sizeof iface, .name = "forge", .link = TERN_LINK_IP, .mtu = 1500,
-                               .flags = TERN_IFACE_RX_CSUM};
+    tern_iface_config iface = {
+        .size = sizeof iface, .name = "forge", .link = TERN_LINK_IP, .mtu = 1500, .flags = TERN_IFACE_RX_CSUM};
     tern_iface_add(f->stack, &iface);
     tern_addr a = {.family = 4, .bytes = {10, 0, 0, 1}}, a6 = {.family = 6, .bytes = {0xfd, [15] = 1}};
     tern_addr_add(f->stack, 0, &a, 8);
@@ -57,9 +58,11 @@ static tern_sock stack_open(struct forge *f, uint32_t n) {
 static tern_sock accept_one(struct forge *f, tern_sock listener) {
     tern_event events[8];
     tern_sock sock;
-    while (tern_poll(f->stack, events, 8) > 0) {}
+    while (tern_poll(f->stack, events, 8) > 0) {
+    }
     if (tern_accept(f->stack, listener, &sock, NULL) != TERN_OK) give_up_bench("a forged connection was not accepted");
-    while (tern_poll(f->stack, events, 8) > 0) {}
+    while (tern_poll(f->stack, events, 8) > 0) {
+    }
     return sock;
 }
 
@@ -80,7 +83,8 @@ static void make_one(struct forge *f, tern_sock listener, enum kind kind, uint32
         forge_answers(f);
         forge_send(f, i, TERN_ACK, FORGE_ISS + 1 + TEXT, f->answer_seq + f->answer_len, 0);
         tern_event events[8];
-        while (tern_poll(f->stack, events, 8) > 0) {}
+        while (tern_poll(f->stack, events, 8) > 0) {
+        }
     } else if (kind == TIME_WAIT) {
         tern_close(f->stack, sock);
         forge_answers(f);

@@ -24,7 +24,11 @@ static void stack_open(struct pair *p, int side, const struct pair_config *c) {
     config.port_first = 1024;
     config.port_last = 65535;
     if (tern_new(&config, p->now, &p->stack[side]) != TERN_OK) give_up_bench("cannot make a stack");
-    tern_iface_config iface = {.size = sizeof iface, .name = "link", .link = TERN_LINK_IP, .mtu = MTU, .tso_max = c->tso,
+    tern_iface_config iface = {.size = sizeof iface,
+                               .name = "link",
+                               .link = TERN_LINK_IP,
+                               .mtu = MTU,
+                               .tso_max = c->tso,
                                .flags = c->checksums ? 0 : TERN_IFACE_TX_CSUM | TERN_IFACE_RX_CSUM};
     int number = tern_iface_add(p->stack[side], &iface);
     for (unsigned i = 0; i < (c->locals != 0 ? c->locals : 1) && number >= 0; i++) {
@@ -90,7 +94,8 @@ size_t pair_round(struct pair *p) {
 }
 
 void pair_settle(struct pair *p) {
-    while (pair_round(p) != 0) {}
+    while (pair_round(p) != 0) {
+    }
 }
 
 tern_sock pair_listen(struct pair *p, int side, uint16_t port, uint32_t backlog) {
@@ -102,8 +107,12 @@ tern_sock pair_listen(struct pair *p, int side, uint16_t port, uint32_t backlog)
 
 tern_sock pair_connect(struct pair *p, uint16_t local_port, uint16_t remote_port, unsigned local, uint64_t user) {
     tern_sock sock;
-    tern_open open = {.size = sizeof open, .local = pair_addr(0, local), .remote = pair_addr(1, 0), .local_port = local_port,
-                      .remote_port = remote_port, .user = user};
+    tern_open open = {.size = sizeof open,
+                      .local = pair_addr(0, local),
+                      .remote = pair_addr(1, 0),
+                      .local_port = local_port,
+                      .remote_port = remote_port,
+                      .user = user};
     int r = tern_connect(p->stack[0], &open, &sock);
     if (r != TERN_OK) give_up_bench("cannot connect: %s", tern_error_name(r));
     return sock;

@@ -7,22 +7,22 @@
 #include "tern.h"
 
 struct pair_config {
-    uint32_t tso;         /* largest frame that the link carries whole; 0: the MTU, which is 1500 */
-    bool checksums;       /* sums are computed by the sender and checked by the receiver */
-    bool lend;            /* received packets stay where the link put them */
-    uint32_t window;      /* send and receive buffer of each connection */
+    uint32_t tso;    /* largest frame that the link carries whole; 0: the MTU, which is 1500 */
+    bool checksums;  /* sums are computed by the sender and checked by the receiver */
+    bool lend;       /* received packets stay where the link put them */
+    uint32_t window; /* send and receive buffer of each connection */
     bool timestamps;
     uint32_t time_wait_max;
     uint64_t memory_max;
     uint32_t half_open_max, backlog;
-    unsigned locals;      /* addresses of each side, at least 1: 10.0.0.1, 10.0.1.1, ...; 10.0.0.2 is side 1's */
+    unsigned locals; /* addresses of each side, at least 1: 10.0.0.1, 10.0.1.1, ...; 10.0.0.2 is side 1's */
 };
 
 struct pair {
     tern_stack *stack[2];
     struct memlink *link;
     uint64_t now;
-    int batch;            /* frames that a side sends before the other takes them */
+    int batch; /* frames that a side sends before the other takes them */
     /* What happened on a side; may be NULL. */
     void (*event)(void *ctx, struct pair *p, int side, const tern_event *e);
     void *ctx;
@@ -30,7 +30,8 @@ struct pair {
 
 void pair_open(struct pair *p, const struct pair_config *config);
 void pair_close(struct pair *p);
-/* Each side once: takes what arrived, its timers, its events, and sends up to a batch. Returns how many packets moved. */
+/* Each side once: takes what arrived, its timers, its events, and sends up to a batch. Returns how many packets
+ * moved. */
 size_t pair_round(struct pair *p);
 /* The two halves of a round, for one side. */
 size_t pair_input(struct pair *p, int side);

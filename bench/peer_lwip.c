@@ -1,5 +1,5 @@
-/* peer_lwip.c - lwIP under the same measurements as tern: two copies of it in one thread, a link that copies each packet once,
- * the same applications. What runs on lwIP's side is bench/peers/lwip/host.c. */
+/* peer_lwip.c - lwIP under the same measurements as tern: two copies of it in one thread, a link that copies each
+ * packet once, the same applications. What runs on lwIP's side is bench/peers/lwip/host.c. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,9 +52,7 @@ static const struct peer_lwip *get(enum variant v) {
     return p->side[0] != NULL && p->side[1] != NULL ? p : NULL;
 }
 
-const struct peer_lwip *peer_lwip(void) {
-    return get(PLAIN) != NULL && get(TIMESTAMPS) != NULL ? get(BIG) : NULL;
-}
+const struct peer_lwip *peer_lwip(void) { return get(PLAIN) != NULL && get(TIMESTAMPS) != NULL ? get(BIG) : NULL; }
 const char *peer_lwip_missing(void) { return missing; }
 
 static void open_both(const struct peer_lwip *p, uint32_t window, bool checksums, bool copies) {
@@ -79,7 +77,8 @@ static size_t turn(const struct peer_lwip *p) {
 }
 
 static void settle(const struct peer_lwip *p) {
-    while (turn(p) != 0) {}
+    while (turn(p) != 0) {
+    }
 }
 
 static void bulk_for(const struct peer_lwip *p, void *pcb, uint64_t ns) {
@@ -114,7 +113,8 @@ static void cycle(const struct peer_lwip *p, uint32_t time_wait) {
     if (p->side[0]->connect(0, CYCLE_PORT, true) == NULL) give_up_bench("lwIP cannot connect");
     settle(p);
     uint32_t have = *p->side[0]->time_wait;
-    if (have > time_wait && (time_wait > 100 || have % 16 == 0)) p->side[0]->time_wait_keep(time_wait > 100 ? time_wait : 0);
+    if (have > time_wait && (time_wait > 100 || have % 16 == 0))
+        p->side[0]->time_wait_keep(time_wait > 100 ? time_wait : 0);
 }
 
 static void trip(const struct peer_lwip *p, void *pcb) {

@@ -1,5 +1,5 @@
-/* recovery.c - loss, reordering, queues and changes of the path, in virtual time: what each congestion control makes of them, and how
- * long transfers take. One transfer is recovery_run.c's. */
+/* recovery.c - loss, reordering, queues and changes of the path, in virtual time: what each congestion control makes
+ * of them, and how long transfers take. One transfer is recovery_run.c's. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +15,11 @@ static const struct {
 } controls[] = {{"newreno", TERN_NEWRENO}, {"cubic", TERN_CUBIC}, {"bbr", TERN_BBR}};
 enum { CONTROLS = sizeof controls / sizeof *controls };
 
-static const struct column columns[] = {
-    {"goodput, Mbit/s", 2}, {"of what is possible, %", 1}, {"sent again, %", 3}, {"needlessly, %", 3}, {"queue delay, ms", 2}};
+static const struct column columns[] = {{"goodput, Mbit/s", 2},
+                                        {"of what is possible, %", 1},
+                                        {"sent again, %", 3},
+                                        {"needlessly, %", 3},
+                                        {"queue delay, ms", 2}};
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
 static double percent(uint64_t part, uint64_t whole) { return whole != 0 ? 100.0 * (double)part / (double)whole : 0; }
@@ -46,7 +49,9 @@ static void row(const struct bench *b, const char *name, struct rec_config c, do
         samples_add(&values[4], r.queue_mean_ms);
     }
     report_row(name, values);
-    if (unfinished != 0) report_note("%s: %u of %u were not through with what was in the send buffer in the end", name, unfinished, b->runs);
+    if (unfinished != 0)
+        report_note("%s: %u of %u were not through with what was in the send buffer in the end", name, unfinished,
+                    b->runs);
 }
 
 static struct rec_config path(const struct bench *b, uint32_t control, unsigned mbit, unsigned rtt_ms) {
@@ -61,7 +66,8 @@ static struct rec_config path(const struct bench *b, uint32_t control, unsigned 
 /* ---- random loss ---- */
 
 static void random_loss(const struct bench *b, unsigned control) {
-    static const unsigned rates[] = {10, 100, 1000}, rtts[] = {1, 20, 50, 100}, losses[] = {0, 1000, 10000, 30000, 100000};
+    static const unsigned rates[] = {10, 100, 1000}, rtts[] = {1, 20, 50, 100},
+                          losses[] = {0, 1000, 10000, 30000, 100000};
     char title[64], name[64];
     snprintf(title, sizeof title, "random loss, %s; queue 1 BDP", controls[control].name);
     report_table("recovery", title, COLUMNS, columns);
@@ -71,8 +77,8 @@ static void random_loss(const struct bench *b, unsigned control) {
                 if (b->quick && (rates[i] == 10 || rtts[k] != 50 || l == 4)) continue;
                 struct rec_config c = path(b, controls[control].value, rates[i], rtts[k]);
                 c.loss_ppm = losses[l];
-                snprintf(name, sizeof name, "%s, %u Mbit/s, %u ms, loss %g %%", controls[control].name, rates[i], rtts[k],
-                         losses[l] / 1e4);
+                snprintf(name, sizeof name, "%s, %u Mbit/s, %u ms, loss %g %%", controls[control].name, rates[i],
+                         rtts[k], losses[l] / 1e4);
                 row(b, name, c, 0);
             }
 }
@@ -85,15 +91,16 @@ static void bad_paths(const struct bench *b, unsigned control) {
     char title[96], name[96];
     snprintf(title, sizeof title, "100 Mbit/s, 50 ms, %s: bursts of loss, disorder, copies, queues, changes", cc);
     report_table("recovery", title, COLUMNS, columns);
-#define ROW(possible, text, ...)                                                                                      \
+#define ROW(possible, text, ...)                                                                                       \
     do {                                                                                                               \
         c = base;                                                                                                      \
         __VA_ARGS__;                                                                                                   \
-        snprintf(name, sizeof name, "%s, %s", cc, text);                                                             \
+        snprintf(name, sizeof name, "%s, %s", cc, text);                                                               \
         row(b, name, c, possible);                                                                                     \
     } while (0)
     const double full = 100.0 * REC_PAYLOAD / 1500;
-    ROW(0, "bursts, 0.05 % begin, 5 long, 80 % lost", c.burst_enter_ppm = 500, c.burst_leave_ppm = 200000, c.burst_loss_ppm = 800000);
+    ROW(0, "bursts, 0.05 % begin, 5 long, 80 % lost", c.burst_enter_ppm = 500, c.burst_leave_ppm = 200000,
+        c.burst_loss_ppm = 800000);
     ROW(0, "reordered 1 %, 5 ms late", c.reorder_ppm = 10000, c.reorder_us = 5000);
     ROW(0, "reordered 10 %, 5 ms late", c.reorder_ppm = 100000, c.reorder_us = 5000);
     ROW(0, "the same, queue without end", c.reorder_ppm = 100000, c.reorder_us = 5000, c.queue_bdp = 64);
@@ -104,7 +111,8 @@ static void bad_paths(const struct bench *b, unsigned control) {
     ROW(0, "queue of 1 BDP", c.queue_bdp = 1);
     ROW(0, "queue of 4 BDP", c.queue_bdp = 4);
     ROW(full * 0.6, "20 Mbit/s from the middle on", c.change_ns = c.duration_ns / 2, c.change_bps = 20 * MBIT);
-    ROW(full * (1 - 3e9 / (double)c.duration_ns), "dark for 3 s", c.dark_ns = c.duration_ns / 3, c.dark_len_ns = 3ull * SIM_SECOND);
+    ROW(full * (1 - 3e9 / (double)c.duration_ns), "dark for 3 s", c.dark_ns = c.duration_ns / 3,
+        c.dark_len_ns = 3ull * SIM_SECOND);
     ROW(full, "1 s late for 1 s", c.spike_ns = c.duration_ns / 3, c.spike_len_ns = c.spike_delay_ns = SIM_SECOND);
 #undef ROW
 }
@@ -163,7 +171,8 @@ static void completion(const struct bench *b) {
         const char *name;
         uint64_t bytes;
         unsigned runs, quick_runs;
-    } sizes[] = {{"10 kB", 10000, 200, 50}, {"100 kB", 100000, 200, 50}, {"1 MB", 1000000, 100, 20}, {"10 MB", 10000000, 30, 5}};
+    } sizes[] = {
+        {"10 kB", 10000, 200, 50}, {"100 kB", 100000, 200, 50}, {"1 MB", 1000000, 100, 20}, {"10 MB", 10000000, 30, 5}};
     static const unsigned losses[] = {0, 1000, 10000, 30000};
     report_table("recovery", "time from SYN to the last byte, 100 Mbit/s, 20 ms, random loss", 4, times);
     for (unsigned k = 0; k < CONTROLS; k++)
@@ -200,6 +209,7 @@ void bench_recovery(const struct bench *b) {
     for (unsigned k = 0; k < CONTROLS; k++) bad_paths(b, k);
     several_flows(b);
     completion(b);
-    report_note("virtual time, both ends tern, MTU 1500, timestamps; goodput includes the start; what was sent again counts until all is "
+    report_note("virtual time, both ends tern, MTU 1500, timestamps; goodput includes the start; what was sent again "
+                "counts until all is "
                 "acknowledged");
 }

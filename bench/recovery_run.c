@@ -24,8 +24,13 @@ struct run {
 };
 
 struct rec_config rec_default(uint64_t seed, uint32_t congestion, uint64_t rate_bps, uint32_t rtt_ms) {
-    return (struct rec_config){.seed = seed, .congestion = congestion, .rate_bps = rate_bps, .rtt_us = rtt_ms * 1000,
-                               .queue_bdp = 1, .duration_ns = 20ull * SIM_SECOND, .buffer = 16u << 20};
+    return (struct rec_config){.seed = seed,
+                               .congestion = congestion,
+                               .rate_bps = rate_bps,
+                               .rtt_us = rtt_ms * 1000,
+                               .queue_bdp = 1,
+                               .duration_ns = 20ull * SIM_SECOND,
+                               .buffer = 16u << 20};
 }
 
 /* ---- the applications ---- */
@@ -107,7 +112,8 @@ static void tap(void *ctx, const struct memlink_record *r) {
     uint32_t text = text_of(r);
     if (!r->copy) run->r->sent += text;
     if (run->c->trace && r->fate != MEMLINK_DELIVERED && text != 0)
-        printf("%10.3f X %u %s\n", (double)(r->sent_ns - SIM_SECOND) / 1e6, seq_in(r) - trace_base, memlink_fate_text(r->fate));
+        printf("%10.3f X %u %s\n", (double)(r->sent_ns - SIM_SECOND) / 1e6, seq_in(r) - trace_base,
+               memlink_fate_text(r->fate));
     if (r->fate != MEMLINK_DELIVERED || r->copy) return;
     run->r->arrived += text;
     uint64_t took = r->arrives_ns - r->sent_ns, wait = took > run->base_delay_ns ? took - run->base_delay_ns : 0;
@@ -141,19 +147,26 @@ static void trace(void *ctx, const tern_trace *t) {
 
 static struct memlink_path forward(const struct rec_config *c) {
     double bdp = (double)c->rate_bps / 8 * c->rtt_us / 1e6;
-    struct memlink_path p = {.rate_bps = c->rate_bps, .delay_ns = (uint64_t)c->rtt_us * 500, .loss_ppm = c->loss_ppm,
-                             .burst_enter_ppm = c->burst_enter_ppm, .burst_leave_ppm = c->burst_leave_ppm,
-                             .burst_loss_ppm = c->burst_loss_ppm, .reorder_ppm = c->reorder_ppm,
-                             .reorder_ns = (uint64_t)c->reorder_us * 1000, .duplicate_ppm = c->duplicate_ppm,
-                             .jitter_ns = (uint64_t)c->jitter_us * 1000, .drop_mask = c->drop_mask, .mtu = 1500,
+    struct memlink_path p = {.rate_bps = c->rate_bps,
+                             .delay_ns = (uint64_t)c->rtt_us * 500,
+                             .loss_ppm = c->loss_ppm,
+                             .burst_enter_ppm = c->burst_enter_ppm,
+                             .burst_leave_ppm = c->burst_leave_ppm,
+                             .burst_loss_ppm = c->burst_loss_ppm,
+                             .reorder_ppm = c->reorder_ppm,
+                             .reorder_ns = (uint64_t)c->reorder_us * 1000,
+                             .duplicate_ppm = c->duplicate_ppm,
+                             .jitter_ns = (uint64_t)c->jitter_us * 1000,
+                             .drop_mask = c->drop_mask,
+                             .mtu = 1500,
                              .packets_max = 1u << 20};
     if (c->rate_bps != 0) p.queue_bytes = (uint32_t)(bdp * c->queue_bdp < 15000 ? 15000 : bdp * c->queue_bdp);
     return p;
 }
 
 static struct memlink_path backward(const struct rec_config *c) {
-    return (struct memlink_path){.delay_ns = (uint64_t)c->rtt_us * 500, .loss_ppm = c->ack_loss_ppm, .mtu = 1500,
-                                 .packets_max = 1u << 20};
+    return (struct memlink_path){
+        .delay_ns = (uint64_t)c->rtt_us * 500, .loss_ppm = c->ack_loss_ppm, .mtu = 1500, .packets_max = 1u << 20};
 }
 
 static bool world(struct run *run, struct sim **out) {
@@ -179,13 +192,15 @@ static bool world(struct run *run, struct sim **out) {
     memlink_tap((*out)->link, tap, run);
     if (c->trace)
         tern_trace_set((*out)->stack[0],
-                       TERN_TRACE_WINDOW | TERN_TRACE_TIMER | TERN_TRACE_SEGMENT_IN | TERN_TRACE_SEGMENT_OUT, trace, run);
+                       TERN_TRACE_WINDOW | TERN_TRACE_TIMER | TERN_TRACE_SEGMENT_IN | TERN_TRACE_SEGMENT_OUT, trace,
+                       run);
     tern_listen_config l = {.size = sizeof l, .port = PORT};
     return tern_listen((*out)->stack[1], &l, &run->listener) == TERN_OK;
 }
 
 static void start_flow(struct run *run, struct sim *sim, unsigned i) {
-    tern_open o = {.size = sizeof o, .remote = sim->addr4[1], .remote_port = PORT, .local_port = (uint16_t)(PORT + 1 + i)};
+    tern_open o = {
+        .size = sizeof o, .remote = sim->addr4[1], .remote_port = PORT, .local_port = (uint16_t)(PORT + 1 + i)};
     run->flow[i].start_ns = sim->now;
     tern_connect(sim->stack[0], &o, &run->flow[i].client);
 }

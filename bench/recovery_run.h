@@ -1,5 +1,5 @@
-/* recovery_run.h - transfers over a bad path in virtual time: two hosts, one bottleneck, and what became of every byte. The cases
- * and the tables are recovery.c's. */
+/* recovery_run.h - transfers over a bad path in virtual time: two hosts, one bottleneck, and what became of every
+ * byte. The cases and the tables are recovery.c's. */
 #ifndef BENCH_RECOVERY_RUN_H
 #define BENCH_RECOVERY_RUN_H
 
@@ -9,37 +9,37 @@ enum { REC_FLOWS = 16, REC_PAYLOAD = 1448 /* of a full segment with timestamps *
 
 struct rec_config {
     uint64_t seed;
-    uint32_t congestion;           /* enum tern_congestion */
+    uint32_t congestion; /* enum tern_congestion */
     uint64_t rate_bps;
     uint32_t rtt_us;
-    double queue_bdp;              /* bottleneck queue, in bandwidth-delay products */
-    uint32_t loss_ppm;             /* of data packets */
+    double queue_bdp;  /* bottleneck queue, in bandwidth-delay products */
+    uint32_t loss_ppm; /* of data packets */
     uint32_t ack_loss_ppm;
     uint32_t burst_enter_ppm, burst_leave_ppm, burst_loss_ppm;
     uint32_t reorder_ppm, reorder_us, jitter_us, duplicate_ppm;
-    uint64_t drop_mask;            /* packet numbers from the sender that are lost */
-    uint32_t flows;                /* 0: one */
-    uint64_t bytes;                /* of each flow; 0: as much as goes in duration_ns */
+    uint64_t drop_mask; /* packet numbers from the sender that are lost */
+    uint32_t flows;     /* 0: one */
+    uint64_t bytes;     /* of each flow; 0: as much as goes in duration_ns */
     uint64_t duration_ns;
-    uint64_t stagger_ns;           /* each flow starts so much after the one before */
-    uint64_t change_ns, change_bps; /* the rate changes then */
-    uint64_t dark_ns, dark_len_ns; /* nothing gets through, in either direction */
+    uint64_t stagger_ns;                             /* each flow starts so much after the one before */
+    uint64_t change_ns, change_bps;                  /* the rate changes then */
+    uint64_t dark_ns, dark_len_ns;                   /* nothing gets through, in either direction */
     uint64_t spike_ns, spike_len_ns, spike_delay_ns; /* packets of that time take so much longer */
-    uint32_t buffer;               /* of sender and receiver */
-    uint32_t islands;              /* tern_config.reassembly_islands; 0: 4096 */
+    uint32_t buffer;                                 /* of sender and receiver */
+    uint32_t islands;                                /* tern_config.reassembly_islands; 0: 4096 */
     bool no_sack, no_timestamps, no_pacing;
-    uint64_t limit_ns;             /* of virtual time, for what is still under way at the end; 0: 120 s */
-    bool trace;                    /* prints one line an ACK */
+    uint64_t limit_ns; /* of virtual time, for what is still under way at the end; 0: 120 s */
+    bool trace;        /* prints one line an ACK */
 };
 
 struct rec_result {
-    uint64_t elapsed_ns;           /* of the measured part */
-    uint64_t read[REC_FLOWS];      /* bytes that the applications read in it */
-    uint64_t total;                /* their sum */
-    uint64_t done_ns[REC_FLOWS];   /* when the last byte was read, since the flow's SYN; 0: never */
-    bool complete;                 /* everything arrived and was acknowledged in the end */
+    uint64_t elapsed_ns;            /* of the measured part */
+    uint64_t read[REC_FLOWS];       /* bytes that the applications read in it */
+    uint64_t total;                 /* their sum */
+    uint64_t done_ns[REC_FLOWS];    /* when the last byte was read, since the flow's SYN; 0: never */
+    bool complete;                  /* everything arrived and was acknowledged in the end */
     uint64_t unique, sent, arrived; /* bytes of text: written, sent, delivered by the link */
-    uint64_t resent, spurious;     /* sent more than once; arrived more than once, but for the link's copies */
+    uint64_t resent, spurious;      /* sent more than once; arrived more than once, but for the link's copies */
     double queue_mean_ms, queue_max_ms;
     uint64_t by_rto, by_rack, by_tlp, probes_new, timeouts, undone;
     uint64_t rounds;

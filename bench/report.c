@@ -59,9 +59,12 @@ static void json_add(const char *format, ...) {
 static void json_string(const char *s) {
     json_add("\"");
     for (; *s != '\0'; s++) {
-        if (*s == '"' || *s == '\\') json_add("\\%c", *s);
-        else if ((unsigned char)*s < 32) json_add("\\u%04x", (unsigned)*s);
-        else json_add("%c", *s);
+        if (*s == '"' || *s == '\\')
+            json_add("\\%c", *s);
+        else if ((unsigned char)*s < 32)
+            json_add("\\u%04x", (unsigned)*s);
+        else
+            json_add("%c", *s);
     }
     json_add("\"");
 }
@@ -116,8 +119,10 @@ static void cell(const struct samples *values, int decimals) {
     if (n != 0 && n <= SAMPLES_MAX) {
         struct samples s = sorted(values);
         double median = samples_median(&s), least = s.value[0], most = s.value[n - 1];
-        if (n == 1) snprintf(text, sizeof text, "%.*f", decimals, median);
-        else snprintf(text, sizeof text, "%.*f (%.*f-%.*f)", decimals, median, decimals, least, decimals, most);
+        if (n == 1)
+            snprintf(text, sizeof text, "%.*f", decimals, median);
+        else
+            snprintf(text, sizeof text, "%.*f (%.*f-%.*f)", decimals, median, decimals, least, decimals, most);
     }
     printf("  %*s", CELL_WIDTH, text);
 }
@@ -170,9 +175,11 @@ void report_machine(const struct bench *b) {
     strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", &utc);
     if (b->cpu >= 0) snprintf(pinned, sizeof pinned, "pinned to processor %d", b->cpu);
     long cores = sysconf(_SC_NPROCESSORS_ONLN), l2 = sysconf(_SC_LEVEL2_CACHE_SIZE) / 1024;
-    printf("tern %s, %s\n%s, %ld processors, %ld KiB of L2 cache; %s %s; compiler %s; %s; %u runs of %.2g s\n", tern_version(),
-           date, model, cores, l2, u.sysname, u.release, __VERSION__, pinned, b->runs, (double)b->run_ns / 1e9);
-    printf("Figures are medians, in brackets the least and the most of the runs. bulk and conn count processor time.\n");
+    printf("tern %s, %s\n%s, %ld processors, %ld KiB of L2 cache; %s %s; compiler %s; %s; %u runs of %.2g s\n",
+           tern_version(), date, model, cores, l2, u.sysname, u.release, __VERSION__, pinned, b->runs,
+           (double)b->run_ns / 1e9);
+    printf(
+        "Figures are medians, in brackets the least and the most of the runs. bulk and conn count processor time.\n");
 #if defined(TERN_DEBUG) || !defined(__OPTIMIZE__)
     printf("This is not an optimized build: the figures mean little. Use ./dev bench.\n");
 #endif

@@ -1,8 +1,9 @@
-/* tun.c - tern against Linux's TCP through a TUN device, in a network namespace of their own: goodput in both directions, with
- * plain frames and with offloads, beside Linux against itself over loopback and what the device itself can do.
+/* tun.c - tern against Linux's TCP through a TUN device, in a network namespace of their own: goodput in both
+ * directions, with plain frames and with offloads, beside Linux against itself over loopback and what the device
+ * itself can do.
  *
- * "by the clock" is what one sees. "per core" is bytes by the processor time of both processes: on one core the same when nobody
- * else is on the machine. */
+ * "by the clock" is what one sees. "per core" is bytes by the processor time of both processes: on one core the same
+ * when nobody else is on the machine. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
@@ -60,7 +61,8 @@ static void read_all(struct run *r) {
 
 static void write_all(struct run *r) {
     if (r->c->copies) {
-        while (tern_write(r->stack, r->sock, buffer, sizeof buffer) == (ptrdiff_t)sizeof buffer) {}
+        while (tern_write(r->stack, r->sock, buffer, sizeof buffer) == (ptrdiff_t)sizeof buffer) {
+        }
         return;
     }
     void *ptr[2];
@@ -143,8 +145,8 @@ static void measure(const void *ctx, struct apart *out) {
         return;
     }
     if (turns(&r, WAIT_NS, true, out) && turns(&r, c->k.ns / 4, false, out)) {
-        uint64_t before = moved(&r), packets = dev->packets_in + dev->packets_out, start = clock_ns(), own = thread_ns(),
-                 theirs = kernel_peer_ns(peer);
+        uint64_t before = moved(&r), packets = dev->packets_in + dev->packets_out, start = clock_ns(),
+                 own = thread_ns(), theirs = kernel_peer_ns(peer);
         if (turns(&r, c->k.ns, false, out)) {
             double bits = (double)(moved(&r) - before) * 8;
             out->value[0] = bits / (double)(clock_ns() - start);
@@ -195,7 +197,8 @@ static double raw_read(struct device *dev, uint64_t ns) {
     setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
     uint64_t took = 0, bytes = 0;
     while (took < ns) {
-        for (int i = 0; i < RAW_QUEUE; i++) sendto(fd, buffer, MTU - 28, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof to);
+        for (int i = 0; i < RAW_QUEUE; i++)
+            sendto(fd, buffer, MTU - 28, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof to);
         uint64_t start = thread_ns();
         ssize_t n, got = 0;
         while ((n = read(dev->fd, buffer, sizeof buffer)) > 0) got += n;
@@ -240,8 +243,8 @@ static bool wanted(const struct bench *b, const char *name) { return b->only == 
 static void row(const struct bench *b, struct tun_case c, double yardstick) {
     char name[96];
     struct samples out[4] = {{0}};
-    snprintf(name, sizeof name, "%s, %s, %s", c.in ? "Linux to tern" : "tern to Linux", c.vnet ? "offloads" : "plain frames",
-             c.copies ? "copies" : "no copies");
+    snprintf(name, sizeof name, "%s, %s, %s", c.in ? "Linux to tern" : "tern to Linux",
+             c.vnet ? "offloads" : "plain frames", c.copies ? "copies" : "no copies");
     if (!wanted(b, name) || !repeat(b, measure, &c, out, 3)) return;
     if (yardstick > 0) samples_add(&out[3], samples_median(&out[1]) / yardstick);
     report_row(name, out);

@@ -52,24 +52,24 @@ TERN_API const char *tern_version(void);
 
 enum tern_error {
     TERN_OK = 0,
-    TERN_EINVAL = -1,         /* an argument makes no sense */
-    TERN_ENOMEM = -2,         /* the allocator refused, or tern_config.memory_max is reached */
-    TERN_ESTALE = -3,         /* the handle's connection is gone */
-    TERN_EAGAIN = -4,         /* nothing to read, no room to write, nothing to accept: wait for an event */
-    TERN_ESTATE = -5,         /* not possible in this state, e.g. write after shutdown */
-    TERN_EADDRINUSE = -6,     /* this pair of sockets, or this listening socket, exists already */
-    TERN_EADDRNOTAVAIL = -7,  /* the local address is not ours, or the remote one cannot be a peer */
-    TERN_ENOROUTE = -8,       /* no route, or no interface that is up, leads there */
-    TERN_EPORTS = -9,         /* every ephemeral port towards this peer is taken */
-    TERN_ELIMIT = -10,        /* a limit of tern_config is reached */
-    TERN_ERESET = -11,        /* the peer sent RST */
-    TERN_EREFUSED = -12,      /* the peer answered our SYN with RST */
-    TERN_ETIMEDOUT = -13,     /* R2, user timeout or keepalive: the peer no longer answers */
-    TERN_EUNREACH = -14,      /* the network says it cannot be reached, or the next hop is silent */
-    TERN_ECLOSED = -15,       /* closed or aborted by this side */
-    TERN_EMSGSIZE = -16,      /* too large for the buffer or the device */
-    TERN_ENAME = -17,         /* no setting, state or reason has this name */
-    TERN_ERANGE = -18,        /* the value lies outside the limits of the setting */
+    TERN_EINVAL = -1,        /* an argument makes no sense */
+    TERN_ENOMEM = -2,        /* the allocator refused, or tern_config.memory_max is reached */
+    TERN_ESTALE = -3,        /* the handle's connection is gone */
+    TERN_EAGAIN = -4,        /* nothing to read, no room to write, nothing to accept: wait for an event */
+    TERN_ESTATE = -5,        /* not possible in this state, e.g. write after shutdown */
+    TERN_EADDRINUSE = -6,    /* this pair of sockets, or this listening socket, exists already */
+    TERN_EADDRNOTAVAIL = -7, /* the local address is not ours, or the remote one cannot be a peer */
+    TERN_ENOROUTE = -8,      /* no route, or no interface that is up, leads there */
+    TERN_EPORTS = -9,        /* every ephemeral port towards this peer is taken */
+    TERN_ELIMIT = -10,       /* a limit of tern_config is reached */
+    TERN_ERESET = -11,       /* the peer sent RST */
+    TERN_EREFUSED = -12,     /* the peer answered our SYN with RST */
+    TERN_ETIMEDOUT = -13,    /* R2, user timeout or keepalive: the peer no longer answers */
+    TERN_EUNREACH = -14,     /* the network says it cannot be reached, or the next hop is silent */
+    TERN_ECLOSED = -15,      /* closed or aborted by this side */
+    TERN_EMSGSIZE = -16,     /* too large for the buffer or the device */
+    TERN_ENAME = -17,        /* no setting, state or reason has this name */
+    TERN_ERANGE = -18,       /* the value lies outside the limits of the setting */
 };
 
 enum tern_lang { TERN_EN = 0, TERN_ZH = 1 };
@@ -143,53 +143,53 @@ typedef struct tern_config {
     uint32_t reassembly_islands; /* out-of-order pieces a connection, default 128 */
 
     /* TCP's numbers */
-    uint32_t mss_default_v4;      /* peer's MSS when its SYN names none, 536 [MUST-15] */
-    uint32_t mss_default_v6;      /* 1220 [MUST-15] */
-    uint32_t mss_min;             /* smaller offers count as this much, default 64 */
-    uint32_t msl_ms;              /* maximum segment lifetime, default 30000; TIME-WAIT lasts twice this */
-    uint32_t rto_initial_ms;      /* 1000 [RFC6298 2.1] */
-    uint32_t rto_min_ms;          /* default 200 */
-    uint32_t rto_max_ms;          /* default 60000 [RFC6298 2.5] */
-    uint32_t delayed_ack_ms;      /* default 40; under 500 [MUST-40]; 0 acknowledges at once */
-    uint32_t syn_retries;         /* SYNs repeated before the open fails, default 7: over 3 minutes [MUST-23] */
-    uint32_t synack_retries;      /* SYN-ACKs repeated before a half-open record dies, default 7 [MUST-23] */
-    uint32_t r1_retries;          /* repeats after which the application is told, default 3 [SHLD-10] */
-    uint32_t r2_ms;               /* give up on an unanswering peer after this, default 924000 [SHLD-11] */
-    uint32_t fin_wait_2_ms;       /* closed by the application, peer's FIN missing, default 60000 */
-    uint32_t hold_ms;             /* a held SYN that nobody decides on is dropped, default 10000 */
-    uint32_t initial_window;      /* congestion window at the start, in segments, default 10 [RFC6928] */
-    uint32_t congestion;          /* enum tern_congestion of new connections, default TERN_CUBIC */
-    uint32_t pacing;              /* 1: spread what is sent over the round trip, where it is a millisecond or more */
-    uint32_t ecn;                 /* congestion marks [SHLD-8, RFC9768]: 0 off, 1 ask for them, 2 agree when asked (default) */
-    uint32_t fast_open;           /* data on SYN [RFC7413]: 0 off (default), 1 as client, 2 as server, 3 both */
-    uint32_t fast_open_pending;   /* fast opens that the handshake has not yet confirmed, default 256 */
-    uint32_t blackhole;           /* 1: try smaller segments when full ones vanish without a word [RFC4821 7.7] */
-    uint32_t challenge_ack_ms;    /* at most one challenge ACK a connection in this time, default 500 [RFC5961 7] */
-    uint32_t keepalive_idle_ms;   /* 7200000 [MUST-28]; keepalive itself is off until set [MUST-25] */
+    uint32_t mss_default_v4; /* peer's MSS when its SYN names none, 536 [MUST-15] */
+    uint32_t mss_default_v6; /* 1220 [MUST-15] */
+    uint32_t mss_min;        /* smaller offers count as this much, default 64 */
+    uint32_t msl_ms;         /* maximum segment lifetime, default 30000; TIME-WAIT lasts twice this */
+    uint32_t rto_initial_ms; /* 1000 [RFC6298 2.1] */
+    uint32_t rto_min_ms;     /* default 200 */
+    uint32_t rto_max_ms;     /* default 60000 [RFC6298 2.5] */
+    uint32_t delayed_ack_ms; /* default 40; under 500 [MUST-40]; 0 acknowledges at once */
+    uint32_t syn_retries;    /* SYNs repeated before the open fails, default 7: over 3 minutes [MUST-23] */
+    uint32_t synack_retries; /* SYN-ACKs repeated before a half-open record dies, default 7 [MUST-23] */
+    uint32_t r1_retries;     /* repeats after which the application is told, default 3 [SHLD-10] */
+    uint32_t r2_ms;          /* give up on an unanswering peer after this, default 924000 [SHLD-11] */
+    uint32_t fin_wait_2_ms;  /* closed by the application, peer's FIN missing, default 60000 */
+    uint32_t hold_ms;        /* a held SYN that nobody decides on is dropped, default 10000 */
+    uint32_t initial_window; /* congestion window at the start, in segments, default 10 [RFC6928] */
+    uint32_t congestion;     /* enum tern_congestion of new connections, default TERN_CUBIC */
+    uint32_t pacing;         /* 1: spread what is sent over the round trip, where it is a millisecond or more */
+    uint32_t ecn;       /* congestion marks [SHLD-8, RFC9768]: 0 off, 1 ask for them, 2 agree when asked (default) */
+    uint32_t fast_open; /* data on SYN [RFC7413]: 0 off (default), 1 as client, 2 as server, 3 both */
+    uint32_t fast_open_pending;     /* fast opens that the handshake has not yet confirmed, default 256 */
+    uint32_t blackhole;             /* 1: try smaller segments when full ones vanish without a word [RFC4821 7.7] */
+    uint32_t challenge_ack_ms;      /* at most one challenge ACK a connection in this time, default 500 [RFC5961 7] */
+    uint32_t keepalive_idle_ms;     /* 7200000 [MUST-28]; keepalive itself is off until set [MUST-25] */
     uint32_t keepalive_interval_ms; /* 75000 */
-    uint32_t keepalive_probes;    /* 9 */
-    uint32_t window_scale;        /* 1: offer window scaling [RFC7323 2] */
-    uint32_t timestamps;          /* 1: offer timestamps [RFC7323 3] */
-    uint32_t sack;                /* 1: offer selective acknowledgments [RFC2018] */
-    uint32_t nagle;               /* 1: Nagle's algorithm unless a connection turns it off [SHLD-7] */
-    uint32_t orphans_max;         /* connections closed by the application and not yet finished; default 4096 */
-    uint32_t zero_window_ms;      /* see TERN_OPT_ZERO_WINDOW_MS; default 0 */
+    uint32_t keepalive_probes;      /* 9 */
+    uint32_t window_scale;          /* 1: offer window scaling [RFC7323 2] */
+    uint32_t timestamps;            /* 1: offer timestamps [RFC7323 3] */
+    uint32_t sack;                  /* 1: offer selective acknowledgments [RFC2018] */
+    uint32_t nagle;                 /* 1: Nagle's algorithm unless a connection turns it off [SHLD-7] */
+    uint32_t orphans_max;           /* connections closed by the application and not yet finished; default 4096 */
+    uint32_t zero_window_ms;        /* see TERN_OPT_ZERO_WINDOW_MS; default 0 */
     uint32_t port_first, port_last; /* ephemeral ports, default 32768 to 60999 [RFC6056] */
-    uint32_t backlog_max;         /* highest backlog a listener may ask for, default 4096 */
+    uint32_t backlog_max;           /* highest backlog a listener may ask for, default 4096 */
 
     /* IP's numbers */
-    uint32_t ttl;                  /* TTL or hop limit of what we send, default 64 [MUST-49] */
-    uint32_t icmp_rate;            /* ICMP errors and RSTs without a connection, a second, default 1000 */
-    uint32_t icmp_burst;           /* default 50 */
-    uint32_t neighbours_max;       /* default 512 */
-    uint32_t neighbour_pending;    /* packets that wait for one unresolved neighbour, default 3 */
+    uint32_t ttl;                    /* TTL or hop limit of what we send, default 64 [MUST-49] */
+    uint32_t icmp_rate;              /* ICMP errors and RSTs without a connection, a second, default 1000 */
+    uint32_t icmp_burst;             /* default 50 */
+    uint32_t neighbours_max;         /* default 512 */
+    uint32_t neighbour_pending;      /* packets that wait for one unresolved neighbour, default 3 */
     uint32_t neighbour_reachable_ms; /* age after which an entry is checked again, default 30000 */
-    uint32_t reassembly_bytes;     /* all fragments held, default 1 MiB */
-    uint32_t reassembly_v4_ms;     /* default 30000 */
-    uint32_t reassembly_v6_ms;     /* default 60000 [RFC8200 4.5] */
-    uint32_t fragments_max;        /* fragments of one datagram, default 16 */
-    uint32_t autoconf;             /* 1: ask for and follow IPv6 router advertisements [RFC4862] */
-    uint32_t dad;                  /* 1: check new IPv6 addresses for duplicates on Ethernet [RFC4862 5.4] */
+    uint32_t reassembly_bytes;       /* all fragments held, default 1 MiB */
+    uint32_t reassembly_v4_ms;       /* default 30000 */
+    uint32_t reassembly_v6_ms;       /* default 60000 [RFC8200 4.5] */
+    uint32_t fragments_max;          /* fragments of one datagram, default 16 */
+    uint32_t autoconf;               /* 1: ask for and follow IPv6 router advertisements [RFC4862] */
+    uint32_t dad;                    /* 1: check new IPv6 addresses for duplicates on Ethernet [RFC4862 5.4] */
 } tern_config;
 
 /* Fills in every default; allocator and entropy stay empty and must be given. */
@@ -199,7 +199,7 @@ TERN_API int tern_config_set(tern_config *config, const char *name, uint64_t val
 
 typedef struct tern_setting {
     const char *name;
-    const char *unit;           /* "ms", "bytes", "segments", "0/1", "count", "a second", "port" */
+    const char *unit; /* "ms", "bytes", "segments", "0/1", "count", "a second", "port" */
     uint64_t value_default, min, max;
     const char *text_en, *text_zh;
 } tern_setting;
@@ -213,7 +213,8 @@ typedef struct tern_setting_name {
 } tern_setting_name;
 /* The i-th such name; false past the last. */
 TERN_API bool tern_setting_name_at(size_t i, tern_setting_name *out);
-/* What a text means for a setting: one of its names, or a decimal number. TERN_ENAME: neither. Next: tern_config_set. */
+/* What a text means for a setting: one of its names, or a decimal number. TERN_ENAME: neither. Next:
+ * tern_config_set. */
 TERN_API int tern_setting_parse(const char *setting, const char *text, uint64_t *value);
 
 /* Makes a stack. TERN_EINVAL: no allocator, or a field out of range. TERN_ENOMEM. Copies the config.
@@ -227,6 +228,7 @@ TERN_API void tern_free(tern_stack *stack);
 enum tern_link {
     TERN_LINK_IP = 1,       /* packets start with the IP header: TUN, tunnels */
     TERN_LINK_ETHERNET = 2, /* frames with ARP, ND and at most one VLAN tag: TAP, AF_PACKET */
+    TERN_LINK_LOOPBACK = 3, /* no device: what is sent to our own addresses comes back in; at most one such interface */
 };
 
 enum tern_iface_flags {
@@ -236,14 +238,14 @@ enum tern_iface_flags {
 };
 
 typedef struct tern_iface_config {
-    size_t size;           /* sizeof(tern_iface_config) */
-    const char *name;      /* for traces; copied, at most 15 bytes count */
+    size_t size;      /* sizeof(tern_iface_config) */
+    const char *name; /* for traces; copied, at most 15 bytes count */
     enum tern_link link;
-    uint32_t flags;        /* enum tern_iface_flags */
-    uint32_t mtu;          /* largest IP packet, 68 to 65535; IPv6 needs 1280 */
-    uint32_t tso_max;      /* largest IP packet the device cuts into MSS pieces; 0: it cuts none */
-    uint8_t mac[6];        /* Ethernet only */
-    uint16_t vlan;         /* Ethernet only: 1 to 4094 tags every frame, 0 none */
+    uint32_t flags;   /* enum tern_iface_flags */
+    uint32_t mtu;     /* largest IP packet, 68 to 65535; IPv6 needs 1280 */
+    uint32_t tso_max; /* largest IP packet the device cuts into MSS pieces; 0: it cuts none */
+    uint8_t mac[6];   /* Ethernet only */
+    uint16_t vlan;    /* Ethernet only: 1 to 4094 tags every frame, 0 none */
 } tern_iface_config;
 
 /* Returns the interface's number (0, 1, ...) or an error. An interface is up at once. */
@@ -252,8 +254,8 @@ TERN_API int tern_iface_add(tern_stack *stack, const tern_iface_config *config);
  * (tern_config.dad): for up to two seconds it receives nothing and connections opened from it wait. */
 TERN_API int tern_addr_add(tern_stack *stack, int iface, const tern_addr *addr, unsigned prefix_len);
 TERN_API int tern_addr_remove(tern_stack *stack, int iface, const tern_addr *addr);
-/* The i-th address of all interfaces that is ready for use (also those autoconfigured); false past the last. `iface` and
- * `prefix_len` may be NULL. */
+/* The i-th address of all interfaces that is ready for use (also those autoconfigured); false past the last. `iface`
+ * and `prefix_len` may be NULL. */
 TERN_API bool tern_addr_at(tern_stack *stack, size_t i, tern_addr *addr, int *iface, unsigned *prefix_len);
 /* Adds a route; `via` NULL or unspecified: the prefix is on the link. The longest prefix wins. */
 TERN_API int tern_route_add(tern_stack *stack, const tern_addr *prefix, unsigned prefix_len, int iface,
@@ -295,7 +297,7 @@ enum tern_frame_flags {
  * next call that names the stack. */
 typedef struct tern_frame {
     int32_t iface;
-    uint32_t len;          /* of all: head_len + the spans */
+    uint32_t len; /* of all: head_len + the spans */
     uint16_t head_len;
     uint8_t flags;         /* enum tern_frame_flags */
     uint8_t spans;         /* how many of body[] are used */
@@ -346,9 +348,9 @@ enum tern_event_bits {
 
 typedef struct tern_event {
     tern_sock sock;
-    uint64_t user;  /* tern_set_user's value */
-    uint32_t bits;  /* enum tern_event_bits, all that happened since the last poll */
-    int32_t error;  /* of TERN_EV_CLOSED or TERN_EV_SOFT_ERROR */
+    uint64_t user; /* tern_set_user's value */
+    uint32_t bits; /* enum tern_event_bits, all that happened since the last poll */
+    int32_t error; /* of TERN_EV_CLOSED or TERN_EV_SOFT_ERROR */
 } tern_event;
 
 /* Takes up to `max` events; returns how many. One event a socket, however much happened. */
@@ -357,11 +359,11 @@ TERN_API int tern_poll(tern_stack *stack, tern_event *events, size_t max);
 /* ---- 6. connections: the user calls of 3.10.1 to 3.10.6 ------------------------------------------ */
 
 typedef struct tern_open {
-    size_t size;               /* sizeof(tern_open) */
-    tern_addr local, remote;   /* local unspecified: the route decides [MUST-44] */
-    uint16_t local_port;       /* 0: an ephemeral port, chosen as RFC 6056 says */
+    size_t size;             /* sizeof(tern_open) */
+    tern_addr local, remote; /* local unspecified: the route decides [MUST-44] */
+    uint16_t local_port;     /* 0: an ephemeral port, chosen as RFC 6056 says */
     uint16_t remote_port;
-    uint64_t user;             /* comes back in events */
+    uint64_t user; /* comes back in events */
 } tern_open;
 
 /* Active OPEN (3.10.1): a SYN goes out with the next tern_output. Outcome: TERN_EV_CONNECTED or TERN_EV_CLOSED.
@@ -396,10 +398,11 @@ TERN_API int tern_hold_refuse(tern_stack *stack, tern_sock held, bool reset);
 
 /* SEND (3.10.2): copies into the send buffer as much as fits; returns how many bytes, TERN_EAGAIN when none. */
 TERN_API ptrdiff_t tern_write(tern_stack *stack, tern_sock sock, const void *data, size_t len);
-/* The same, and the last of these bytes is urgent: the urgent pointer leads behind it (3.8.5) [MUST-30, MUST-62]. For protocols
- * that need it (telnet); new ones should not [SHLD-13]. */
+/* The same, and the last of these bytes is urgent: the urgent pointer leads behind it (3.8.5) [MUST-30, MUST-62].
+ * For protocols that need it (telnet); new ones should not [SHLD-13]. */
 TERN_API ptrdiff_t tern_write_urgent(tern_stack *stack, tern_sock sock, const void *data, size_t len);
-/* The same as tern_write without a copy: up to two stretches of free buffer to fill (spans[1].len may be 0), then commit. */
+/* The same as tern_write without a copy: up to two stretches of free buffer to fill (spans[1].len may be 0), then
+ * commit. */
 TERN_API int tern_write_reserve(tern_stack *stack, tern_sock sock, size_t want, void *ptr[2], size_t len[2]);
 TERN_API int tern_write_commit(tern_stack *stack, tern_sock sock, size_t len);
 
@@ -425,26 +428,28 @@ TERN_API int tern_abort(tern_stack *stack, tern_sock sock);
 /* ---- 7. settings of one connection ---------------------------------------------------------------- */
 
 enum tern_option {
-    TERN_OPT_NODELAY = 1,            /* 1: Nagle off [MUST-17] */
-    TERN_OPT_CORK = 2,               /* 1: hold back segments that are not full (200 ms at most) */
-    TERN_OPT_SEND_BUFFER = 3,        /* bytes; from then on fixed */
-    TERN_OPT_RECEIVE_BUFFER = 4,     /* bytes; from then on fixed; a window once offered is never taken back [SHLD-14] */
-    TERN_OPT_KEEPALIVE = 5,          /* 1: on [MUST-24] */
-    TERN_OPT_KEEPALIVE_IDLE_MS = 6,  /* silence before the first probe [MUST-27] */
-    TERN_OPT_USER_TIMEOUT_MS = 7,    /* R2 of this connection [MUST-21]; 0: the stack's */
-    TERN_OPT_DSCP = 8,               /* 0 to 63 [MUST-48], at any time [SHLD-21]; better not once data flows [SHLD-23] */
-    TERN_OPT_TTL = 9,                /* 1 to 255 [MUST-49] */
-    TERN_OPT_MSS = 10,               /* caps the segments we send, bytes; before the SYN also the MSS offered */
+    TERN_OPT_NODELAY = 1,           /* 1: Nagle off [MUST-17] */
+    TERN_OPT_CORK = 2,              /* 1: hold back segments that are not full (200 ms at most) */
+    TERN_OPT_SEND_BUFFER = 3,       /* bytes; from then on fixed */
+    TERN_OPT_RECEIVE_BUFFER = 4,    /* bytes; from then on fixed; a window once offered is never taken back [SHLD-14] */
+    TERN_OPT_KEEPALIVE = 5,         /* 1: on [MUST-24] */
+    TERN_OPT_KEEPALIVE_IDLE_MS = 6, /* silence before the first probe [MUST-27] */
+    TERN_OPT_USER_TIMEOUT_MS = 7,   /* R2 of this connection [MUST-21]; 0: the stack's */
+    TERN_OPT_DSCP = 8,              /* 0 to 63 [MUST-48], at any time [SHLD-21]; better not once data flows [SHLD-23] */
+    TERN_OPT_TTL = 9,               /* 1 to 255 [MUST-49] */
+    TERN_OPT_MSS = 10,              /* caps the segments we send, bytes; before the SYN also the MSS offered */
     TERN_OPT_KEEPALIVE_INTERVAL_MS = 11, /* between probes */
-    TERN_OPT_KEEPALIVE_PROBES = 12,  /* unanswered ones before the connection ends with TERN_ETIMEDOUT */
-    TERN_OPT_LINGER_MS = 13,         /* -1: tern_close finishes in its own time; 0: it resets; else it resets when not
-                                        everything was acknowledged by then */
-    TERN_OPT_ZERO_WINDOW_MS = 14,    /* give up on a peer whose window stays shut this long; 0: never [MUST-37, RFC6429] */
-    TERN_OPT_FAST_OPEN = 18,         /* 1, right after tern_connect: what is written before the SYN leaves may ride on it. A peer
-                                        may get those bytes twice: only for requests that bear repetition [RFC7413 2.1] */
-    TERN_OPT_CONGESTION = 16,        /* enum tern_congestion; before the connection is established */
-    TERN_OPT_USER_TIMEOUT_OPTION_S = 15, /* tell the peer our user timeout and heed its own [RFC5482]; seconds, 0: off */
-    TERN_OPT_SOFT_ERRORS = 17,       /* 0: no TERN_EV_SOFT_ERROR for this one [SHLD-20] */
+    TERN_OPT_KEEPALIVE_PROBES = 12,      /* unanswered ones before the connection ends with TERN_ETIMEDOUT */
+    /* -1: tern_close finishes in its own time; 0: it resets; else it resets when not all was acknowledged by then */
+    TERN_OPT_LINGER_MS = 13,
+    TERN_OPT_ZERO_WINDOW_MS = 14, /* give up on a peer whose window stays shut this long; 0: never [MUST-37, RFC6429] */
+    /* Tell the peer our user timeout and heed its own [RFC5482]; seconds, 0: off. */
+    TERN_OPT_USER_TIMEOUT_OPTION_S = 15,
+    TERN_OPT_CONGESTION = 16,  /* enum tern_congestion; before the connection is established */
+    TERN_OPT_SOFT_ERRORS = 17, /* 0: no TERN_EV_SOFT_ERROR for this one [SHLD-20] */
+    /* 1, right after tern_connect: what is written before the SYN leaves may ride on it. A peer may get those bytes
+     * twice: only for requests that bear repetition [RFC7413 2.1]. */
+    TERN_OPT_FAST_OPEN = 18,
 };
 /* Set on a listener, options pass to the connections it accepts later. */
 TERN_API int tern_set(tern_stack *stack, tern_sock sock, enum tern_option option, int64_t value);
@@ -456,36 +461,46 @@ TERN_API int tern_user(tern_stack *stack, tern_sock sock, uint64_t *user);
 
 /* 3.3.2, in the order of a connection's life. */
 enum tern_state {
-    TERN_CLOSED = 0, TERN_LISTEN, TERN_SYN_SENT, TERN_SYN_RECEIVED, TERN_ESTABLISHED, TERN_FIN_WAIT_1,
-    TERN_FIN_WAIT_2, TERN_CLOSE_WAIT, TERN_CLOSING, TERN_LAST_ACK, TERN_TIME_WAIT, TERN_STATES
+    TERN_CLOSED = 0,
+    TERN_LISTEN,
+    TERN_SYN_SENT,
+    TERN_SYN_RECEIVED,
+    TERN_ESTABLISHED,
+    TERN_FIN_WAIT_1,
+    TERN_FIN_WAIT_2,
+    TERN_CLOSE_WAIT,
+    TERN_CLOSING,
+    TERN_LAST_ACK,
+    TERN_TIME_WAIT,
+    TERN_STATES
 };
 
 typedef struct tern_status_info {
-    size_t size;               /* in: sizeof(tern_status_info) */
-    tern_sock sock;            /* zero for half-open and TIME-WAIT records, which no handle names */
-    uint64_t serial;           /* unique among all connections of the stack; the trace uses the same */
+    size_t size;     /* in: sizeof(tern_status_info) */
+    tern_sock sock;  /* zero for half-open and TIME-WAIT records, which no handle names */
+    uint64_t serial; /* unique among all connections of the stack; the trace uses the same */
     tern_flow flow;
     enum tern_state state;
-    int32_t error;             /* what ended it, 0 while it lives */
+    int32_t error; /* what ended it, 0 while it lives */
     bool passive, closed_by_user, peer_closed;
     uint32_t iss, irs, snd_una, snd_nxt, rcv_nxt;
     uint32_t snd_wnd, rcv_wnd; /* bytes, scaling applied */
     uint8_t snd_wscale, rcv_wscale;
     bool timestamps, sack;
-    uint8_t ecn;               /* 0: not agreed, 1: RFC 3168, 2: accurate (RFC 9768) */
-    uint32_t mss;              /* payload bytes a full segment carries to the peer */
-    uint32_t cwnd, ssthresh;   /* bytes */
+    uint8_t ecn;             /* 0: not agreed, 1: RFC 3168, 2: accurate (RFC 9768) */
+    uint32_t mss;            /* payload bytes a full segment carries to the peer */
+    uint32_t cwnd, ssthresh; /* bytes */
     uint32_t srtt_us, rttvar_us, rto_ms;
-    uint32_t send_queued;      /* written, not acknowledged */
-    uint32_t receive_queued;   /* acknowledged, not read */
-    uint8_t dscp_received;     /* of the newest segment [MAY-9] */
-    uint32_t urgent_left;      /* bytes up to the peer's urgent pointer, still to come or to be read [MUST-33] */
-    uint32_t backlog;          /* listener: waiting for tern_accept */
+    uint32_t send_queued;    /* written, not acknowledged */
+    uint32_t receive_queued; /* acknowledged, not read */
+    uint8_t dscp_received;   /* of the newest segment [MAY-9] */
+    uint32_t urgent_left;    /* bytes up to the peer's urgent pointer, still to come or to be read [MUST-33] */
+    uint32_t backlog;        /* listener: waiting for tern_accept */
     uint64_t bytes_sent, bytes_acked, bytes_received;
     uint32_t segments_out, segments_in, retransmitted;
-    uint64_t timer_ns;         /* when its next timer is due, TERN_NEVER if none */
-    const char *timer;         /* which: "retransmission", "persist", "delayed ACK", "keepalive", "2MSL", ... */
-    uint64_t memory;           /* bytes charged for it */
+    uint64_t timer_ns; /* when its next timer is due, TERN_NEVER if none */
+    const char *timer; /* which: "retransmission", "persist", "delayed ACK", "keepalive", "2MSL", ... */
+    uint64_t memory;   /* bytes charged for it */
 } tern_status_info;
 
 /* STATUS (3.10.6) of a connection or a listener. */
@@ -512,9 +527,9 @@ TERN_API int tern_stats_get(tern_stack *stack, tern_stats *out);
 enum tern_severity { TERN_SEV_NORMAL = 0, TERN_SEV_NOTE, TERN_SEV_WARNING, TERN_SEV_ATTACK };
 
 TERN_API unsigned tern_reason_count(void);
-TERN_API const char *tern_reason_name(unsigned reason);                    /* "SYN_IN_WINDOW" */
+TERN_API const char *tern_reason_name(unsigned reason);                      /* "SYN_IN_WINDOW" */
 TERN_API const char *tern_reason_text(unsigned reason, enum tern_lang lang); /* one sentence */
-TERN_API const char *tern_reason_rfc(unsigned reason);                     /* "9293 3.10.7.4" */
+TERN_API const char *tern_reason_rfc(unsigned reason);                       /* "9293 3.10.7.4" */
 TERN_API enum tern_severity tern_reason_severity(unsigned reason);
 /* How often it happened in this stack. */
 TERN_API uint64_t tern_reason_counter(const tern_stack *stack, unsigned reason);
@@ -550,22 +565,29 @@ enum tern_trace_kind {
 };
 
 enum tern_tcp_flags {
-    TERN_FIN = 0x01, TERN_SYN = 0x02, TERN_RST = 0x04, TERN_PSH = 0x08, TERN_ACK = 0x10, TERN_URG = 0x20,
-    TERN_ECE = 0x40, TERN_CWR = 0x80, TERN_AE = 0x100,
+    TERN_FIN = 0x01,
+    TERN_SYN = 0x02,
+    TERN_RST = 0x04,
+    TERN_PSH = 0x08,
+    TERN_ACK = 0x10,
+    TERN_URG = 0x20,
+    TERN_ECE = 0x40,
+    TERN_CWR = 0x80,
+    TERN_AE = 0x100,
 };
 
 typedef struct tern_trace {
     uint64_t time_ns;
     enum tern_trace_kind kind;
-    int32_t iface;              /* -1 where none is concerned */
-    uint64_t serial;            /* the connection; 0: none */
+    int32_t iface;   /* -1 where none is concerned */
+    uint64_t serial; /* the connection; 0: none */
     tern_flow flow;
     enum tern_state state_before, state;
-    uint32_t reason;            /* tern_reason_name(reason) */
-    const char *event;          /* of a move */
-    const char *call;           /* "open", "send", "receive", "shutdown", "close", "abort", "accept" */
-    const char *timer;          /* "retransmission", "2MSL", ... */
-    int64_t value;              /* of a call: bytes or the error */
+    uint32_t reason;   /* tern_reason_name(reason) */
+    const char *event; /* of a move */
+    const char *call;  /* "open", "send", "receive", "shutdown", "close", "abort", "accept" */
+    const char *timer; /* "retransmission", "2MSL", ... */
+    int64_t value;     /* of a call: bytes or the error */
     struct {
         uint32_t seq, ack, len; /* absolute numbers; len is payload only */
         uint16_t flags, window; /* as on the wire */
@@ -574,7 +596,9 @@ typedef struct tern_trace {
         bool sack_permitted, has_timestamps;
         uint32_t ts_value, ts_echo;
         uint8_t sack_count;
-        struct { uint32_t left, right; } sack[4];
+        struct {
+            uint32_t left, right;
+        } sack[4];
         uint8_t options_len;
     } seg;
     struct {
@@ -596,11 +620,11 @@ TERN_API int tern_trace_set(tern_stack *stack, uint32_t mask, tern_trace_fn *fn,
 typedef struct tern_echo {
     tern_addr remote;
     uint16_t id, seq;
-    uint16_t len;         /* payload */
-    uint8_t ttl;          /* of the answer */
-    int32_t error;        /* 0: a reply; TERN_EUNREACH: an ICMP error instead, from `remote` */
-    uint64_t time_ns;     /* when it arrived */
-    uint8_t payload[32];  /* the first bytes */
+    uint16_t len;        /* payload */
+    uint8_t ttl;         /* of the answer */
+    int32_t error;       /* 0: a reply; TERN_EUNREACH: an ICMP error instead, from `remote` */
+    uint64_t time_ns;    /* when it arrived */
+    uint8_t payload[32]; /* the first bytes */
 } tern_echo;
 
 /* Sends an echo request [RFC1122 3.2.2.6, RFC4443 4.1]. TERN_EAGAIN: the IPv6 address that it would leave from is still

@@ -62,7 +62,6 @@ static int compare(const void *key, const void *entry) {
 
 const char *i18n_text(const char *msgid) {
     if (language == TERN_EN) return msgid;
-    const struct catalogue_entry *e =
-        bsearch(msgid, catalogue_zh, catalogue_zh_count, sizeof catalogue_zh[0], compare);
+    const struct catalogue_entry *e = bsearch(msgid, catalogue_zh, catalogue_zh_count, sizeof catalogue_zh[0], compare);
     return e ? e->msgstr : msgid;
 }

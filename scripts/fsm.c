@@ -1,5 +1,6 @@
-/* fsm.c - prints the connection state machine, out of the library's own table, as SVG (docs/fsm.svg) or with --dot for
- * Graphviz. The drawing follows RFC 9293 Figure 5; the places are set by hand here, the moves and words are the table's. */
+/* fsm.c - prints the connection state machine, out of the library's own table, as SVG (docs/fsm.svg) or with --dot
+ * for Graphviz. The drawing follows RFC 9293 Figure 5; the places are set by hand here, the moves and words are the
+ * table's. */
 #include "tern.h"
 
 #include <stdio.h>
@@ -71,8 +72,8 @@ static void print_edge(const struct edge *e, const tern_transition *t) {
     printf("<path class=\"edge\" d=\"%s\"/>\n", e->path);
     printf("<text x=\"%d\" y=\"%d\" text-anchor=\"%s\">%s</text>\n", e->x, e->y, e->anchor, t->cause);
     if (t->action[0]) {
-        printf("<text class=\"action\" x=\"%d\" y=\"%d\" text-anchor=\"%s\">%s</text>\n", e->x, e->y + second, e->anchor,
-               t->action);
+        printf("<text class=\"action\" x=\"%d\" y=\"%d\" text-anchor=\"%s\">%s</text>\n", e->x, e->y + second,
+               e->anchor, t->action);
     }
 }
 
@@ -84,7 +85,8 @@ static int print_rest(const tern_transition *moves, size_t n, int y) {
         printf("<text x=\"55\" y=\"%d\">%s, to %s: from", y, moves[i].event, tern_state_name(moves[i].to));
         const char *before = " ";
         for (size_t k = i; k < n; k++) {
-            if (edge_of(&moves[k]) || strcmp(moves[k].event, moves[i].event) != 0 || moves[k].to != moves[i].to) continue;
+            if (edge_of(&moves[k]) || strcmp(moves[k].event, moves[i].event) != 0 || moves[k].to != moves[i].to)
+                continue;
             printf("%s%s", before, tern_state_name(moves[k].from));
             before = ", ";
             done[k] = true;
@@ -110,8 +112,8 @@ static int rest_lines(const tern_transition *moves, size_t n) {
 
 static void print_svg(const tern_transition *moves, size_t n) {
     int height = 960 + 20 * rest_lines(moves, n);
-    printf("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\">\n", WIDTH, height,
-           WIDTH, height);
+    printf("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\">\n", WIDTH,
+           height, WIDTH, height);
     printf("<title>The states of a TCP connection in tern, after RFC 9293 Figure 5</title>\n"
            "<style>\n"
            "text { font: 13px sans-serif; fill: #1d2733; }\n"
@@ -137,8 +139,8 @@ static void print_svg(const tern_transition *moves, size_t n) {
 static void print_dot(const tern_transition *moves, size_t n) {
     printf("digraph tcp {\n    node [shape=box, style=rounded];\n");
     for (size_t i = 0; i < n; i++) {
-        printf("    \"%s\" -> \"%s\" [label=\"%s%s%s\"];\n", tern_state_name(moves[i].from), tern_state_name(moves[i].to),
-               moves[i].cause, moves[i].action[0] ? "\\n" : "", moves[i].action);
+        printf("    \"%s\" -> \"%s\" [label=\"%s%s%s\"];\n", tern_state_name(moves[i].from),
+               tern_state_name(moves[i].to), moves[i].cause, moves[i].action[0] ? "\\n" : "", moves[i].action);
     }
     printf("}\n");
 }
@@ -147,8 +149,10 @@ int main(int argc, char **argv) {
     tern_transition moves[MOVES_MAX];
     size_t n = 0;
     while (n < MOVES_MAX && tern_transition_at(n, &moves[n])) n++;
-    if (argc == 2 && strcmp(argv[1], "--dot") == 0) print_dot(moves, n);
-    else print_svg(moves, n);
+    if (argc == 2 && strcmp(argv[1], "--dot") == 0)
+        print_dot(moves, n);
+    else
+        print_svg(moves, n);
     /* Each edge with a place must exist in the table, or the drawing shows less than it promises. */
     size_t drawn = 0;
     for (size_t i = 0; i < n; i++) drawn += edge_of(&moves[i]) != NULL;

@@ -11,12 +11,12 @@ struct stack;
 enum { POOL_CHUNK_SHIFT_MAX = 10 };
 
 typedef struct pool {
-    uint32_t object_size;  /* a multiple of 8, at least 8; the first 4 bytes of a free object link the free list */
-    uint32_t chunk_shift;  /* objects a chunk = 1 << shift */
-    uint32_t limit;        /* most objects at once */
+    uint32_t object_size; /* a multiple of 8, at least 8; the first 4 bytes of a free object link the free list */
+    uint32_t chunk_shift; /* objects a chunk = 1 << shift */
+    uint32_t limit;       /* most objects at once */
     uint32_t used;
-    uint32_t made;         /* slots that exist in chunks */
-    uint32_t free_head;    /* index + 1 of the newest free slot, 0: none */
+    uint32_t made;      /* slots that exist in chunks */
+    uint32_t free_head; /* index + 1 of the newest free slot, 0: none */
     uint32_t chunks, chunks_cap;
     void **chunk;
     uint32_t **generation; /* per chunk; odd while the slot is used, even while it is free */
@@ -27,8 +27,7 @@ void pool_init(pool *p, uint32_t object_size, uint32_t chunk_shift, uint32_t lim
 void *pool_take(pool *p, struct stack *s, uint32_t *index);
 void pool_give(pool *p, uint32_t index);
 static inline void *pool_at(const pool *p, uint32_t index) {
-    return (char *)p->chunk[index >> p->chunk_shift] +
-           (size_t)(index & ((1u << p->chunk_shift) - 1)) * p->object_size;
+    return (char *)p->chunk[index >> p->chunk_shift] + (size_t)(index & ((1u << p->chunk_shift) - 1)) * p->object_size;
 }
 static inline uint32_t pool_generation(const pool *p, uint32_t index) {
     return p->generation[index >> p->chunk_shift][index & ((1u << p->chunk_shift) - 1)];

@@ -10,15 +10,15 @@ typedef struct range {
 } range;
 
 typedef struct range_set {
-    range *at;      /* sorted by left; all within 2^31 of each other */
+    range *at; /* sorted by left; all within 2^31 of each other */
     uint16_t count;
-    uint16_t cap;   /* room in at[], given by the owner */
+    uint16_t cap; /* room in at[], given by the owner */
 } range_set;
 
 enum range_result {
-    RANGE_ADDED,  /* something new */
-    RANGE_KNOWN,  /* every byte was there already */
-    RANGE_FULL,   /* it would need one range more than cap: nothing changed */
+    RANGE_ADDED, /* something new */
+    RANGE_KNOWN, /* every byte was there already */
+    RANGE_FULL,  /* it would need one range more than cap: nothing changed */
 };
 /* Adds [left, right), joining what it overlaps or touches. `touched` (may be NULL) gets the index of the range that
  * now holds it. */

@@ -1,5 +1,5 @@
-/* address.c - the public calls between an address and its text; the text itself is wire/address.c's work. Shapes between
- * public and inner addresses are stack.c's. */
+/* address.c - the public calls between an address and its text; the text itself is wire/address.c's work. Shapes
+ * between public and inner addresses are stack.c's. */
 #include "core/stack.h"
 
 int tern_addr_parse(const char *s, tern_addr *out) {

@@ -92,7 +92,8 @@ static bool decimal(const char *from, uint64_t *value) {
 int tern_setting_parse(const char *setting, const char *from, uint64_t *value) {
     if (!setting || !from || !value) return TERN_EINVAL;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (same_text(names[i].setting, setting) && same_text(names[i].name, from)) return *value = names[i].value, TERN_OK;
+        if (same_text(names[i].setting, setting) && same_text(names[i].name, from))
+            return *value = names[i].value, TERN_OK;
     return decimal(from, value) ? TERN_OK : TERN_ENAME;
 }
 

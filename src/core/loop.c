@@ -1,5 +1,5 @@
-/* loop.c - the five calls of the caller's loop: input, output, deadline, expire (poll is in event.c). The only place where
- * time enters; what packets and timers mean is ip/'s and tcp/'s. */
+/* loop.c - the five calls of the caller's loop: input, output, deadline, expire (poll is in event.c). The only place
+ * where time enters; what packets and timers mean is ip/'s and tcp/'s. */
 #include "core/stack.h"
 
 enum { FRAME_ROOM = 18 + 65535 };
@@ -55,16 +55,39 @@ static size_t control_output(struct stack *s, tern_frame *frames, size_t n, size
     return n;
 }
 
+static size_t output(struct stack *s, tern_frame *frames, size_t max) {
+    /* Anybody can ask for replies, without end: they leave room for the connections [RFC4987 2.2]. */
+    size_t n = control_output(s, frames, 0, tcp_output_waiting(s) ? max - max / 2 : max);
+    if (n < max) n += tcp_output(s, frames + n, max - n);
+    return control_output(s, frames, n, max); /* a segment may have had to ask for its next hop */
+}
+
+/* Frames to ourselves do not leave. */
+static size_t keep_looped(struct stack *s, tern_frame *frames, size_t n) {
+    size_t left = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (loopback_take(s, &frames[i])) continue;
+        if (left != i) frames[left] = frames[i];
+        left++;
+    }
+    return left;
+}
+
 int tern_output(tern_stack *public, tern_frame *frames, size_t max, uint64_t now_ns) {
+    enum { ROUNDS = 64 }; /* a host that talks to itself lets others have their turn */
     struct stack *s = stack_of(public);
     if (!s || (max && !frames)) return TERN_EINVAL;
     clock_set(s, now_ns);
     ip_output_begin(s);
     max = min_size(max, 1u << 20);
-    /* Anybody can ask for replies, without end: they leave room for the connections [RFC4987 2.2]. */
-    size_t n = control_output(s, frames, 0, tcp_output_waiting(s) ? max - max / 2 : max);
-    if (n < max) n += tcp_output(s, frames + n, max - n);
-    return (int)control_output(s, frames, n, max); /* a segment may have had to ask for its next hop */
+    if (likely(!s->ip.loopback)) return (int)output(s, frames, max);
+    size_t n = 0;
+    for (unsigned i = 0; i < ROUNDS && n == 0 && max; i++) {
+        loopback_deliver(s);
+        n = keep_looped(s, frames, output(s, frames, max));
+        if (n == 0 && !loopback_waiting(s)) break;
+    }
+    return (int)n;
 }
 
 /* Everything in front of the body comes out of head[]; so the sum has at most three pieces, each possibly odd. */

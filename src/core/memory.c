@@ -27,8 +27,8 @@ void mem_free(struct stack *s, void *p, size_t size) {
     s->cfg.allocator.release(s->cfg.allocator.ctx, p, size);
 }
 
-/* Buffers come in powers of two and are used in bursts: the last few of each size wait here for the next burst, hot in the
- * cache and off the allocator's slow paths. */
+/* Buffers come in powers of two and are used in bursts: the last few of each size wait here for the next burst, hot
+ * in the cache and off the allocator's slow paths. */
 static unsigned buffer_class(uint32_t size) { return (unsigned)__builtin_ctz(size); }
 
 void *mem_buffer_take(struct stack *s, uint32_t size) {

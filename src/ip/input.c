@@ -134,7 +134,7 @@ static bool source_ok(const struct stack *s, const struct ip_in *in) {
     const ip_addr *a = &in->info.src;
     if (ip_is_v4(a) == in->v6) return false;
     if (ip_is_unspecified(a)) return in->v6 && in->proto == IP_PROTO_ICMP6;
-    return ip_may_be_peer(s, a) && !ip_is_ours(s, a);
+    return ip_may_be_peer(s, a) && (!ip_is_ours(s, a) || (uint32_t)in->info.iface + 1 == s->ip.loopback);
 }
 
 /* Is the packet for us? Sets to_many. */
@@ -377,6 +377,7 @@ void ip_free(struct stack *s) {
     neighbour_free(s);
     reassembly_free(s);
     echo_free(s);
+    loopback_free(s);
     tokens_shrink(s);
 }
 

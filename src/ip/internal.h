@@ -149,4 +149,6 @@ bool reassembly_add6(struct stack *s, const struct ip_in *in, const ip6_chain *c
 void reassembly_timer(struct stack *s, wheel_node *node);
 void reassembly_free(struct stack *s);
 
+void loopback_free(struct stack *s);
+
 #endif

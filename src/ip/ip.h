@@ -75,6 +75,10 @@ void ip_send(struct stack *s, const ip_addr *src, const ip_addr *dst, uint8_t pr
 bool ip_output_next(struct stack *s, tern_frame *f);
 void ip_output_begin(struct stack *s);
 bool ip_output_waiting(const struct stack *s);
+/* loopback.c: keeps a frame that is for ourselves (true), and lets those kept come in. */
+bool loopback_take(struct stack *s, const tern_frame *f);
+bool loopback_waiting(const struct stack *s);
+void loopback_deliver(struct stack *s);
 /* Half of that queue's room is taken: what can be said another time should wait. */
 bool ip_output_busy(const struct stack *s);
 
@@ -113,8 +117,8 @@ struct icmp_report {
 };
 /* Nobody answers from there: the next hop is asked again whether it lives [RFC1122 3.3.1.4]. */
 void ip_path_doubt(struct stack *s, const ip_addr *dst);
-/* Remembers a smaller path MTU towards `dst` (after TCP checked the report); 0: the next size below. Floors: 552 (v4), 1280 (v6).
- * False: it is no smaller than what was known. */
+/* Remembers a smaller path MTU towards `dst` (after TCP checked the report); 0: the next size below. Floors: 552
+ * (v4), 1280 (v6). False: it is no smaller than what was known. */
 bool ip_path_mtu_learn(struct stack *s, const ip_addr *dst, uint32_t mtu);
 
 int ip_init(struct stack *s);

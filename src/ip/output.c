@@ -118,9 +118,11 @@ static enum ip_path_result find_path(struct stack *s, const ip_addr *src, const 
     path->l2_len = 0;
     if (src)
         path->source = *src;
+    else if (r == &s->ip.loop_route)
+        path->source = *dst;
     else if (!address_choose(s, r->iface, dst, &path->source))
         return IP_PATH_NONE;
-    if (f->link == TERN_LINK_IP) return IP_PATH_OK;
+    if (f->link != TERN_LINK_ETHERNET) return IP_PATH_OK;
     struct neighbour *n = neighbour_use(s, r->iface, ip_is_unspecified(&r->via) ? dst : &r->via);
     if (!n || n->state == NEIGHBOUR_SILENT) return IP_PATH_SILENT;
     if (n->state == NEIGHBOUR_INCOMPLETE) {
@@ -232,7 +234,7 @@ void control_release(struct stack *s, int iface, const uint8_t mac[6], struct ip
         held_free(s, held);
 }
 
-bool ip_output_waiting(const struct stack *s) { return s->ip.control_next != s->ip.control_end; }
+bool ip_output_waiting(const struct stack *s) { return s->ip.control_next != s->ip.control_end || s->ip.looped; }
 bool ip_output_busy(const struct stack *s) { return s->ip.control_end - s->ip.control_first >= IP_CONTROL_SLOTS / 2; }
 
 bool ip_output_next(struct stack *s, tern_frame *f) {

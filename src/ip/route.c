@@ -1,7 +1,7 @@
 /* route.c - interfaces, our addresses and routes: who we are, and which way leads where (RFC 1122 3.3.1, RFC 6724 in
  * short). Next hops' link addresses are neighbour.c's, addresses made from advertisements autoconf.c's.
  *
- * A packet to one of our own addresses has no route: nothing is looped inside the stack. */
+ * A packet to one of our own addresses has a route only where there is a loopback interface: see loopback.c. */
 #include "ip/internal.h"
 
 /* ---- prefixes ---- */
@@ -226,7 +226,8 @@ static int link_of(struct stack *s, const ip_addr *src, const ip_addr *dst) {
 }
 
 const struct ip_route *route_find(struct stack *s, const ip_addr *src, const ip_addr *dst) {
-    if (!is_unicast(dst) || address_find(s, dst)) return NULL;
+    if (!is_unicast(dst)) return NULL;
+    if (address_find(s, dst)) return s->ip.loopback && ip_is_ours(s, dst) ? &s->ip.loop_route : NULL;
     bool v4 = ip_is_v4(dst);
     int link = link_of(s, src, dst);
     const struct ip_route *best = NULL;
@@ -243,7 +244,9 @@ const struct ip_route *route_find(struct stack *s, const ip_addr *src, const ip_
 bool ip_route_source(struct stack *s, const ip_addr *dst, ip_addr *source, uint32_t *mtu) {
     const struct ip_route *r = route_find(s, NULL, dst);
     if (!r) return false;
-    if (!address_choose(s, r->iface, dst, source) && !best_source(s, IP_ADDRESS_TENTATIVE, r->iface, dst, source))
+    if (r == &s->ip.loop_route)
+        *source = *dst;
+    else if (!address_choose(s, r->iface, dst, source) && !best_source(s, IP_ADDRESS_TENTATIVE, r->iface, dst, source))
         return false;
     if (mtu) *mtu = link_mtu(s, r->iface, !r->v4);
     return true;
@@ -254,7 +257,7 @@ bool ip_route_source(struct stack *s, const ip_addr *dst, ip_addr *source, uint3
 static bool iface_config_ok(const tern_iface_config *c) {
     if (c->size < sizeof *c || c->mtu < 68 || c->mtu > 65535 || c->tso_max > 65535) return false;
     if (c->flags & ~(uint32_t)(TERN_IFACE_TX_CSUM | TERN_IFACE_RX_CSUM | TERN_IFACE_ANY_LOCAL)) return false;
-    if (c->link == TERN_LINK_IP) return c->vlan == 0;
+    if (c->link == TERN_LINK_IP || c->link == TERN_LINK_LOOPBACK) return c->vlan == 0;
     static const uint8_t none[6];
     return c->link == TERN_LINK_ETHERNET && c->vlan <= 4094 && !(c->mac[0] & 1) && memcmp(c->mac, none, 6) != 0;
 }
@@ -263,6 +266,7 @@ int tern_iface_add(tern_stack *public, const tern_iface_config *config) {
     struct stack *s = stack_of(public);
     if (!s || !config || !iface_config_ok(config)) return TERN_EINVAL;
     if (s->ip.ifaces == IP_IFACES) return TERN_ELIMIT;
+    if (config->link == TERN_LINK_LOOPBACK && s->ip.loopback) return TERN_EADDRINUSE;
     bool ethernet = config->link == TERN_LINK_ETHERNET;
     if (ethernet && neighbour_init(s) != TERN_OK) return TERN_ENOMEM;
     int i = (int)s->ip.ifaces++;
@@ -274,6 +278,10 @@ int tern_iface_add(tern_stack *public, const tern_iface_config *config) {
                         .vlan = config->vlan};
     memcpy(f->mac, config->mac, 6);
     for (unsigned k = 0; config->name && k < 15 && config->name[k]; k++) f->name[k] = config->name[k];
+    if (config->link == TERN_LINK_LOOPBACK) {
+        s->ip.loopback = (uint32_t)i + 1;
+        s->ip.loop_route.iface = (uint8_t)i;
+    }
     f->l2_len = ethernet ? (config->vlan ? 18 : 14) : 0;
     s->ip.link[i] = (struct ip_link){.mtu6 = config->mtu};
     if (ethernet && s->cfg.autoconf && f->mtu >= 1280)

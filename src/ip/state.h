@@ -88,6 +88,10 @@ struct ip_state {
     struct ip_address address[IP_ADDRS];
     uint32_t addresses, addresses_not_ok;
     struct ip_route route[IP_ROUTES]; /* longest prefix first */
+    struct ip_route loop_route;       /* to ourselves */
+    uint32_t loopback;                /* number of the loopback interface + 1, 0: there is none */
+    struct loop_packet *loop_first, *loop_last;
+    uint32_t looped;
     uint32_t routes;
 
     /* a ring of slots: [first, next) were given out and hold bodies, [next, end) wait */

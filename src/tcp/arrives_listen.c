@@ -1,5 +1,5 @@
-/* arrives_listen.c - SEGMENT ARRIVES in LISTEN (RFC 9293 3.10.7.2): which segments open a half-open connection. The record
- * itself is backlog.c's. */
+/* arrives_listen.c - SEGMENT ARRIVES in LISTEN (RFC 9293 3.10.7.2): which segments open a half-open connection. The
+ * record itself is backlog.c's. */
 #include "tcp/tcb.h"
 
 void arrives_listen(struct arrival *a, struct listener *l) {

@@ -1,5 +1,6 @@
-/* autotune.c - how large the two buffers of a connection may grow, and shrink again: enough for what the path holds, no more, for
- * what does not fit the processor's cache costs twice. The limits set are tern_config's and the application's. */
+/* autotune.c - how large the two buffers of a connection may grow, and shrink again: enough for what the path holds,
+ * no more, for what does not fit the processor's cache costs twice. The limits set are tern_config's and the
+ * application's. */
 #include "tcp/tcb.h"
 
 enum { LOCAL_US = 200 };
@@ -7,9 +8,10 @@ enum { LOCAL_US = 200 };
 /* Three quarters of the memory are in use: nobody gets more. */
 static bool memory_tight(const struct stack *s) { return s->mem_used > s->cfg.memory_max / 4 * 3; }
 
-/* The application took n bytes. Once a round trip its pace is compared with the buffer: a window of twice what is read in one round
- * trip never holds the sender back, three times lets slow start double. On a link as short as this machine's own the first size
- * is enough. What was promised stays promised: only what is offered from now on shrinks. */
+/* The application took n bytes. Once a round trip its pace is compared with the buffer: a window of twice what is
+ * read in one round trip never holds the sender back, three times lets slow start double. On a link as short as this
+ * machine's own the first size is enough. What was promised stays promised: only what is offered from now on
+ * shrinks. */
 void autotune_read(struct stack *s, struct tcb *t, uint32_t n) {
     uint32_t now = clock_us(s), elapsed = now - t->tune_us, first = min_u32(s->cfg.receive_buffer, t->opt.receive_max);
     t->tune_read += n;
@@ -22,7 +24,7 @@ void autotune_read(struct stack *s, struct tcb *t, uint32_t n) {
         *size = max_u32(*size / 2, min_u32(*size, 4096));
     } else if (t->srtt_us >= LOCAL_US && 2 * pace > *size) {
         *size = (uint32_t)min_u64(max_u64(3 * pace, *size), max_u32(t->opt.receive_max, *size));
-    } else if (8 * pace < *size && *size > first) {
+    } else if (*size > first && *size > 8 * pace) {
         *size = max_u32(*size - *size / 8, first);
     } else if (*size < first) {
         *size = first; /* memory is no longer tight */

@@ -1,6 +1,6 @@
-/* backlog.c - half-open connections (RFC 9293 3.10.7.2, RFC 4987): a small record from the SYN until the handshake's third segment,
- * when it becomes a TCB and waits for the application. The rules for what arrives are those of every connection: the record is
- * made a TCB for the time of one segment and led through the same steps. */
+/* backlog.c - half-open connections (RFC 9293 3.10.7.2, RFC 4987): a small record from the SYN until the handshake's
+ * third segment, when it becomes a TCB and waits for the application. The rules for what arrives are those of every
+ * connection: the record is made a TCB for the time of one segment and led through the same steps. */
 #include "tcp/tcb.h"
 
 static struct half_open *at(struct stack *s, uint32_t i) { return pool_at(&s->tcp.half_opens, i - 1); }
@@ -80,10 +80,17 @@ static uint64_t synack_delay(const struct stack *s, uint8_t tries) {
 
 static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) {
     struct listener *l = pool_at(&s->tcp.listeners, h->listener);
-    struct segment_out o = {.local = &h->flow.local, .remote = &h->flow.remote, .tos = l->opt.tos, .ttl = l->opt.ttl,
+    struct segment_out o = {.local = &h->flow.local,
+                            .remote = &h->flow.remote,
+                            .tos = l->opt.tos,
+                            .ttl = l->opt.ttl,
                             .state = TERN_SYN_RECEIVED};
-    o.h = (tcp_header){.src_port = h->flow.local_port, .dst_port = h->flow.remote_port, .seq_no = h->iss,
-                       .ack_no = seq_add(h->irs, 1), .flags = (uint16_t)(TCP_SYN | TCP_ACK | ecn_syn_ack_flags((enum ecn_mode)h->ecn, h->syn_ecn)), .window = (uint16_t)h->rcv_wnd};
+    o.h = (tcp_header){.src_port = h->flow.local_port,
+                       .dst_port = h->flow.remote_port,
+                       .seq_no = h->iss,
+                       .ack_no = seq_add(h->irs, 1),
+                       .flags = (uint16_t)(TCP_SYN | TCP_ACK | ecn_syn_ack_flags((enum ecn_mode)h->ecn, h->syn_ecn)),
+                       .window = (uint16_t)h->rcv_wnd};
     tcp_options *p = &o.h.options;
     p->has_mss = true;
     p->mss = mss_to_offer(s, &h->flow, l->opt.mss_cap);
@@ -345,8 +352,11 @@ void half_open_release(struct stack *s, struct half_open *h) {
 
 void half_open_reset(struct stack *s, struct half_open *h) {
     struct segment_out o = {.local = &h->flow.local, .remote = &h->flow.remote, .state = TERN_CLOSED};
-    o.h = (tcp_header){.src_port = h->flow.local_port, .dst_port = h->flow.remote_port, .seq_no = seq_of(0),
-                       .ack_no = seq_add(h->irs, 1), .flags = TCP_RST | TCP_ACK};
+    o.h = (tcp_header){.src_port = h->flow.local_port,
+                       .dst_port = h->flow.remote_port,
+                       .seq_no = seq_of(0),
+                       .ack_no = seq_add(h->irs, 1),
+                       .flags = TCP_RST | TCP_ACK};
     if (!(h->flags & HALF_HELD)) o.h.seq_no = seq_add(h->iss, 1);
     s->stats.resets_out++;
     emit_control(s, &o, R_SEND_RST);

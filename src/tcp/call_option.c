@@ -1,4 +1,5 @@
-/* call_option.c - settings of one connection or of those that a listener will accept (RFC 9293 3.8.4, 3.9.1.9, 3.7.4). */
+/* call_option.c - settings of one connection or of those that a listener will accept (RFC 9293 3.8.4, 3.9.1.9,
+ * 3.7.4). */
 #include "tcp/tcb.h"
 
 struct limits {

@@ -1,4 +1,5 @@
-/* call_receive.c - RECEIVE (RFC 9293 3.10.3): bytes that arrived in order go to the application, and the window opens again. */
+/* call_receive.c - RECEIVE (RFC 9293 3.10.3): bytes that arrived in order go to the application, and the window
+ * opens again. */
 #include "tcp/tcb.h"
 
 /* What reading nothing means: the end of the stream, the end of the connection, or "later". */

@@ -1,4 +1,5 @@
-/* call_status.c - STATUS (RFC 9293 3.10.6): what a connection is doing, and the list of all records. It changes nothing. */
+/* call_status.c - STATUS (RFC 9293 3.10.6): what a connection is doing, and the list of all records. It changes
+ * nothing. */
 #include "tcp/tcb.h"
 
 static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info *o) {

@@ -1,6 +1,7 @@
-/* cc_bbr.c - BBR as first published (Cardwell et al., ACM Queue 2016; draft-cardwell-iccrg-bbr-congestion-control-00): a model of the
- * path, its rate and its round trip, each probed while the other is left alone; single losses say nothing. Time in microseconds,
- * rates in bytes a second. Rate samples come from recovery.c, the spacing is done by pacing.c. */
+/* cc_bbr.c - BBR as first published (Cardwell et al., ACM Queue 2016;
+ * draft-cardwell-iccrg-bbr-congestion-control-00): a model of the path, its rate and its round trip, each probed
+ * while the other is left alone; single losses say nothing. Time in microseconds, rates in bytes a second. Rate
+ * samples come from recovery.c, the spacing is done by pacing.c. */
 #include "tcp/cc.h"
 
 enum bbr_mode { STARTUP, DRAIN, PROBE_BW, PROBE_RTT };
@@ -16,7 +17,7 @@ struct best {
 };
 
 struct bbr {
-    struct best bw[3];         /* the highest samples of the last ten rounds, best first */
+    struct best bw[3]; /* the highest samples of the last ten rounds, best first */
     uint64_t full_bw, cycle_us, min_rtt_stamp_us, probe_rtt_end_us;
     uint32_t min_rtt_us, round, round_delivered, last_delivered, prior_cwnd, conserve_until;
     uint16_t pacing_gain, cwnd_gain;

@@ -1,5 +1,6 @@
-/* cc_cubic.c - CUBIC (RFC 9438) with HyStart++: the window is a cubic function of the time since the last loss, flat around the
- * window at which it happened. Integers only: times in milliseconds, windows in bytes. What is lost is decided elsewhere. [MAY-18] */
+/* cc_cubic.c - CUBIC (RFC 9438) with HyStart++: the window is a cubic function of the time since the last loss, flat
+ * around the window at which it happened. Integers only: times in milliseconds, windows in bytes. What is lost is
+ * decided elsewhere. [MAY-18] */
 #include "tcp/hystart.h"
 
 /* C = 0.4, beta = 0.7, alpha = 3 (1 - beta) / (1 + beta) = 9/17 [RFC9438 4.1, 4.3, 4.6] */
@@ -7,10 +8,10 @@ enum { BETA_10 = 7, ALPHA_NUM = 9, ALPHA_DEN = 17, DT_MOST_MS = 100000 };
 
 /* Where on the curve we are. */
 struct curve {
-    uint64_t epoch_us;          /* when congestion avoidance began, 0: not yet */
+    uint64_t epoch_us; /* when congestion avoidance began, 0: not yet */
     uint32_t k_ms;
     uint32_t w_max, w_est, cwnd_prior;
-    uint32_t est_credit;        /* bytes acknowledged that w_est has not used */
+    uint32_t est_credit; /* bytes acknowledged that w_est has not used */
 };
 
 struct cubic {

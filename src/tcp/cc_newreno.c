@@ -1,5 +1,5 @@
-/* cc_newreno.c - slow start and congestion avoidance (RFC 5681 3.1, with the byte counting of RFC 3465): windows only; fast
- * recovery itself is rexmit.c's or recovery.c's. [MUST-19] */
+/* cc_newreno.c - slow start and congestion avoidance (RFC 5681 3.1, with the byte counting of RFC 3465): windows
+ * only; fast recovery itself is rexmit.c's or recovery.c's. [MUST-19] */
 #include "tcp/cc.h"
 
 static void init(struct cc *c, uint32_t mss, uint32_t initial_segments) {
@@ -12,7 +12,7 @@ static void init(struct cc *c, uint32_t mss, uint32_t initial_segments) {
 static void acked(struct cc *c, const struct cc_ack *a) {
     if (!a->limited) return; /* a window that is not used tells nothing about the path */
     if (c->cwnd < c->ssthresh) {
-        /* at most two segments an ACK; one after a timeout, when an ACK may cover what arrived long ago [RFC3465 2.3] */
+        /* at most two segments an ACK; one after a timeout, an ACK may cover what arrived long ago [RFC3465 2.3] */
         c->cwnd += min_u32(a->bytes, (c->ssthresh == UINT32_MAX ? 2 : 1) * c->mss);
         return;
     }

@@ -1,5 +1,5 @@
-/* challenge.c - challenge ACKs are limited (RFC 5961 7), each connection by itself: a counter shared by all would let an outsider
- * learn of other connections (CVE-2016-5696). */
+/* challenge.c - challenge ACKs are limited (RFC 5961 7), each connection by itself: a counter shared by all would
+ * let an outsider learn of other connections (CVE-2016-5696). */
 #include "tcp/tcb.h"
 
 enum { UNIT_MS = 64 };

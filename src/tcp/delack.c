@@ -1,5 +1,5 @@
-/* delack.c - when an acknowledgment leaves (RFC 9293 3.8.6.3): at once, or after a while in the hope of company. It never
- * decides that one is owed. [MUST-40, MUST-58, MUST-59] */
+/* delack.c - when an acknowledgment leaves (RFC 9293 3.8.6.3): at once, or after a while in the hope of company. It
+ * never decides that one is owed. [MUST-40, MUST-58, MUST-59] */
 #include "tcp/tcb.h"
 
 void ack_now(struct stack *s, struct tcb *t, enum reason why) {

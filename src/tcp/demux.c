@@ -1,5 +1,5 @@
-/* demux.c - whose segment is it (RFC 9293 3.3.1, 3.9.1.1): the table of flows, the listeners by port, and handles. It only
- * finds; what is done with a record is its owner's business. */
+/* demux.c - whose segment is it (RFC 9293 3.3.1, 3.9.1.1): the table of flows, the listeners by port, and handles.
+ * It only finds; what is done with a record is its owner's business. */
 #include "tcp/tcb.h"
 
 enum { TABLE_LEAST = 64 };
@@ -130,9 +130,15 @@ static void *behind(struct stack *s, tern_sock sock, enum ref_kind kind) {
     return pool_find(pool_of(s, kind), ref_index(ref), (uint32_t)(sock.id >> 32));
 }
 
-struct tcb *tcb_of(struct stack *s, tern_sock sock) { return behind(s, sock, REF_TCB); }
-struct listener *listener_of(struct stack *s, tern_sock sock) { return behind(s, sock, REF_LISTENER); }
-struct half_open *half_open_of(struct stack *s, tern_sock sock) { return behind(s, sock, REF_HALF_OPEN); }
+struct tcb *tcb_of(struct stack *s, tern_sock sock) {
+    return behind(s, sock, REF_TCB);
+}
+struct listener *listener_of(struct stack *s, tern_sock sock) {
+    return behind(s, sock, REF_LISTENER);
+}
+struct half_open *half_open_of(struct stack *s, tern_sock sock) {
+    return behind(s, sock, REF_HALF_OPEN);
+}
 
 tern_flow flow_public(const struct flow *f) {
     return (tern_flow){addr_out(&f->local), addr_out(&f->remote), f->local_port, f->remote_port};

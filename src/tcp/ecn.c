@@ -1,8 +1,10 @@
-/* ecn.c - explicit congestion notification (RFC 3168) [SHLD-8] and its accurate form (RFC 9768): agreed in the handshake, marks
- * received are fed back, fed-back marks reduce the window once a round trip. How far is the algorithm's choice (RFC 8511).
+/* ecn.c - explicit congestion notification (RFC 3168) [SHLD-8] and its accurate form (RFC 9768): agreed in the
+ * handshake, marks received are fed back, fed-back marks reduce the window once a round trip. How far is the
+ * algorithm's choice (RFC 8511).
  *
- * Classic: a mark (CE) sets ECE on every ACK until the sender answers with CWR. Accurate: the three bits AE, CWR, ECE are a counter
- * of marked packets, modulo 8; in the handshake they say instead how the other's SYN or SYN,ACK arrived. */
+ * Classic: a mark (CE) sets ECE on every ACK until the sender answers with CWR. Accurate: the three bits AE, CWR,
+ * ECE are a counter of marked packets, modulo 8; in the handshake they say instead how the other's SYN or SYN,ACK
+ * arrived. */
 #include "tcp/tcb.h"
 
 enum { NOT_ECT = 0, ECT1 = 1, ECT0 = 2, CE = 3 };
@@ -25,7 +27,8 @@ static uint8_t arrived_as(uint8_t ip_ecn) {
 
 /* An initiator asks for the accurate form; who knows only the classic one sees a classic request in it. */
 uint16_t ecn_syn_flags(const struct stack *s, const struct tcb *t) {
-    bool ask = s->cfg.ecn == 1 && t->opt.congestion != TERN_BBR && !t->syn_repeated; /* a path that loses such SYNs gets a plain one */
+    bool ask = s->cfg.ecn == 1 && t->opt.congestion != TERN_BBR &&
+               !t->syn_repeated; /* a path that loses such SYNs gets a plain one */
     return ask ? BITS : 0;
 }
 
@@ -98,13 +101,14 @@ static bool marks_reported(struct arrival *a) {
     return fresh != 0;
 }
 
-/* Once a window of data; not while a loss is being answered [RFC3168 6.1.2]. The classic peer goes on reporting until the CWR
- * reaches it, which is the first byte behind that window. */
+/* Once a window of data; not while a loss is being answered [RFC3168 6.1.2]. The classic peer goes on reporting
+ * until the CWR reaches it, which is the first byte behind that window. */
 void ecn_acked(struct arrival *a) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
     bool answered = seq_le(t->snd.una, t->ecn_until);
-    if (!answered) t->ecn_until = seq_add(t->snd.una, (uint32_t)-1); /* follows, lest it come to lie ahead when the numbers wrap */
+    if (!answered)
+        t->ecn_until = seq_add(t->snd.una, (uint32_t)-1); /* follows, lest it come to lie ahead when the numbers wrap */
     if (!marks_reported(a) || answered || t->in_recovery || t->in_loss) return;
     uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
     t->ecn_until = t->snd.nxt;
@@ -133,5 +137,6 @@ uint16_t ecn_flags(struct tcb *t, bool fresh_data) {
     return flags;
 }
 
-/* Only new data may be marked: the loss of anything else would not be noticed, or be noticed twice [RFC3168 6.1.4, 6.1.5]. */
+/* Only new data may be marked: the loss of anything else would not be noticed, or be noticed twice [RFC3168 6.1.4,
+ * 6.1.5]. */
 uint8_t ecn_capable(const struct tcb *t, bool fresh_data) { return t->ecn != ECN_OFF && fresh_data ? ECT0 : NOT_ECT; }

@@ -1,5 +1,5 @@
-/* effects.c - what the steps asked for is done here: replies merged, events raised, timers set, the dead buried. It decides
- * nothing about the segment. */
+/* effects.c - what the steps asked for is done here: replies merged, events raised, timers set, the dead buried. It
+ * decides nothing about the segment. */
 #include "tcp/tcb.h"
 
 /* reset > challenge ACK > ACK now > delayed ACK */

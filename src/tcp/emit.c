@@ -1,5 +1,5 @@
-/* emit.c - TCP headers on their way out: options of a connection, and segments without data that go through the queue of
- * control packets. Which segments leave is segmentize.c's decision, or whoever calls. */
+/* emit.c - TCP headers on their way out: options of a connection, and segments without data that go through the
+ * queue of control packets. Which segments leave is segmentize.c's decision, or whoever calls. */
 #include "tcp/tcb.h"
 
 enum { CHECKSUM_AT = 16, TS_LEN = 12 };
@@ -52,11 +52,18 @@ void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o) {
 
 void emit_ack(struct stack *s, struct tcb *t, enum reason why) {
     bool syn = t->work & WORK_SYN; /* a SYN that came again is answered with the SYN,ACK */
-    struct segment_out o = {.local = &t->flow.local, .remote = &t->flow.remote, .tos = t->opt.tos, .ttl = t->opt.ttl,
-                            .owner = t->record ? NULL : t, .state = (enum tern_state)t->state};
-    o.h = (tcp_header){.src_port = t->flow.local_port, .dst_port = t->flow.remote_port,
-                       .seq_no = syn ? t->snd.iss : t->snd.nxt, .ack_no = t->rcv.nxt,
-                       .flags = syn ? TCP_SYN | TCP_ACK : TCP_ACK, .window = window_field(t, syn)};
+    struct segment_out o = {.local = &t->flow.local,
+                            .remote = &t->flow.remote,
+                            .tos = t->opt.tos,
+                            .ttl = t->opt.ttl,
+                            .owner = t->record ? NULL : t,
+                            .state = (enum tern_state)t->state};
+    o.h = (tcp_header){.src_port = t->flow.local_port,
+                       .dst_port = t->flow.remote_port,
+                       .seq_no = syn ? t->snd.iss : t->snd.nxt,
+                       .ack_no = t->rcv.nxt,
+                       .flags = syn ? TCP_SYN | TCP_ACK : TCP_ACK,
+                       .window = window_field(t, syn)};
     emit_options(s, t, syn, &o.h.options);
     emit_control(s, &o, syn ? R_REXMIT_SYN_ACK : why);
 }

@@ -1,5 +1,5 @@
-/* fastopen.c - TCP Fast Open (RFC 7413): data on the SYN from a peer that has shown before that it owns its address. Off unless
- * asked for. Cookies on both sides; the connection itself is made by backlog.c and segmentize.c. */
+/* fastopen.c - TCP Fast Open (RFC 7413): data on the SYN from a peer that has shown before that it owns its address.
+ * Off unless asked for. Cookies on both sides; the connection itself is made by backlog.c and segmentize.c. */
 #include "tcp/tcb.h"
 
 enum { COOKIE_LEN = 8, CLIENT = 1, SERVER = 2 };
@@ -36,7 +36,8 @@ static struct fast_open_memory *memory_of(struct stack *s, const ip_addr *server
 }
 
 static bool may_ask(const struct stack *s, const struct tcb *t) {
-    return t->opt.fast_open && s->cfg.fast_open & CLIENT && !t->syn_repeated; /* [RFC7413 4.1.3.1] a repeated SYN is plain */
+    return t->opt.fast_open && s->cfg.fast_open & CLIENT &&
+           !t->syn_repeated; /* [RFC7413 4.1.3.1] a repeated SYN is plain */
 }
 
 /* The option of our SYN: the cookie, or the wish for one. Returns how many bytes may ride along. */

@@ -1,10 +1,11 @@
-/* flight.h - what is under way: every byte between snd.una and snd.nxt as a short list of pieces, each with the time it was last
- * sent and whether it was selectively acknowledged, is under way, or is thought lost (the scoreboard of RFC 6675 with the times of
- * RFC 8985). It keeps account; rack.c judges, recovery.c acts.
+/* flight.h - what is under way: every byte between snd.una and snd.nxt as a short list of pieces, each with the time
+ * it was last sent and whether it was selectively acknowledged, is under way, or is thought lost (the scoreboard of
+ * RFC 6675 with the times of RFC 8985). It keeps account; rack.c judges, recovery.c acts.
  *
- * Bytes that left in one burst, or nearly so, share a piece, and neighbours that were both acknowledged become one, so the list stays short: it
- * grows with holes, not with the window. It is an array used as a ring: new bytes join at the end, acknowledged ones leave at the
- * front, pieces in between are found by bisection and split by moving the shorter side. */
+ * Bytes that left in one burst, or nearly so, share a piece, and neighbours that were both acknowledged become one,
+ * so the list stays short: it grows with holes, not with the window. It is an array used as a ring: new bytes join
+ * at the end, acknowledged ones leave at the front, pieces in between are found by bisection and split by moving the
+ * shorter side. */
 #ifndef TCP_FLIGHT_H
 #define TCP_FLIGHT_H
 
@@ -14,16 +15,17 @@ struct stack;
 
 enum piece_state { PIECE_SENT, PIECE_SACKED, PIECE_LOST };
 
-/* Was the timeout a mistake? After it: nothing was acknowledged yet; new bytes go out and what comes back will tell [RFC5682 3.1]. */
+/* Was the timeout a mistake? After it: nothing was acknowledged yet; new bytes go out and what comes back will tell
+ * [RFC5682 3.1]. */
 enum frto { FRTO_OFF, FRTO_WAIT, FRTO_PROBE };
 
 struct piece {
-    seq from;              /* up to the next piece's, or flight.end */
-    uint32_t sent_us;      /* when it left last */
-    uint32_t delivered;    /* flight.delivered then, and when that was, and when its burst began: for rate samples */
+    seq from;           /* up to the next piece's, or flight.end */
+    uint32_t sent_us;   /* when it left last */
+    uint32_t delivered; /* flight.delivered then, and when that was, and when its burst began: for rate samples */
     uint32_t delivered_us, first_us;
-    uint32_t state : 8;    /* enum piece_state; these three share a word, which is written and compared whole */
-    uint32_t again : 1;    /* sent more than once [Karn] */
+    uint32_t state : 8;       /* enum piece_state; these three share a word, which is written and compared whole */
+    uint32_t again : 1;       /* sent more than once [Karn] */
     uint32_t app_limited : 1; /* the application, not the network, held back what followed */
 };
 
@@ -34,18 +36,18 @@ struct span {
 struct flight {
     struct piece *at;
     uint32_t cap, head, count; /* cap is a power of two */
-    seq end;               /* behind the last piece: snd.nxt */
-    seq fack;              /* behind the highest byte selectively acknowledged */
-    uint32_t sacked, lost; /* bytes in these states */
-    seq lost_from;         /* nothing before it is lost */
-    uint32_t delivered;    /* bytes acknowledged in either way since the flight began, modulo 2^32 */
-    uint32_t grain_us;     /* bytes that left within this time of each other share a piece */
-    bool apart;            /* but not those before and after a repetition: RACK compares their times */
+    seq end;                   /* behind the last piece: snd.nxt */
+    seq fack;                  /* behind the highest byte selectively acknowledged */
+    uint32_t sacked, lost;     /* bytes in these states */
+    seq lost_from;             /* nothing before it is lost */
+    uint32_t delivered;        /* bytes acknowledged in either way since the flight began, modulo 2^32 */
+    uint32_t grain_us;         /* bytes that left within this time of each other share a piece */
+    bool apart;                /* but not those before and after a repetition: RACK compares their times */
     uint8_t again_next;
     struct span again[16]; /* what was sent again lately: a duplicate of anything else is the network's doing */
 
-    /* rate samples: when bytes were last delivered, when the burst of the newest of them began; up to how many delivered bytes the
-     * application, not the network, set the pace; 0: it does not */
+    /* rate samples: when bytes were last delivered, when the burst of the newest of them began; up to how many delivered bytes
+     * the application, not the network, set the pace; 0: it does not */
     uint32_t delivered_us, first_us, app_until;
 
     /* pacing.c: when the next byte should leave; when to look again, UINT64_MAX: not waiting */
@@ -54,22 +56,22 @@ struct flight {
     /* RACK [RFC8985 6.2] */
     uint32_t rack_us, rack_rtt_us; /* of the newest delivered segment: sent when, round trip */
     seq rack_end;
-    bool rack_valid;       /* something was delivered */
-    uint32_t min_rtt_ms;   /* when tcb.min_rtt_us was measured */
-    seq round;             /* a DSACK counted already, until this is acknowledged */
+    bool rack_valid;     /* something was delivered */
+    uint32_t min_rtt_ms; /* when tcb.min_rtt_us was measured */
+    seq round;           /* a DSACK counted already, until this is acknowledged */
     bool round_dsack;
-    uint32_t judged_us;    /* when every piece was last looked at */
+    uint32_t judged_us; /* when every piece was last looked at */
 
     /* PRR [RFC9937] */
     uint32_t prr_delivered, prr_out, prr_fs;
 
     /* undo [RFC3522, RFC4015, RFC5682] */
     uint32_t undo_cwnd, undo_ssthresh, undo_ms; /* before; undo_ms: our timestamp of the first retransmission */
-    uint32_t undo_again;   /* bytes sent again that no DSACK has reported yet */
-    seq undo_end;          /* a report that comes after this was acknowledged is about something else */
-    seq undo_first;        /* where the first repetition began */
+    uint32_t undo_again;                        /* bytes sent again that no DSACK has reported yet */
+    seq undo_end;   /* a report that comes after this was acknowledged is about something else */
+    seq undo_first; /* where the first repetition began */
     bool undo_armed, undo_sent;
-    uint8_t frto;          /* enum frto */
+    uint8_t frto; /* enum frto */
 
     struct piece first[16];
 };
@@ -80,7 +82,9 @@ void flight_free(struct stack *s, struct flight *f);
 bool flight_room(struct stack *s, struct flight *f);
 /* [end, to) left just now; flight_room was asked before. */
 void flight_sent(struct flight *f, seq to, const struct piece *stamp);
-static inline struct piece *piece_at(const struct flight *f, uint32_t i) { return &f->at[(f->head + i) & (f->cap - 1)]; }
+static inline struct piece *piece_at(const struct flight *f, uint32_t i) {
+    return &f->at[(f->head + i) & (f->cap - 1)];
+}
 static inline seq piece_end(const struct flight *f, uint32_t i) {
     return i + 1 < f->count ? piece_at(f, i + 1)->from : f->end;
 }

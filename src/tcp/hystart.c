@@ -1,5 +1,5 @@
-/* hystart.c - HyStart++ (RFC 9406): leaves slow start when the round trip grows, before the queue overflows. It measures rounds by
- * sequence number; the window belongs to whoever asks (cc_cubic.c). */
+/* hystart.c - HyStart++ (RFC 9406): leaves slow start when the round trip grows, before the queue overflows. It
+ * measures rounds by sequence number; the window belongs to whoever asks (cc_cubic.c). */
 #include "tcp/hystart.h"
 
 enum { SAMPLES = 8, THRESH_LEAST_US = 4000, THRESH_MOST_US = 16000, CSS_GROWTH = 4, CSS_ROUNDS = 5, BURST = 8 };

@@ -1,5 +1,5 @@
-/* icmp_error.c - what the network reports about our segments (RFC 9293 3.9.2.2, RFC 5927, RFC 5461): path MTU, and that a peer
- * cannot be reached. Anybody can send such a report, so it must quote a number that is under way. */
+/* icmp_error.c - what the network reports about our segments (RFC 9293 3.9.2.2, RFC 5927, RFC 5461): path MTU, and
+ * that a peer cannot be reached. Anybody can send such a report, so it must quote a number that is under way. */
 #include "tcp/tcb.h"
 
 static bool too_big(const struct icmp_report *r) {

@@ -1,4 +1,5 @@
-/* isn.c - initial sequence numbers (RFC 9293 3.4.1, RFC 6528): a 4-microsecond clock plus a keyed hash of the sockets. */
+/* isn.c - initial sequence numbers (RFC 9293 3.4.1, RFC 6528): a 4-microsecond clock plus a keyed hash of the
+ * sockets. */
 #include "tcp/tcb.h"
 
 enum { TICK_NS = 4000 };

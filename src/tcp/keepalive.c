@@ -1,5 +1,5 @@
-/* keepalive.c - is the peer still there (RFC 9293 3.8.4)? [MAY-5] Off unless asked for [MUST-24, MUST-25]; a single unanswered probe
- * proves nothing [MUST-29]. */
+/* keepalive.c - is the peer still there (RFC 9293 3.8.4)? [MAY-5] Off unless asked for [MUST-24, MUST-25]; a single
+ * unanswered probe proves nothing [MUST-29]. */
 #include "tcp/tcb.h"
 
 /* Something arrived, or the option was set. */

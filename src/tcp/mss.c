@@ -1,5 +1,5 @@
-/* mss.c - maximum segment size (RFC 9293 3.7.1): what is offered, what the peer's offer means, how much a segment carries.
- * Also the window scale that goes with it on the SYN (RFC 7323 2). */
+/* mss.c - maximum segment size (RFC 9293 3.7.1): what is offered, what the peer's offer means, how much a segment
+ * carries. Also the window scale that goes with it on the SYN (RFC 7323 2). */
 #include "tcp/tcb.h"
 
 enum { TCP_HEADER = 20, V4_HEADER = 20, V6_HEADER = 40, SCALE_MAX = 14 };

@@ -1,12 +1,13 @@
-/* pacing.c - spreads a window over its round trip, so that a burst does not overflow a short queue (RFC 9293 3.8.2 leaves it to
- * us; RFC 9438 and BBR ask for it). It says when the next bytes may leave; which, is segmentize.c's choice. */
+/* pacing.c - spreads a window over its round trip, so that a burst does not overflow a short queue (RFC 9293 3.8.2
+ * leaves it to us; RFC 9438 and BBR ask for it). It says when the next bytes may leave; which, is segmentize.c's
+ * choice. */
 #include "tcp/tcb.h"
 
 enum { LOCAL_US = 1000, SMALL = 10, BURST_NS = 250000 };
 
-/* Bytes a second: the algorithm's own, or twice the window a round trip while it doubles and a fifth more when it does not. 0: as
- * fast as they come; nearer than a millisecond there is nothing to spread, and ten segments are no burst [RFC6928]: with few under way
- * every delay would cost. */
+/* Bytes a second: the algorithm's own, or twice the window a round trip while it doubles and a fifth more when it
+ * does not. 0: as fast as they come; nearer than a millisecond there is nothing to spread, and ten segments are no
+ * burst [RFC6928]: with few under way every delay would cost. */
 static uint64_t rate(const struct tcb *t) {
     if (t->cc.ops->rate) return t->cc.ops->rate(&t->cc);
     if (t->srtt_us < LOCAL_US || t->cc.cwnd <= SMALL * t->cc.mss) return 0;

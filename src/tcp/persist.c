@@ -1,11 +1,11 @@
-/* persist.c - zero-window probing (RFC 9293 3.8.6.1): the peer's window is shut, or too small to use; ask again and again, each
- * time later, for as long as it answers. [MUST-35, MUST-36, MUST-37] */
+/* persist.c - zero-window probing (RFC 9293 3.8.6.1): the peer's window is shut, or too small to use; ask again and
+ * again, each time later, for as long as it answers. [MUST-35, MUST-36, MUST-37] */
 #include "tcp/tcb.h"
 
 enum { HOLDER_MS = 60000, OVERRIDE_MS = 200 };
 
-/* [SHLD-29] The first probe comes after the retransmission timeout. Bytes that wait for company, not for the window, wait for the
- * override timeout of 3.8.6.2.1. */
+/* [SHLD-29] The first probe comes after the retransmission timeout. Bytes that wait for company, not for the window,
+ * wait for the override timeout of 3.8.6.2.1. */
 void persist_start(struct stack *s, struct tcb *t) {
     if (t->rexmit_at != TERN_NEVER) return;
     t->persisting = true;
@@ -15,8 +15,8 @@ void persist_start(struct stack *s, struct tcb *t) {
     t->rexmit_at = s->now + (t->snd.wnd ? min_u64(OVERRIDE_MS * MS_NS, rto_ns(s, t)) : rto_ns(s, t));
 }
 
-/* The window shut with bytes under way: they are probed like those that wait [MUST-35], and while the peer answers they are no
- * reason to give up [SHLD-17]. When it opens they go out again. */
+/* The window shut with bytes under way: they are probed like those that wait [MUST-35], and while the peer answers
+ * they are no reason to give up [SHLD-17]. When it opens they go out again. */
 void persist_take_over(struct stack *s, struct tcb *t) {
     t->persisting = true;
     t->stuck_ms = 0;
@@ -36,8 +36,8 @@ void persist_stop(struct tcb *t) {
     t->rexmit_at = TERN_NEVER;
 }
 
-/* A peer that answers may keep its window shut for ever [MUST-37, MAY-8], unless the application has set a limit, or memory is
- * short and this one has pinned its share for a minute (CVE-2008-4609, RFC 6429 3). */
+/* A peer that answers may keep its window shut for ever [MUST-37, MAY-8], unless the application has set a limit, or
+ * memory is short and this one has pinned its share for a minute (CVE-2008-4609, RFC 6429 3). */
 static bool shut_too_long(const struct stack *s, const struct tcb *t) {
     uint32_t shut = (uint32_t)(s->now / MS_NS) - t->shut_ms;
     if (t->opt.zero_window_ms && shut >= t->opt.zero_window_ms) return true;

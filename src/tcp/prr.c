@@ -1,8 +1,9 @@
-/* prr.c - proportional rate reduction (RFC 9937, from RFC 6937): during fast recovery, how many bytes may leave for those that
- * arrived, so that the window ends at ssthresh without silence and without a burst. */
+/* prr.c - proportional rate reduction (RFC 9937, from RFC 6937): during fast recovery, how many bytes may leave for
+ * those that arrived, so that the window ends at ssthresh without silence and without a burst. */
 #include "tcp/tcb.h"
 
-/* `delivered` by the ACK that begins it. What earlier ACKs took out of the flight will not count as delivered during it. */
+/* `delivered` by the ACK that begins it. What earlier ACKs took out of the flight will not count as delivered during
+ * it. */
 void prr_begin(struct tcb *t, uint32_t delivered) {
     struct flight *f = t->flight;
     f->prr_delivered = f->prr_out = 0;

@@ -1,5 +1,6 @@
-/* rack.c - which bytes are lost, judged by time (RFC 8985): what was sent before something that has arrived, by more than a
- * reordering window, is lost. It marks; what is sent again, and how fast, is recovery.c's and prr.c's. Tail loss probes: tlp.c. */
+/* rack.c - which bytes are lost, judged by time (RFC 8985): what was sent before something that has arrived, by more
+ * than a reordering window, is lost. It marks; what is sent again, and how fast, is recovery.c's and prr.c's. Tail
+ * loss probes: tlp.c. */
 #include "tcp/tcb.h"
 
 enum { DUP_SEGMENTS = 3, MULT_MOST = 20, PERSIST = 16, MIN_RTT_MS = 300000, PIECES_A_US = 32 };
@@ -43,8 +44,8 @@ void rack_delivered(const struct arrival *a, const struct piece *p, seq end) {
     f->rack_end = end;
 }
 
-/* [RFC8985 6.2 step 4] How far out of order is still in order. It grows with each round trip that a DSACK shows to have been
- * misjudged, and forgets after sixteen recoveries without. */
+/* [RFC8985 6.2 step 4] How far out of order is still in order. It grows with each round trip that a DSACK shows to
+ * have been misjudged, and forgets after sixteen recoveries without. */
 uint32_t rack_window(const struct tcb *t) {
     const struct flight *f = t->flight;
     if (!t->reordering && (t->in_recovery || t->in_loss || f->sacked >= DUP_SEGMENTS * t->cc.mss)) return 0;
@@ -65,17 +66,21 @@ void rack_recovered(struct tcb *t) {
     if (t->rack_persist && --t->rack_persist == 0) t->rack_mult = 0;
 }
 
-/* Looking at every piece must not cost more than the time that passes, however many a peer makes of them and however fast its ACKs
- * come: with many pieces, some microseconds lie between two looks. True: it is too early, and how long for. */
+/* Looking at every piece must not cost more than the time that passes, however many a peer makes of them and however
+ * fast its ACKs come: with many pieces, some microseconds lie between two looks. True: it is too early, and how long
+ * for. */
 static bool too_soon(struct flight *f, uint32_t now, uint32_t *wait_us) {
     uint32_t pause = f->count / PIECES_A_US, since = now - f->judged_us;
-    if (since < pause) *wait_us = pause - since;
-    else f->judged_us = now;
+    if (since < pause)
+        *wait_us = pause - since;
+    else
+        f->judged_us = now;
     return since < pause;
 }
 
-/* [RFC8985 6.2 step 5] Marks what is lost by now; *wait_us is when the next piece may turn out lost, 0: none. Returns bytes newly
- * lost. Only pieces behind the newest delivered one can be, and those that left later end the search in each run. */
+/* [RFC8985 6.2 step 5] Marks what is lost by now; *wait_us is when the next piece may turn out lost, 0: none.
+ * Returns bytes newly lost. Only pieces behind the newest delivered one can be, and those that left later end the
+ * search in each run. */
 uint32_t rack_detect(struct stack *s, struct tcb *t, uint32_t *wait_us) {
     struct flight *f = t->flight;
     uint32_t before = f->lost, now = clock_us(s), window = rack_window(t);
@@ -85,7 +90,8 @@ uint32_t rack_detect(struct stack *s, struct tcb *t, uint32_t *wait_us) {
         struct piece *p = piece_at(f, i);
         if (p->state != PIECE_SENT) continue;
         if (!sent_after(f->rack_us, f->rack_end, p->sent_us, piece_end(f, i))) {
-            if (!p->again && seq_gt(p->from, f->fack)) break; /* originals leave in order: all that follow are younger */
+            if (!p->again && seq_gt(p->from, f->fack))
+                break; /* originals leave in order: all that follow are younger */
             continue;
         }
         int32_t left = (int32_t)(p->sent_us + f->rack_rtt_us + window - now);

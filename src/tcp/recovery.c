@@ -1,18 +1,19 @@
-/* recovery.c - loss recovery with a peer that sends SACK blocks (RFC 2018, 6675, 8985, 9937): each ACK updates the account of what
- * is under way (flight.c), which shows what is lost (rack.c) and whether an earlier judgement was wrong (undo: RFC 2883, 3522,
- * 4015, 5682). Peers without SACK: rexmit.c. How far the window opens and shuts is cc_*.c's. */
+/* recovery.c - loss recovery with a peer that sends SACK blocks (RFC 2018, 6675, 8985, 9937): each ACK updates the
+ * account of what is under way (flight.c), which shows what is lost (rack.c) and whether an earlier judgement was
+ * wrong (undo: RFC 2883, 3522, 4015, 5682). Peers without SACK: rexmit.c. How far the window opens and shuts is
+ * cc_*.c's. */
 #include "tcp/tcb.h"
 
 /* What one ACK brought. */
 struct news {
-    uint32_t delivered;    /* bytes, in either way */
-    uint32_t rtt_us;       /* of the newest piece sent once */
-    uint32_t flight;       /* outstanding before */
-    uint32_t pipe;         /* in the network before */
-    struct piece newest;   /* of what was delivered, the last to leave */
-    bool forward;          /* SND.UNA moved */
-    bool dsack;            /* a duplicate of something we sent again was reported */
-    bool original;         /* something given up for lost arrived without being sent again */
+    uint32_t delivered;  /* bytes, in either way */
+    uint32_t rtt_us;     /* of the newest piece sent once */
+    uint32_t flight;     /* outstanding before */
+    uint32_t pipe;       /* in the network before */
+    struct piece newest; /* of what was delivered, the last to leave */
+    bool forward;        /* SND.UNA moved */
+    bool dsack;          /* a duplicate of something we sent again was reported */
+    bool original;       /* something given up for lost arrived without being sent again */
 };
 
 /* ---- the account ---- */
@@ -109,9 +110,9 @@ static void undo(struct stack *s, struct tcb *t) {
     s->stats.undone++;
 }
 
-/* The echo of a timestamp older than the first repetition answers the original [RFC3522 3.2]; so does an original that arrives after
- * a timeout gave it up [RFC5682 3]. DSACKs for all that was repeated say the same [RFC2883 4.2]; the last of them come up to a round
- * trip after recovery is over. */
+/* The echo of a timestamp older than the first repetition answers the original [RFC3522 3.2]; so does an original
+ * that arrives after a timeout gave it up [RFC5682 3]. DSACKs for all that was repeated say the same [RFC2883 4.2];
+ * the last of them come up to a round trip after recovery is over. */
 static bool undo_due(const struct arrival *a, const struct news *n) {
     const struct tcb *t = a->t;
     const struct flight *f = t->flight;
@@ -119,14 +120,15 @@ static bool undo_due(const struct arrival *a, const struct news *n) {
     bool repairing = t->in_recovery || t->in_loss;
     if (!f->undo_armed || (!repairing && seq_gt(a->ack, f->undo_end))) return false;
     if (t->in_loss && n->forward && n->original) return true;
-    if (!f->undo_sent) return t->in_recovery && n->original && !f->lost; /* all that was given up is here, and nothing left again */
+    if (!f->undo_sent)
+        return t->in_recovery && n->original && !f->lost; /* all that was given up is here, and nothing left again */
     bool covered = repairing && n->forward && seq_gt(a->ack, f->undo_first);
     if (covered && t->stamps && o->has_ts && (int32_t)(o->ts_echo - f->undo_ms) < 0) return true;
     return n->dsack && f->undo_again == 0;
 }
 
-/* Only what we sent again can have arrived twice by our doing; the network makes copies too. A probe that turns out a duplicate says
- * nothing about order. */
+/* Only what we sent again can have arrived twice by our doing; the network makes copies too. A probe that turns out
+ * a duplicate says nothing about order. */
 static void count_dsack(struct arrival *a, struct news *n) {
     struct tcb *t = a->t;
     struct flight *f = t->flight;
@@ -138,8 +140,9 @@ static void count_dsack(struct arrival *a, struct news *n) {
     if (!(t->tlp_out && t->tlp_again && seq_eq(o->sack[0].right, t->snd.tlp_end))) rack_dsack(t);
 }
 
-/* [RFC5682 3.1] The first ACK after the timeout may answer the repetition. So new bytes go out before more is repeated: if the next ACK
- * acknowledges what was never repeated, undo_due sees it; if not, the loss was real. Without new bytes there is no such test. */
+/* [RFC5682 3.1] The first ACK after the timeout may answer the repetition. So new bytes go out before more is
+ * repeated: if the next ACK acknowledges what was never repeated, undo_due sees it; if not, the loss was real.
+ * Without new bytes there is no such test. */
 static void frto_ack(struct tcb *t, const struct news *n) {
     struct flight *f = t->flight;
     bool unsent = seq_gt(t->snd.end, t->snd.nxt) && seq_gt(seq_add(t->snd.una, t->snd.wnd), t->snd.nxt);
@@ -171,23 +174,35 @@ static void leave(struct tcb *t) {
 static void grow_window(struct arrival *a, const struct news *n, uint32_t bytes) {
     struct tcb *t = a->t;
     bool slow = t->cc.cwnd < t->cc.ssthresh;
-    struct cc_ack ack = {.bytes = bytes, .flight = n->flight, .rtt_us = n->rtt_us, .srtt_us = t->srtt_us,
-                         .now_us = a->s->now / US_NS, .una = t->snd.una.v, .nxt = t->snd.nxt.v,
+    struct cc_ack ack = {.bytes = bytes,
+                         .flight = n->flight,
+                         .rtt_us = n->rtt_us,
+                         .srtt_us = t->srtt_us,
+                         .now_us = a->s->now / US_NS,
+                         .una = t->snd.una.v,
+                         .nxt = t->snd.nxt.v,
                          .limited = t->in_loss || n->flight + 2 * t->cc.mss >= (slow ? t->cc.cwnd / 2 : t->cc.cwnd)};
     t->cc.ops->acked(&t->cc, &ack);
 }
 
-/* [draft-ietf-ccwg-bbr 4.5.2] Rate: bytes delivered since the newest of them left, by the longer of the time it took to send them
- * and the time it took to see them acknowledged. */
+/* [draft-ietf-ccwg-bbr 4.5.2] Rate: bytes delivered since the newest of them left, by the longer of the time it took
+ * to send them and the time it took to see them acknowledged. */
 static void sample(struct arrival *a, const struct news *n, uint32_t newly_lost) {
     struct tcb *t = a->t;
     struct flight *f = t->flight;
     uint32_t now = clock_us(a->s), sent = n->newest.sent_us - n->newest.first_us, seen = now - n->newest.delivered_us;
-    struct cc_sample s = {.now_us = a->s->now / US_NS, .rtt_us = n->rtt_us, .delivered = n->delivered,
-                          .delivered_total = f->delivered, .prior_delivered = n->newest.delivered,
-                          .sample_bytes = f->delivered - n->newest.delivered, .sample_us = max_u32(sent, seen),
-                          .inflight = flight_pipe(f), .inflight_before = n->pipe, .lost = newly_lost,
-                          .app_limited = n->newest.app_limited, .recovering = t->in_recovery || t->in_loss};
+    struct cc_sample s = {.now_us = a->s->now / US_NS,
+                          .rtt_us = n->rtt_us,
+                          .delivered = n->delivered,
+                          .delivered_total = f->delivered,
+                          .prior_delivered = n->newest.delivered,
+                          .sample_bytes = f->delivered - n->newest.delivered,
+                          .sample_us = max_u32(sent, seen),
+                          .inflight = flight_pipe(f),
+                          .inflight_before = n->pipe,
+                          .lost = newly_lost,
+                          .app_limited = n->newest.app_limited,
+                          .recovering = t->in_recovery || t->in_loss};
     f->first_us = n->newest.sent_us;
     f->delivered_us = now;
     if (f->app_until && (int32_t)(f->delivered - f->app_until) > 0) f->app_until = 0;
@@ -217,7 +232,8 @@ void recovery_ack(struct arrival *a, uint32_t bytes) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
     struct flight *f = t->flight;
-    struct news n = {.pipe = flight_pipe(f), .flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una), .forward = bytes > 0};
+    struct news n = {
+        .pipe = flight_pipe(f), .flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una), .forward = bytes > 0};
     uint32_t wait_us;
     take_cumulative(a, &n);
     if (bytes) t->snd.una = a->ack;
@@ -284,8 +300,8 @@ static void mark_lost(struct tcb *t, uint32_t now_us) {
     }
 }
 
-/* A receiver may drop what it had acknowledged selectively; after a timeout nothing it said counts any more [RFC2018 8]. One that did
- * not says it again with its next ACK, before anything but the first segment was repeated. */
+/* A receiver may drop what it had acknowledged selectively; after a timeout nothing it said counts any more [RFC2018
+ * 8]. One that did not says it again with its next ACK, before anything but the first segment was repeated. */
 static void forget_sack(struct tcb *t) {
     struct flight *f = t->flight;
     for (uint32_t i = 0; i < f->count; i++) {
@@ -341,8 +357,12 @@ void recovery_resume(struct tcb *t) {
 
 static struct piece stamp_of(struct stack *s, const struct tcb *t) {
     const struct flight *f = t->flight;
-    return (struct piece){.sent_us = clock_us(s), .delivered = f->delivered, .delivered_us = f->delivered_us,
-                          .first_us = f->first_us, .app_limited = f->app_until != 0, .state = PIECE_SENT};
+    return (struct piece){.sent_us = clock_us(s),
+                          .delivered = f->delivered,
+                          .delivered_us = f->delivered_us,
+                          .first_us = f->first_us,
+                          .app_limited = f->app_until != 0,
+                          .state = PIECE_SENT};
 }
 
 /* May new bytes be accounted for? Also brings the account into being, with the first byte of a flight. */
@@ -363,8 +383,10 @@ void recovery_sent(struct stack *s, struct tcb *t, seq to) {
     t->flight->grain_us = t->srtt_us / 128;
     flight_sent(t->flight, to, &stamp);
     if (t->in_recovery) prr_sent(t, n);
-    if (t->timer_use == USE_RTO && t->rexmit_at == TERN_NEVER) recovery_timer(s, t, 0, false);
-    else if (t->timer_use == USE_PROBE) t->rexmit_at = s->now + tlp_delay_ns(s, t);
+    if (t->timer_use == USE_RTO && t->rexmit_at == TERN_NEVER)
+        recovery_timer(s, t, 0, false);
+    else if (t->timer_use == USE_PROBE)
+        t->rexmit_at = s->now + tlp_delay_ns(s, t);
 }
 
 /* The first bytes that are lost and not yet on their way again. */
@@ -403,7 +425,8 @@ void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
     f->undo_sent = true;
 }
 
-/* The application has nothing more to send although the window allows it: rates measured from here on say nothing of the path. */
+/* The application has nothing more to send although the window allows it: rates measured from here on say nothing of
+ * the path. */
 void recovery_app_limited(struct tcb *t) {
     struct flight *f = t->flight;
     if (f && flight_pipe(f) < t->cc.cwnd && !f->lost) f->app_until = max_u32(f->delivered + flight_pipe(f), 1);

@@ -1,13 +1,12 @@
-/* recvbuf.c - bytes received and not yet read: a ring addressed by sequence number, in which data out of order already lies
- * at its place (RFC 9293 3.10.7.4 seventh, [SHLD-31]), and lent packets before it. When to acknowledge is delack.c's.
+/* recvbuf.c - bytes received and not yet read: a ring addressed by sequence number, in which data out of order
+ * already lies at its place (RFC 9293 3.10.7.4 seventh, [SHLD-31]), and lent packets before it. When to acknowledge
+ * is delack.c's.
  *
- * The stream is, in this order: lent pieces from rcv.read on; ring bytes up to rcv.nxt; a hole; islands in the ring. Lending
- * happens only while the ring is empty, so the order needs no bookkeeping. */
+ * The stream is, in this order: lent pieces from rcv.read on; ring bytes up to rcv.nxt; a hole; islands in the ring.
+ * Lending happens only while the ring is empty, so the order needs no bookkeeping. */
 #include "tcp/tcb.h"
 
-uint32_t rcv_readable(const struct tcb *t) {
-    return (uint32_t)seq_diff(t->rcv.nxt, t->rcv.read) - t->fin_taken;
-}
+uint32_t rcv_readable(const struct tcb *t) { return (uint32_t)seq_diff(t->rcv.nxt, t->rcv.read) - t->fin_taken; }
 
 uint32_t rcv_space(const struct tcb *t) {
     uint32_t held = rcv_readable(t);
@@ -43,8 +42,8 @@ static bool ring_reach(struct stack *s, struct tcb *t, seq right) {
     return ring_reserve(s, &t->rcv.ring, (uint32_t)seq_diff(right, base), base, last);
 }
 
-/* What is held already stays as it came: the first copy of a byte wins, so that the stream does not depend on who repeats what
- * (Ptacek and Newsham 1998). */
+/* What is held already stays as it came: the first copy of a byte wins, so that the stream does not depend on who
+ * repeats what (Ptacek and Newsham 1998). */
 static void write_fresh(struct arrival *a) {
     struct tcb *t = a->t;
     const range_set *set = t->rcv.islands;

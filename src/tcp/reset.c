@@ -1,4 +1,5 @@
-/* reset.c - RST out (RFC 9293 3.5.2): in answer to what belongs to no connection, and to end one. RST in is step 2's. */
+/* reset.c - RST out (RFC 9293 3.5.2): in answer to what belongs to no connection, and to end one. RST in is step
+ * 2's. */
 #include "tcp/tcb.h"
 
 static void send(struct stack *s, struct segment_out *o, enum reason why) {
@@ -29,10 +30,15 @@ static seq acceptable_to_peer(const struct tcb *t) {
 
 void reset_send(struct stack *s, struct tcb *t, enum reason why) {
     enum { WANT_IT = IN(SYN_RECEIVED) | IN(ESTABLISHED) | IN(FIN_WAIT_1) | IN(FIN_WAIT_2) | IN(CLOSE_WAIT) };
-    enum { DATA_LOST = WANT_IT | IN(CLOSING) | IN(LAST_ACK) }; /* the peer said it all, and should know of it [SHLD-3] */
+    enum {
+        DATA_LOST = WANT_IT | IN(CLOSING) | IN(LAST_ACK)
+    }; /* the peer said it all, and should know of it [SHLD-3] */
     if (!state_in(t, why == R_SEND_RST_UNREAD ? DATA_LOST : WANT_IT)) return;
     struct segment_out o = {.local = &t->flow.local, .remote = &t->flow.remote, .tos = t->opt.tos, .ttl = t->opt.ttl};
-    o.h = (tcp_header){.src_port = t->flow.local_port, .dst_port = t->flow.remote_port, .seq_no = acceptable_to_peer(t),
-                       .ack_no = t->rcv.nxt, .flags = TCP_RST | TCP_ACK};
+    o.h = (tcp_header){.src_port = t->flow.local_port,
+                       .dst_port = t->flow.remote_port,
+                       .seq_no = acceptable_to_peer(t),
+                       .ack_no = t->rcv.nxt,
+                       .flags = TCP_RST | TCP_ACK};
     send(s, &o, why);
 }

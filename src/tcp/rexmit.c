@@ -1,5 +1,5 @@
-/* rexmit.c - what is sent again, and when (RFC 9293 3.8.1, 3.8.3; RFC 5681 3.2; NewReno of RFC 6582): fast retransmit, partial
- * ACKs, expiry of the timer. How far the window opens and shuts is cc_*.c's. */
+/* rexmit.c - what is sent again, and when (RFC 9293 3.8.1, 3.8.3; RFC 5681 3.2; NewReno of RFC 6582): fast
+ * retransmit, partial ACKs, expiry of the timer. How far the window opens and shuts is cc_*.c's. */
 #include "tcp/tcb.h"
 
 enum { BLACK_HOLE_REPEATS = 2, DUP_THRESHOLD = 3 };
@@ -43,8 +43,13 @@ static void not_recovering(struct arrival *a, uint32_t bytes, uint32_t flight) {
     struct tcb *t = a->t;
     if (seq_gt(t->snd.una, t->snd.recover)) t->snd.recover = seq_add(t->snd.una, (uint32_t)-1);
     bool slow = t->cc.cwnd < t->cc.ssthresh;
-    struct cc_ack ack = {.bytes = bytes, .flight = flight, .rtt_us = t->srtt_us, .srtt_us = t->srtt_us,
-                         .now_us = a->s->now / US_NS, .una = t->snd.una.v, .nxt = t->snd.nxt.v,
+    struct cc_ack ack = {.bytes = bytes,
+                         .flight = flight,
+                         .rtt_us = t->srtt_us,
+                         .srtt_us = t->srtt_us,
+                         .now_us = a->s->now / US_NS,
+                         .una = t->snd.una.v,
+                         .nxt = t->snd.nxt.v,
                          .limited = flight + 2 * t->cc.mss >= (slow ? t->cc.cwnd / 2 : t->cc.cwnd)};
     t->cc.ops->acked(&t->cc, &ack);
 }
@@ -72,8 +77,8 @@ void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
 
 /* ---- duplicate ACKs ---- */
 
-/* [RFC6582 3.2 step 1, 2] Not for losses of the window that was already being repaired. What limited transmit sent beyond the window
- * does not count [RFC5681 3.2 step 2]. */
+/* [RFC6582 3.2 step 1, 2] Not for losses of the window that was already being repaired. What limited transmit sent
+ * beyond the window does not count [RFC5681 3.2 step 2]. */
 static void enter_recovery(struct arrival *a) {
     struct tcb *t = a->t;
     uint32_t flight = min_u32((uint32_t)seq_diff(t->snd.nxt, t->snd.una), t->cc.cwnd);
@@ -90,7 +95,7 @@ static void enter_recovery(struct arrival *a) {
 
 void rexmit_ack_duplicate(struct arrival *a) {
     struct tcb *t = a->t;
-    if (t->in_recovery) { /* another segment has left the network; no more than were there, for duplicates can be made up */
+    if (t->in_recovery) { /* another segment has left the network; no more than were there: duplicates can be made up */
         uint32_t flight = (uint32_t)seq_diff(t->snd.recover, t->snd.una);
         if (t->cc.cwnd < t->cc.ssthresh + flight) t->cc.cwnd += t->cc.mss;
         return;
@@ -101,7 +106,8 @@ void rexmit_ack_duplicate(struct arrival *a) {
 
 /* ---- the timer expires ---- */
 
-/* R1: the application is told, and whoever found the next hop looks again [MUST-20, SHLD-9, SHLD-10, RFC1122 3.3.1.4]. */
+/* R1: the application is told, and whoever found the next hop looks again [MUST-20, SHLD-9, SHLD-10, RFC1122
+ * 3.3.1.4]. */
 static void tell_r1(struct stack *s, struct tcb *t) {
     if (t->r1_told || t->repeats + 1u < s->cfg.r1_retries) return;
     t->r1_told = true;
@@ -109,8 +115,8 @@ static void tell_r1(struct stack *s, struct tcb *t) {
     soft_error(s, t, TERN_ETIMEDOUT);
 }
 
-/* When R2 is reached [MUST-20, MUST-21]. A SYN has its own R2 in repeats [MUST-22, MUST-23], unless the application wants to wait
- * for less. */
+/* When R2 is reached [MUST-20, MUST-21]. A SYN has its own R2 in repeats [MUST-22, MUST-23], unless the application
+ * wants to wait for less. */
 static uint64_t r2_at(const struct stack *s, struct tcb *t) {
     stuck_begin(t, s->now - rto_ns(s, t));
     if (!t->syn_acked && t->opt.user_timeout_ms >= s->cfg.r2_ms) return TERN_NEVER;
@@ -128,9 +134,10 @@ static bool syn_unanswered(struct stack *s, struct tcb *t) {
     return true;
 }
 
-/* A full segment is repeated again and again without an answer: perhaps the path swallows packets of this size and tells nobody.
- * Then the next smaller size of RFC 1191 7.1 is tried; a smaller one that arrives ends it, and after ten minutes the larger one
- * gets its next chance [RFC4821 7.7, RFC8899 4.3]. Tail loss probes and the first timeouts are left to find mere loss. */
+/* A full segment is repeated again and again without an answer: perhaps the path swallows packets of this size and
+ * tells nobody. Then the next smaller size of RFC 1191 7.1 is tried; a smaller one that arrives ends it, and after
+ * ten minutes the larger one gets its next chance [RFC4821 7.7, RFC8899 4.3]. Tail loss probes and the first
+ * timeouts are left to find mere loss. */
 static void suspect_black_hole(struct stack *s, struct tcb *t) {
     bool full = (uint32_t)seq_diff(t->snd.nxt, t->snd.una) >= t->mss;
     if (!s->cfg.blackhole || t->repeats < BLACK_HOLE_REPEATS || !full) return;

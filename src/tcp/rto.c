@@ -1,5 +1,5 @@
-/* rto.c - the retransmission timeout (RFC 9293 3.8.1, RFC 6298): round-trip samples and the timer's length. What happens when
- * it expires is rexmit.c's. */
+/* rto.c - the retransmission timeout (RFC 9293 3.8.1, RFC 6298): round-trip samples and the timer's length. What
+ * happens when it expires is rexmit.c's. */
 #include "tcp/tcb.h"
 
 /* [RFC6298 2.2, 2.3]; the caller keeps to Karn's rule [MUST-18]. Kept in microseconds. */

@@ -1,5 +1,5 @@
-/* sack.c - selective acknowledgments sent (RFC 2018 4, RFC 2883): which blocks a receiver reports. What a sender makes of blocks it
- * receives belongs to loss recovery. */
+/* sack.c - selective acknowledgments sent (RFC 2018 4, RFC 2883): which blocks a receiver reports. What a sender
+ * makes of blocks it receives belongs to loss recovery. */
 #include "tcp/tcb.h"
 
 static void put(tcp_options *o, range r) {
@@ -15,8 +15,8 @@ void sack_duplicate(struct tcb *t, seq left, seq right) {
     t->rcv.dup_len = (uint16_t)min_u32(len, 65535);
 }
 
-/* Bytes that came twice are told first [RFC2883 4]. Then the block with the segment that just arrived (around the duplicate, if that
- * lies beyond a hole), then the others, newest knowledge repeated most [RFC2018 4]. */
+/* Bytes that came twice are told first [RFC2883 4]. Then the block with the segment that just arrived (around the
+ * duplicate, if that lies beyond a hole), then the others, newest knowledge repeated most [RFC2018 4]. */
 unsigned sack_blocks(const struct tcb *t, tcp_options *o, unsigned most) {
     static const range_set none;
     const range_set *set = t->rcv.islands ? t->rcv.islands : &none;

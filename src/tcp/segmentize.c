@@ -1,8 +1,8 @@
-/* segmentize.c - which segments leave (RFC 9293 3.7, 3.8.6.2.1, 3.9.1.2): SYN, repetitions, new data, FIN, probes, ACKs, in this
- * order, in one place. How much is allowed comes from the windows; where the packet goes from ip/.
+/* segmentize.c - which segments leave (RFC 9293 3.7, 3.8.6.2.1, 3.9.1.2): SYN, repetitions, new data, FIN, probes,
+ * ACKs, in this order, in one place. How much is allowed comes from the windows; where the packet goes from ip/.
  *
- * snd.pos is where the next segment starts. It equals snd.nxt but after a timeout, when everything from snd.una on is sent
- * again as the window allows, and after a probe, whose byte does not count as sent. */
+ * snd.pos is where the next segment starts. It equals snd.nxt but after a timeout, when everything from snd.una on
+ * is sent again as the window allows, and after a probe, whose byte does not count as sent. */
 #include "tcp/tcb.h"
 
 enum { TURN = 16, TCP_LEAST = 20, TCP_TS = 12, CHECKSUM_AT = 16, SEGMENT_MOST = 65535 - 120 };
@@ -34,8 +34,8 @@ bool output_wanted(const struct tcb *t) {
 
 /* ---- building one frame ---- */
 
-/* Header of every segment but a SYN, written straight: ports, numbers, window, and the timestamp option in its usual place.
- * With SACK blocks the options are written by their codec instead. */
+/* Header of every segment but a SYN, written straight: ports, numbers, window, and the timestamp option in its usual
+ * place. With SACK blocks the options are written by their codec instead. */
 static void put_header(struct burst *b, uint8_t *p, seq at, uint16_t flags) {
     struct tcb *t = b->t;
     store16(p, t->flow.local_port);
@@ -87,15 +87,17 @@ static void finish(struct burst *b, tern_frame *f, const uint8_t *l4, uint32_t l
     b->n++;
 }
 
-/* A segment of `len` bytes of the send buffer from `at` on, always from the connection's address and with its DSCP and TTL
- * [MUST-45, MUST-48, SHLD-22]. */
+/* A segment of `len` bytes of the send buffer from `at` on, always from the connection's address and with its DSCP
+ * and TTL [MUST-45, MUST-48, SHLD-22]. */
 static void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, enum reason why) {
     struct tcb *t = b->t;
     tern_frame *f = &b->frames[b->n];
     uint32_t head = TCP_LEAST + b->options;
-    bool fresh = len && seq_ge(at, t->snd.nxt) && why != R_SEND_PROBE; /* a probe is neither marked nor an answer [RFC3168 6.1.6] */
+    bool fresh = len && seq_ge(at, t->snd.nxt) &&
+                 why != R_SEND_PROBE; /* a probe is neither marked nor an answer [RFC3168 6.1.6] */
     uint8_t tos = (uint8_t)(t->opt.tos | ecn_capable(t, fresh));
-    uint8_t *p = ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, tos, t->opt.ttl, head + len, f);
+    uint8_t *p =
+        ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, tos, t->opt.ttl, head + len, f);
     if (t->ecn) flags |= ecn_flags(t, fresh);
     put_header(b, p, at, flags);
     f->head_len = (uint16_t)(p + head - f->head);
@@ -127,8 +129,11 @@ static void put_syn(struct burst *b) {
     struct stack *s = b->s;
     tern_frame *f = &b->frames[b->n];
     bool answer = t->state != TERN_SYN_SENT;
-    tcp_header h = {.src_port = t->flow.local_port, .dst_port = t->flow.remote_port, .seq_no = t->snd.iss,
-                    .flags = answer ? TCP_SYN | TCP_ACK : TCP_SYN | ecn_syn_flags(s, t), .window = window_field(t, true)};
+    tcp_header h = {.src_port = t->flow.local_port,
+                    .dst_port = t->flow.remote_port,
+                    .seq_no = t->snd.iss,
+                    .flags = answer ? TCP_SYN | TCP_ACK : TCP_SYN | ecn_syn_flags(s, t),
+                    .window = window_field(t, true)};
     if (answer) h.ack_no = t->rcv.nxt;
     uint32_t may = emit_syn_options(s, t, &h.options);
     uint8_t bytes[60];
@@ -136,8 +141,8 @@ static void put_syn(struct burst *b) {
     tcp_emit(&w, &h);
     uint32_t len = (uint32_t)writer_len(&w), data = put_syn_data(b, f, may, len - TCP_LEAST);
     uint8_t spans = f->spans;
-    uint8_t *p = ip_frame_start(s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, t->opt.tos, t->opt.ttl, len + data,
-                                f);
+    uint8_t *p = ip_frame_start(s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, t->opt.tos, t->opt.ttl,
+                                len + data, f);
     memcpy(p, bytes, len);
     f->head_len = (uint16_t)(f->csum_start + len);
     f->spans = spans;
@@ -187,7 +192,8 @@ static enum reason why_data(const struct tcb *t, uint32_t len) {
     return len ? R_SEND_DATA : R_SEND_FIN;
 }
 
-/* Bytes that both windows allow from pos on; limited transmit lends two segments to the first two duplicates [RFC3042]. */
+/* Bytes that both windows allow from pos on; limited transmit lends two segments to the first two duplicates
+ * [RFC3042]. */
 static uint32_t usable(const struct tcb *t) {
     int32_t by_peer = seq_diff(seq_add(t->snd.una, t->snd.wnd), t->snd.pos); /* may be negative [MUST-34, SHLD-15] */
     uint32_t cwnd = t->cc.cwnd + (t->in_recovery || t->flight ? 0 : min_u32(t->dup_acks, 2) * t->cc.mss);
@@ -196,7 +202,8 @@ static uint32_t usable(const struct tcb *t) {
     return min_u32((uint32_t)by_peer, cwnd - flight);
 }
 
-/* 3.8.6.2.1 [MUST-38, MUST-60], with Nagle's rule [SHLD-7, MUST-17, MAY-16]: is a segment of n bytes worth sending now? */
+/* 3.8.6.2.1 [MUST-38, MUST-60], with Nagle's rule [SHLD-7, MUST-17, MAY-16]: is a segment of n bytes worth sending
+ * now? */
 static bool worth_sending(const struct burst *b, uint32_t n, uint32_t all) {
     const struct tcb *t = b->t;
     if (n >= b->mss || seq_lt(t->snd.pos, t->snd.nxt) || t->work & WORK_OVERRIDE) return true;
@@ -205,8 +212,8 @@ static bool worth_sending(const struct burst *b, uint32_t n, uint32_t all) {
     return may && n > 0 && (n == all || n >= t->snd.max_wnd / 2);
 }
 
-/* New data, or everything again after a timeout [SHLD-16]; from the whole buffer, so that segments are as large as can be
- * [SHLD-27, SHLD-28]. True when a frame was built. */
+/* New data, or everything again after a timeout [SHLD-16]; from the whole buffer, so that segments are as large as
+ * can be [SHLD-27, SHLD-28]. True when a frame was built. */
 static bool put_data(struct burst *b) {
     struct tcb *t = b->t;
     uint32_t all = unsent(t), room = usable(t), n = min_u32(min_u32(all, room), b->most);
@@ -247,8 +254,8 @@ static void put_again(struct burst *b, seq from, uint32_t len, enum reason why) 
     pacing_sent(b->s, t, len);
 }
 
-/* With SACK: the first bytes that are thought lost, as far as the congestion window allows; the peer's may have shrunk since
- * they were sent [MAY-7]. True when a frame was built. */
+/* With SACK: the first bytes that are thought lost, as far as the congestion window allows; the peer's may have
+ * shrunk since they were sent [MAY-7]. True when a frame was built. */
 static bool put_lost(struct burst *b) {
     struct tcb *t = b->t;
     seq from;
@@ -327,10 +334,12 @@ static void fill(struct burst *b) {
     if (t->acks_due && b->n < b->max) put_acks(b); /* an ACK with data would be no duplicate */
     if (state_in(t, MAY_SEND)) {
         if (t->work & WORK_REXMIT && b->n < b->max) put_rexmit(b);
-        while (b->n < b->max && put_lost(b)) {}
+        while (b->n < b->max && put_lost(b)) {
+        }
         if (t->work & WORK_TLP && b->n < b->max) put_tlp(b);
         if (t->work & WORK_PROBE && b->n < b->max) put_probe(b);
-        while (b->n < b->max && put_data(b)) {}
+        while (b->n < b->max && put_data(b)) {
+        }
         t->work &= (uint8_t)~WORK_OVERRIDE;
         if (!unsent(t)) recovery_app_limited(t);
     }
@@ -379,7 +388,7 @@ static void no_path(struct stack *s, struct tcb *t, enum ip_path_result r) {
         give_up(s, t, error, R_END_ICMP);
         return;
     }
-    t->work &= (uint8_t)~(WORK_ACK | WORK_KEEPALIVE);
+    t->work &= (uint8_t) ~(WORK_ACK | WORK_KEEPALIVE);
     t->acks_due = 0;
     soft_error(s, t, error);
     if (t->rexmit_at == TERN_NEVER && state_in(t, MAY_SEND) && (unsent(t) || fin_octet(t)))

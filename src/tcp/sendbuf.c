@@ -1,11 +1,11 @@
-/* sendbuf.c - bytes written and not yet acknowledged: a ring addressed by sequence number. What is sent of it, and when,
- * is segmentize.c's decision. Also the rings' memory, shared with recvbuf.c. */
+/* sendbuf.c - bytes written and not yet acknowledged: a ring addressed by sequence number. What is sent of it, and
+ * when, is segmentize.c's decision. Also the rings' memory, shared with recvbuf.c. */
 #include "tcp/tcb.h"
 
 enum { RING_LEAST = 4096 };
 
-/* An empty ring gives its memory back; the next one begins as large as the last had to be, for growing in the middle of a burst
- * means copying. */
+/* An empty ring gives its memory back; the next one begins as large as the last had to be, for growing in the middle
+ * of a burst means copying. */
 bool ring_reserve(struct stack *s, ring *r, uint32_t size, seq from, seq to) {
     uint32_t wanted = r->size ? size : max_u32(size, r->used);
     r->used = r->size ? max_u32(size, r->used) : size;

@@ -47,20 +47,18 @@ bool tern_transition_at(size_t i, tern_transition *out) {
     return true;
 }
 
-static const char *const state_names[TERN_STATES] = {
-    "CLOSED",     "LISTEN",     "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1",
-    "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING",  "LAST-ACK",     "TIME-WAIT"};
+static const char *const state_names[TERN_STATES] = {"CLOSED",      "LISTEN",     "SYN-SENT",   "SYN-RECEIVED",
+                                                     "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT",
+                                                     "CLOSING",     "LAST-ACK",   "TIME-WAIT"};
 
 static const struct {
     const char *text;
     enum tern_state state;
-} aliases[] = {{"CLOSE", TERN_CLOSED},          {"UNCONN", TERN_CLOSED},      {"SYN-RCVD", TERN_SYN_RECEIVED},
-               {"SYN-RECV", TERN_SYN_RECEIVED}, {"ESTAB", TERN_ESTABLISHED},  {"FIN-WAIT1", TERN_FIN_WAIT_1},
+} aliases[] = {{"CLOSE", TERN_CLOSED},          {"UNCONN", TERN_CLOSED},         {"SYN-RCVD", TERN_SYN_RECEIVED},
+               {"SYN-RECV", TERN_SYN_RECEIVED}, {"ESTAB", TERN_ESTABLISHED},     {"FIN-WAIT1", TERN_FIN_WAIT_1},
                {"FIN-WAIT2", TERN_FIN_WAIT_2},  {"CLOSED-WAIT", TERN_CLOSE_WAIT}};
 
-const char *tern_state_name(enum tern_state state) {
-    return (unsigned)state < TERN_STATES ? state_names[state] : "?";
-}
+const char *tern_state_name(enum tern_state state) { return (unsigned)state < TERN_STATES ? state_names[state] : "?"; }
 
 /* Letters alike in either case; '_' is '-'. */
 static bool same_name(const char *a, const char *b) {

@@ -1,5 +1,5 @@
-/* step1_sequence.c - first, check the sequence number (RFC 9293 3.10.7.4, with PAWS of RFC 7323 5.3): is any of the segment
- * inside the window? What lies outside is trimmed, so that later steps see the idealized segment. */
+/* step1_sequence.c - first, check the sequence number (RFC 9293 3.10.7.4, with PAWS of RFC 7323 5.3): is any of the
+ * segment inside the window? What lies outside is trimmed, so that later steps see the idealized segment. */
 #include "tcp/tcb.h"
 
 /* Table 6. A RST is judged by its number alone, whatever text it carries [SHLD-2]. */
@@ -25,7 +25,7 @@ static void trim_front(struct arrival *a) {
 /* Nothing beyond the window's right edge is taken; a FIN there will come again. */
 void trim_back(struct arrival *a, uint32_t wnd) {
     uint32_t offset = (uint32_t)seq_diff(a->seq, a->t->rcv.nxt), room = wnd > offset ? wnd - offset : 0;
-    if (a->len >= room && a->len + !!(a->flags & TCP_FIN) > room) a->flags &= (uint16_t)~(TCP_FIN | TCP_PSH);
+    if (a->len >= room && a->len + !!(a->flags & TCP_FIN) > room) a->flags &= (uint16_t) ~(TCP_FIN | TCP_PSH);
     a->len = min_u32(a->len, room);
 }
 
@@ -43,8 +43,8 @@ static enum reason unacceptable(struct arrival *a) {
         return R_FIN_REPEATED;
     }
     if (seq_le(right, t->rcv.nxt)) {
-        /* What carries nothing new and nothing old is answered, but not without limit: two ends that disagree would go on
-         * for ever (CVE-2005-1184). */
+        /* What carries nothing new and nothing old is answered, but not without limit: two ends that disagree would
+         * go on for ever (CVE-2005-1184). */
         effects_reply(&a->fx, seg_len(a) ? REPLY_ACK : REPLY_CHALLENGE, R_SEND_ACK_NOW);
         bool probe = seg_len(a) <= 1 && seq_eq(a->seq, seq_add(t->rcv.nxt, (uint32_t)-1));
         if (a->len && !probe) sack_duplicate(t, a->seq, right);

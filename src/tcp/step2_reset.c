@@ -1,5 +1,5 @@
-/* step2_reset.c - second, check the RST bit (RFC 9293 3.10.7.4, RFC 5961 3.2): only a RST with exactly the next number counts;
- * one that is merely in the window is challenged. */
+/* step2_reset.c - second, check the RST bit (RFC 9293 3.10.7.4, RFC 5961 3.2): only a RST with exactly the next
+ * number counts; one that is merely in the window is challenged. */
 #include "tcp/tcb.h"
 
 enum reason step2_reset(struct arrival *a) {
@@ -18,8 +18,7 @@ enum reason step2_reset(struct arrival *a) {
         tcb_move(a->s, t, MOVE_RESET);
         a->fx.error = TERN_EREFUSED;
         return R_RST_REFUSED;
-    case TERN_TIME_WAIT:
-        return R_TIME_WAIT_RST; /* or old duplicates could end the wait early [RFC1337 3 (F1)] */
+    case TERN_TIME_WAIT: return R_TIME_WAIT_RST; /* or old duplicates could end the wait early [RFC1337 3 (F1)] */
     default:
         tcb_move(a->s, t, MOVE_RESET);
         a->fx.error = TERN_ERESET;

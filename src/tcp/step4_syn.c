@@ -1,5 +1,5 @@
-/* step4_syn.c - fourth, check the SYN bit (RFC 9293 3.10.7.4, RFC 5961 4.2): a SYN on a connection that exists is challenged,
- * whatever its number. TIME-WAIT's newer SYNs were dealt with before the steps (timewait.c). */
+/* step4_syn.c - fourth, check the SYN bit (RFC 9293 3.10.7.4, RFC 5961 4.2): a SYN on a connection that exists is
+ * challenged, whatever its number. TIME-WAIT's newer SYNs were dealt with before the steps (timewait.c). */
 #include "tcp/tcb.h"
 
 enum reason step4_syn(struct arrival *a) {

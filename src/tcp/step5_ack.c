@@ -1,5 +1,5 @@
-/* step5_ack.c - fifth, check the ACK field (RFC 9293 3.10.7.4, RFC 5961 5.2): what of ours arrived, and how much more the peer
- * takes. What new and duplicate ACKs mean for recovery is rexmit.c's. */
+/* step5_ack.c - fifth, check the ACK field (RFC 9293 3.10.7.4, RFC 5961 5.2): what of ours arrived, and how much
+ * more the peer takes. What new and duplicate ACKs mean for recovery is rexmit.c's. */
 #include "tcp/tcb.h"
 
 static enum reason syn_received(struct arrival *a) {
@@ -22,9 +22,9 @@ static enum reason syn_received(struct arrival *a) {
 /* SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT [MAY-12, RFC5961 5.2] */
 static enum reason check_range(struct arrival *a) {
     const struct tcb *t = a->t;
-    enum reason bad = seq_gt(a->ack, t->snd.nxt)                                     ? R_ACK_FUTURE
+    enum reason bad = seq_gt(a->ack, t->snd.nxt)                                       ? R_ACK_FUTURE
                       : seq_lt(a->ack, seq_add(t->snd.una, (uint32_t)-t->snd.max_wnd)) ? R_ACK_TOO_OLD
-                                                                                     : R_NONE;
+                                                                                       : R_NONE;
     if (bad != R_NONE) effects_reply(&a->fx, REPLY_CHALLENGE, R_SEND_CHALLENGE);
     return bad;
 }

@@ -1,5 +1,5 @@
-/* step6_urgent.c - sixth, check the URG bit (RFC 9293 3.10.7.4, 3.8.5): the application is told that urgent bytes are on their
- * way; they are delivered in line with the rest (RFC 6093). */
+/* step6_urgent.c - sixth, check the URG bit (RFC 9293 3.10.7.4, 3.8.5): the application is told that urgent bytes
+ * are on their way; they are delivered in line with the rest (RFC 6093). */
 #include "tcp/tcb.h"
 
 /* [MUST-30, MUST-31] */

@@ -1,5 +1,5 @@
-/* step7_text.c - seventh, process the segment text (RFC 9293 3.10.7.4): deliver, hold or refuse it, and owe an ACK. The buffer
- * is recvbuf.c's, the ACK's time delack.c's. */
+/* step7_text.c - seventh, process the segment text (RFC 9293 3.10.7.4): deliver, hold or refuse it, and owe an ACK.
+ * The buffer is recvbuf.c's, the ACK's time delack.c's. */
 #include "tcp/tcb.h"
 
 /* Full-sized segments call for an ACK every second one [SHLD-19]; merged ones count by their pieces. */

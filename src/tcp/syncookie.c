@@ -1,9 +1,11 @@
-/* syncookie.c - SYN cookies (RFC 4987 3.6): under a flood of SYNs the half-open connection is kept by the peer, as our initial
- * number, instead of by us. Whether the flood is on, and what a finished handshake becomes, is backlog.c's.
+/* syncookie.c - SYN cookies (RFC 4987 3.6): under a flood of SYNs the half-open connection is kept by the peer, as
+ * our initial number, instead of by us. Whether the flood is on, and what a finished handshake becomes, is
+ * backlog.c's.
  *
- * The number is a keyed hash of the sockets, the peer's number, the time slot and an index into a short list of MSS values; the
- * index itself stands in its low bits. Window scale and SACK hide in the low bits of the timestamp, which the peer echoes;
- * without timestamps they are not agreed. A forged ACK opens a connection once in 2^29 / slots tries. */
+ * The number is a keyed hash of the sockets, the peer's number, the time slot and an index into a short list of MSS
+ * values; the index itself stands in its low bits. Window scale and SACK hide in the low bits of the timestamp,
+ * which the peer echoes; without timestamps they are not agreed. A forged ACK opens a connection once in 2^29 /
+ * slots tries. */
 #include "tcp/tcb.h"
 
 enum { SLOT_NS_SHIFT = 35, SLOTS_VALID = 3, MSS_BITS = 3, NO_SCALE = 15, TS_BITS = 6, TS_SACK = 16 };
@@ -32,7 +34,7 @@ void syncookie_make(struct stack *s, struct half_open *h) {
     h->iss = seq_of(cookie(s, h, slot_now(s), mss_index(h->mss)));
     h->flags |= HALF_COOKIE;
     h->ecn = ECN_OFF; /* there is no room to remember it */
-    if (!(h->flags & HALF_STAMPS)) h->flags &= (uint8_t)~(HALF_SCALING | HALF_SACK);
+    if (!(h->flags & HALF_STAMPS)) h->flags &= (uint8_t) ~(HALF_SCALING | HALF_SACK);
     s->tcp.cookie_slot = slot_now(s) + 1;
 }
 
@@ -55,8 +57,8 @@ static void read_timestamp(const struct arrival *a, const struct listener *l, st
     h->rcv_wscale = wscale_choose(a->s, &l->opt) & 15u;
 }
 
-/* Does this ACK bring back a cookie of ours? Then fills in the record it stood for. Asked only while cookies that were sent can
- * still be valid: at other times no ACK opens anything. */
+/* Does this ACK bring back a cookie of ours? Then fills in the record it stood for. Asked only while cookies that
+ * were sent can still be valid: at other times no ACK opens anything. */
 bool syncookie_check(const struct arrival *a, const struct listener *l, struct half_open *h) {
     struct stack *s = a->s;
     uint32_t slot = slot_now(s);

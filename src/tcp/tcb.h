@@ -36,7 +36,7 @@ enum work {
     WORK_REXMIT = 1 << 2, /* one segment at snd.una */
     WORK_PROBE = 1 << 3,  /* one byte into a closed window */
     WORK_KEEPALIVE = 1 << 4,
-    WORK_TLP = 1 << 5,    /* a tail loss probe */
+    WORK_TLP = 1 << 5,      /* a tail loss probe */
     WORK_OVERRIDE = 1 << 6, /* what is there, though it is little: it has waited long enough [MUST-60] */
 };
 
@@ -81,63 +81,63 @@ struct tcb {
     uint8_t acks_due;   /* duplicate ACKs that RFC 5681 4.2 asks for, one each segment out of order */
     uint8_t ack_reason; /* enum reason of the pending ACK, and of WORK_REXMIT: all of them fit */
     uint8_t rexmit_why;
-    bool passive : 1;       /* reached SYN-RECEIVED from LISTEN [MUST-11] */
-    bool waiting : 1;       /* established, not accepted yet: event links it into its listener's queue */
-    bool detached : 1;      /* the application closed it: no events, nobody reads */
+    bool passive : 1;  /* reached SYN-RECEIVED from LISTEN [MUST-11] */
+    bool waiting : 1;  /* established, not accepted yet: event links it into its listener's queue */
+    bool detached : 1; /* the application closed it: no events, nobody reads */
     bool in_table : 1;
-    bool record : 1;        /* a half-open or TIME-WAIT record for the time of one segment: replies leave at once */
-    bool blocked : 1;       /* on tcp.blocked rather than tcp.ready */
-    bool fin_queued : 1;    /* SHUTDOWN or CLOSE: a FIN follows snd.end */
-    bool fin_seen : 1;      /* the peer's FIN is at rcv.fin, perhaps behind a hole */
-    bool fin_taken : 1;     /* and rcv.nxt stands behind it */
-    uint8_t ecn : 2;        /* enum ecn_mode */
-    bool ecn_echo : 1;      /* classic: ECE until CWR comes */
-    bool ecn_cwr : 1;       /* classic: say CWR with the next new data */
-    bool fast_opened : 1;   /* counted in tcp.fast_opens */
-    bool orphan : 1;        /* counted in tcp.orphans */
-    bool urgent_out : 1;    /* snd.up is ahead of una */
-    bool urgent_in : 1;     /* rcv.up is ahead of read */
-    bool uto_due : 1;       /* the next segment carries the user timeout option */
-    bool syn_acked : 1;     /* our SYN is acknowledged; comparing una with iss would be wrong after 4 GiB */
+    bool record : 1;      /* a half-open or TIME-WAIT record for the time of one segment: replies leave at once */
+    bool blocked : 1;     /* on tcp.blocked rather than tcp.ready */
+    bool fin_queued : 1;  /* SHUTDOWN or CLOSE: a FIN follows snd.end */
+    bool fin_seen : 1;    /* the peer's FIN is at rcv.fin, perhaps behind a hole */
+    bool fin_taken : 1;   /* and rcv.nxt stands behind it */
+    uint8_t ecn : 2;      /* enum ecn_mode */
+    bool ecn_echo : 1;    /* classic: ECE until CWR comes */
+    bool ecn_cwr : 1;     /* classic: say CWR with the next new data */
+    bool fast_opened : 1; /* counted in tcp.fast_opens */
+    bool orphan : 1;      /* counted in tcp.orphans */
+    bool urgent_out : 1;  /* snd.up is ahead of una */
+    bool urgent_in : 1;   /* rcv.up is ahead of read */
+    bool uto_due : 1;     /* the next segment carries the user timeout option */
+    bool syn_acked : 1;   /* our SYN is acknowledged; comparing una with iss would be wrong after 4 GiB */
     bool scaling : 1, stamps : 1, sack : 1; /* agreed in the handshake */
-    bool in_recovery : 1;   /* fast recovery until snd.recover */
-    bool in_loss : 1;       /* after a timeout, until snd.recover */
-    bool reordering : 1;    /* the path was seen to reorder [RFC8985 6.2 step 3] */
-    bool tlp_out : 1;       /* a tail loss probe left and its fate is not known: snd.tlp_end */
-    bool tlp_again : 1;     /* it repeated the last segment rather than carry new bytes */
-    bool rtt_timing : 1;    /* rtt_seq, rtt_at_us are running [Karn] */
+    bool in_recovery : 1;                   /* fast recovery until snd.recover */
+    bool in_loss : 1;                       /* after a timeout, until snd.recover */
+    bool reordering : 1;                    /* the path was seen to reorder [RFC8985 6.2 step 3] */
+    bool tlp_out : 1;                       /* a tail loss probe left and its fate is not known: snd.tlp_end */
+    bool tlp_again : 1;                     /* it repeated the last segment rather than carry new bytes */
+    bool rtt_timing : 1;                    /* rtt_seq, rtt_at_us are running [Karn] */
     bool syn_repeated : 1;
-    bool persisting : 1;    /* rexmit_at is the persist timer */
-    bool want_write : 1;    /* tell the application when there is room again */
+    bool persisting : 1; /* rexmit_at is the persist timer */
+    bool want_write : 1; /* tell the application when there is room again */
     bool r1_told : 1;
-    uint8_t repeats : 6;    /* how often the timer expired for the bytes at una */
+    uint8_t repeats : 6; /* how often the timer expired for the bytes at una */
     uint8_t snd_wscale, rcv_wscale;
-    uint8_t backoff;        /* how often the current RTO was doubled */
+    uint8_t backoff; /* how often the current RTO was doubled */
     uint8_t dup_acks;
-    uint8_t timer_use;      /* enum timer_use of rexmit_at, unless persisting */
+    uint8_t timer_use;               /* enum timer_use of rexmit_at, unless persisting */
     uint8_t rack_mult, rack_persist; /* width of the reordering window [RFC8985 6.2 step 4] */
-    uint8_t probes;         /* keepalive probes without an answer */
-    uint8_t tos_received;   /* of the newest segment */
+    uint8_t probes;                  /* keepalive probes without an answer */
+    uint8_t tos_received;            /* of the newest segment */
 
     struct {
-        seq iss, una, nxt;  /* 3.3.1 */
-        seq pos;            /* where the next segment starts: nxt, or behind it when bytes go out again */
-        seq end;            /* behind the last byte written; a FIN has this number */
+        seq iss, una, nxt; /* 3.3.1 */
+        seq pos;           /* where the next segment starts: nxt, or behind it when bytes go out again */
+        seq end;           /* behind the last byte written; a FIN has this number */
         seq wl1, wl2, recover;
-        seq up;             /* behind the urgent bytes [MUST-62] */
+        seq up;                /* behind the urgent bytes [MUST-62] */
         uint32_t wnd, max_wnd; /* bytes, scaled */
-        seq tlp_end;        /* snd.nxt when the probe left [RFC8985 7.4] */
-        ring ring;          /* [first unacknowledged byte, end) */
+        seq tlp_end;           /* snd.nxt when the probe left [RFC8985 7.4] */
+        ring ring;             /* [first unacknowledged byte, end) */
     } snd;
     struct {
         seq irs, nxt;
-        seq adv;            /* right edge ever offered: data before it is always acceptable [RFC7323 2.4] */
-        seq read;           /* the next byte for the application */
+        seq adv;  /* right edge ever offered: data before it is always acceptable [RFC7323 2.4] */
+        seq read; /* the next byte for the application */
         seq fin;
-        seq up;             /* the peer's urgent pointer */
-        seq latest;         /* first byte of the newest segment out of order [RFC2018 4] */
-        uint16_t mss_seen;  /* largest segment that came: what "full-sized" means for ACKs [SHLD-19] */
-        uint16_t dup_len;   /* bytes from dup on came twice, to be told once: sack.c; 0: none */
+        seq up;            /* the peer's urgent pointer */
+        seq latest;        /* first byte of the newest segment out of order [RFC2018 4] */
+        uint16_t mss_seen; /* largest segment that came: what "full-sized" means for ACKs [SHLD-19] */
+        uint16_t dup_len;  /* bytes from dup on came twice, to be told once: sack.c; 0: none */
         seq dup;
         uint32_t unacked;   /* bytes taken since the last ACK left */
         ring ring;          /* [read + lent, nxt) and the islands beyond */
@@ -145,28 +145,28 @@ struct tcb {
         struct lent *lent;  /* NULL while nothing is lent */
     } rcv;
 
-    uint16_t mss_peer; /* the peer's MSS option or the default */
-    uint16_t mss;      /* payload of a full segment to the peer, options taken off */
+    uint16_t mss_peer;                           /* the peer's MSS option or the default */
+    uint16_t mss;                                /* payload of a full segment to the peer, options taken off */
     uint32_t ts_offset, ts_recent, ts_recent_ms; /* timestamps.c */
     seq last_ack_sent;
     seq rtt_seq;
     uint32_t srtt_us, rttvar_us, rto_us;
-    uint32_t rtt_at_us;      /* when rtt_seq left */
+    uint32_t rtt_at_us;          /* when rtt_seq left */
     uint32_t tune_us, tune_read; /* autotune.c */
     struct cc cc;
     uint8_t ecn_seen, ecn_told; /* accurate: marks that we saw, and that the peer told of, modulo 256 */
-    uint8_t ecn_first;       /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
-    seq ecn_until;           /* marks count once until this is acknowledged */
-    struct flight *flight;   /* with a SACK peer, while something is under way; else NULL */
-    uint32_t min_rtt_us;     /* smallest of late: see rack.c; 0: none yet */
+    uint8_t ecn_first;          /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
+    seq ecn_until;              /* marks count once until this is acknowledged */
+    struct flight *flight;      /* with a SACK peer, while something is under way; else NULL */
+    uint32_t min_rtt_us;        /* smallest of late: see rack.c; 0: none yet */
 
-    uint64_t rexmit_at;  /* retransmission or persist timer; TERN_NEVER: off */
+    uint64_t rexmit_at; /* retransmission or persist timer; TERN_NEVER: off */
     uint64_t delack_at;
-    uint64_t life_at;    /* keepalive, FIN-WAIT-2 or 2 MSL, by state */
-    uint32_t stuck_ms;    /* first expiry for the bytes at una, first probe without an answer; 0: not stuck */
-    uint32_t shut_ms;     /* when the peer's window was found shut */
+    uint64_t life_at;      /* keepalive, FIN-WAIT-2 or 2 MSL, by state */
+    uint32_t stuck_ms;     /* first expiry for the bytes at una, first probe without an answer; 0: not stuck */
+    uint32_t shut_ms;      /* when the peer's window was found shut */
     uint32_t challenge_ms; /* when the last challenge ACK was allowed */
-    uint32_t listener;   /* index + 1 while waiting */
+    uint32_t listener;     /* index + 1 while waiting */
 
     struct tcb_options opt;
     struct event_node event;
@@ -181,7 +181,7 @@ struct listener {
     ip_addr local;
     uint16_t port;
     uint32_t index, flags, backlog;
-    uint32_t waiting;                /* TCBs in the queue below */
+    uint32_t waiting; /* TCBs in the queue below */
     struct event_node *queue, **queue_tail;
     struct tcb_options opt;
 };
@@ -199,10 +199,18 @@ struct half_open {
     uint16_t mss, snd_wnd;
     uint8_t snd_wscale : 4, rcv_wscale : 4;
     uint8_t tries : 4, ecn : 2, syn_ecn : 2; /* SYN,ACKs repeated; enum ecn_mode; the IP header's two bits on the SYN */
-    uint8_t flags;        /* enum half_open_flags */
-    uint8_t challenge;    /* when the last challenge ACK left: see challenge.c */
+    uint8_t flags;                           /* enum half_open_flags */
+    uint8_t challenge;                       /* when the last challenge ACK left: see challenge.c */
 };
-enum half_open_flags { HALF_SCALING = 1, HALF_STAMPS = 2, HALF_SACK = 4, HALF_HELD = 8, HALF_SHOWN = 16, HALF_COOKIE = 32, HALF_FAST_OPEN = 64 };
+enum half_open_flags {
+    HALF_SCALING = 1,
+    HALF_STAMPS = 2,
+    HALF_SACK = 4,
+    HALF_HELD = 8,
+    HALF_SHOWN = 16,
+    HALF_COOKIE = 32,
+    HALF_FAST_OPEN = 64
+};
 
 /* A connection in TIME-WAIT that no application holds. */
 struct time_wait {
@@ -238,16 +246,16 @@ struct arrival {
     struct tcb *t;
     const struct ip_info *ip;
     const tcp_header *h;
-    seq seq, ack;        /* SEG.SEQ and SEG.ACK; seq moves when the front is trimmed */
-    uint32_t len;        /* text, trimmed to the window */
-    uint32_t whole;      /* text as it came */
+    seq seq, ack;   /* SEG.SEQ and SEG.ACK; seq moves when the front is trimmed */
+    uint32_t len;   /* text, trimmed to the window */
+    uint32_t whole; /* text as it came */
     const uint8_t *text;
-    uint32_t wnd;        /* SEG.WND, scaled */
-    uint16_t flags;      /* trimmed too: SYN, FIN outside the window are gone */
-    bool renews;         /* a SYN that replaces a TIME-WAIT: our number must be above that one's last */
+    uint32_t wnd;   /* SEG.WND, scaled */
+    uint16_t flags; /* trimmed too: SYN, FIN outside the window are gone */
+    bool renews;    /* a SYN that replaces a TIME-WAIT: our number must be above that one's last */
     seq iss_above;
     enum tern_state before;
-    enum reason note;    /* the most telling outcome so far */
+    enum reason note; /* the most telling outcome so far */
     struct effects fx;
 };
 
@@ -263,8 +271,8 @@ step arrives_synsent, step1_sequence, step2_reset, step3_security, step4_syn, st
 /* Runs the steps that the state asks for and traces the segment; `arrives` then lets the effects act. */
 void arrives_steps(struct arrival *a);
 void arrives(struct arrival *a);
-void arrival_init(struct arrival *a, struct stack *s, const struct ip_info *ip, const tcp_header *h, const uint8_t *text,
-                  uint32_t len);
+void arrival_init(struct arrival *a, struct stack *s, const struct ip_info *ip, const tcp_header *h,
+                  const uint8_t *text, uint32_t len);
 void arrives_closed(struct arrival *a);
 void arrival_drop(struct arrival *a, enum reason why); /* counts and traces a segment without a connection */
 void trim_back(struct arrival *a, uint32_t wnd);       /* nothing beyond the window is taken */
@@ -293,8 +301,9 @@ static inline bool fin_acked(const struct tcb *t) { return t->fin_queued && seq_
 uint32_t flow_hash(const struct stack *s, const struct flow *f);
 /* The reference of the connection with these sockets, 0: none. */
 uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash);
-uint32_t flow_find_recent(struct stack *s, const struct flow *f); /* the same; quicker when asked for the same TCB again */
-int flow_reserve(struct stack *s); /* makes sure that one more insert fits; TERN_ENOMEM */
+uint32_t flow_find_recent(struct stack *s,
+                          const struct flow *f); /* the same; quicker when asked for the same TCB again */
+int flow_reserve(struct stack *s);               /* makes sure that one more insert fits; TERN_ENOMEM */
 void flow_insert(struct stack *s, uint32_t hash, uint32_t ref);
 void flow_remove(struct stack *s, uint32_t hash, uint32_t ref);
 void flow_replace(struct stack *s, uint32_t hash, uint32_t ref, uint32_t new_ref);
@@ -326,18 +335,18 @@ void tcb_check(const struct stack *s, const struct tcb *t);
 /* ---- buffers: sendbuf.c, recvbuf.c ---- */
 bool ring_reserve(struct stack *s, ring *r, uint32_t size, seq from, seq to); /* grows to size, keeping [from, to) */
 void ring_drop(struct stack *s, ring *r);
-seq snd_first(const struct tcb *t);              /* number of the oldest byte in the send ring */
-uint32_t snd_queued(const struct tcb *t);        /* written, not acknowledged */
+seq snd_first(const struct tcb *t);       /* number of the oldest byte in the send ring */
+uint32_t snd_queued(const struct tcb *t); /* written, not acknowledged */
 uint32_t snd_space(const struct tcb *t);
 uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t len);
-void snd_trim(struct stack *s, struct tcb *t);   /* una moved */
+void snd_trim(struct stack *s, struct tcb *t); /* una moved */
 void snd_flush(struct stack *s, struct tcb *t);
 void autotune_read(struct stack *s, struct tcb *t, uint32_t n);
 uint32_t autotune_send_limit(const struct tcb *t);
 uint32_t rcv_readable(const struct tcb *t);
-uint32_t rcv_space(const struct tcb *t);         /* bytes beyond nxt that the buffer limit leaves */
+uint32_t rcv_space(const struct tcb *t); /* bytes beyond nxt that the buffer limit leaves */
 seq rcv_ring_base(const struct tcb *t);
-enum reason rcv_take(struct arrival *a);         /* step 7's work: a->text into the buffer, rcv.nxt moves */
+enum reason rcv_take(struct arrival *a); /* step 7's work: a->text into the buffer, rcv.nxt moves */
 uint32_t rcv_read(struct stack *s, struct tcb *t, void *buf, uint32_t len); /* buf NULL: discard */
 void rcv_flush(struct stack *s, struct tcb *t);
 
@@ -377,7 +386,7 @@ void half_open_reset(struct stack *s, struct half_open *h);
 struct half_open *half_open_held(struct stack *s, struct listener *l);
 bool time_wait_from(struct stack *s, struct tcb *t); /* the TCB becomes a record; false: no memory, keep the TCB */
 bool time_wait_arrives(struct arrival *a, struct time_wait *w, uint32_t ref); /* true: gone, treat as a new SYN */
-bool time_wait_may_reuse(struct arrival *a); /* then says so in the arrival */
+bool time_wait_may_reuse(struct arrival *a);                                  /* then says so in the arrival */
 void time_wait_timer(struct stack *s);
 uint64_t time_wait_expires_ns(const struct stack *s, const struct time_wait *w);
 
@@ -427,11 +436,11 @@ void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o);
 /* The same for a SYN; returns how many bytes of data may ride on it. */
 uint32_t emit_syn_options(struct stack *s, struct tcb *t, tcp_options *o);
 unsigned emit_options_len(const struct tcb *t); /* of segments with data */
-bool output_wanted(const struct tcb *t); /* might tcp_output have something to build? */
+bool output_wanted(const struct tcb *t);        /* might tcp_output have something to build? */
 void rto_sample(struct stack *s, struct tcb *t, uint64_t rtt_ns);
-void rto_sample_echo(const struct arrival *a); /* from the timestamp that came back [RFC7323 4.1] */
-void rto_arm(struct stack *s, struct tcb *t);      /* if something is outstanding */
-void rto_restart(struct stack *s, struct tcb *t);  /* after new data was acknowledged */
+void rto_sample_echo(const struct arrival *a);    /* from the timestamp that came back [RFC7323 4.1] */
+void rto_arm(struct stack *s, struct tcb *t);     /* if something is outstanding */
+void rto_restart(struct stack *s, struct tcb *t); /* after new data was acknowledged */
 uint64_t rto_ns(const struct stack *s, const struct tcb *t);
 void rexmit_ack_new(struct arrival *a, uint32_t bytes);
 void rexmit_ack_duplicate(struct arrival *a);
@@ -450,7 +459,8 @@ void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len);
 void recovery_idle(struct stack *s, struct tcb *t);
 void recovery_app_limited(struct tcb *t);
 uint32_t clock_us(const struct stack *s);
-void recovery_late(struct arrival *a, bool duplicate); /* the same with nothing under way: only reports of duplicates tell */
+void recovery_late(struct arrival *a,
+                   bool duplicate); /* the same with nothing under way: only reports of duplicates tell */
 void rack_delivered(const struct arrival *a, const struct piece *p, seq end);
 void rack_dsack(struct tcb *t);
 uint32_t rack_window(const struct tcb *t);

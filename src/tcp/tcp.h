@@ -39,14 +39,15 @@ struct fast_open_memory {
 
 struct tcp_state {
     pool tcbs, listeners, half_opens, time_waits;
-    table flows;          /* flow hash -> reference to a TCB, half-open or TIME-WAIT record: see tcp/demux.c */
-    struct tcb *recent;   /* the TCB that the last segment was for, while it is in the table; or NULL */
-    table ports;          /* port hash -> listener */
+    table flows;        /* flow hash -> reference to a TCB, half-open or TIME-WAIT record: see tcp/demux.c */
+    struct tcb *recent; /* the TCB that the last segment was for, while it is in the table; or NULL */
+    table ports;        /* port hash -> listener */
     struct tcb *ready_head, **ready_tail;     /* have something to send */
     struct tcb *blocked_head, **blocked_tail; /* wait for a next hop */
-    struct fifo half_open_by_try[HALF_OPEN_LEVELS]; /* SYN-ACK sent n times: one constant delay each, so each in order */
+    struct fifo
+        half_open_by_try[HALF_OPEN_LEVELS]; /* SYN-ACK sent n times: one constant delay each, so each in order */
     struct fifo half_open_held;
-    struct fifo time_wait;                    /* in order of expiry */
+    struct fifo time_wait; /* in order of expiry */
     wheel_node half_open_timer, time_wait_timer;
     uint32_t ports_tried; /* for connections that we open: the place in the order of ports */
     struct fast_open_memory fast_open_memory[FAST_OPEN_MEMORY];

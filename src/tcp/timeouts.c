@@ -1,5 +1,6 @@
-/* timeouts.c - timeouts (RFC 9293 3.10.8): a connection's deadlines behind one node on the wheel, and how a connection is given
- * up. The node is armed at or before the earliest deadline and re-armed lazily: an ACK that moves a deadline back costs nothing. */
+/* timeouts.c - timeouts (RFC 9293 3.10.8): a connection's deadlines behind one node on the wheel, and how a
+ * connection is given up. The node is armed at or before the earliest deadline and re-armed lazily: an ACK that
+ * moves a deadline back costs nothing. */
 #include "tcp/tcb.h"
 
 static uint64_t earliest(const struct tcb *t) {
@@ -75,8 +76,8 @@ static void life_timeout(struct stack *s, struct tcb *t) {
 }
 
 static const char *rexmit_name(const struct tcb *t) {
-    static const char *const names[] = {[USE_RTO] = "retransmission", [USE_REORDERING] = "reordering",
-                                        [USE_PROBE] = "tail loss probe"};
+    static const char *const names[] = {
+        [USE_RTO] = "retransmission", [USE_REORDERING] = "reordering", [USE_PROBE] = "tail loss probe"};
     return t->persisting ? "persist" : names[t->timer_use];
 }
 

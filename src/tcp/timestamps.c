@@ -17,9 +17,9 @@ bool ts_old(const struct stack *s, const struct tcb *t, const tcp_options *o) {
     return (uint32_t)(s->now / MS_NS) - t->ts_recent_ms <= DAYS_24_MS;
 }
 
-/* Only a segment at or before the last ACK sent may set TS.Recent, so that the echo is the oldest unacknowledged one's
- * [RFC7323 4.3 (2), 5.3 R3]. It waits until the ACK was found good too: who guesses one number only must not be able to make the
- * peer's own segments look old (CVE-2005-0356). */
+/* Only a segment at or before the last ACK sent may set TS.Recent, so that the echo is the oldest unacknowledged
+ * one's [RFC7323 4.3 (2), 5.3 R3]. It waits until the ACK was found good too: who guesses one number only must not
+ * be able to make the peer's own segments look old (CVE-2005-0356). */
 void ts_remember(const struct arrival *a) {
     struct tcb *t = a->t;
     const tcp_options *o = &a->h->options;

@@ -1,6 +1,6 @@
-/* timewait.c - TIME-WAIT as a small record (RFC 9293 3.6.1, 3.10.7.4; RFC 6191; RFC 1337): it re-acknowledges a repeated FIN and
- * restarts 2 MSL, refuses old duplicates, and makes room for a provably newer SYN. The rules are those of the steps: the record
- * is made a TCB for the time of one segment. */
+/* timewait.c - TIME-WAIT as a small record (RFC 9293 3.6.1, 3.10.7.4; RFC 6191; RFC 1337): it re-acknowledges a
+ * repeated FIN and restarts 2 MSL, refuses old duplicates, and makes room for a provably newer SYN. The rules are
+ * those of the steps: the record is made a TCB for the time of one segment. */
 #include "tcp/tcb.h"
 
 enum { UNIT_MS = 2, UNITS = 1 << 23 };
@@ -60,8 +60,12 @@ static void end(struct stack *s, uint32_t number, enum reason why) {
     flow_remove(s, flow_hash(s, &w->flow), ref_make(REF_TIME_WAIT, number - 1));
     count(s, why);
     if (tracing(s, TERN_TRACE_STATE)) {
-        tern_trace record = {.kind = TERN_TRACE_STATE, .iface = -1, .flow = flow_public(&w->flow), .reason = why,
-                             .state_before = TERN_TIME_WAIT, .state = TERN_CLOSED,
+        tern_trace record = {.kind = TERN_TRACE_STATE,
+                             .iface = -1,
+                             .flow = flow_public(&w->flow),
+                             .reason = why,
+                             .state_before = TERN_TIME_WAIT,
+                             .state = TERN_CLOSED,
                              .event = why == R_TIME_WAIT_REUSED ? "REUSED" : "TWO_MSL"};
         trace_emit(s, &record);
     }
@@ -132,7 +136,8 @@ static bool is_newer(const struct arrival *a) {
     return seq_ge(a->seq, t->rcv.nxt);
 }
 
-/* [MAY-2] The new connection must start above our old numbers; and nobody gives up the wait for a SYN that opens nothing. */
+/* [MAY-2] The new connection must start above our old numbers; and nobody gives up the wait for a SYN that opens
+ * nothing. */
 bool time_wait_may_reuse(struct arrival *a) {
     const struct tcb *t = a->t;
     if ((a->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN || !is_newer(a)) return false;

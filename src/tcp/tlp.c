@@ -1,5 +1,5 @@
-/* tlp.c - tail loss probe (RFC 8985 7): when the last segments of a burst are lost nothing comes back that could show it; one
- * segment is sent after about two round trips instead of waiting for the retransmission timer. */
+/* tlp.c - tail loss probe (RFC 8985 7): when the last segments of a burst are lost nothing comes back that could
+ * show it; one segment is sent after about two round trips instead of waiting for the retransmission timer. */
 #include "tcp/tcb.h"
 
 /* [RFC8985 7.2] In the open state, with nothing selectively acknowledged and no probe out. */
@@ -22,9 +22,10 @@ void tlp_sent(struct tcb *t, bool again) {
     t->snd.tlp_end = t->snd.nxt;
 }
 
-/* [RFC8985 7.4.2] Did the probe repair a loss nobody else would have noticed? Then the congestion control must hear of it. When both
- * the segment and the probe arrived, the second is reported as a duplicate (`told_twice`), or at least acknowledged by an ACK that
- * is one (`duplicate`); an ACK beyond them without either tells that only one arrived. */
+/* [RFC8985 7.4.2] Did the probe repair a loss nobody else would have noticed? Then the congestion control must hear
+ * of it. When both the segment and the probe arrived, the second is reported as a duplicate (`told_twice`), or at
+ * least acknowledged by an ACK that is one (`duplicate`); an ACK beyond them without either tells that only one
+ * arrived. */
 bool tlp_repaired(struct tcb *t, seq ack, bool told_twice, bool duplicate) {
     if (!t->tlp_out || seq_lt(ack, t->snd.tlp_end)) return false;
     bool beyond = seq_gt(ack, t->snd.tlp_end), both = !t->tlp_again || told_twice || (duplicate && !beyond);

@@ -54,23 +54,32 @@ void text_mac(text *t, const uint8_t mac[6]);
 void text_ip(text *t, const ip_addr *a);
 
 enum { ETH_TYPE_IP4 = 0x0800, ETH_TYPE_ARP = 0x0806, ETH_TYPE_VLAN = 0x8100, ETH_TYPE_IP6 = 0x86dd };
-enum { IP_PROTO_HOPOPTS = 0, IP_PROTO_ICMP4 = 1, IP_PROTO_TCP = 6, IP_PROTO_UDP = 17, IP_PROTO_ROUTING = 43,
-       IP_PROTO_FRAGMENT = 44, IP_PROTO_ICMP6 = 58, IP_PROTO_NONE = 59, IP_PROTO_DSTOPTS = 60 };
+enum {
+    IP_PROTO_HOPOPTS = 0,
+    IP_PROTO_ICMP4 = 1,
+    IP_PROTO_TCP = 6,
+    IP_PROTO_UDP = 17,
+    IP_PROTO_ROUTING = 43,
+    IP_PROTO_FRAGMENT = 44,
+    IP_PROTO_ICMP6 = 58,
+    IP_PROTO_NONE = 59,
+    IP_PROTO_DSTOPTS = 60
+};
 
 /* All parse functions: false means malformed, the value is then unspecified. */
 
 typedef struct eth_header {
     uint8_t dst[6], src[6];
-    uint16_t type;   /* of what follows, behind the tag */
+    uint16_t type; /* of what follows, behind the tag */
     bool tagged;
-    uint16_t tci;    /* priority, DEI, VLAN id; 0 when untagged */
+    uint16_t tci; /* priority, DEI, VLAN id; 0 when untagged */
 } eth_header;
 bool eth_parse(reader *r, eth_header *out);
 void eth_emit(writer *w, const eth_header *h);
 void eth_format(text *t, const eth_header *h);
 
 typedef struct arp_packet { /* Ethernet and IPv4 only (RFC 826) */
-    uint16_t op; /* 1 request, 2 reply */
+    uint16_t op;            /* 1 request, 2 reply */
     uint8_t sender_mac[6], target_mac[6];
     uint32_t sender_ip, target_ip; /* host order */
 } arp_packet;
@@ -79,7 +88,7 @@ void arp_emit(writer *w, const arp_packet *p);
 void arp_format(text *t, const arp_packet *p);
 
 typedef struct ip4_header {
-    uint8_t header_len;  /* 20..60, options included */
+    uint8_t header_len; /* 20..60, options included */
     uint8_t tos, ttl, proto;
     uint16_t total_len, id;
     bool dont_fragment, more_fragments;
@@ -113,16 +122,16 @@ typedef struct ip6_chain {
     uint16_t fragment_offset; /* bytes */
     bool more_fragments;
     uint32_t fragment_id;
-    uint8_t fragment_next;    /* next header inside the fragment */
-    uint16_t fragment_at;     /* offset of the fragment header from the end of the IPv6 header */
-    uint16_t next_field_at;   /* from the IPv6 header's start: the Next Header byte that names the fragment header */
+    uint8_t fragment_next;  /* next header inside the fragment */
+    uint16_t fragment_at;   /* offset of the fragment header from the end of the IPv6 header */
+    uint16_t next_field_at; /* from the IPv6 header's start: the Next Header byte that names the fragment header */
 } ip6_chain;
 enum ip6_verdict {
     IP6_OK,
-    IP6_MALFORMED,       /* drop in silence */
-    IP6_BAD_HEADER,      /* parameter problem code 0 at `problem` */
-    IP6_BAD_NEXT,        /* parameter problem code 1 at `problem` */
-    IP6_BAD_OPTION,      /* parameter problem code 2 at `problem`, as the option's two high bits ask */
+    IP6_MALFORMED,               /* drop in silence */
+    IP6_BAD_HEADER,              /* parameter problem code 0 at `problem` */
+    IP6_BAD_NEXT,                /* parameter problem code 1 at `problem` */
+    IP6_BAD_OPTION,              /* parameter problem code 2 at `problem`, as the option's two high bits ask */
     IP6_BAD_OPTION_NO_MULTICAST, /* the same unless the destination is multicast */
 };
 /* `problem` is an offset from the start of the IPv6 header. A routing header with segments left > 0 of any type is
@@ -135,10 +144,28 @@ typedef struct icmp_message { /* v4 and v6 alike: type, code, a 32-bit field, th
     const uint8_t *body; /* behind the 8 bytes */
     uint32_t body_len;
 } icmp_message;
-enum { ICMP4_ECHO_REPLY = 0, ICMP4_UNREACHABLE = 3, ICMP4_QUENCH = 4, ICMP4_REDIRECT = 5, ICMP4_ECHO = 8,
-       ICMP4_TIME_EXCEEDED = 11, ICMP4_PARAMETER = 12 };
-enum { ICMP6_UNREACHABLE = 1, ICMP6_TOO_BIG = 2, ICMP6_TIME_EXCEEDED = 3, ICMP6_PARAMETER = 4, ICMP6_ECHO = 128,
-       ICMP6_ECHO_REPLY = 129, ICMP6_RS = 133, ICMP6_RA = 134, ICMP6_NS = 135, ICMP6_NA = 136, ICMP6_REDIRECT = 137 };
+enum {
+    ICMP4_ECHO_REPLY = 0,
+    ICMP4_UNREACHABLE = 3,
+    ICMP4_QUENCH = 4,
+    ICMP4_REDIRECT = 5,
+    ICMP4_ECHO = 8,
+    ICMP4_TIME_EXCEEDED = 11,
+    ICMP4_PARAMETER = 12
+};
+enum {
+    ICMP6_UNREACHABLE = 1,
+    ICMP6_TOO_BIG = 2,
+    ICMP6_TIME_EXCEEDED = 3,
+    ICMP6_PARAMETER = 4,
+    ICMP6_ECHO = 128,
+    ICMP6_ECHO_REPLY = 129,
+    ICMP6_RS = 133,
+    ICMP6_RA = 134,
+    ICMP6_NS = 135,
+    ICMP6_NA = 136,
+    ICMP6_REDIRECT = 137
+};
 bool icmp_parse(reader *r, icmp_message *out); /* does not check the checksum: see ip_checksum_ok */
 /* Writes 8 bytes and the body; the checksum field stays zero. */
 void icmp_emit(writer *w, const icmp_message *m);
@@ -147,15 +174,15 @@ void icmp6_format(text *t, const icmp_message *m);
 
 /* Neighbour discovery (RFC 4861): the body of an icmp_message of types 133..136. */
 typedef struct nd_message {
-    ip_addr target;             /* NS, NA */
+    ip_addr target;                    /* NS, NA */
     bool router, solicited, override_; /* NA flags, from the ICMP field */
-    bool has_lladdr;            /* source (RS, RA, NS) or target (NA) link-layer address option */
+    bool has_lladdr;                   /* source (RS, RA, NS) or target (NA) link-layer address option */
     uint8_t lladdr[6];
-    uint8_t hop_limit;          /* RA */
-    bool managed, other;        /* RA */
-    uint16_t router_lifetime_s; /* RA */
+    uint8_t hop_limit;                      /* RA */
+    bool managed, other;                    /* RA */
+    uint16_t router_lifetime_s;             /* RA */
     uint32_t reachable_ms, retrans_ms, mtu; /* RA; 0: not said */
-    unsigned prefixes;          /* RA: how many of prefix[] are set, the first 16 */
+    unsigned prefixes;                      /* RA: how many of prefix[] are set, the first 16 */
     struct nd_prefix {
         ip_addr prefix;
         uint8_t len;
@@ -170,22 +197,42 @@ void nd_emit(writer *w, uint8_t type, const nd_message *m);
 void nd_format(text *t, uint8_t type, const nd_message *m);
 
 /* TCP (RFC 9293 3.1, 3.2). */
-enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_PSH = 0x08, TCP_ACK = 0x10, TCP_URG = 0x20, TCP_ECE = 0x40,
-       TCP_CWR = 0x80, TCP_AE = 0x100 };
-enum { TCP_OPT_EOL = 0, TCP_OPT_NOP = 1, TCP_OPT_MSS = 2, TCP_OPT_WSCALE = 3, TCP_OPT_SACK_OK = 4, TCP_OPT_SACK = 5,
-       TCP_OPT_TS = 8, TCP_OPT_UTO = 28, TCP_OPT_TFO = 34 };
+enum {
+    TCP_FIN = 0x01,
+    TCP_SYN = 0x02,
+    TCP_RST = 0x04,
+    TCP_PSH = 0x08,
+    TCP_ACK = 0x10,
+    TCP_URG = 0x20,
+    TCP_ECE = 0x40,
+    TCP_CWR = 0x80,
+    TCP_AE = 0x100
+};
+enum {
+    TCP_OPT_EOL = 0,
+    TCP_OPT_NOP = 1,
+    TCP_OPT_MSS = 2,
+    TCP_OPT_WSCALE = 3,
+    TCP_OPT_SACK_OK = 4,
+    TCP_OPT_SACK = 5,
+    TCP_OPT_TS = 8,
+    TCP_OPT_UTO = 28,
+    TCP_OPT_TFO = 34
+};
 
 typedef struct tcp_options {
     bool has_mss, has_wscale, sack_ok, has_ts, has_uto, has_tfo;
-    bool uto_minutes;          /* granularity bit (RFC 5482 3) */
-    uint8_t wscale;            /* as received; above 14 counts as 14 at its user [RFC7323 2.3] */
-    uint8_t sack_count;        /* 0..4 */
-    uint8_t tfo_len;           /* 0 (a request) or 4..16, even (RFC 7413 4.1.1) */
-    uint8_t unknown;           /* how many of unknown kind were skipped [MUST-6] */
+    bool uto_minutes;   /* granularity bit (RFC 5482 3) */
+    uint8_t wscale;     /* as received; above 14 counts as 14 at its user [RFC7323 2.3] */
+    uint8_t sack_count; /* 0..4 */
+    uint8_t tfo_len;    /* 0 (a request) or 4..16, even (RFC 7413 4.1.1) */
+    uint8_t unknown;    /* how many of unknown kind were skipped [MUST-6] */
     uint16_t mss;
-    uint16_t uto;              /* 15 bits */
+    uint16_t uto; /* 15 bits */
     uint32_t ts_value, ts_echo;
-    struct { seq left, right; } sack[4];
+    struct {
+        seq left, right;
+    } sack[4];
     uint8_t tfo[16];
 } tcp_options;
 

@@ -1,6 +1,6 @@
-/* calls.c - every user call in every state (RFC 9293 3.10.1 to 3.10.6) and every timeout in every state (3.10.8), each from a saved
- * host; what comes of it is one line on the standard output. What is right is not decided here: compare_calls.py holds the lines
- * against tests/oracle/calls_and_timeouts.py.
+/* calls.c - every user call in every state (RFC 9293 3.10.1 to 3.10.6) and every timeout in every state (3.10.8),
+ * each from a saved host; what comes of it is one line on the standard output. What is right is not decided here:
+ * compare_calls.py holds the lines against tests/oracle/calls_and_timeouts.py.
  *
  *   T field=value ...                           a connection
  *   call NAME > result state signals segments   what the call returned, what came of it at once and with the next output

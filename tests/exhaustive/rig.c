@@ -234,8 +234,8 @@ static void hear(void) {
     }
 }
 
-/* Data has gone both ways; ours is acknowledged up to the first 100 bytes, the last segment of the peer began 50 bytes before
- * RCV.NXT, and all of that is acknowledged. */
+/* Data has gone both ways; ours is acknowledged up to the first 100 bytes, the last segment of the peer began 50
+ * bytes before RCV.NXT, and all of that is acknowledged. */
 static void talk(const struct way *w) {
     say(100);
     rig.acked = rig.our_nxt;

@@ -1,6 +1,6 @@
-/* rig.h - one host in one piece of memory, and a peer that is a list of packets. All that the host owns lies in an arena, so
- * that a whole host is saved and restored by copying bytes: each cell of the tables starts from the very same moment.
- * What is right is not decided here: see tests/oracle. */
+/* rig.h - one host in one piece of memory, and a peer that is a list of packets. All that the host owns lies in an
+ * arena, so that a whole host is saved and restored by copying bytes: each cell of the tables starts from the very
+ * same moment. What is right is not decided here: see tests/oracle. */
 #ifndef EXHAUSTIVE_RIG_H
 #define EXHAUSTIVE_RIG_H
 

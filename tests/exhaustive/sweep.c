@@ -1,14 +1,15 @@
-/* sweep.c - SEGMENT ARRIVES (RFC 9293 3.10.7), every case: each state x flag set x position of SEQ x position of ACK x length x
- * window x timestamp is one cell. A cell is one real packet into one saved host; what comes of it is one line on the standard
- * output. What is right is not decided here: compare.py holds the lines against tests/oracle and expected.txt.
+/* sweep.c - SEGMENT ARRIVES (RFC 9293 3.10.7), every case: each state x flag set x position of SEQ x position of ACK
+ * x length x window x timestamp is one cell. A cell is one real packet into one saved host; what comes of it is one
+ * line on the standard output. What is right is not decided here: compare.py holds the lines against tests/oracle
+ * and expected.txt.
  *
  * Lines, with numbers relative to the two initial sequence numbers:
  *   T field=value ...                  a connection, as the oracle's Tcb takes it
  *   C count dims flags seq len ack wnd ts > state reply-kind seq ack rcv_nxt una wnd ts held restart signals
  *
- * PSH, and the ACK number of a segment without ACK, should make no difference: cells that differ in nothing else and come to the
- * same are one line with their count. Where they do differ, each has its own.
- */
+ * PSH, and the ACK number of a segment without ACK, should make no difference: cells that differ in nothing else and
+ * come to the same are one line with their count. Where they do differ, each has its own.
+ * */
 #include "rig.h"
 
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* recovery_script.h - ACKs with SACK blocks, and connections that begin with a known round trip: what the tests of recovery share. */
+/* recovery_script.h - ACKs with SACK blocks, and connections that begin with a known round trip: what the tests of
+ * recovery share. */
 #ifndef UNIT_RECOVERY_SCRIPT_H
 #define UNIT_RECOVERY_SCRIPT_H
 

@@ -37,8 +37,14 @@ static double segments(void) { return (double)c.cwnd / MSS; }
 
 static void ack(uint32_t bytes, uint32_t rtt_us, bool limited) {
     una += bytes;
-    struct cc_ack a = {.bytes = bytes, .flight = c.cwnd, .rtt_us = rtt_us, .srtt_us = rtt_us, .now_us = now_us,
-                       .una = una, .nxt = una + c.cwnd, .limited = limited};
+    struct cc_ack a = {.bytes = bytes,
+                       .flight = c.cwnd,
+                       .rtt_us = rtt_us,
+                       .srtt_us = rtt_us,
+                       .now_us = now_us,
+                       .una = una,
+                       .nxt = una + c.cwnd,
+                       .limited = limited};
     c.ops->acked(&c, &a);
 }
 
@@ -75,8 +81,8 @@ static void decrease(void **state) {
     assert_int_equal(c.ssthresh, 2 * MSS);
 }
 
-/* W_cubic(t) = C (t - K)^3 + W_max with K = cbrt((W_max - cwnd_epoch) / C); the window aims a round trip ahead [RFC9438 4.2, 4.4, 4.5].
- * With long round trips the Reno estimate lies below. */
+/* W_cubic(t) = C (t - K)^3 + W_max with K = cbrt((W_max - cwnd_epoch) / C); the window aims a round trip ahead
+ * [RFC9438 4.2, 4.4, 4.5]. With long round trips the Reno estimate lies below. */
 static void concave_then_convex(void **state) {
     (void)state;
     const double w_max = 1000, k = cbrt((w_max - 700) / C); /* 9.09 s */
@@ -111,8 +117,8 @@ static void plateau(void **state) {
     near(segments(), 1000, 1.5);
 }
 
-/* [RFC9438 4.3] With short round trips the window is what Reno's would be, alpha segments a round trip; from the old window on
- * one. */
+/* [RFC9438 4.3] With short round trips the window is what Reno's would be, alpha segments a round trip; from the old
+ * window on one. */
 static void reno_friendly(void **state) {
     (void)state;
     c.cwnd = 20 * MSS;
@@ -161,7 +167,8 @@ static void growth_is_bounded(void **state) {
     assert_true(segments() > before * 1.3);
 }
 
-/* [RFC9438 4.8] A timeout: cwnd 1, ssthresh by beta; when congestion avoidance begins, K is 0 and W_max the window of that moment. */
+/* [RFC9438 4.8] A timeout: cwnd 1, ssthresh by beta; when congestion avoidance begins, K is 0 and W_max the window
+ * of that moment. */
 static void after_timeout(void **state) {
     (void)state;
     c.cwnd = 1000 * MSS;
@@ -223,8 +230,14 @@ static void extremes(void **state) {
         for (unsigned i = 0; i < 1000; i++) {
             now_us += 1000000000;
             una += mss;
-            struct cc_ack a = {.bytes = mss, .flight = c.cwnd, .rtt_us = 1, .srtt_us = 4000000, .now_us = now_us, .una = una,
-                               .nxt = una + 1, .limited = true};
+            struct cc_ack a = {.bytes = mss,
+                               .flight = c.cwnd,
+                               .rtt_us = 1,
+                               .srtt_us = 4000000,
+                               .now_us = now_us,
+                               .una = una,
+                               .nxt = una + 1,
+                               .limited = true};
             uint32_t before = c.cwnd;
             c.ops->acked(&c, &a);
             assert_true(c.cwnd >= before && c.cwnd <= 1u << 31);

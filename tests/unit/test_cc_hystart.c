@@ -41,7 +41,8 @@ static uint32_t round_of(unsigned n, uint32_t rtt_us) {
 }
 static bool conservative(void) { return ack(100, 0) == 25; }
 
-/* While the round trip stays the same slow start goes on: what was acknowledged, eight segments an ACK at most (L = 8). */
+/* While the round trip stays the same slow start goes on: what was acknowledged, eight segments an ACK at most (L =
+ * 8). */
 static void slow_start(void **state) {
     (void)state;
     assert_int_equal(ack(MSS, 50000), MSS);
@@ -85,8 +86,8 @@ static void samples(void **state) {
     for (unsigned i = 0; i < 300; i++) assert_int_equal(ack(10, 80000), 10);
 }
 
-/* Conservative slow start: a quarter of the growth. It lasts five rounds, the one in which it began counted; then slow start is
- * over. */
+/* Conservative slow start: a quarter of the growth. It lasts five rounds, the one in which it began counted; then
+ * slow start is over. */
 static void five_rounds(void **state) {
     (void)state;
     round_of(10, 50000);
@@ -114,8 +115,8 @@ static void back_again(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(slow_start, begin),   cmocka_unit_test_setup(thresholds, begin),
-        cmocka_unit_test_setup(samples, begin),      cmocka_unit_test_setup(five_rounds, begin),
+        cmocka_unit_test_setup(slow_start, begin), cmocka_unit_test_setup(thresholds, begin),
+        cmocka_unit_test_setup(samples, begin),    cmocka_unit_test_setup(five_rounds, begin),
         cmocka_unit_test_setup(back_again, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

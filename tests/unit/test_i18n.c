@@ -14,8 +14,10 @@
 static void environment(const char *lc_all, const char *lc_messages, const char *lang, const char *list) {
     const char *names[] = {"LC_ALL", "LC_MESSAGES", "LANG", "LANGUAGE"}, *values[] = {lc_all, lc_messages, lang, list};
     for (int i = 0; i < 4; i++) {
-        if (values[i]) setenv(names[i], values[i], 1);
-        else unsetenv(names[i]);
+        if (values[i])
+            setenv(names[i], values[i], 1);
+        else
+            unsetenv(names[i]);
     }
     assert_true(i18n_init(NULL));
 }

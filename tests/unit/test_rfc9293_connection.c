@@ -1,5 +1,6 @@
-/* test_rfc9293_connection.c - what RFC 9293 asks of the calls and of the layer below (3.8.2, 3.8.3, 3.9) and the tests of opening,
- * sending and closing do not show: local addresses, R1 and R2 of SYNs, reports, the IP layer's fields, ICMP. */
+/* test_rfc9293_connection.c - what RFC 9293 asks of the calls and of the layer below (3.8.2, 3.8.3, 3.9) and the
+ * tests of opening, sending and closing do not show: local addresses, R1 and R2 of SYNs, reports, the IP layer's
+ * fields, ICMP. */
 #include "tcp_fixture.h"
 
 static tern_status_info now_status(void) {
@@ -76,12 +77,14 @@ static void r1_doubts_the_next_hop(void **state) {
     (void)state;
     assert_int_equal(tern_new(&fx.cfg, fx.now, &fx.stack), TERN_OK);
     fx.s = stack_of(fx.stack);
-    tern_iface_config c = {.size = sizeof c, .name = "e0", .link = TERN_LINK_ETHERNET, .mtu = 1500, .mac = {2, [5] = 1}};
+    tern_iface_config c = {
+        .size = sizeof c, .name = "e0", .link = TERN_LINK_ETHERNET, .mtu = 1500, .mac = {2, [5] = 1}};
     assert_int_equal(tern_iface_add(fx.stack, &c), 0);
     assert_int_equal(tern_addr_add(fx.stack, 0, &fx.me, 24), TERN_OK);
     assert_int_equal(app_connect(), TERN_OK);
     tern_frame f;
-    uint8_t reply[42] = {2, [5] = 1, 2, [11] = 2, 8, 6, 0, 1, 8, 0, 6, 4, 0, 2, 2, [27] = 2, 10, 0, 0, 2, 2, [37] = 1, 10, 0, 0, 1};
+    uint8_t reply[42] = {2, [5] = 1, 2,        [11] = 2, 8, 6, 0, 1, 8,        0,  6, 4, 0,
+                         2, 2,       [27] = 2, 10,       0, 0, 2, 2, [37] = 1, 10, 0, 0, 1};
     unsigned questions = 0, syns = 0;
     uint64_t start = fx.now;
     while (questions < 2 && fx.now - start < 29 * SEC_NS) { /* at 30 s it would be asked in any case */
@@ -138,7 +141,8 @@ static void the_chosen_address_stays(void **state) {
     fx_up();
     fx.me = parsed("10.0.0.77", "fd00::77");
     assert_int_equal(tern_addr_add(fx.stack, 0, &fx.me, fx.v6 ? 64 : 24), TERN_OK);
-    tern_open o = {.size = sizeof o, .local = fx.me, .remote = fx.peer_addr, .local_port = MY_PORT, .remote_port = PEER_PORT};
+    tern_open o = {
+        .size = sizeof o, .local = fx.me, .remote = fx.peer_addr, .local_port = MY_PORT, .remote_port = PEER_PORT};
     assert_int_equal(tern_connect(fx.stack, &o, &fx.sock), TERN_OK);
     expect(SYN, 0, 0, 0);
     expect_after(1000);
@@ -206,7 +210,8 @@ static void reports_can_be_turned_off(void **state) {
 
 /* ---- 3.9.1.9, 3.9.2: fields of the IP header ---- */
 
-/* [MUST-48, MUST-49, SHLD-22, SHLD-23] From the SYN to the last ACK as the application set them; the stack changes nothing. */
+/* [MUST-48, MUST-49, SHLD-22, SHLD-23] From the SYN to the last ACK as the application set them; the stack changes
+ * nothing. */
 static void dscp_and_ttl_of_every_segment(void **state) {
     (void)state;
     assert_int_equal(app_connect(), TERN_OK);
@@ -216,8 +221,8 @@ static void dscp_and_ttl_of_every_segment(void **state) {
         uint16_t in, out;
         uint32_t at, ack, len, ms;
     } script[] = {
-        {0, SYN, 0, 0, 0, 0},      {0, SYN, 0, 0, 0, 1000},          {SYN | ACK, ACK, 0, 1, 0, 0},
-        {SYN, ACK, 90, 0, 0, 600}, {ACK, ACK, 1, 1, 10, 500},        {ACK, ACK, 1001, 1, 10, 0},
+        {0, SYN, 0, 0, 0, 0},      {0, SYN, 0, 0, 0, 1000},         {SYN | ACK, ACK, 0, 1, 0, 0},
+        {SYN, ACK, 90, 0, 0, 600}, {ACK, ACK, 1, 1, 10, 500},       {ACK, ACK, 1001, 1, 10, 0},
         {RST, ACK, 50, 0, 0, 600}, {FIN | ACK, ACK, 11, 1, 990, 0},
     };
     for (unsigned i = 0; i < ARRAY_LEN(script); i++) {
@@ -292,8 +297,8 @@ static void a_repeated_packet_is_the_same(void **state) {
     assert_memory_equal(first, again, n);
 }
 
-/* [SHLD-6, MAY-3] The MSS offered is that of the interface's smallest unit: neither a path that carries less now nor a device that
- * cuts large segments changes it; and it is always there. */
+/* [SHLD-6, MAY-3] The MSS offered is that of the interface's smallest unit: neither a path that carries less now nor
+ * a device that cuts large segments changes it; and it is always there. */
 static void the_mss_is_the_interfaces(void **state) {
     (void)state;
     fx.mtu = fx.v6 ? 1300 : 596;
@@ -362,11 +367,22 @@ static void congestion_control_is_chosen(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(r1_of_a_syn), BOTH(r2_of_a_syn), BOTH(three_minutes_for_a_syn), ONLY4(r1_doubts_the_next_hop),
-        BOTH(listen_beside_syn_received), BOTH(the_route_chooses_the_address), BOTH(the_chosen_address_stays),
-        BOTH(the_called_address_stays), BOTH(reports_can_be_turned_off), BOTH(dscp_and_ttl_of_every_segment),
-        BOTH(dscp_and_ttl_of_a_listener), BOTH(received_dscp_is_shown), BOTH(a_repeated_packet_is_the_same),
-        BOTH(the_mss_is_the_interfaces), BOTH(reports_find_their_connection), BOTH(congestion_control_is_chosen),
+        BOTH(r1_of_a_syn),
+        BOTH(r2_of_a_syn),
+        BOTH(three_minutes_for_a_syn),
+        ONLY4(r1_doubts_the_next_hop),
+        BOTH(listen_beside_syn_received),
+        BOTH(the_route_chooses_the_address),
+        BOTH(the_chosen_address_stays),
+        BOTH(the_called_address_stays),
+        BOTH(reports_can_be_turned_off),
+        BOTH(dscp_and_ttl_of_every_segment),
+        BOTH(dscp_and_ttl_of_a_listener),
+        BOTH(received_dscp_is_shown),
+        BOTH(a_repeated_packet_is_the_same),
+        BOTH(the_mss_is_the_interfaces),
+        BOTH(reports_find_their_connection),
+        BOTH(congestion_control_is_chosen),
     };
     return cmocka_run_group_tests_name("rfc9293 connection", tests, NULL, NULL);
 }

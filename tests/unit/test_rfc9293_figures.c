@@ -1,11 +1,16 @@
-/* test_rfc9293_figures.c - figures 6 to 13 of RFC 9293 (3.5, 3.5.1, 3.6) line by line, with their own numbers. Each figure is a
- * table; it is played twice, once with the host as A and the script as B, once the other way round. Variations are not here:
- * see test_tcp_open.c and test_tcp_close.c. */
+/* test_rfc9293_figures.c - figures 6 to 13 of RFC 9293 (3.5, 3.5.1, 3.6) line by line, with their own numbers. Each
+ * figure is a table; it is played twice, once with the host as A and the script as B, once the other way round.
+ * Variations are not here: see test_tcp_open.c and test_tcp_close.c. */
 #include "tcp_fixture.h"
 
 enum call { NO_CALL, OPEN, SEND_10, CLOSE, TIME, TWO_MSL };
-enum way { CALL, ACROSS, LEAVES, ARRIVES }; /* LEAVES: "..." at the far end; ARRIVES: what left before, or an old duplicate */
-enum { ABORTED = TERN_STATES, SAME };       /* ABORTED: CLOSED, and the user is told of a reset */
+enum way {
+    CALL,
+    ACROSS,
+    LEAVES,
+    ARRIVES
+};                                    /* LEAVES: "..." at the far end; ARRIVES: what left before, or an old duplicate */
+enum { ABORTED = TERN_STATES, SAME }; /* ABORTED: CLOSED, and the user is told of a reset */
 
 struct line {
     char from; /* 'A' or 'B': who sends or calls */
@@ -195,8 +200,13 @@ TEST(figure_13, simultaneous_close)              /* [RFC9293 3.6] */
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(three_way_handshake), BOTH(simultaneous_open), BOTH(old_duplicate_syn), BOTH(half_open_discovery),
-        BOTH(half_open_discovery_by_sending), BOTH(old_duplicate_between_listeners), BOTH(normal_close),
+        BOTH(three_way_handshake),
+        BOTH(simultaneous_open),
+        BOTH(old_duplicate_syn),
+        BOTH(half_open_discovery),
+        BOTH(half_open_discovery_by_sending),
+        BOTH(old_duplicate_between_listeners),
+        BOTH(normal_close),
         BOTH(simultaneous_close),
     };
     return cmocka_run_group_tests_name("rfc9293 figures", tests, NULL, NULL);

@@ -1,5 +1,6 @@
-/* test_rfc9293_segment.c - what RFC 9293 asks of segments and windows (3.1, 3.2, 3.8.5, 3.8.6) and the tests of single steps do
- * not show: options anywhere, acknowledgments and their time, the receiver's silly windows, urgent data of any length. */
+/* test_rfc9293_segment.c - what RFC 9293 asks of segments and windows (3.1, 3.2, 3.8.5, 3.8.6) and the tests of
+ * single steps do not show: options anywhere, acknowledgments and their time, the receiver's silly windows, urgent
+ * data of any length. */
 #include "tcp_fixture.h"
 
 static tern_status_info now_status(void) {
@@ -60,7 +61,8 @@ static void windows_are_32_bits_wide(void **state) {
 
 /* ---- 3.1, 3.2: options ---- */
 
-/* [MUST-4, MUST-14, MUST-64] All three that everybody must know, and not where a word begins; what follows the end is nothing. */
+/* [MUST-4, MUST-14, MUST-64] All three that everybody must know, and not where a word begins; what follows the end
+ * is nothing. */
 static void the_three_options(void **state) {
     (void)state;
     static const uint8_t raw[] = {1, 2, 4, 700 >> 8, 700 & 255, 1, 1, 0, 2, 4, 0, 64};
@@ -89,8 +91,9 @@ static void options_in_any_segment(void **state) {
     expect(ACK, 1, 11, 5);
     inject_with(.flags = ACK, .seq = 11, .ack = 6, .raw = raw, .raw_len = sizeof raw);
     assert_int_equal(now_status().send_queued, 0);
-    inject_with(.flags = FIN | ACK, .seq = 11, .ack = 6, .len = 10, .raw = raw, .raw_len = sizeof raw); /* then 10 more */
-    expect_state(TERN_ESTABLISHED); /* that FIN stands before bytes that came already */
+    inject_with(.flags = FIN | ACK, .seq = 11, .ack = 6, .len = 10, .raw = raw,
+                .raw_len = sizeof raw); /* then 10 more */
+    expect_state(TERN_ESTABLISHED);     /* that FIN stands before bytes that came already */
     inject_with(.flags = FIN | ACK, .seq = 31, .ack = 6, .raw = raw, .raw_len = sizeof raw);
     expect_state(TERN_CLOSE_WAIT);
     expect_read(20);
@@ -111,11 +114,19 @@ static void unknown_options_are_ignored(void **state) {
     expect_read(10);
 }
 
-/* [MUST-7] A length that cannot be: the segment is dropped and counted, whatever the state, and nothing else happens. */
+/* [MUST-7] A length that cannot be: the segment is dropped and counted, whatever the state, and nothing else
+ * happens. */
 static void illegal_option_lengths(void **state) {
     (void)state;
-    static const uint8_t bad[][8] = {{2, 0, 5, 0xb4}, {2, 1, 5, 0xb4}, {2, 3, 5, 1, 1, 1, 1, 1}, {2, 5, 5, 0xb4, 1, 1, 1, 1},
-                                     {2, 255, 5, 0xb4}, {77, 0, 0, 0}, {77, 9, 0, 0}, {1, 1, 1, 1, 1, 1, 1, 2}, {8, 4, 0, 0}};
+    static const uint8_t bad[][8] = {{2, 0, 5, 0xb4},
+                                     {2, 1, 5, 0xb4},
+                                     {2, 3, 5, 1, 1, 1, 1, 1},
+                                     {2, 5, 5, 0xb4, 1, 1, 1, 1},
+                                     {2, 255, 5, 0xb4},
+                                     {77, 0, 0, 0},
+                                     {77, 9, 0, 0},
+                                     {1, 1, 1, 1, 1, 1, 1, 2},
+                                     {8, 4, 0, 0}};
     static const enum tern_state states[] = {TERN_LISTEN, TERN_SYN_SENT, TERN_ESTABLISHED};
     bool v6 = fx.v6;
     for (unsigned k = 0; k < ARRAY_LEN(states); k++) {
@@ -296,8 +307,8 @@ static void lost_bytes_beyond_the_window(void **state) {
 
 /* ---- 3.8.5: urgent data ---- */
 
-/* [MUST-31, MUST-32, MUST-33] 200,000 urgent bytes, more than the pointer can say: each advance is told, a repetition is not, and
- * how many are left is known at any time. */
+/* [MUST-31, MUST-32, MUST-33] 200,000 urgent bytes, more than the pointer can say: each advance is told, a
+ * repetition is not, and how many are left is known at any time. */
 static void long_urgent_data_comes(void **state) {
     (void)state;
     fx.cfg.receive_buffer = fx.cfg.receive_buffer_max = 60000;
@@ -368,13 +379,25 @@ static void nothing_is_urgent_unasked(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(every_segment_has_a_checksum), BOTH(a_large_window_is_not_negative), BOTH(windows_are_32_bits_wide),
-        BOTH(the_three_options), BOTH(options_in_any_segment), BOTH(unknown_options_are_ignored),
-        BOTH(illegal_option_lengths), BOTH(no_mss_behind_the_syn), BOTH(acks_are_delayed),
-        BOTH(every_second_segment_is_acked), BOTH(a_burst_is_acked_once), BOTH(a_gap_is_told_at_once),
-        BOTH(no_silly_window_is_offered), BOTH(the_window_never_shrinks), BOTH(a_window_stays_shut),
+        BOTH(every_segment_has_a_checksum),
+        BOTH(a_large_window_is_not_negative),
+        BOTH(windows_are_32_bits_wide),
+        BOTH(the_three_options),
+        BOTH(options_in_any_segment),
+        BOTH(unknown_options_are_ignored),
+        BOTH(illegal_option_lengths),
+        BOTH(no_mss_behind_the_syn),
+        BOTH(acks_are_delayed),
+        BOTH(every_second_segment_is_acked),
+        BOTH(a_burst_is_acked_once),
+        BOTH(a_gap_is_told_at_once),
+        BOTH(no_silly_window_is_offered),
+        BOTH(the_window_never_shrinks),
+        BOTH(a_window_stays_shut),
         BOTH(lost_bytes_beyond_the_window),
-        BOTH(long_urgent_data_comes), BOTH(long_urgent_data_leaves), BOTH(nothing_is_urgent_unasked),
+        BOTH(long_urgent_data_comes),
+        BOTH(long_urgent_data_leaves),
+        BOTH(nothing_is_urgent_unasked),
     };
     return cmocka_run_group_tests_name("rfc9293 segment", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* test_tcp_blackhole.c - a path that swallows large packets and tells nobody (RFC 4821 7.7, RFC 8899 4.3), and one that tells
- * (RFC 1191, 8201), between two hosts in virtual time. */
+/* test_tcp_blackhole.c - a path that swallows large packets and tells nobody (RFC 4821 7.7, RFC 8899 4.3), and one
+ * that tells (RFC 1191, 8201), between two hosts in virtual time. */
 #include "drivers/sim.h"
 
 #include <setjmp.h>
@@ -20,7 +20,8 @@ static struct world {
 static void pump(struct sim *sim) {
     static const char bytes[4096];
     while (w.sent < TOTAL) {
-        ptrdiff_t n = tern_write(sim->stack[0], w.client, bytes, sizeof bytes < TOTAL - w.sent ? sizeof bytes : TOTAL - w.sent);
+        ptrdiff_t n =
+            tern_write(sim->stack[0], w.client, bytes, sizeof bytes < TOTAL - w.sent ? sizeof bytes : TOTAL - w.sent);
         if (n <= 0) return;
         w.sent += (size_t)n;
     }

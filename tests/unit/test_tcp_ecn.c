@@ -1,5 +1,5 @@
-/* test_tcp_ecn.c - explicit congestion notification as RFC 3168 6.1 has it: who agrees, what is marked, how a mark comes back and
- * what it does. The accurate form (RFC 9768) appears only where it must not disturb the classic one. */
+/* test_tcp_ecn.c - explicit congestion notification as RFC 3168 6.1 has it: who agrees, what is marked, how a mark
+ * comes back and what it does. The accurate form (RFC 9768) appears only where it must not disturb the classic one. */
 #include "tcp_fixture.h"
 
 enum { NOT_ECT = 0, ECT1 = 1, ECT0 = 2, CE = 3 };
@@ -136,8 +136,8 @@ static void a_mark_is_told_until_heard(void **state) {
     expect(ACK | ECE, 11, at + 100, 0);
 }
 
-/* [RFC3168 6.1.2] A mark that is told to us shrinks the window once a round trip, as a loss would but with nothing sent again; the
- * next new data says that it was heard. */
+/* [RFC3168 6.1.2] A mark that is told to us shrinks the window once a round trip, as a loss would but with nothing
+ * sent again; the next new data says that it was heard. */
 static void a_mark_shrinks_the_window_once(void **state) {
     (void)state;
     fx.cfg.congestion = TERN_NEWRENO;
@@ -150,7 +150,7 @@ static void a_mark_shrinks_the_window_once(void **state) {
     uint32_t after = now_status().cwnd;
     assert_true(after < before && after >= before / 2);
     assert_int_equal(now_status().ssthresh, after);
-    expect_none(); /* nine under way: the smaller window is full, and nothing is lost */
+    expect_none();                      /* nine under way: the smaller window is full, and nothing is lost */
     for (uint32_t i = 2; i <= 9; i++) { /* the same round trip: the peer goes on telling */
         inject(ACK | ECE, 1, 1 + 1000 * i, 0);
         assert_true(now_status().cwnd >= after);
@@ -161,7 +161,8 @@ static void a_mark_shrinks_the_window_once(void **state) {
     }
     assert_true(now_status().cwnd < after + 2000);
     assert_int_equal(now_status().retransmitted, 0);
-    inject(ACK | ECE, 1, 10001, 0); /* the whole window of that time is acknowledged: from here on a mark is a new one */
+    inject(ACK | ECE, 1, 10001,
+           0); /* the whole window of that time is acknowledged: from here on a mark is a new one */
     inject(ACK, 1, 11001, 0);
     before = now_status().cwnd;
     inject(ACK | ECE, 1, 12001, 0);
@@ -185,8 +186,12 @@ static void marks_without_agreement(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(a_listener_agrees), BOTH(an_opener_asks), BOTH(only_new_data_is_markable), BOTH(a_mark_is_told_until_heard),
-        BOTH(a_mark_shrinks_the_window_once), BOTH(marks_without_agreement),
+        BOTH(a_listener_agrees),
+        BOTH(an_opener_asks),
+        BOTH(only_new_data_is_markable),
+        BOTH(a_mark_is_told_until_heard),
+        BOTH(a_mark_shrinks_the_window_once),
+        BOTH(marks_without_agreement),
     };
     return cmocka_run_group_tests_name("tcp ecn", tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* test_tcp_fastopen.c - TCP Fast Open between two hosts in virtual time (RFC 7413): cookies asked for and used, data before the
- * handshake is complete, and what happens when the cookie is bad, the data is lost or too many opens are pending. */
+/* test_tcp_fastopen.c - TCP Fast Open between two hosts in virtual time (RFC 7413): cookies asked for and used, data
+ * before the handshake is complete, and what happens when the cookie is bad, the data is lost or too many opens are
+ * pending. */
 #include "drivers/sim.h"
 
 #include <setjmp.h>
@@ -48,7 +49,8 @@ static void world_new(uint32_t fast_open, uint32_t pending) {
     assert_int_equal(tern_listen(w.sim->stack[1], &l, &w.listener), TERN_OK);
 }
 
-/* Opens, writes `text` before anything leaves, and runs until it has arrived. Returns after how many milliseconds it was read. */
+/* Opens, writes `text` before anything leaves, and runs until it has arrived. Returns after how many milliseconds it
+ * was read. */
 static unsigned request(const char *text) {
     tern_open o = {.size = sizeof o, .remote = w.sim->addr4[1], .remote_port = 80};
     uint64_t start = w.sim->now;
@@ -76,7 +78,8 @@ static unsigned request(const char *text) {
     return (unsigned)(took / SIM_MS);
 }
 
-/* [RFC7413 4.2] The first open asks for a cookie, the second uses it: its data is read one way later instead of three. */
+/* [RFC7413 4.2] The first open asks for a cookie, the second uses it: its data is read one way later instead of
+ * three. */
 static void the_second_open_is_fast(void **state) {
     (void)state;
     world_new(3, 256);
@@ -101,7 +104,8 @@ static void off_by_default(void **state) {
     sim_free(w.sim);
 }
 
-/* [RFC7413 5.1] With too many pending, a good cookie opens an ordinary connection, and the data comes again after the handshake. */
+/* [RFC7413 5.1] With too many pending, a good cookie opens an ordinary connection, and the data comes again after
+ * the handshake. */
 static void too_many_pending(void **state) {
     (void)state;
     world_new(3, 0);
@@ -153,8 +157,8 @@ static void reset_before_the_handshake(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_second_open_is_fast), cmocka_unit_test(off_by_default),
-        cmocka_unit_test(too_many_pending),        cmocka_unit_test(a_lost_fast_syn),
+        cmocka_unit_test(the_second_open_is_fast),    cmocka_unit_test(off_by_default),
+        cmocka_unit_test(too_many_pending),           cmocka_unit_test(a_lost_fast_syn),
         cmocka_unit_test(reset_before_the_handshake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

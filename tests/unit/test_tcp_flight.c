@@ -1,4 +1,5 @@
-/* test_tcp_flight.c - the account of what is under way, against an array with one entry a byte. What is lost is not judged here. */
+/* test_tcp_flight.c - the account of what is under way, against an array with one entry a byte. What is lost is not
+ * judged here. */
 #include "tcp_fixture.h"
 
 #include "draw.h"
@@ -51,7 +52,8 @@ static void check(void) {
             assert_int_equal(p->again, b->again);
             assert_true(b->sent_us - p->sent_us <= m.f->grain_us);
         }
-        if (i > 0 && !fx.heap.fail_on) assert_false(p->state == PIECE_SACKED && piece_at(m.f, i - 1)->state == PIECE_SACKED);
+        if (i > 0 && !fx.heap.fail_on)
+            assert_false(p->state == PIECE_SACKED && piece_at(m.f, i - 1)->state == PIECE_SACKED);
         assert_int_equal(flight_find(m.f, number(any(at, at + len))), i);
         at += len;
         sums[p->state] += len;
@@ -160,8 +162,8 @@ static void random_account_without_memory(void **state) {
     }
 }
 
-/* However many holes a peer makes, the pieces have a limit; then blocks are ignored, nothing new is sent, and all goes on once
- * something is acknowledged. */
+/* However many holes a peer makes, the pieces have a limit; then blocks are ignored, nothing new is sent, and all
+ * goes on once something is acknowledged. */
 static void limit(void **state) {
     (void)state;
     fx_up();
@@ -240,7 +242,7 @@ static void repeated_ranges(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ONLY4(random_account), ONLY4(random_account_without_memory), ONLY4(limit), ONLY4(join_many), ONLY4(bursts),
+        ONLY4(random_account),  ONLY4(random_account_without_memory), ONLY4(limit), ONLY4(join_many), ONLY4(bursts),
         ONLY4(repeated_ranges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

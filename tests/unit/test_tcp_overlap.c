@@ -1,5 +1,5 @@
-/* test_tcp_overlap.c - segments that claim the same bytes differently (Ptacek and Newsham 1998): the first copy of each byte wins,
- * whatever the order and the cutting, and what was delivered never changes. */
+/* test_tcp_overlap.c - segments that claim the same bytes differently (Ptacek and Newsham 1998): the first copy of
+ * each byte wins, whatever the order and the cutting, and what was delivered never changes. */
 #include "draw.h"
 #include "tcp_fixture.h"
 
@@ -16,8 +16,13 @@ static void take(seq first, uint32_t from, uint32_t to, uint8_t letter, uint8_t 
     if (from < delivered) from = delivered; /* as the first step trims it */
     if (from >= to) return;
     memset(text_of_it, letter, sizeof text_of_it);
-    struct arrival a = {.s = stack_of(fx.stack), .t = t, .ip = &none, .seq = seq_add(first, from), .text = text_of_it,
-                        .len = to - from, .whole = to - from};
+    struct arrival a = {.s = stack_of(fx.stack),
+                        .t = t,
+                        .ip = &none,
+                        .seq = seq_add(first, from),
+                        .text = text_of_it,
+                        .len = to - from,
+                        .whole = to - from};
     rcv_take(&a);
     for (uint32_t i = from; i < to; i++)
         if (!model[i]) model[i] = letter;

@@ -1,6 +1,6 @@
-/* test_tcp_recovery.c - loss recovery with a SACK peer, segment by segment: what is found lost and when (RFC 6675, 8985), how fast it
- * goes out again (RFC 9937), what a timeout does, and what is taken back (RFC 2883, 3522, 5682). Tail losses have a file of their
- * own, and so do the windows. */
+/* test_tcp_recovery.c - loss recovery with a SACK peer, segment by segment: what is found lost and when (RFC 6675,
+ * 8985), how fast it goes out again (RFC 9937), what a timeout does, and what is taken back (RFC 2883, 3522, 5682).
+ * Tail losses have a file of their own, and so do the windows. */
 #include "recovery_script.h"
 
 static void ready(uint32_t n) {
@@ -90,7 +90,8 @@ static void repetition_lost_again(void **state) {
     assert_true(fresh > 0);
     advance(RTT);
     sack(1, {from(2), behind(10)}); /* left before the repetition: tells nothing of it */
-    for (unsigned n = drop_out(); n > 0; n = 0) {}
+    for (unsigned n = drop_out(); n > 0; n = 0) {
+    }
     uint64_t before = counted(R_REXMIT_RACK);
     sack(1, {from(2), behind(11)}); /* left after it */
     if (counted(R_REXMIT_RACK) == before) advance(RTT / 4);
@@ -121,8 +122,8 @@ static void one_reduction_a_flight(void **state) {
     assert_int_equal(cc()->cwnd, 6 * M);
 }
 
-/* RFC 6937's first example as RFC 9937 counts: 20 segments, the first lost, half the window to come back to: one segment for every two
- * that arrive, the first of them the repetition. */
+/* RFC 6937's first example as RFC 9937 counts: 20 segments, the first lost, half the window to come back to: one
+ * segment for every two that arrive, the first of them the repetition. */
 static void proportional(void **state) {
     (void)state;
     fx.cfg.initial_window = 20;
@@ -155,7 +156,8 @@ static void proportional(void **state) {
     assert_int_equal(cc()->cwnd, 10 * M);
 }
 
-/* Most of the flight lost: what arrives allows as much to leave, and one more when an ACK moves SND.UNA without new loss. */
+/* Most of the flight lost: what arrives allows as much to leave, and one more when an ACK moves SND.UNA without new
+ * loss. */
 static void conservative_bound(void **state) {
     (void)state;
     ready(10);
@@ -185,8 +187,8 @@ static void repetition_at_entry(void **state) {
 
 /* ---- what is taken back ---- */
 
-/* [RFC2883 4.2, RFC8985 6.2 step 4] The original arrives, then the repetition, reported as a duplicate: the window is as before, also
- * when recovery is over by then, and the reordering window is wider. */
+/* [RFC2883 4.2, RFC8985 6.2 step 4] The original arrives, then the repetition, reported as a duplicate: the window
+ * is as before, also when recovery is over by then, and the reordering window is wider. */
 static void undone_by_dsack(void **state) {
     (void)state;
     ready(10);
@@ -328,8 +330,8 @@ static void timeout_spares_the_young(void **state) {
     assert_int_equal(flight_pipe(tcb_now()->flight), 3 * M);
 }
 
-/* [RFC5682 3.1] A pause of the path: after the first ACK new bytes go out; the next ACK is for what was never repeated: nothing was
- * lost. */
+/* [RFC5682 3.1] A pause of the path: after the first ACK new bytes go out; the next ACK is for what was never
+ * repeated: nothing was lost. */
 static void spurious_timeout(void **state) {
     (void)state;
     to_timeout(10);
@@ -372,8 +374,8 @@ static void real_timeout(void **state) {
     expect_none();
 }
 
-/* [RFC2018 8] The receiver dropped what it had acknowledged selectively: nothing is freed before the cumulative ACK, and the timer sends
- * it again. */
+/* [RFC2018 8] The receiver dropped what it had acknowledged selectively: nothing is freed before the cumulative ACK,
+ * and the timer sends it again. */
 static void reneging(void **state) {
     (void)state;
     to_timeout(4);
@@ -399,14 +401,14 @@ static void reneging(void **state) {
 static void nonsense_is_ignored(void **state) {
     (void)state;
     ready(10);
-    sack(1, {behind(10), behind(11)});     /* never sent */
-    sack(1, {from(9), behind(11)});        /* not all of it sent */
-    sack(1, {from(5), from(5)});           /* empty */
-    sack(1, {behind(6), from(4)});         /* reversed */
+    sack(1, {behind(10), behind(11)}); /* never sent */
+    sack(1, {from(9), behind(11)});    /* not all of it sent */
+    sack(1, {from(5), from(5)});       /* empty */
+    sack(1, {behind(6), from(4)});     /* reversed */
     sack(1, {from(3) - (1u << 31), from(3)});
     sack(1, {from(3), from(3) + (1u << 31)});
     assert_int_equal(tcb_now()->flight->sacked, 0);
-    sack(from(3), {behind(1), from(1)});   /* a duplicate that ends before it begins */
+    sack(from(3), {behind(1), from(1)}); /* a duplicate that ends before it begins */
     assert_int_equal(counted(R_UNDO), 0);
     assert_int_equal(tcb_now()->rack_mult, 0);
     drop_out();
@@ -502,12 +504,30 @@ static void no_report_without_sack(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(three_segments_behind), ONLY4(after_the_window), ONLY4(younger_ones_are_not), ONLY4(reordering_is_remembered),
-        ONLY4(blocks_in_any_order), ONLY4(repetition_lost_again), ONLY4(one_reduction_a_flight), ONLY4(proportional),
-        ONLY4(conservative_bound), ONLY4(repetition_at_entry), BOTH(undone_by_dsack), ONLY4(some_was_lost),
-        ONLY4(copies_by_the_network), ONLY4(undone_by_timestamp), ONLY4(not_undone_by_timestamp), ONLY4(timeout_resends_holes),
-        ONLY4(timeout_spares_the_young), ONLY4(spurious_timeout), ONLY4(real_timeout), ONLY4(reneging),
-        ONLY4(nonsense_is_ignored), ONLY4(many_holes), BOTH(duplicates_are_reported), ONLY4(no_report_without_sack),
+        BOTH(three_segments_behind),
+        ONLY4(after_the_window),
+        ONLY4(younger_ones_are_not),
+        ONLY4(reordering_is_remembered),
+        ONLY4(blocks_in_any_order),
+        ONLY4(repetition_lost_again),
+        ONLY4(one_reduction_a_flight),
+        ONLY4(proportional),
+        ONLY4(conservative_bound),
+        ONLY4(repetition_at_entry),
+        BOTH(undone_by_dsack),
+        ONLY4(some_was_lost),
+        ONLY4(copies_by_the_network),
+        ONLY4(undone_by_timestamp),
+        ONLY4(not_undone_by_timestamp),
+        ONLY4(timeout_resends_holes),
+        ONLY4(timeout_spares_the_young),
+        ONLY4(spurious_timeout),
+        ONLY4(real_timeout),
+        ONLY4(reneging),
+        ONLY4(nonsense_is_ignored),
+        ONLY4(many_holes),
+        BOTH(duplicates_are_reported),
+        ONLY4(no_report_without_sack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

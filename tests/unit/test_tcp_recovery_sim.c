@@ -1,5 +1,5 @@
-/* test_tcp_recovery_sim.c - two hosts and a bad path in virtual time: goodput, needless repetitions, and an end to every transfer.
- * A failure prints what is needed to see it again. */
+/* test_tcp_recovery_sim.c - two hosts and a bad path in virtual time: goodput, needless repetitions, and an end to
+ * every transfer. A failure prints what is needed to see it again. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,16 +23,16 @@ static struct rec_result run(const struct rec_config *c) {
     struct rec_result r;
     if (!rec_run(c, &r)) fail_msg("no world");
     if (!r.complete)
-        fail_msg("seed %llu, loss %u ppm, drops %llx: unfinished after %llu bytes", (unsigned long long)c->seed, c->loss_ppm,
-                 (unsigned long long)c->drop_mask, (unsigned long long)r.total);
+        fail_msg("seed %llu, loss %u ppm, drops %llx: unfinished after %llu bytes", (unsigned long long)c->seed,
+                 c->loss_ppm, (unsigned long long)c->drop_mask, (unsigned long long)r.total);
     return r;
 }
 
 static double goodput(const struct rec_result *r) { return (double)r->total * 8e9 / (double)r->elapsed_ns; }
 
-/* Every pattern of the first ten packets lost, for a transfer of twelve segments with a round trip of 20 ms: it ends within a bound of
- * virtual time. A SYN lost costs a second, doubled each time, and then the timeout begins at 3 s [RFC6298 5.7]; with no SYN lost
- * everything is repaired within 400 ms. */
+/* Every pattern of the first ten packets lost, for a transfer of twelve segments with a round trip of 20 ms: it ends
+ * within a bound of virtual time. A SYN lost costs a second, doubled each time, and then the timeout begins at 3 s
+ * [RFC6298 5.7]; with no SYN lost everything is repaired within 400 ms. */
 static void first_packets(bool sack, bool timestamps) {
     uint64_t longest = 0;
     for (uint64_t mask = 0; mask < 1024; mask += scale(8) == 8 ? 1 : 5) {
@@ -66,7 +66,8 @@ static void first_packets_plain(void **state) {
     first_packets(false, true);
 }
 
-/* Reordering of ten percent without loss: less than a tenth of the goodput, less than one percent repeated needlessly. */
+/* Reordering of ten percent without loss: less than a tenth of the goodput, less than one percent repeated
+ * needlessly. */
 static void reordering(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= scale(8); seed++) {
@@ -81,8 +82,8 @@ static void reordering(void **state) {
             c.reorder_us = by_us;
             struct rec_result r = run(&c);
             if (goodput(&r) < 0.9 * goodput(&straight))
-                fail_msg("seed %llu, %u us: %.1f instead of %.1f Mbit/s", (unsigned long long)seed, by_us, goodput(&r) / 1e6,
-                         goodput(&straight) / 1e6);
+                fail_msg("seed %llu, %u us: %.1f instead of %.1f Mbit/s", (unsigned long long)seed, by_us,
+                         goodput(&r) / 1e6, goodput(&straight) / 1e6);
             assert_true((double)r.spurious < 0.01 * (double)r.unique);
             assert_int_equal(r.by_rto, 0);
         }
@@ -106,7 +107,8 @@ static void random_loss(void **state) {
             assert_true((double)r.spurious < 0.001 * (double)r.unique);
             assert_true((double)r.resent < 0.02 * (double)r.unique);
         }
-        if (sum / seeds < 0.85 * law) fail_msg("loss %u ppm: %.2f, law %.2f Mbit/s", losses[i], sum / seeds / 1e6, law / 1e6);
+        if (sum / seeds < 0.85 * law)
+            fail_msg("loss %u ppm: %.2f, law %.2f Mbit/s", losses[i], sum / seeds / 1e6, law / 1e6);
     }
 }
 
@@ -121,7 +123,8 @@ static void full_link(void **state) {
             c.queue_bdp = queues[q];
             c.buffer = 4 << 20;
             struct rec_result r = run(&c);
-            if (goodput(&r) < 0.88 * 50e6) fail_msg("queue %.1f, control %u: %.1f Mbit/s", queues[q], cc, goodput(&r) / 1e6);
+            if (goodput(&r) < 0.88 * 50e6)
+                fail_msg("queue %.1f, control %u: %.1f Mbit/s", queues[q], cc, goodput(&r) / 1e6);
             assert_int_equal(r.by_rto, 0);
             assert_true((double)r.spurious < 0.001 * (double)r.unique);
         }
@@ -143,7 +146,8 @@ static void delay_spike(void **state) {
         struct rec_result r = run(&c);
         assert_true(r.by_rto >= 1);
         assert_true(r.undone >= 1);
-        if (r.spurious > 20 * 1448) fail_msg("timestamps %u: %llu bytes arrived twice", ts, (unsigned long long)r.spurious);
+        if (r.spurious > 20 * 1448)
+            fail_msg("timestamps %u: %llu bytes arrived twice", ts, (unsigned long long)r.spurious);
     }
 }
 
@@ -184,9 +188,11 @@ static void foul_weather(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_packets_sack), cmocka_unit_test(first_packets_sack_only), cmocka_unit_test(first_packets_plain),
-        cmocka_unit_test(reordering),         cmocka_unit_test(random_loss),             cmocka_unit_test(full_link),
-        cmocka_unit_test(delay_spike),        cmocka_unit_test(blackout),                cmocka_unit_test(foul_weather),
+        cmocka_unit_test(first_packets_sack),  cmocka_unit_test(first_packets_sack_only),
+        cmocka_unit_test(first_packets_plain), cmocka_unit_test(reordering),
+        cmocka_unit_test(random_loss),         cmocka_unit_test(full_link),
+        cmocka_unit_test(delay_spike),         cmocka_unit_test(blackout),
+        cmocka_unit_test(foul_weather),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* test_tcp_recovery_tail.c - tail loss probes (RFC 8985 7): when, with what, and what the window learns from the answer. */
+/* test_tcp_recovery_tail.c - tail loss probes (RFC 8985 7): when, with what, and what the window learns from the
+ * answer. */
 #include "recovery_script.h"
 
 static uint32_t start_cwnd;
@@ -10,7 +11,8 @@ static void ready(uint32_t n) {
     advance(RTT);
 }
 
-/* The last `lost` segments of ten are lost. Returns the milliseconds until all is repaired, a round trip after the last repetition. */
+/* The last `lost` segments of ten are lost. Returns the milliseconds until all is repaired, a round trip after the
+ * last repetition. */
 static uint64_t repair_tail(uint32_t lost) {
     ready(10);
     uint64_t start = fx.now;
@@ -33,7 +35,8 @@ static uint64_t repair_tail(uint32_t lost) {
     return (fx.now - start) / MS_NS;
 }
 
-/* Two round trips to the probe, one to its answer, one for each of the others: no timer expires, which takes a second here. */
+/* Two round trips to the probe, one to its answer, one for each of the others: no timer expires, which takes a
+ * second here. */
 static void last_one(void **state) {
     (void)state;
     assert_int_equal(repair_tail(1), 2 * RTT + 40 + RTT); /* alone it may meet a delayed ACK [7.2] */
@@ -61,7 +64,8 @@ static void whole_burst(void **state) {
     assert_int_equal(counted(R_REXMIT_RTO), 0);
 }
 
-/* The timer starts anew with every burst and every ACK [7.2]; a probe is followed by the retransmission timer, not by another. */
+/* The timer starts anew with every burst and every ACK [7.2]; a probe is followed by the retransmission timer, not
+ * by another. */
 static void one_probe(void **state) {
     (void)state;
     open_with(TERN_NEWRENO, false);
@@ -123,7 +127,8 @@ static uint32_t after_more_data(void) {
     return cc()->ssthresh;
 }
 
-/* One ACK for both, then an ACK of something later: the segment was lost, the probe repaired it; the window must know. */
+/* One ACK for both, then an ACK of something later: the segment was lost, the probe repaired it; the window must
+ * know. */
 static void repaired_by_the_probe(void **state) {
     (void)state;
     probe_leaves();
@@ -203,9 +208,19 @@ static void no_probe_in_recovery(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(last_one), BOTH(last_two), BOTH(last_three), ONLY4(whole_burst), ONLY4(one_probe), ONLY4(probe_with_new_bytes),
-        ONLY4(no_probe_beyond_the_peers_window), ONLY4(repaired_by_the_probe), ONLY4(both_arrived_dsack),
-        ONLY4(both_arrived_dsack_later), ONLY4(both_arrived_plain), ONLY4(both_arrived_plain_later), ONLY4(fin_probes),
+        BOTH(last_one),
+        BOTH(last_two),
+        BOTH(last_three),
+        ONLY4(whole_burst),
+        ONLY4(one_probe),
+        ONLY4(probe_with_new_bytes),
+        ONLY4(no_probe_beyond_the_peers_window),
+        ONLY4(repaired_by_the_probe),
+        ONLY4(both_arrived_dsack),
+        ONLY4(both_arrived_dsack_later),
+        ONLY4(both_arrived_plain),
+        ONLY4(both_arrived_plain_later),
+        ONLY4(fin_probes),
         ONLY4(no_probe_in_recovery),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

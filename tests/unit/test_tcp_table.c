@@ -1,5 +1,5 @@
-/* test_tcp_table.c - holds src/tcp/transition.def against RFC 9293 Figure 5, whose arrows and notes are written down here
- * by hand from the RFC. How the table is used is tested elsewhere. */
+/* test_tcp_table.c - holds src/tcp/transition.def against RFC 9293 Figure 5, whose arrows and notes are written down
+ * here by hand from the RFC. How the table is used is tested elsewhere. */
 #include "tern.h"
 
 #include <setjmp.h>
@@ -19,7 +19,12 @@ struct row {
 
 static const struct row table[] = {
 #define TRANSITION(from_, event_, to_, drawn_, cause_, action_, rfc_)                                                  \
-    {.from = TERN_##from_, .to = TERN_##to_, .event = #event_, .cause = cause_, .action = action_, .rfc = rfc_,        \
+    {.from = TERN_##from_,                                                                                             \
+     .to = TERN_##to_,                                                                                                 \
+     .event = #event_,                                                                                                 \
+     .cause = cause_,                                                                                                  \
+     .action = action_,                                                                                                \
+     .rfc = rfc_,                                                                                                      \
      .drawn = drawn_},
 #include "tcp/transition.def"
 #undef TRANSITION
@@ -60,7 +65,8 @@ static const struct arrow figure[] = {
 enum { ARROWS = sizeof figure / sizeof figure[0] };
 
 static bool same(const struct arrow *a, const struct row *r) {
-    return a->from == r->from && a->to == r->to && a->drawn == r->drawn && strncmp(a->cause, r->cause, strlen(a->cause)) == 0;
+    return a->from == r->from && a->to == r->to && a->drawn == r->drawn &&
+           strncmp(a->cause, r->cause, strlen(a->cause)) == 0;
 }
 
 static void every_arrow_of_the_figure_is_a_row(void **state) {

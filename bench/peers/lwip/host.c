@@ -1,5 +1,5 @@
-/* host.c - a host of lwIP: an interface whose packets are copied once into the other host's memory, and the applications of the
- * bench. Compiled together with lwIP's sources: see build.sh. */
+/* host.c - a host of lwIP: an interface whose packets are copied once into the other host's memory, and the
+ * applications of the bench. Compiled together with lwIP's sources: see build.sh. */
 #include "host.h"
 
 #include <string.h>
@@ -27,7 +27,9 @@ static uint8_t in[65536], from[65536];
 static const checksum_ops *ck;
 
 uint16_t peer_checksum(const void *data, int len) { return checksum_fold(ck->add(data, (size_t)len, 0)); }
-uint16_t peer_checksum_copy(void *to, const void *data, uint16_t len) { return checksum_fold(ck->copy_add(to, data, len, 0)); }
+uint16_t peer_checksum_copy(void *to, const void *data, uint16_t len) {
+    return checksum_fold(ck->copy_add(to, data, len, 0));
+}
 u32_t sys_now(void) { return now_ms; }
 
 /* ---- the link ---- */
@@ -83,7 +85,8 @@ static void host_open(int side, uint32_t window, bool checksums, bool copies) {
 static void connect_link(const struct peer_link *to) {
     out = *to;
     NETIF_SET_CHECKSUM_CTRL(&netif, with_checksums ? NETIF_CHECKSUM_ENABLE_ALL
-                                                    : NETIF_CHECKSUM_ENABLE_ALL & ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_CHECK_TCP));
+                                                   : NETIF_CHECKSUM_ENABLE_ALL &
+                                                         ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_CHECK_TCP));
 }
 
 static size_t host_input(void) {
@@ -182,10 +185,22 @@ static void host_close(void) {
 
 __attribute__((visibility("default"))) const struct peer_host_ops *peer_host(void) {
     static const struct peer_host_ops ops = {
-        .open = host_open, .connect_link = connect_link, .link = {link_room, link_arrives}, .clock = host_clock,
-        .input = host_input, .timers = sys_check_timeouts, .listen = host_listen, .connect = host_connect,
-        .reset = host_reset, .fill = host_fill, .write_byte = host_write_byte, .received = &received,
-        .segments_out = &segments_out, .time_wait = &waiting, .time_wait_keep = time_wait_keep, .close = host_close,
+        .open = host_open,
+        .connect_link = connect_link,
+        .link = {link_room, link_arrives},
+        .clock = host_clock,
+        .input = host_input,
+        .timers = sys_check_timeouts,
+        .listen = host_listen,
+        .connect = host_connect,
+        .reset = host_reset,
+        .fill = host_fill,
+        .write_byte = host_write_byte,
+        .received = &received,
+        .segments_out = &segments_out,
+        .time_wait = &waiting,
+        .time_wait_keep = time_wait_keep,
+        .close = host_close,
     };
     return &ops;
 }

@@ -1,5 +1,5 @@
-/* host.h - one lwIP host as bench/peer_lwip.c sees it. lwIP keeps its state in globals, so the object is loaded twice under two
- * names, and each side gets a table of functions. */
+/* host.h - one lwIP host as bench/peer_lwip.c sees it. lwIP keeps its state in globals, so the object is loaded
+ * twice under two names, and each side gets a table of functions. */
 #ifndef PEER_HOST_H
 #define PEER_HOST_H
 
@@ -26,9 +26,9 @@ struct peer_host_ops {
     void (*reset)(void *pcb);
     void (*fill)(void *pcb); /* bulk: writes what the send buffer takes */
     void (*write_byte)(void *pcb);
-    uint64_t *received;  /* bytes */
+    uint64_t *received; /* bytes */
     uint64_t *segments_out;
-    uint32_t *time_wait; /* how many there are */
+    uint32_t *time_wait;                /* how many there are */
     void (*time_wait_keep)(uint32_t n); /* removes the newest ones */
     void (*close)(void);
 };

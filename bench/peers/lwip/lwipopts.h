@@ -1,5 +1,5 @@
-/* lwipopts.h - lwIP as fast as it gets here: no system layer, callbacks, large pools, window scaling, no assertions or statistics,
- * and tern's vectorized checksum. Windows are set at run time (host.c). */
+/* lwipopts.h - lwIP as fast as it gets here: no system layer, callbacks, large pools, window scaling, no assertions
+ * or statistics, and tern's vectorized checksum. Windows are set at run time (host.c). */
 #ifndef PEER_LWIPOPTS_H
 #define PEER_LWIPOPTS_H
 
