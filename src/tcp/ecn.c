@@ -137,6 +137,6 @@ uint16_t ecn_flags(struct tcb *t, bool fresh_data) {
     return flags;
 }
 
-/* Only new data may be marked: the loss of anything else would not be noticed, or be noticed twice [RFC3168 6.1.4,
- * 6.1.5]. */
+/* Only new data may be marked: the loss of anything else would not be noticed, or be noticed twice
+ * [RFC3168 6.1.4, 6.1.5]. */
 uint8_t ecn_capable(const struct tcb *t, bool fresh_data) { return t->ecn != ECN_OFF && fresh_data ? ECT0 : NOT_ECT; }

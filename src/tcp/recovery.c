@@ -300,8 +300,8 @@ static void mark_lost(struct tcb *t, uint32_t now_us) {
     }
 }
 
-/* A receiver may drop what it had acknowledged selectively; after a timeout nothing it said counts any more [RFC2018
- * 8]. One that did not says it again with its next ACK, before anything but the first segment was repeated. */
+/* A receiver may drop what it had acknowledged selectively; after a timeout nothing it said counts any more
+ * [RFC2018 8]. One that did not says it again with its next ACK, before anything but the first segment was repeated. */
 static void forget_sack(struct tcb *t) {
     struct flight *f = t->flight;
     for (uint32_t i = 0; i < f->count; i++) {

@@ -106,8 +106,8 @@ void rexmit_ack_duplicate(struct arrival *a) {
 
 /* ---- the timer expires ---- */
 
-/* R1: the application is told, and whoever found the next hop looks again [MUST-20, SHLD-9, SHLD-10, RFC1122
- * 3.3.1.4]. */
+/* R1: the application is told, and whoever found the next hop looks again
+ * [MUST-20, SHLD-9, SHLD-10, RFC1122 3.3.1.4]. */
 static void tell_r1(struct stack *s, struct tcb *t) {
     if (t->r1_told || t->repeats + 1u < s->cfg.r1_retries) return;
     t->r1_told = true;

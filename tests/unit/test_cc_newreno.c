@@ -29,8 +29,8 @@ static void start(void **state) {
     assert_true(c.ssthresh > 1u << 30);
 }
 
-/* Slow start: SMSS at most for each SMSS acknowledged, two segments at most for one ACK [RFC5681 eqn. 2, RFC3465
- * 2.3]. */
+/* Slow start: SMSS at most for each SMSS acknowledged, two segments at most for one ACK
+ * [RFC5681 eqn. 2, RFC3465 2.3]. */
 static void slow_start(void **state) {
     (void)state;
     ack(MSS, true);
