@@ -111,6 +111,16 @@ static void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, e
     finish(b, f, p, len, flags, why);
 }
 
+static void count_again(struct burst *b, enum reason why) {
+    struct tcb *t = b->t;
+    t->retransmitted++;
+    b->s->stats.retransmitted++;
+    t->rexmit_why = (uint8_t)why;
+    bool timer = why == R_REXMIT_RTO || why == R_REXMIT_SYN, probe = why == R_REXMIT_TLP;
+    if (timer && t->again_by_timer < UINT16_MAX) t->again_by_timer++;
+    if (probe && t->again_by_probe < UINT16_MAX) t->again_by_probe++;
+}
+
 /* Fast Open: bytes that ride on the SYN. */
 static uint32_t put_syn_data(struct burst *b, tern_frame *f, uint32_t may, uint32_t options) {
     struct tcb *t = b->t;
@@ -150,7 +160,7 @@ static void put_syn(struct burst *b) {
     t->work &= (uint8_t)~WORK_SYN;
     t->snd.nxt = seq_max(t->snd.nxt, seq_add(t->snd.iss, 1 + data));
     t->snd.pos = seq_max(t->snd.pos, seq_add(t->snd.iss, 1));
-    if (again) t->retransmitted++, s->stats.retransmitted++;
+    if (again) count_again(b, R_REXMIT_SYN);
     if (!again && !t->rtt_timing) t->rtt_timing = true, t->rtt_at_us = clock_us(s), t->rtt_seq = t->snd.nxt;
     rto_arm(s, t);
     finish(b, f, p, data, h.flags, again ? R_REXMIT_SYN : answer ? R_SEND_SYN_ACK : R_SEND_SYN);
@@ -164,8 +174,7 @@ static void advance(struct burst *b, uint32_t len, bool fin) {
     struct tcb *t = b->t;
     seq end = seq_add(t->snd.pos, len + fin);
     if (seq_lt(t->snd.pos, t->snd.nxt)) {
-        t->retransmitted++;
-        s->stats.retransmitted++;
+        count_again(b, R_REXMIT_RTO);
     } else if (!t->rtt_timing && !t->flight) {
         t->rtt_timing = true;
         t->rtt_seq = end;
@@ -175,6 +184,7 @@ static void advance(struct burst *b, uint32_t len, bool fin) {
         recovery_sent(s, t, end);
         pacing_sent(s, t, len);
         t->bytes_sent += (uint32_t)seq_diff(end, t->snd.nxt) - fin;
+        t->sent_ms = (uint32_t)(s->now / MS_NS);
         t->snd.nxt = end;
     }
     t->snd.pos = end;
@@ -237,8 +247,7 @@ static void put_rexmit(struct burst *b) {
     if (sent <= 0) return;
     bool fin = t->fin_queued && seq_eq(t->snd.nxt, seq_add(t->snd.end, 1)) && n == snd_queued(t);
     n = min_u32(n, (uint32_t)sent - fin);
-    t->retransmitted++;
-    b->s->stats.retransmitted++;
+    count_again(b, (enum reason)t->rexmit_why);
     t->rtt_timing = false;
     put_segment(b, first, n, flags_for(t, first, n, fin), (enum reason)t->rexmit_why);
 }
@@ -247,8 +256,7 @@ static void put_rexmit(struct burst *b) {
 static void put_again(struct burst *b, seq from, uint32_t len, enum reason why) {
     struct tcb *t = b->t;
     bool fin = seq_gt(seq_add(from, len), t->snd.end);
-    t->retransmitted++;
-    b->s->stats.retransmitted++;
+    count_again(b, why);
     put_segment(b, from, len - fin, flags_for(t, from, len - fin, fin), why);
     recovery_resent(b->s, t, from, len);
     pacing_sent(b->s, t, len);
@@ -338,6 +346,7 @@ static void fill(struct burst *b) {
         }
         if (t->work & WORK_TLP && b->n < b->max) put_tlp(b);
         if (t->work & WORK_PROBE && b->n < b->max) put_probe(b);
+        if (seq_eq(t->snd.una, t->snd.nxt) && unsent(t)) cc_idle(b->s, t);
         while (b->n < b->max && put_data(b)) {
         }
         t->work &= (uint8_t)~WORK_OVERRIDE;

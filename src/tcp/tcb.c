@@ -124,22 +124,6 @@ void tcb_free(struct stack *s, struct tcb *t) {
     pool_give(&s->tcp.tcbs, t->index);
 }
 
-/* Without memory for the algorithm that was asked for, the one that needs none serves. */
-void cc_start(struct stack *s, struct tcb *t, uint32_t initial_segments) {
-    static const struct cc_ops *const known[] = {&cc_newreno, &cc_cubic, &cc_bbr};
-    const struct cc_ops *ops = known[t->opt.congestion];
-    if (ops->state_size) t->cc.state = mem_alloc(s, ops->state_size);
-    t->cc.ops = ops->state_size && !t->cc.state ? &cc_newreno : ops;
-    t->cc.ops->init(&t->cc, t->mss, initial_segments);
-    /* min(10 MSS, max(2 MSS, 14600)) when it is the ten segments of RFC 6928 2 */
-    t->cc.cwnd = min_u32(t->cc.cwnd, max_u32(2u * t->mss, initial_segments * 1460));
-}
-
-void cc_stop(struct stack *s, struct tcb *t) {
-    mem_free(s, t->cc.state, t->cc.ops->state_size);
-    t->cc.state = NULL;
-}
-
 /* The invariants of a live block; tests run them after every call. */
 void tcb_check(const struct stack *s, const struct tcb *t) {
     (void)s;

@@ -80,10 +80,10 @@ struct tcb {
     uint8_t work;       /* enum work */
     uint8_t acks_due;   /* duplicate ACKs that RFC 5681 4.2 asks for, one each segment out of order */
     uint8_t ack_reason; /* enum reason of the pending ACK, and of WORK_REXMIT: all of them fit */
-    uint8_t rexmit_why;
-    bool passive : 1;  /* reached SYN-RECEIVED from LISTEN [MUST-11] */
-    bool waiting : 1;  /* established, not accepted yet: event links it into its listener's queue */
-    bool detached : 1; /* the application closed it: no events, nobody reads */
+    uint8_t rexmit_why; /* enum reason of WORK_REXMIT, and of the last repetition */
+    bool passive : 1;   /* reached SYN-RECEIVED from LISTEN [MUST-11] */
+    bool waiting : 1;   /* established, not accepted yet: event links it into its listener's queue */
+    bool detached : 1;  /* the application closed it: no events, nobody reads */
     bool in_table : 1;
     bool record : 1;      /* a half-open or TIME-WAIT record for the time of one segment: replies leave at once */
     bool blocked : 1;     /* on tcp.blocked rather than tcp.ready */
@@ -174,6 +174,8 @@ struct tcb {
     uint64_t serial;
     uint64_t bytes_sent, bytes_received;
     uint32_t segments_out, segments_in, retransmitted;
+    uint16_t again_by_timer, again_by_probe; /* of those retransmitted; saturating */
+    uint32_t sent_ms;                        /* when new bytes left last */
 };
 
 struct listener {
@@ -491,7 +493,10 @@ void sack_duplicate(struct tcb *t, seq left, seq right); /* these bytes came aga
 
 void cc_start(struct stack *s, struct tcb *t, uint32_t initial_segments);
 void cc_stop(struct stack *s, struct tcb *t);
+uint32_t cc_initial(const struct tcb *t, uint32_t segments); /* the window of a new connection */
+void cc_idle(struct stack *s, struct tcb *t);                /* nothing is under way, something is about to be */
 
+uint64_t pacing_rate(const struct stack *s, const struct tcb *t); /* bytes a second; 0: as fast as they come */
 uint32_t pacing_burst(const struct stack *s, const struct tcb *t, uint32_t most);
 bool pacing_allows(struct stack *s, struct tcb *t);
 void pacing_sent(struct stack *s, struct tcb *t, uint32_t bytes);
