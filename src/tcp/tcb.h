@@ -460,7 +460,6 @@ bool recovery_next(const struct tcb *t, seq *from, uint32_t *len);
 void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len);
 void recovery_idle(struct stack *s, struct tcb *t);
 void recovery_app_limited(struct tcb *t);
-uint32_t clock_us(const struct stack *s);
 void recovery_late(struct arrival *a,
                    bool duplicate); /* the same with nothing under way: only reports of duplicates tell */
 void rack_delivered(const struct arrival *a, const struct piece *p, seq end);
