@@ -57,8 +57,8 @@ static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info 
     o->retransmitted = t->retransmitted;
     of_recovery(s, t, o);
     o->timer = timer_next(t, &o->timer_ns);
-    o->memory = sizeof *t + t->snd.ring.size + t->rcv.ring.size + (t->rcv.lent ? sizeof *t->rcv.lent : 0) +
-                (t->rcv.islands ? sizeof *t->rcv.islands + t->rcv.islands->cap * sizeof(range) : 0);
+    o->memory =
+        sizeof *t + t->snd.ring.size + t->rcv.ring.size + (t->rcv.lent ? sizeof *t->rcv.lent : 0) + islands_memory(t);
 }
 
 static void of_listener(const struct stack *s, const struct listener *l, tern_status_info *o) {

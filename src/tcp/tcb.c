@@ -134,7 +134,7 @@ void tcb_check(const struct stack *s, const struct tcb *t) {
     ASSERT(seq_le(t->snd.nxt, seq_add(t->snd.end, 1)));
     ASSERT(!state_in(t, SYNCHRONIZED) || seq_le(t->rcv.nxt, seq_add(t->rcv.adv, 1)));
     ASSERT(seq_le(t->rcv.read, t->rcv.nxt));
-    ASSERT(!t->rcv.islands || t->rcv.islands->count > 0);
+    ASSERT(!t->rcv.islands || t->rcv.islands->set.count > 0);
     ASSERT(!t->in_table || t->state != TERN_CLOSED);
     ASSERT(t->cc.cwnd >= t->cc.mss || t->in_recovery || !t->syn_acked || !state_in(t, SYNCHRONIZED));
 }

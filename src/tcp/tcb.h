@@ -70,6 +70,14 @@ struct lent {
     } piece[LENT_PIECES];
 };
 
+/* What arrived beyond a hole. */
+struct islands {
+    range_set set; /* at[] below */
+    seq recent[4]; /* first bytes of the segments that came last, newest first, one an island [RFC2018 4] */
+    uint8_t recents;
+    range at[];
+};
+
 struct tcb {
     struct flow flow;
     uint32_t index;
@@ -135,14 +143,13 @@ struct tcb {
         seq read; /* the next byte for the application */
         seq fin;
         seq up;            /* the peer's urgent pointer */
-        seq latest;        /* first byte of the newest segment out of order [RFC2018 4] */
         uint16_t mss_seen; /* largest segment that came: what "full-sized" means for ACKs [SHLD-19] */
         uint16_t dup_len;  /* bytes from dup on came twice, to be told once: sack.c; 0: none */
         seq dup;
-        uint32_t unacked;   /* bytes taken since the last ACK left */
-        ring ring;          /* [read + lent, nxt) and the islands beyond */
-        range_set *islands; /* out of order; NULL while there are none */
-        struct lent *lent;  /* NULL while nothing is lent */
+        uint32_t unacked;        /* bytes taken since the last ACK left */
+        ring ring;               /* [read + lent, nxt) and the islands beyond */
+        struct islands *islands; /* out of order; NULL while there are none */
+        struct lent *lent;       /* NULL while nothing is lent */
     } rcv;
 
     uint16_t mss_peer;                           /* the peer's MSS option or the default */
@@ -348,6 +355,13 @@ uint32_t autotune_send_limit(const struct tcb *t);
 uint32_t rcv_readable(const struct tcb *t);
 uint32_t rcv_space(const struct tcb *t); /* bytes beyond nxt that the buffer limit leaves */
 seq rcv_ring_base(const struct tcb *t);
+enum islands_result { ISLANDS_OK, ISLANDS_FULL, ISLANDS_NO_MEMORY };
+enum islands_result islands_add(struct stack *s, struct tcb *t, seq left, seq right, range *twice);
+seq islands_join(struct stack *s, struct tcb *t, seq at);
+void islands_free(struct stack *s, struct tcb *t);
+size_t islands_memory(const struct tcb *t);
+/* Behind the last of them; there are some. */
+static inline seq islands_end(const struct tcb *t) { return t->rcv.islands->at[t->rcv.islands->set.count - 1].right; }
 enum reason rcv_take(struct arrival *a); /* step 7's work: a->text into the buffer, rcv.nxt moves */
 uint32_t rcv_read(struct stack *s, struct tcb *t, void *buf, uint32_t len); /* buf NULL: discard */
 void rcv_flush(struct stack *s, struct tcb *t);
