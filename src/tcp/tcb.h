@@ -351,6 +351,7 @@ uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t l
 void snd_trim(struct stack *s, struct tcb *t); /* una moved */
 void snd_flush(struct stack *s, struct tcb *t);
 void autotune_read(struct stack *s, struct tcb *t, uint32_t n);
+void autotune_held(struct stack *s, struct tcb *t);
 uint32_t autotune_send_limit(const struct tcb *t);
 uint32_t rcv_readable(const struct tcb *t);
 uint32_t rcv_space(const struct tcb *t); /* bytes beyond nxt that the buffer limit leaves */
