@@ -11,10 +11,11 @@ static uint64_t least(const struct tcb *t) {
     return LEAST * (uint64_t)t->cc.mss * 1000000 / (t->srtt_us ? t->srtt_us : 1000000);
 }
 
-/* Bytes a second: the algorithm's own, or twice the window a round trip while it doubles and a fifth more when it
+/* The algorithm's own, or twice the window a round trip while it doubles and a fifth more when it
  * does not. 0: as fast as they come; nearer than a millisecond there is nothing to spread, and ten segments are no
  * burst [RFC6928]: with few under way every delay would cost. */
-static uint64_t rate(const struct tcb *t) {
+uint64_t pacing_rate(const struct stack *s, const struct tcb *t) {
+    if (!t->flight || !s->cfg.pacing) return 0;
     if (t->cc.ops->rate) {
         uint64_t own = t->cc.ops->rate(&t->cc);
         return own ? max_u64(own, least(t)) : 0;
@@ -26,7 +27,7 @@ static uint64_t rate(const struct tcb *t) {
 
 /* The bytes of one frame that keep bursts short; at least two segments, so that offload still pays. */
 uint32_t pacing_burst(const struct stack *s, const struct tcb *t, uint32_t most) {
-    uint64_t r = t->flight && s->cfg.pacing ? rate(t) : 0;
+    uint64_t r = pacing_rate(s, t);
     if (!r) return most;
     uint64_t burst = r * (BURST_NS / 1000) / 1000000;
     return min_u32(most, (uint32_t)min_u64(max_u64(burst, 2ull * t->mss), UINT32_MAX));
@@ -42,7 +43,7 @@ bool pacing_allows(struct stack *s, struct tcb *t) {
 
 void pacing_sent(struct stack *s, struct tcb *t, uint32_t bytes) {
     struct flight *f = t->flight;
-    uint64_t r = f && s->cfg.pacing ? rate(t) : 0;
+    uint64_t r = pacing_rate(s, t);
     if (!r) return;
     f->pace_next = max_u64(f->pace_next, s->now) + (uint64_t)bytes * SEC_NS / r;
 }
