@@ -12,7 +12,7 @@ static void of_recovery(const struct stack *s, const struct tcb *t, tern_status_
     o->min_rtt_us = t->min_rtt_us;
     o->pacing_rate = pacing_rate(s, t);
     o->mss_peer = t->mss_peer;
-    o->idle_ms = t->bytes_sent ? (uint32_t)(s->now / MS_NS) - t->sent_ms : 0;
+    o->idle_ms = t->bytes_sent ? clock_ms(s) - t->sent_ms : 0;
     o->congestion = t->opt.congestion;
     o->recovering = t->in_recovery || t->in_loss;
     o->persisting = t->persisting;

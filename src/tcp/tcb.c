@@ -35,7 +35,7 @@ struct tcb *tcb_new(struct stack *s, const struct flow *f, const struct tcb_opti
     t->serial = ++s->tcp.serial;
     t->event.ref = ref_make(REF_TCB, index);
     t->ack_reason = R_SEND_ACK;
-    t->challenge_ms = (uint32_t)(s->now / MS_NS) - s->cfg.challenge_ack_ms - 128; /* also by a record's coarse clock */
+    t->challenge_ms = clock_ms(s) - s->cfg.challenge_ack_ms - 128; /* also by a record's coarse clock */
     t->cc.ops = &cc_newreno; /* until the connection is established: see cc_start */
     return t;
 }

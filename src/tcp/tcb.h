@@ -475,7 +475,6 @@ bool recovery_next(const struct tcb *t, seq *from, uint32_t *len);
 void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len);
 void recovery_idle(struct stack *s, struct tcb *t);
 void recovery_app_limited(struct tcb *t);
-uint32_t clock_us(const struct stack *s);
 void recovery_late(struct arrival *a,
                    bool duplicate); /* the same with nothing under way: only reports of duplicates tell */
 void rack_delivered(const struct arrival *a, const struct piece *p, seq end);
@@ -500,6 +499,7 @@ void persist_timeout(struct stack *s, struct tcb *t);
 void ack_now(struct stack *s, struct tcb *t, enum reason why);
 void ack_later(struct stack *s, struct tcb *t);
 void ack_sent(struct tcb *t);
+bool keepalive_runs(const struct tcb *t);
 void keepalive_restart(struct stack *s, struct tcb *t);
 void keepalive_timeout(struct stack *s, struct tcb *t);
 unsigned sack_blocks(const struct tcb *t, tcp_options *o, unsigned most);
