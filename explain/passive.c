@@ -68,15 +68,17 @@ static bool may_queue(const struct passive *v, const struct track *t, int e, con
     const struct track_end *self = &t->end[e], *peer = &t->end[!e];
     bool closes = own != NULL && own->fresh && self->fin == KNOWN_YES && seq_eq(own->stop, seq_add(self->fin_at, 1));
     if (self->fin == KNOWN_YES) return closes;
-    if ((own != NULL && own->takes > 0) || track_flight(self) > 0 || !self->acked_any || peer->window < 3000) return true;
-    if (v->end[e].now & (BIT(SYN_SENT) | BIT(SYN_RECEIVED))) return true; /* written before the connection was there */
+    if ((own != NULL && own->takes > 0) || track_flight(self) > 0 || !self->acked_any || peer->window < 3000)
+        return true;
+    if (own == NULL && v->end[e].now & (BIT(SYN_SENT) | BIT(SYN_RECEIVED)))
+        return true; /* written before the connection was there */
     return !near(v, e) && !track_quiet(t, e);
 }
 
 static uint16_t given_up(const struct passive *v, const struct track *t, int e, uint16_t set, uint64_t now_ns) {
     const struct passive_end *s = &v->end[e];
-    uint16_t waiting = BIT(SYN_SENT) | BIT(SYN_RECEIVED) | BIT(FIN_WAIT_1) | BIT(FIN_WAIT_2) | BIT(CLOSING) |
-                       BIT(LAST_ACK);
+    uint16_t waiting =
+        BIT(SYN_SENT) | BIT(SYN_RECEIVED) | BIT(FIN_WAIT_1) | BIT(FIN_WAIT_2) | BIT(CLOSING) | BIT(LAST_ACK);
     if (track_flight(&t->end[e]) > 0) waiting |= BIT(ESTABLISHED) | BIT(CLOSE_WAIT);
     if (now_ns > s->heard_ns + SILENT_MS * MS_NS) set |= moved(set & waiting, MOVE_GIVE_UP, false);
     if (set & BIT(TIME_WAIT) && now_ns > s->wait_ns + SILENT_MS * MS_NS) set = may(set, MOVE_TWO_MSL);
@@ -118,28 +120,26 @@ static uint16_t senders(const struct passive *v, const struct track *t, int e, c
     uint16_t set = 0;
     if (own != KNOWN_YES && other != KNOWN_YES) {
         set |= BIT(ESTABLISHED) | (queue ? BIT(FIN_WAIT_1) : 0);
-        bool nothing_yet = self->syn_ack && !self->guessed && (peer->syn_data || seq_le(p->tcp.ack_no, seq_add(peer->isn, 1)));
+        bool nothing_yet =
+            self->syn_ack && !self->guessed && (peer->syn_data || seq_le(p->tcp.ack_no, seq_add(peer->isn, 1)));
         if (nothing_yet && (p->len == 0 || peer->syn_data)) set |= BIT(SYN_RECEIVED);
     }
     if (own != KNOWN_YES && other != KNOWN_NO) set |= BIT(CLOSE_WAIT) | (queue ? BIT(LAST_ACK) | BIT(CLOSING) : 0);
     if (own != KNOWN_NO && other != KNOWN_YES) set |= BIT(FIN_WAIT_1) | BIT(FIN_WAIT_2);
     if (own != KNOWN_NO && other != KNOWN_NO) set |= BIT(CLOSING) | BIT(LAST_ACK) | BIT(TIME_WAIT);
     /* What still wants to be acknowledged is not sent any more once the FIN is. */
-    if (l->takes > 0 && !l->probe) set &= (uint16_t)~(BIT(FIN_WAIT_2) | BIT(TIME_WAIT));
-    (void)v;
+    if (l->takes > 0 && !l->probe) set &= (uint16_t) ~(BIT(FIN_WAIT_2) | BIT(TIME_WAIT));
     return set;
 }
 
 /* A RST leaves: mostly there is no connection any more. */
-static uint16_t reset_sender(const struct passive *v, const struct track *t, int e, const struct flow_packet *p,
-                             uint16_t prior) {
+static uint16_t reset_sender(const struct track *t, int e, const struct flow_packet *p, uint16_t prior) {
     const struct track_end *self = &t->end[e];
     uint16_t opening = prior & (BIT(SYN_SENT) | BIT(SYN_RECEIVED) | BIT(LISTEN));
     bool answers = !(p->tcp.flags & TCP_ACK); /* [3.10.7.1] a RST without ACK answers an ACK, with the number of that */
     if (!self->based) return BIT(CLOSED) | BIT(LISTEN) | (answers ? opening : 0);
     bool fits = seq_eq(p->tcp.seq_no, self->next) || (self->acked_any && seq_eq(p->tcp.seq_no, self->acked));
     if (fits) return BIT(CLOSED) | (answers ? opening & BIT(LISTEN) : 0);
-    (void)v;
     return prior | BIT(CLOSED); /* it answered a stranger, or somebody else made it */
 }
 
@@ -153,24 +153,21 @@ static int place(const struct track *t, int to, const struct look *l) {
     return d < 0 ? 0 : d == 0 && l->takes > 0 ? 1 : 2;
 }
 
-static uint16_t syn_arrives(const struct track *t, int to, uint16_t set, const struct flow_packet *p,
-                            const struct look *l) {
+static uint16_t syn_arrives(uint16_t set, const struct flow_packet *p, const struct look *l) {
     if (!(p->tcp.flags & TCP_ACK)) {
-        uint16_t out = may(set, MOVE_SYN); /* a full backlog drops it */
+        uint16_t out = may(set, MOVE_SYN);                                              /* a full backlog drops it */
         if (set & BIT(TIME_WAIT)) out |= BIT(CLOSED) | BIT(LISTEN) | BIT(SYN_RECEIVED); /* [RFC6191 2] */
         if (set & BIT(SYN_RECEIVED)) out |= BIT(LISTEN);
         return out;
     }
     if (l->ack_foreign || l->foreign) return set;
     uint16_t opening = set & (BIT(SYN_SENT) | BIT(SYN_RECEIVED));
-    (void)t;
-    (void)to;
     return (uint16_t)(set & ~opening) | must(opening, MOVE_SYN_ACKED);
 }
 
-static uint16_t ack_arrives(const struct passive *v, const struct track *t, int to, uint16_t set,
-                            const struct look *l, int at) {
-    const struct track_end *self = &t->end[to], *from = &t->end[!to];
+static uint16_t ack_arrives(const struct passive *v, const struct track *t, int to, uint16_t set, const struct look *l,
+                            int at) {
+    const struct track_end *self = &t->end[to];
     if (set & BIT(SYN_RECEIVED) && l->syn_acked) set = may(set, MOVE_SYN_ACKED); /* a full accept queue drops it */
     if (at == 0) return set;
     bool unsure = at == 1 || v->gaps || self->fin == KNOWN_MAYBE;
@@ -178,7 +175,6 @@ static uint16_t ack_arrives(const struct passive *v, const struct track *t, int 
         uint16_t then = must(set, MOVE_FIN_ACKED);
         set = unsure ? set | then : then;
     }
-    (void)from;
     return set;
 }
 
@@ -203,7 +199,7 @@ static uint16_t reset_arrives(const struct passive *v, const struct track *t, in
                     seq_le(p->tcp.ack_no, self->next);
         out |= ours ? BIT(CLOSED) : BIT(SYN_SENT);
     }
-    uint16_t rest = set & (uint16_t)~(NO_CONNECTION | BIT(TIME_WAIT) | BIT(SYN_SENT));
+    uint16_t rest = set & (uint16_t) ~(NO_CONNECTION | BIT(TIME_WAIT) | BIT(SYN_SENT));
     if (rest == 0) return out;
     bool clear = near(v, to) || (from->acked_any && seq_eq(from->acked, from->next));
     bool exact = from->based && clear && !v->gaps && seq_eq(p->tcp.seq_no, from->edge); /* [RFC5961 3.2] */
@@ -215,7 +211,7 @@ static uint16_t reset_arrives(const struct passive *v, const struct track *t, in
 static uint16_t arrives(const struct passive *v, const struct track *t, int to, uint16_t set,
                         const struct flow_packet *p, const struct look *l) {
     if (p->tcp.flags & TCP_RST) return reset_arrives(v, t, to, set, p);
-    if (p->tcp.flags & TCP_SYN) return syn_arrives(t, to, set, p, l);
+    if (p->tcp.flags & TCP_SYN) return syn_arrives(set, p, l);
     if (l->foreign) return set;
     int at = place(t, to, l);
     if (p->tcp.flags & TCP_ACK) set = ack_arrives(v, t, to, set, l, at);
@@ -230,9 +226,9 @@ static uint16_t arrives(const struct passive *v, const struct track *t, int to, 
 
 /* The likeliest of a set, when the usual course is not in it. */
 static uint8_t pick(uint16_t set, uint8_t course) {
-    static const uint8_t order[] = {TERN_ESTABLISHED, TERN_CLOSE_WAIT,   TERN_FIN_WAIT_1, TERN_FIN_WAIT_2,
-                                    TERN_TIME_WAIT,   TERN_LAST_ACK,     TERN_CLOSING,    TERN_SYN_RECEIVED,
-                                    TERN_SYN_SENT,    TERN_LISTEN,       TERN_CLOSED};
+    static const uint8_t order[] = {TERN_ESTABLISHED, TERN_CLOSE_WAIT, TERN_FIN_WAIT_1, TERN_FIN_WAIT_2,
+                                    TERN_TIME_WAIT,   TERN_LAST_ACK,   TERN_CLOSING,    TERN_SYN_RECEIVED,
+                                    TERN_SYN_SENT,    TERN_LISTEN,     TERN_CLOSED};
     if (set & 1u << course) return course;
     for (unsigned i = 0; i < ARRAY_LEN(order); i++)
         if (set & 1u << order[i]) return order[i];
@@ -288,19 +284,32 @@ static void note_wait(struct passive_end *s, uint64_t now_ns) {
 
 /* ---- the two events of a packet ---- */
 
+/* The states of `prior` that one move of the sender's own leads to `set` from. */
+static uint16_t origin(uint16_t prior, uint16_t set) {
+    static const enum move own[] = {MOVE_CLOSE, MOVE_ACTIVE_OPEN, MOVE_ABORT, MOVE_SYN};
+    uint16_t out = 0;
+    for (unsigned rest = prior; rest != 0; rest &= rest - 1) {
+        uint16_t from = (uint16_t)(rest & -rest), to = from;
+        for (unsigned i = 0; i < ARRAY_LEN(own); i++) to |= moved(from, own[i], false);
+        if (to & set) out |= from;
+    }
+    return out ? out : prior;
+}
+
 static void departs(struct passive *v, const struct track *t, const struct flow_packet *p, const struct look *l,
                     struct passive_view *out) {
     int e = p->from;
     struct passive_end *s = &v->end[e];
-    uint16_t prior = drift(v, t, e, p->time_ns, l, NULL), set;
+    uint16_t idle = drift(v, t, e, p->time_ns, NULL, NULL), prior = drift(v, t, e, p->time_ns, l, NULL), set;
     bool syn = p->tcp.flags & TCP_SYN, rst = p->tcp.flags & TCP_RST;
     /* Overtaken on its way here: it tells how things were. */
-    bool stale = !near(v, e) && !syn && !rst && (l->repeated || l->ack_old || (l->takes == 0 && seq_lt(l->start, t->end[e].next)));
+    bool stale = !near(v, e) && !syn && !rst &&
+                 (l->repeated || l->ack_old || (l->takes == 0 && seq_lt(l->start, t->end[e].next)));
     if (l->foreign && !rst) {
         set = prior;
         stale = true;
     } else if (rst) {
-        set = reset_sender(v, t, e, p, prior);
+        set = reset_sender(t, e, p, prior);
     } else {
         uint16_t possible = senders(v, t, e, p, l, stale);
         if (syn && !(p->tcp.flags & TCP_ACK))
@@ -313,14 +322,8 @@ static void departs(struct passive *v, const struct track *t, const struct flow_
             set = possible;
         }
     }
-    uint16_t origin = 0;
-    for (unsigned rest = prior; rest != 0; rest &= rest - 1) {
-        uint16_t s0 = (uint16_t)(rest & -rest);
-        if ((s0 | moved(s0, MOVE_CLOSE, false) | moved(s0, MOVE_ACTIVE_OPEN, false) | moved(s0, MOVE_ABORT, false) | moved(s0, MOVE_SYN, false)) & set) origin |= s0;
-    }
-    uint8_t course = s->course;
     enum doubt doubt = doubt_of(v, t, e, p->time_ns, false);
-    if (out != NULL) out->before[e] = state_that(origin ? origin : prior, course, doubt);
+    if (out != NULL) out->before[e] = state_that(origin(idle, set), s->course, doubt);
     s->seen = true;
     if (!stale) {
         if (syn) s->course = p->tcp.flags & TCP_ACK ? TERN_SYN_RECEIVED : TERN_SYN_SENT;
@@ -401,12 +404,11 @@ uint16_t passive_hindsight(uint16_t earlier, uint16_t later) {
     uint16_t out = 0;
     for (unsigned rest = earlier; rest != 0; rest &= rest - 1) {
         uint16_t from = (uint16_t)(rest & -rest), reach = from, before;
+        /* An opening shows in a packet of its own. */
+        if (from & NO_CONNECTION) reach = NO_CONNECTION | BIT(SYN_SENT) | BIT(SYN_RECEIVED);
         do {
             before = reach;
-            for (int m = 0; m < MOVES; m++) {
-                bool opens = m == MOVE_ACTIVE_OPEN || m == MOVE_PASSIVE_OPEN;
-                if (!opens || from & NO_CONNECTION) reach = may(reach, (enum move)m);
-            }
+            for (int m = MOVE_SYN; m < MOVES && !(from & NO_CONNECTION); m++) reach = may(reach, (enum move)m);
         } while (reach != before);
         if (reach & later) out |= from;
     }

@@ -50,10 +50,10 @@ struct passive_end {
 
 struct passive {
     struct passive_end end[2];
-    uint8_t vantage;  /* enum vantage; an end only where that is certain */
-    bool midstream;   /* the opening was not captured */
-    bool gaps;        /* the capture lacks packets: some moves have no witness */
-    uint8_t self;     /* both ends are one */
+    uint8_t vantage; /* enum vantage; an end only where that is certain */
+    bool midstream;  /* the opening was not captured */
+    bool gaps;       /* the capture lacks packets: some moves have no witness */
+    uint8_t self;    /* both ends are one */
 };
 
 /* What one packet says. */

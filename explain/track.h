@@ -32,7 +32,7 @@ struct track_end {
     bool syn, syn_ack; /* it sent a bare SYN, a SYN with ACK */
     bool syn_data;     /* its SYN carried data [RFC7413] */
     bool scale_offered, timestamps, sack, ts_any;
-    uint32_t ts; /* the latest timestamp */
+    uint32_t ts;   /* the latest timestamp */
     uint32_t full; /* the largest segment that it sent */
 };
 
@@ -42,14 +42,14 @@ struct track {
 
 /* One segment, as the stream of its sender sees it. Numbers are the wire's. */
 struct look {
-    seq start, stop; /* first number, and behind the last; SYN and FIN count */
-    uint32_t takes;  /* numbers that it takes */
-    bool fresh;      /* something in it was never sent before */
-    bool repeated;   /* it takes numbers, and all of them were sent before */
-    bool fills;      /* some of that was not captured before: a hole is filled */
-    bool ahead;      /* it begins behind numbers that were never captured */
-    bool probe;      /* empty or one byte, one number below the next: asks for an answer */
-    bool foreign;    /* its numbers are not of this connection: an old duplicate, or forged */
+    seq start, stop;        /* first number, and behind the last; SYN and FIN count */
+    uint32_t takes;         /* numbers that it takes */
+    bool fresh;             /* something in it was never sent before */
+    bool repeated;          /* it takes numbers, and all of them were sent before */
+    bool fills;             /* some of that was not captured before: a hole is filled */
+    bool ahead;             /* it begins behind numbers that were never captured */
+    bool probe;             /* empty or one byte, one number below the next: asks for an answer */
+    bool foreign;           /* its numbers are not of this connection: an old duplicate, or forged */
     bool ack_new, ack_same; /* its ACK says more than any before; the same as before */
     bool ack_old;           /* less than one before */
     bool ack_beyond;        /* for numbers that were never captured */
@@ -57,10 +57,10 @@ struct look {
     bool first;             /* the sender's first segment in the capture */
     bool window_changed;
     uint32_t newly_acked;
-    uint32_t window;   /* scaled */
-    uint32_t flight;   /* of the sender, with this segment: sent and not acknowledged */
-    bool fin_acked;    /* its ACK covers the other end's FIN */
-    bool syn_acked;    /* its ACK covers the other end's SYN */
+    uint32_t window; /* scaled */
+    uint32_t flight; /* of the sender, with this segment: sent and not acknowledged */
+    bool fin_acked;  /* its ACK covers the other end's FIN */
+    bool syn_acked;  /* its ACK covers the other end's SYN */
 };
 
 void track_start(struct track *t);

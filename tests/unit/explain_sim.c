@@ -45,8 +45,8 @@ static void leaves(struct host *h, const tern_trace *r) {
     if (!parse(r->packet, r->packet_len, &ip, &tcp, &rest)) return;
     assert_true(h->run->c->count < CROSSINGS_MAX);
     struct crossing *x = &h->run->c->at[h->run->c->count++];
-    *x = (struct crossing){.from = (uint8_t)h->side, .left_ns = r->time_ns, .len = r->packet_len, .left_state = -1,
-                           .arrived_state = -1};
+    *x = (struct crossing){
+        .from = (uint8_t)h->side, .left_ns = r->time_ns, .len = r->packet_len, .left_state = -1, .arrived_state = -1};
     x->bytes = malloc(r->packet_len);
     assert_non_null(x->bytes);
     memcpy(x->bytes, r->packet, r->packet_len);
@@ -85,10 +85,7 @@ static void traced(void *ctx, const tern_trace *r) {
         if (r->state_before != r->state || r->serial != 0) h->state = r->state;
         if (h->came != NULL) h->came->arrived_state = h->state;
         break;
-    case TERN_TRACE_STATE:
-        h->state = r->state;
-        if (h->came != NULL && h->came->arrived_ns == r->time_ns && false) h->came->arrived_state = h->state;
-        break;
+    case TERN_TRACE_STATE: h->state = r->state; break;
     case TERN_TRACE_SEGMENT_OUT:
         assert_true(h->tolds < WAITING_MAX);
         h->told[h->tolds++] = (struct told){r->seg.seq, r->seg.ack, r->seg.len, r->seg.flags, r->state};

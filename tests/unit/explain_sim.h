@@ -8,7 +8,16 @@
 
 enum { PLAN_STEPS = 12, CROSSINGS_MAX = 4096 };
 
-enum plan_what { PLAN_WRITE, PLAN_READ_ON, PLAN_READ_OFF, PLAN_SHUTDOWN, PLAN_CLOSE, PLAN_ABORT, PLAN_CONNECT, PLAN_LISTEN };
+enum plan_what {
+    PLAN_WRITE,
+    PLAN_READ_ON,
+    PLAN_READ_OFF,
+    PLAN_SHUTDOWN,
+    PLAN_CLOSE,
+    PLAN_ABORT,
+    PLAN_CONNECT,
+    PLAN_LISTEN
+};
 
 /* What the applications do, and when. */
 struct plan_step {
@@ -21,8 +30,8 @@ struct plan {
     struct sim_config config;
     struct plan_step step[PLAN_STEPS];
     unsigned steps;
-    bool no_listener;       /* nobody listens at B */
-    bool close_at_eof[2];   /* a host closes as soon as the other has */
+    bool no_listener;     /* nobody listens at B */
+    bool close_at_eof[2]; /* a host closes as soon as the other has */
     uint64_t end_ms;
 };
 
