@@ -64,7 +64,7 @@ static int load(const char *what, struct scenario **s, const char **file) {
         return scenario_read(c->file, c->name, c->text, c->len, s, &err) < 0 ? trouble("%s", err.text) : 0;
     }
     if (strchr(what, '/') == NULL && strchr(what, '.') == NULL && access(what, F_OK) != 0)
-        return trouble(_("there is no scenario '%s' and no such file; 'tern play' lists them"), what);
+        return misuse(_("there is no scenario '%s' and no such file; 'tern play' lists them"), what);
     int code = read_file(what, &text, &len);
     name_of(what, name);
     *file = what;

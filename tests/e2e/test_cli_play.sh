@@ -56,7 +56,6 @@ wrong 3:18 "expected which of them.*found '0'" 'lose A>B SYN nth 0'
 wrong 3:6 "expected a direction.*found 'A>A'" 'lose A>A SYN'
 wrong 3:12 "expected a setting.*found 'nix'" 'host A set nix 1'
 wrong 3:19 "expected a value.*found '0'" 'host A set msl_ms 0'
-wrong 3:13 "expected a state.*found 'OPENED'" 'expect A>B SYN A=OPENED' 2>/dev/null || true
 wrong 3:18 "expected a state.*found 'OPENED'" 'expect A>B SYN A=OPENED'
 wrong 3:20 "expected a number.*found '4294967296'" 'expect A>B SYN seq=4294967296'
 printf 'title \001\n' >wrong.scn
