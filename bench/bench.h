@@ -60,6 +60,14 @@ static inline uint64_t choice(uint64_t *state) {
     return *state = x;
 }
 
+/* ---- fixed amounts of work, for counting instructions: each says how many segments, cycles or trips it counted ---- */
+typedef void counted_fn(void *ctx, unsigned n);
+/* Calls fn(ctx, n): what runs inside is what scripts/instructions.py counts, by this function's name. */
+void counted(counted_fn *fn, void *ctx, unsigned n);
+unsigned bulk_fixed(void);
+unsigned conn_fixed(void);
+unsigned trip_fixed(void);
+
 void bench_bulk(const struct bench *b);
 void bench_conn(const struct bench *b);
 void bench_memory(const struct bench *b);

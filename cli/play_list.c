@@ -4,7 +4,7 @@
 
 #include "cli/play.h"
 #include "lens/text.h"
-#include "lens/trace_json.h"
+#include "lens/markup.h"
 
 static const char *const chapters[CHAPTERS] = {N_("Opening"), N_("Closing"), N_("Trouble"),
                                                N_("What if a rule were gone?"), N_("Others")};
@@ -12,12 +12,12 @@ static const char *const chapter_names[CHAPTERS] = {"opening", "closing", "troub
 
 static void member(const char *name, const char *value) {
     printf(",\"%s\":", name);
-    trace_json_string(stdout, value);
+    json_put(stdout, value);
 }
 
 static void list_json(const struct scenario *s, bool first) {
     printf("%s{\"name\":", first ? "" : ",\n");
-    trace_json_string(stdout, s->name);
+    json_put(stdout, s->name);
     member("chapter", chapter_names[s->chapter]);
     member("title", s->title.text[TERN_EN]);
     member("title_zh", s->title.text[TERN_ZH]);
@@ -27,7 +27,7 @@ static void list_json(const struct scenario *s, bool first) {
     printf(",\"runs\":[");
     for (unsigned i = 0; i < s->takes; i++) {
         printf(i > 0 ? "," : "");
-        trace_json_string(stdout, s->take[i].name);
+        json_put(stdout, s->take[i].name);
     }
     printf("]}");
 }

@@ -9,6 +9,7 @@
 #include "cli/play.h"
 #include "lens/text.h"
 #include "lens/peek.h"
+#include "lens/markup.h"
 #include "lens/trace_json.h"
 
 #define LONGEST_WAIT_NS 1500000000u
@@ -121,7 +122,7 @@ static void json_verdict(const struct play_result *r) {
            (unsigned long long)r->end_ns, r->checks, r->failed);
     for (unsigned i = 0; i < r->failed && i < PLAY_FAILURES; i++) {
         printf(i > 0 ? "," : "");
-        trace_json_string(stdout, r->failure[i]);
+        json_put(stdout, r->failure[i]);
     }
     printf("],\"edges\":[");
     for (size_t i = 0; i < PLAY_EDGES && tern_transition_at(i, &t); i++) {
@@ -143,7 +144,7 @@ static void json_entry(const struct tape_entry *e) {
     printf("{\"time_ns\":%llu,", (unsigned long long)e->time_ns);
     if (e->kind == TAPE_SAY) {
         printf("\"kind\":\"say\",\"text\":");
-        trace_json_string(stdout, play_text(e->words, i18n_lang()));
+        json_put(stdout, play_text(e->words, i18n_lang()));
     } else if (e->kind == TAPE_STATE) {
         printf("\"host\":\"%s\",\"kind\":\"crash\",\"state\":\"%s\"", host, tern_state_name(e->record.state));
     } else {
@@ -158,15 +159,15 @@ static void json_entry(const struct tape_entry *e) {
 void play_json(const struct scenario *s, unsigned take, const struct play_result *r, bool first) {
     if (first) {
         printf("{\"schema\":\"tern.play/1\",\"kind\":\"start\",\"scenario\":");
-        trace_json_string(stdout, s->name);
+        json_put(stdout, s->name);
         printf(",\"title\":");
-        trace_json_string(stdout, play_text(&s->title, i18n_lang()));
+        json_put(stdout, play_text(&s->title, i18n_lang()));
         printf(",\"version\":\"%s\"}\n", tern_version());
     }
     printf("{\"kind\":\"run\",\"number\":%u,\"name\":", take + 1);
-    trace_json_string(stdout, s->take[take].name);
+    json_put(stdout, s->take[take].name);
     printf(",\"title\":");
-    trace_json_string(stdout, play_text(&s->take[take].title, i18n_lang()));
+    json_put(stdout, play_text(&s->take[take].title, i18n_lang()));
     printf("}\n");
     for (size_t i = 0; i < r->tape.n; i++) json_entry(&r->tape.entry[i]);
     json_verdict(r);

@@ -169,7 +169,8 @@ void pcapng_packet(struct pcapng *p, int iface, enum pcapng_direction direction,
 
 static void join(char *buf, size_t size, const char *separator, const char *text) {
     size_t at = strlen(buf);
-    if (text[0] != '\0') snprintf(buf + at, size - at, "%s%s", at > 0 ? separator : "", text);
+    if (text[0] != '\0' && at > 0) at += (size_t)snprintf(buf + at, size - at, "%s", separator);
+    if (text[0] != '\0' && at < size) snprintf(buf + at, size - at, "%s", text);
     while (at < strlen(buf) && ((unsigned char)buf[strlen(buf) - 1] & 0xc0) == 0x80 && strlen(buf) == size - 1)
         buf[strlen(buf) - 1] = '\0'; /* never half a character at the end */
 }

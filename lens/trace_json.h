@@ -8,8 +8,6 @@
 
 /* The first line of a stream. `epoch_ns` added to a record's time gives Unix time. */
 void trace_json_start(FILE *out, uint64_t epoch_ns);
-/* A string as JSON writes it, in quotes. */
-void trace_json_string(FILE *out, const char *s);
 /* One record; `host` tells two stacks in one stream apart, NULL: leave it out. Raw packets give their length only. */
 void trace_json_record(FILE *out, const char *host, const tern_trace *record);
 

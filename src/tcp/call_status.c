@@ -2,6 +2,22 @@
  * nothing. */
 #include "tcp/tcb.h"
 
+static void of_recovery(const struct stack *s, const struct tcb *t, tern_status_info *o) {
+    o->again_by_timer = t->again_by_timer;
+    o->again_by_probe = t->again_by_probe;
+    o->again_last = t->retransmitted ? t->rexmit_why : R_NONE;
+    o->timeouts = t->repeats;
+    o->bytes_sacked = t->flight ? t->flight->sacked : 0;
+    o->bytes_lost = t->flight ? t->flight->lost : 0;
+    o->min_rtt_us = t->min_rtt_us;
+    o->pacing_rate = pacing_rate(s, t);
+    o->mss_peer = t->mss_peer;
+    o->idle_ms = t->bytes_sent ? clock_ms(s) - t->sent_ms : 0;
+    o->congestion = t->opt.congestion;
+    o->recovering = t->in_recovery || t->in_loss;
+    o->persisting = t->persisting;
+}
+
 static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info *o) {
     o->sock = sock_of(s, REF_TCB, t->index);
     o->serial = t->serial;
@@ -39,9 +55,10 @@ static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info 
     o->segments_out = t->segments_out;
     o->segments_in = t->segments_in;
     o->retransmitted = t->retransmitted;
+    of_recovery(s, t, o);
     o->timer = timer_next(t, &o->timer_ns);
-    o->memory = sizeof *t + t->snd.ring.size + t->rcv.ring.size + (t->rcv.lent ? sizeof *t->rcv.lent : 0) +
-                (t->rcv.islands ? sizeof *t->rcv.islands + t->rcv.islands->cap * sizeof(range) : 0);
+    o->memory =
+        sizeof *t + t->snd.ring.size + t->rcv.ring.size + (t->rcv.lent ? sizeof *t->rcv.lent : 0) + islands_memory(t);
 }
 
 static void of_listener(const struct stack *s, const struct listener *l, tern_status_info *o) {

@@ -2,7 +2,8 @@
  * unanswered probe proves nothing [MUST-29]. */
 #include "tcp/tcb.h"
 
-/* Something arrived, or the option was set. */
+/* The peer was heard, or the option was set. Only a segment whose numbers were found good is the peer's: with others an
+ * outsider could keep a dead connection for ever. */
 void keepalive_restart(struct stack *s, struct tcb *t) {
     if (!state_in(t, IN(ESTABLISHED) | IN(CLOSE_WAIT))) return;
     t->probes = 0;

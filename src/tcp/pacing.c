@@ -5,10 +5,11 @@
 
 enum { LOCAL_US = 1000, SMALL = 10, BURST_NS = 250000 };
 
-/* Bytes a second: the algorithm's own, or twice the window a round trip while it doubles and a fifth more when it
+/* The algorithm's own, or twice the window a round trip while it doubles and a fifth more when it
  * does not. 0: as fast as they come; nearer than a millisecond there is nothing to spread, and ten segments are no
  * burst [RFC6928]: with few under way every delay would cost. */
-static uint64_t rate(const struct tcb *t) {
+uint64_t pacing_rate(const struct stack *s, const struct tcb *t) {
+    if (!t->flight || !s->cfg.pacing) return 0;
     if (t->cc.ops->rate) return t->cc.ops->rate(&t->cc);
     if (t->srtt_us < LOCAL_US || t->cc.cwnd <= SMALL * t->cc.mss) return 0;
     uint64_t tenths = t->cc.cwnd < t->cc.ssthresh / 2 ? 20 : 12;
@@ -17,7 +18,7 @@ static uint64_t rate(const struct tcb *t) {
 
 /* The bytes of one frame that keep bursts short; at least two segments, so that offload still pays. */
 uint32_t pacing_burst(const struct stack *s, const struct tcb *t, uint32_t most) {
-    uint64_t r = t->flight && s->cfg.pacing ? rate(t) : 0;
+    uint64_t r = pacing_rate(s, t);
     if (!r) return most;
     uint64_t burst = r * (BURST_NS / 1000) / 1000000;
     return min_u32(most, (uint32_t)min_u64(max_u64(burst, 2ull * t->mss), UINT32_MAX));
@@ -33,7 +34,7 @@ bool pacing_allows(struct stack *s, struct tcb *t) {
 
 void pacing_sent(struct stack *s, struct tcb *t, uint32_t bytes) {
     struct flight *f = t->flight;
-    uint64_t r = f && s->cfg.pacing ? rate(t) : 0;
+    uint64_t r = pacing_rate(s, t);
     if (!r) return;
     f->pace_next = max_u64(f->pace_next, s->now) + (uint64_t)bytes * SEC_NS / r;
 }

@@ -27,7 +27,7 @@ void stuck_begin(struct tcb *t, uint64_t since_ns) {
 }
 
 uint64_t stuck_ns(const struct stack *s, const struct tcb *t) {
-    return t->stuck_ms ? (uint64_t)((uint32_t)(s->now / MS_NS) - t->stuck_ms) * MS_NS : 0;
+    return t->stuck_ms ? (uint64_t)(clock_ms(s) - t->stuck_ms) * MS_NS : 0;
 }
 
 /* [MUST-13] */

@@ -121,7 +121,7 @@ static void expand(struct stack *s, const struct time_wait *w, struct tcb *t) {
     t->stamps = w->stamps;
     challenge_unpack(s, t, w->challenge);
     t->ts_recent = w->ts_recent;
-    t->ts_recent_ms = (uint32_t)(s->now / MS_NS);
+    t->ts_recent_ms = clock_ms(s);
     t->ts_offset = w->ts_offset;
     t->rexmit_at = t->delack_at = t->life_at = TERN_NEVER;
 }

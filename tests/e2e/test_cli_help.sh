@@ -101,6 +101,7 @@ misuse surplus play open-basic surplus
 misuse fast play open-basic --speed fast
 misuse --step play open-basic --step --fast
 misuse nix play open-basic --run nix
+misuse "standard output" demo --mem --svg -
 
 # Trouble is exit status 1.
 status=0
