@@ -22,9 +22,10 @@ static const struct opt play_opts[] = {
         "and why")},
 };
 
-static const struct opt_group groups[2] = {
+static const struct opt_group groups[3] = {
     OPT_GROUP(N_("The play:"), play_opts),
     {N_("The look:"), look_opts, 0},
+    {N_("Pictures:"), picture_opts, 0},
 };
 
 static const char about[] =
@@ -91,8 +92,8 @@ static int capture_close(const char *path, struct pcapng *p) {
 }
 
 /* One run through all who watch. `at_ns`: where its packets begin in the capture. */
-static int watch(const struct scenario *s, const char *file, unsigned take, const struct play_options *o,
-                 struct pcapng *pcap, uint64_t *at_ns, bool first) {
+static int watch(const struct scenario *s, const char *file, unsigned take, struct play_options *o, struct pcapng *pcap,
+                 uint64_t *at_ns, bool first) {
     struct play_result *r = malloc(sizeof *r);
     struct play_error err;
     if (r == NULL) return trouble("%s", strerror(ENOMEM));
@@ -106,30 +107,49 @@ static int watch(const struct scenario *s, const char *file, unsigned take, cons
         if (iface >= 0) capture_tape(pcap, iface, &r->tape, *at_ns, i18n_lang());
         *at_ns += r->end_ns + 1000000000u;
     }
-    bool going = true;
+    int code = 0;
     if (o->json)
         play_json(s, take, r, first);
     else
-        going = play_show(s, take, r, o);
-    int code = r->failed > 0 ? EXIT_TROUBLE : going ? 0 : NODE_DONE;
+        code = play_show(s, take, r, o);
+    if (code == 0 && r->failed > 0) code = EXIT_TROUBLE;
+    for (unsigned i = 0; i < r->failed && i < PLAY_FAILURES && o->quiet; i++) trouble("%s", r->failure[i]);
     play_result_free(r);
     free(r);
     return code;
 }
 
-static int play_all(const struct scenario *s, const char *file, const struct play_options *o) {
+/* Is the run that was asked for there, and one enough for a picture? 0 or an exit code. */
+static int check_runs(const struct scenario *s, const struct play_options *o) {
+    char names[PLAY_TAKES * (PLAY_NAME + 2)] = "";
+    bool drawn = false, found = o->run == NULL;
+    for (size_t i = 0; i < PICTURE_KINDS; i++) drawn |= o->pictures.path[i] != NULL;
+    for (unsigned i = 0; i < s->takes; i++) {
+        size_t at = strlen(names);
+        found |= o->run != NULL && strcmp(o->run, s->take[i].name) == 0;
+        snprintf(names + at, sizeof names - at, "%s%s", i > 0 ? ", " : "", s->take[i].name);
+    }
+    if (!found) return misuse(_("--run: the scenario has no run '%s'"), o->run);
+    if (drawn && o->run == NULL && s->takes > 1)
+        return misuse(_("a picture shows one run: choose it with --run, from %s"), names);
+    return 0;
+}
+
+static int play_all(const struct scenario *s, const char *file, struct play_options *o) {
     struct pcapng *pcap = NULL;
     uint64_t at_ns = 0;
     bool any = false;
-    int code = o->pcap != NULL ? capture_open(o->pcap, &pcap) : 0, worst = code;
-    if (code == 0 && !o->json) play_heading(s);
+    int code = check_runs(s, o);
+    if (code == 0 && o->pcap != NULL) code = capture_open(o->pcap, &pcap);
+    if (code != 0) return code;
+    int worst = 0;
+    if (!o->json && !o->quiet) play_heading(s);
     for (unsigned i = 0; i < s->takes && code != NODE_DONE; i++) {
         if (o->run != NULL && strcmp(o->run, s->take[i].name) != 0) continue;
         code = watch(s, file, i, o, pcap, &at_ns, !any);
         if (code > worst) worst = code;
         any = true;
     }
-    if (!any && worst == 0) worst = misuse(_("--run: the scenario has no run '%s'"), o->run);
     if (pcap != NULL && (code = capture_close(o->pcap, pcap)) != 0) worst = code;
     return worst;
 }
@@ -145,11 +165,12 @@ static bool speed(const char *text, struct play_options *o) {
 
 int play_main(int argc, char **argv) {
     struct play_options o = {.speed = 1, .look = {.colour = "auto"}};
-    struct opt_group g[2] = {groups[0], groups[1]};
-    struct help help = {"play", "[OPTION]... [NAME|FILE]", about, g, 2, NULL};
+    struct opt_group g[3] = {groups[0], groups[1], groups[2]};
+    struct help help = {"play", "[OPTION]... [NAME|FILE]", about, g, 3, NULL};
     const char *value, *file = "";
     struct scenario *s;
     g[1].n = look_opts_n;
+    g[2].n = picture_opts_n;
     for (int c; (c = opt_next(argc, argv, &help, &value)) != OPT_END;) {
         switch (c) {
         case OPT_HELP: return EXIT_FINE;
@@ -163,6 +184,7 @@ int play_main(int argc, char **argv) {
             if (speed(value, &o)) break;
             return misuse(_("--speed: '%s' is no factor from 0.001 to 1000000"), value);
         default:
+            if (pictures_option(&o.pictures, c, value)) break;
             if (!look_option(&o.look, c, value))
                 return misuse(_("--color: '%s' is not auto, always or never"), value != NULL ? value : "");
         }
@@ -170,7 +192,9 @@ int play_main(int argc, char **argv) {
     if (optind + 1 < argc) return misuse(_("'%s' is too much"), argv[optind + 1]);
     if (o.fast + o.step + o.paced > 1) return misuse(_("--fast, --step and --speed do not go together"));
     if (optind == argc) return play_list(o.json);
-    if (!o.paced && !o.step && !isatty(STDOUT_FILENO)) o.fast = true;
+    o.quiet = pictures_stdout(&o.pictures) || (o.pcap != NULL && strcmp(o.pcap, "-") == 0);
+    if (o.quiet && o.json) return misuse(_("standard output is where the ladder goes: give files"));
+    if (o.quiet || (!o.paced && !o.step && !isatty(STDOUT_FILENO))) o.fast = true;
     int code = load(argv[optind], &s, &file);
     if (code != 0) return code;
     code = play_all(s, file, &o);

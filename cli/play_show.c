@@ -1,5 +1,6 @@
 /* play_show.c - one run on the screen: its ladder at the pace that was asked for, and the verdict; or the same as
  * JSON Lines. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -86,31 +87,47 @@ static void verdict(const struct play_result *r) {
         printf(_("%u of %u things that must be true here are not.\n"), r->failed, r->checks);
 }
 
-bool play_show(const struct scenario *s, unsigned take, const struct play_result *r, const struct play_options *o) {
-    struct ladder_options lo = look_for(&o->look, stdout);
+/* The ladder, entry by entry. False: the reader has had enough. */
+static bool ladder(const struct play_result *r, const struct play_options *o, const struct ladder_options *lo) {
+    struct ladder *l = ladder_new(lo);
     uint64_t now = 0;
-    bool going = true;
+    bool going = l != NULL;
+    for (size_t i = 0; i < r->tape.n && going; i++) {
+        const struct tape_entry *e = &r->tape.entry[i];
+        pace(o, e->time_ns > now ? e->time_ns - now : 0);
+        now = e->time_ns;
+        going = step(o, e);
+        if (going) tape_ladder(e, l, lo->lang);
+    }
+    ladder_free(l);
+    return going;
+}
+
+int play_show(const struct scenario *s, unsigned take, const struct play_result *r, struct play_options *o) {
+    FILE *out = o->quiet ? fopen("/dev/null", "we") : stdout;
+    if (out == NULL) return trouble(_("%s: cannot open: %s"), "/dev/null", strerror(errno));
+    const char *title = play_text(s->takes > 1 ? &s->take[take].title : &s->title, i18n_lang());
+    struct ladder_options lo = look_for(&o->look, stdout);
+    lo.out = out;
     lo.both = true;
     lo.absolute |= s->wire;
     for (int end = 0; end < 2; end++) {
         lo.name[end] = r->name[end];
         lo.initial[end] = (int)r->initial[end];
     }
-    printf("\n");
-    if (s->takes > 1) wrapped(play_text(&s->take[take].title, i18n_lang()), columns());
-    struct ladder *ladder = ladder_new(&lo);
-    if (ladder == NULL) return false;
-    for (size_t i = 0; i < r->tape.n && going; i++) {
-        const struct tape_entry *e = &r->tape.entry[i];
-        pace(o, e->time_ns > now ? e->time_ns - now : 0);
-        now = e->time_ns;
-        going = step(o, e);
-        if (going) tape_ladder(e, ladder, i18n_lang());
+    int code = pictures_begin(&o->pictures, title, &lo);
+    if (code != 0) return code;
+    if (!o->quiet) printf("\n");
+    if (!o->quiet && s->takes > 1) wrapped(title, columns());
+    bool going = ladder(r, o, &lo);
+    code = pictures_end(&o->pictures);
+    if (o->quiet) {
+        fclose(out);
+        return code;
     }
-    ladder_free(ladder);
     printf("\n");
     if (going) verdict(r);
-    return going;
+    return code != 0 ? code : going ? 0 : NODE_DONE;
 }
 
 /* ---- JSON ---- */
