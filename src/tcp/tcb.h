@@ -9,25 +9,7 @@
 #include "core/stack.h"
 #include "tcp/cc.h"
 #include "tcp/flight.h"
-
-/* Classified facts that move the state machine: the second column of transition.def. */
-enum move {
-    MOVE_ACTIVE_OPEN,
-    MOVE_PASSIVE_OPEN,
-    MOVE_SYN,
-    MOVE_SYN_ACKED,
-    MOVE_BACK_TO_LISTEN,
-    MOVE_CLOSE,
-    MOVE_FIN,
-    MOVE_FIN_ACKED,
-    MOVE_FIN_AND_ACKED,
-    MOVE_TWO_MSL,
-    MOVE_REUSED,
-    MOVE_RESET,
-    MOVE_ABORT,
-    MOVE_GIVE_UP,
-    MOVES
-};
+#include "tcp/move.h"
 
 /* What tcp_output still has to build for a connection, besides what the send buffer asks for by itself. */
 enum work {
