@@ -1,5 +1,6 @@
 /* bench.h - what the measurements share: options, samples with their median, tables on standard output and as JSON, and
- * clocks. What is measured is each sub-command's own file: bulk.c conn.c memory.c tun.c recovery.c. */
+ * clocks. What is measured is each sub-command's own file: bulk.c conn.c memory.c tun.c recovery.c
+ * explain.c. */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
@@ -74,6 +75,7 @@ void bench_conn(const struct bench *b);
 void bench_memory(const struct bench *b);
 void bench_tun(const struct bench *b);
 void bench_recovery(const struct bench *b);
+void bench_explain(const struct bench *b);
 void bench_recovery_linux(const struct bench *b);
 
 #endif

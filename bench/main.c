@@ -13,11 +13,8 @@
 static const struct {
     const char *name;
     void (*run)(const struct bench *b);
-} suites[] = {{"bulk", bench_bulk},
-              {"conn", bench_conn},
-              {"memory", bench_memory},
-              {"tun", bench_tun},
-              {"recovery", bench_recovery}};
+} suites[] = {{"bulk", bench_bulk}, {"conn", bench_conn},         {"memory", bench_memory},
+              {"tun", bench_tun},   {"recovery", bench_recovery}, {"explain", bench_explain}};
 enum { SUITES = sizeof suites / sizeof *suites };
 
 static const struct {
@@ -32,6 +29,7 @@ static const char usage[] =
     "  memory    bytes per idle connection, per TIME-WAIT and per half-open record\n"
     "  tun       against the Linux kernel's TCP through a TUN device\n"
     "  recovery  loss, reordering, queues and changes of the path, in virtual time\n"
+    "  explain   reading a capture, against tshark and tcptrace\n"
     "  all       all of them (default)\n"
     "  --quick      fewer and shorter runs: about a minute\n"
     "  --runs N     runs of each measure (default 7, quick 3; at most 64)\n"
@@ -39,7 +37,7 @@ static const char usage[] =
     "  --cpu N      pin everything to processor N (default 0; -1: nothing is pinned)\n"
     "  --two-cores  tun: also with the kernel's end on another processor\n"
     "  --linux      recovery: beside Linux, in real time\n"
-    "  --big        conn, memory: also with 1000000 connections (needs about 2 GB)\n"
+    "  --big        conn, memory: also with 1000000 connections (needs about 2 GB); explain: 1 GB\n"
     "  --case TEXT  only what has TEXT in its table's or row's name (not memory)\n"
     "  --fixed NAME only a fixed amount of work, for counting instructions: bulk, conn or trip\n"
     "  --json FILE  write the figures there too (-: standard output)\n";
