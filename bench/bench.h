@@ -11,6 +11,7 @@ enum { SAMPLES_MAX = 64, COLUMNS_MAX = 5 };
 
 struct bench {
     bool quick, big, two_cores;
+    bool against_linux; /* recovery: beside Linux in real time, instead of in virtual time */
     unsigned runs;
     uint64_t run_ns; /* how long one run of a throughput lasts */
     int cpu;         /* the processor that everything is pinned to; -1: none */
@@ -60,10 +61,19 @@ static inline uint64_t choice(uint64_t *state) {
     return *state = x;
 }
 
+/* ---- fixed amounts of work, for counting instructions: each says how many segments, cycles or trips it counted ---- */
+typedef void counted_fn(void *ctx, unsigned n);
+/* Calls fn(ctx, n): what runs inside is what scripts/instructions.py counts, by this function's name. */
+void counted(counted_fn *fn, void *ctx, unsigned n);
+unsigned bulk_fixed(void);
+unsigned conn_fixed(void);
+unsigned trip_fixed(void);
+
 void bench_bulk(const struct bench *b);
 void bench_conn(const struct bench *b);
 void bench_memory(const struct bench *b);
 void bench_tun(const struct bench *b);
 void bench_recovery(const struct bench *b);
+void bench_recovery_linux(const struct bench *b);
 
 #endif

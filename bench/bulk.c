@@ -51,7 +51,7 @@ static void read_some(struct flow_state *f) {
 
 static void turn(struct flow_state *f) {
     struct pair *p = &f->pair;
-    p->now = clock_ns();
+    pair_tick(p);
     pair_input(p, 0);
     write_some(f);
     pair_output(p, 0);
@@ -69,21 +69,44 @@ static void turns(struct flow_state *f, uint64_t ns) {
         for (int i = 0; i < 16; i++) turn(f);
 }
 
-/* One run: goodput, nanoseconds per data segment, segments back per data segment. */
-static void run_tern(const struct bulk_case *c, uint64_t ns, struct samples out[3]) {
-    static struct flow_state f;
-    memset(&f, 0, sizeof f);
+static void flow_open(struct flow_state *f, const struct bulk_case *c, bool repeatable) {
+    memset(f, 0, sizeof *f);
     struct pair_config config = {.tso = c->super ? SUPER : 0,
                                  .checksums = c->checksums,
                                  .lend = true,
                                  .window = c->window,
-                                 .timestamps = c->timestamps};
-    pair_open(&f.pair, &config);
-    f.copies = c->copies;
-    tern_sock listener = pair_listen(&f.pair, 1, PORT, 0);
-    f.writer = pair_connect(&f.pair, 0, PORT, 0, 0);
-    pair_settle(&f.pair);
-    if (tern_accept(f.pair.stack[1], listener, &f.reader, NULL) != TERN_OK) give_up_bench("no connection came to be");
+                                 .timestamps = c->timestamps,
+                                 .repeatable = repeatable};
+    pair_open(&f->pair, &config);
+    f->copies = c->copies;
+    tern_sock listener = pair_listen(&f->pair, 1, PORT, 0);
+    f->writer = pair_connect(&f->pair, 0, PORT, 0, 0);
+    pair_settle(&f->pair);
+    if (tern_accept(f->pair.stack[1], listener, &f->reader, NULL) != TERN_OK) give_up_bench("no connection came to be");
+}
+
+static void fixed_turns(void *ctx, unsigned n) {
+    for (unsigned i = 0; i < n; i++) turn(ctx);
+}
+
+/* A fixed number of segments, for counting instructions: without copies and checksums, so that the protocol counts. */
+unsigned bulk_fixed(void) {
+    enum { WARM = 100, TURNS = 1000 };
+    static struct flow_state f;
+    static const struct bulk_case c = {.window = 256 << 10, .timestamps = true};
+    flow_open(&f, &c, true);
+    fixed_turns(&f, WARM);
+    uint64_t before = pair_stats(&f.pair, 0).segments_out;
+    counted(fixed_turns, &f, TURNS);
+    uint64_t segments = pair_stats(&f.pair, 0).segments_out - before;
+    pair_close(&f.pair);
+    return (unsigned)segments;
+}
+
+/* One run: goodput, nanoseconds per data segment, segments back per data segment. */
+static void run_tern(const struct bulk_case *c, uint64_t ns, struct samples out[3]) {
+    static struct flow_state f;
+    flow_open(&f, c, false);
     turns(&f, ns / 4);
     uint64_t bytes = f.read, start = thread_ns();
     tern_stats sent = pair_stats(&f.pair, 0), back = pair_stats(&f.pair, 1);

@@ -47,13 +47,14 @@ static void on_event(void *ctx, struct pair *p, int side, const tern_event *e) {
         server_event(ctx, e);
 }
 
-static void world_open(struct world *w, uint32_t idle, uint32_t time_wait_max) {
+static void world_open(struct world *w, uint32_t idle, uint32_t time_wait_max, bool repeatable) {
     memset(w, 0, sizeof *w);
     struct pair_config config = {.checksums = true,
                                  .window = 65536,
                                  .time_wait_max = time_wait_max,
                                  .half_open_max = BACKLOG,
                                  .timestamps = true,
+                                 .repeatable = repeatable,
                                  .memory_max = 4ull << 30};
     pair_open(&w->pair, &config);
     w->pair.event = on_event;
@@ -130,6 +131,39 @@ static void measure_trips(struct world *w, uint64_t ns, uint32_t spread, struct 
     samples_add(&out[0], (double)took / n);
 }
 
+/* ---- a fixed number of each, for counting instructions ---- */
+
+static void fixed_cycles(void *ctx, unsigned n) {
+    for (unsigned i = 0; i < n; i++) cycle(ctx, 1);
+}
+
+static void fixed_trips(void *ctx, unsigned n) {
+    for (unsigned i = 0; i < n; i++) round_trip(ctx, 0);
+}
+
+static void fixed(counted_fn *fn, unsigned warm, unsigned n) {
+    struct world w;
+    world_open(&w, 1, 64, true);
+    world_fill(&w);
+    fn(&w, warm);
+    counted(fn, &w, n);
+    world_close(&w);
+}
+
+unsigned conn_fixed(void) {
+    enum { WARM = 200, CYCLES = 1000 };
+    fixed(fixed_cycles, WARM, CYCLES);
+    return CYCLES;
+}
+
+unsigned trip_fixed(void) {
+    enum { WARM = 100, TRIPS = 2000 };
+    fixed(fixed_trips, WARM, TRIPS);
+    return TRIPS;
+}
+
+/* ---- tables ---- */
+
 static const struct column cycle_columns[] = {
     {"thousand per second", 1}, {"ns per cycle", 0}, {"segments per cycle", 2}};
 static const struct column trip_columns[] = {{"always the same, ns", 0}, {"one at random, ns", 0}};
@@ -142,7 +176,7 @@ struct result {
 static void measure(const struct bench *b, uint32_t idle, uint32_t time_wait, struct result *r) {
     struct world w;
     memset(r, 0, sizeof *r);
-    world_open(&w, idle, time_wait);
+    world_open(&w, idle, time_wait, false);
     samples_add(&r->fill[0], world_fill(&w) / 1e3);
     while (w.cycles < time_wait) cycle(&w, 32);
     for (unsigned i = 0; i < b->runs; i++) {

@@ -20,6 +20,11 @@ static const struct {
               {"recovery", bench_recovery}};
 enum { SUITES = sizeof suites / sizeof *suites };
 
+static const struct {
+    const char *name;
+    unsigned (*run)(void);
+} fixed[] = {{"bulk", bulk_fixed}, {"conn", conn_fixed}, {"trip", trip_fixed}};
+
 static const char usage[] =
     "tern-bench [SUITE...] [OPTION...]: measures tern on this machine; medians with minimum and maximum\n"
     "  bulk      goodput and nanoseconds per segment, both ends in one thread\n"
@@ -33,8 +38,10 @@ static const char usage[] =
     "  --seconds X  length of a run of a throughput (default 0.5, quick 0.1)\n"
     "  --cpu N      pin everything to processor N (default 0; -1: nothing is pinned)\n"
     "  --two-cores  tun: also with the kernel's end on another processor\n"
+    "  --linux      recovery: beside Linux, in real time\n"
     "  --big        conn, memory: also with 1000000 connections (needs about 2 GB)\n"
     "  --case TEXT  only what has TEXT in its table's or row's name (not memory)\n"
+    "  --fixed NAME only a fixed amount of work, for counting instructions: bulk, conn or trip\n"
     "  --json FILE  write the figures there too (-: standard output)\n";
 
 _Noreturn void give_up_bench(const char *format, ...) {
@@ -74,6 +81,21 @@ uint64_t resident_bytes(void) {
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* A symbol of its own in every build, and no mere jump. */
+__attribute__((noinline, used)) void counted(counted_fn *fn, void *ctx, unsigned n) {
+    fn(ctx, n);
+    __asm__ volatile("" ::: "memory");
+}
+
+static _Noreturn void run_fixed(const char *name) {
+    for (size_t i = 0; name != NULL && i < sizeof fixed / sizeof *fixed; i++) {
+        if (strcmp(name, fixed[i].name) != 0) continue;
+        printf("%u\n", fixed[i].run());
+        exit(0);
+    }
+    give_up_bench("--fixed takes bulk, conn or trip");
+}
+
 static double number(const char *option, const char *text, double least, double most) {
     char *end;
     double v = text != NULL ? strtod(text, &end) : 0;
@@ -104,12 +126,16 @@ static unsigned parse(struct bench *b, char **argv) {
             b->big = true;
         else if (strcmp(*a, "--two-cores") == 0)
             b->two_cores = true;
+        else if (strcmp(*a, "--linux") == 0)
+            b->against_linux = true;
         else if (strcmp(*a, "--runs") == 0)
             b->runs = (unsigned)number("--runs", *++a, 1, SAMPLES_MAX);
         else if (strcmp(*a, "--seconds") == 0)
             seconds = number("--seconds", *++a, 0.01, 60);
         else if (strcmp(*a, "--cpu") == 0)
             b->cpu = (int)number("--cpu", *++a, -1, 1023);
+        else if (strcmp(*a, "--fixed") == 0)
+            run_fixed(a[1]);
         else if (strcmp(*a, "--case") == 0 && a[1] != NULL)
             b->only = *++a;
         else if (strcmp(*a, "--json") == 0 && a[1] != NULL)

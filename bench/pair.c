@@ -6,7 +6,7 @@
 #include "bench/bench.h"
 #include "drivers/host.h"
 
-enum { BATCH = 64, MTU = 1500 };
+enum { BATCH = 64, MTU = 1500, TICK_NS = 1000 };
 
 tern_addr pair_addr(int side, unsigned i) {
     return (tern_addr){.family = 4, .bytes = {10, 0, (uint8_t)i, (uint8_t)(1 + side)}};
@@ -16,6 +16,7 @@ static void stack_open(struct pair *p, int side, const struct pair_config *c) {
     struct driver_error err;
     tern_config config;
     if (tern_config_host(&config, &err) < 0) give_up_bench("%s", err.text);
+    if (c->repeatable) memset(config.entropy, 1 + side, sizeof config.entropy);
     config.send_buffer = config.receive_buffer = c->window;
     config.timestamps = c->timestamps;
     config.memory_max = c->memory_max != 0 ? c->memory_max : 1ull << 30;
@@ -41,7 +42,8 @@ static void stack_open(struct pair *p, int side, const struct pair_config *c) {
 void pair_open(struct pair *p, const struct pair_config *c) {
     struct driver_error err;
     memset(p, 0, sizeof *p);
-    p->now = clock_ns();
+    p->repeatable = c->repeatable;
+    p->now = c->repeatable ? 1000000000u : clock_ns();
     p->batch = c->tso > MTU ? 8 : 32;
     for (int side = 0; side < 2; side++) stack_open(p, side, c);
     struct memlink_path path = {.mtu = MTU, .segments = c->tso > MTU, .csum_trusted = !c->checksums, .lend = c->lend};
@@ -81,9 +83,11 @@ void pair_events(struct pair *p, int side) {
         for (int i = 0; i < n && p->event != NULL; i++) p->event(p->ctx, p, side, &events[i]);
 }
 
+void pair_tick(struct pair *p) { p->now = p->repeatable ? p->now + TICK_NS : clock_ns(); }
+
 size_t pair_round(struct pair *p) {
     size_t moved = 0;
-    p->now = clock_ns();
+    pair_tick(p);
     for (int side = 0; side < 2; side++) {
         moved += pair_input(p, side);
         tern_expire(p->stack[side], p->now);

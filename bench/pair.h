@@ -15,6 +15,7 @@ struct pair_config {
     uint32_t time_wait_max;
     uint64_t memory_max;
     uint32_t half_open_max, backlog;
+    bool repeatable; /* a clock of its own and a known key, so that each run does exactly the same */
     unsigned locals; /* addresses of each side, at least 1: 10.0.0.1, 10.0.1.1, ...; 10.0.0.2 is side 1's */
 };
 
@@ -22,6 +23,7 @@ struct pair {
     tern_stack *stack[2];
     struct memlink *link;
     uint64_t now;
+    bool repeatable;
     int batch; /* frames that a side sends before the other takes them */
     /* What happened on a side; may be NULL. */
     void (*event)(void *ctx, struct pair *p, int side, const tern_event *e);
@@ -30,6 +32,8 @@ struct pair {
 
 void pair_open(struct pair *p, const struct pair_config *config);
 void pair_close(struct pair *p);
+/* Moves the clock on. */
+void pair_tick(struct pair *p);
 /* Each side once: takes what arrived, its timers, its events, and sends up to a batch. Returns how many packets
  * moved. */
 size_t pair_round(struct pair *p);

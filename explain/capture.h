@@ -38,17 +38,18 @@ struct capture_error {
 
 struct capture;
 
-/* `names` stay the caller's and must last; "-" is standard input. NULL: no memory. */
+/* `names` stay the caller's and must last; "-" is standard input. All are opened now; what cannot be opened is said when
+ * its turn comes. NULL: no memory. */
 struct capture *capture_open(const char *const *names, size_t n);
 void capture_close(struct capture *c);
 
-/* 1: *out is the next packet, valid until the next call. 0: the end. -1: something is wrong here, see *error; the rest
- * of this file is skipped, and the next call goes on with the next file. */
+/* 1: *out is the next packet, valid until the next call. 0: the end. -1: something is wrong here, see *error; the next
+ * call goes on behind it: after the block when its frame holds, otherwise with the next file. */
 int capture_next(struct capture *c, struct capture_packet *out, struct capture_error *error);
 
 const char *capture_file(const struct capture *c, uint32_t file);
 /* The interface's name as the file gives it; "" when it gives none. */
-const char *capture_iface(const struct capture *c, uint32_t iface);
+const char *capture_iface_name(const struct capture *c, uint32_t iface);
 /* Bytes read of the files as they lie on the disk, and how many there are in all; 0 when that is not known. */
 void capture_progress(const struct capture *c, uint64_t *done, uint64_t *all);
 

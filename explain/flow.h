@@ -5,16 +5,18 @@
 #define EXPLAIN_FLOW_H
 
 #include "explain/capture.h"
-#include "lens/numbers.h" /* END_A, END_B */
 #include "wire/wire.h"
+
+#include "lens/numbers.h" /* END_A, END_B */
 
 /* What is known of a packet before its connection is asked. */
 enum flow_mark {
-    FLOW_COPY = 1 << 0,      /* the same packet once more: a mirror port, a bridge, two interfaces. It was sent once */
-    FLOW_SUPER = 1 << 1,     /* larger than the path's packets: cut after, or merged before the capture */
-    FLOW_SUM_OPEN = 1 << 2,  /* the checksum is not computed yet: captured in its sender */
-    FLOW_SUM_WRONG = 1 << 3, /* the checksum is wrong, all bytes at hand: its receiver drops it */
-    FLOW_CUT = 1 << 4,       /* the TCP header is not there in full: options are missing */
+    FLOW_COPY = 1 << 0,        /* the same packet once more: a mirror port, a bridge, two interfaces. It was sent once,
+                                  though two may arrive */
+    FLOW_SUPER = 1 << 1,       /* larger than the path's packets: cut after, or merged before the capture */
+    FLOW_SUM_OPEN = 1 << 2,    /* the checksum is not computed yet: captured in its sender */
+    FLOW_SUM_WRONG = 1 << 3,   /* the checksum is wrong, all bytes at hand: its receiver drops it */
+    FLOW_CUT = 1 << 4,         /* the TCP header is not there in full: options are missing */
     FLOW_BAD_OPTIONS = 1 << 5, /* an option's length is wrong */
     FLOW_CLOCK = 1 << 6,       /* earlier than the packet before it, on the same interface */
     FLOW_UNTIMED = 1 << 7,     /* the file has no time for it */
@@ -83,22 +85,13 @@ struct explain_flow {
     uint64_t first_number, last_number;
     uint16_t marks; /* of all packets */
     bool v6;
+    bool self;     /* both ends have the same address and port: which of them sends cannot be seen */
     bool keep;     /* someone will draw it: keep what is needed for that */
     bool over;     /* set by the machine: both ends are done, only TIME-WAIT and strays remain */
     uint8_t ended; /* enum flow_end, once it has ended */
     void *machine; /* the machine's own record */
     struct finding *finding;
     uint32_t findings, findings_room;
-};
-
-/* What the machine can say once it has seen a packet: for ladders and annotations. Sets have bits 1 << enum tern_state;
- * 0 means that nothing is known. More than one bit: any of these. */
-struct flow_view {
-    uint16_t before[2]; /* each end just before: the sender as it sent the packet, the receiver until it comes */
-    uint16_t after[2];  /* the same once it has left the one and, if it arrives, reached the other */
-    bool repeated;      /* it carries nothing but what was sent before */
-    const char *why;    /* marked with N_, takes up to two %llu: a, b; NULL: nothing worth a word */
-    unsigned long long a, b;
 };
 
 /* How the table talks to whoever follows connections. */
@@ -110,15 +103,38 @@ struct flow_machine {
      * now and has not ended yet, or NULL. False: no memory; the packet is counted as lost to explain. */
     bool (*created)(void *ctx, struct explain_flow *flow, const struct explain_flow *before,
                     const struct flow_packet *packet);
-    /* `view` is NULL unless flow->keep or the user asked to see every packet. */
-    void (*fed)(void *ctx, struct explain_flow *flow, const struct flow_packet *packet, struct flow_view *view);
+    void (*fed)(void *ctx, struct explain_flow *flow, const struct flow_packet *packet);
     void (*icmp)(void *ctx, struct explain_flow *flow, const struct flow_icmp *icmp);
     /* The last call. The user prints the connection here, after the machine has drawn its conclusions; then the
      * machine frees flow->machine. The table frees the findings. */
     void (*ended)(void *ctx, struct explain_flow *flow, uint64_t now_ns);
 };
 
+/* Limits, and what was seen so far. */
+struct flow_counts {
+    uint64_t flows, over, reused, evicted_over, evicted_open; /* begun; ended as enum flow_end says */
+    uint64_t refused;                                         /* packets of flows that there was no memory for */
+    uint64_t icmp, icmp_stray;                                /* errors; those about no flow that is known */
+    uint64_t live, most;                                      /* flows held now; the most at any time */
+    uint64_t marked[16];                                      /* packets by the bit number of enum flow_mark */
+};
+
+struct flow_table;
+
+/* Holds at most `limit` flows: the one that has been over longest goes first, then the one silent longest. What is over
+ * ends when nothing came for `linger_ns` of the capture's time. NULL: no memory. `machine` is copied. */
+struct flow_table *flow_table_new(const struct flow_machine *machine, uint32_t limit, uint64_t linger_ns);
+/* Takes one packet or ICMP error: decode.h's. */
+struct decoded;
+void flow_table_packet(struct flow_table *t, struct decoded *d);
+void flow_table_icmp(struct flow_table *t, struct decoded *d);
+/* Ends all flows, in the order of their ids. */
+void flow_table_end(struct flow_table *t);
+const struct flow_counts *flow_table_counts(const struct flow_table *t);
+/* Frees without ending: flow_table_end comes before. */
+void flow_table_free(struct flow_table *t);
+
 /* Adds a finding; false: there is no memory, or there are too many of them. */
-bool flow_find(struct explain_flow *flow, const struct finding *finding);
+bool flow_note(struct explain_flow *flow, const struct finding *finding);
 
 #endif

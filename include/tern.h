@@ -140,7 +140,7 @@ typedef struct tern_config {
     uint32_t send_buffer_max;    /* what it may grow to when the path holds more; default 15 MiB */
     uint32_t receive_buffer;     /* bytes that a peer may have in flight to us, to begin with; default 256 KiB */
     uint32_t receive_buffer_max; /* what it may grow to with the pace of reading and the round trip; default 15 MiB */
-    uint32_t reassembly_islands; /* out-of-order pieces a connection, default 128 */
+    uint32_t reassembly_islands; /* out-of-order pieces a connection, default 1024 */
 
     /* TCP's numbers */
     uint32_t mss_default_v4; /* peer's MSS when its SYN names none, 536 [MUST-15] */
@@ -160,6 +160,7 @@ typedef struct tern_config {
     uint32_t initial_window; /* congestion window at the start, in segments, default 10 [RFC6928] */
     uint32_t congestion;     /* enum tern_congestion of new connections, default TERN_CUBIC */
     uint32_t pacing;         /* 1: spread what is sent over the round trip, where it is a millisecond or more */
+    uint32_t idle_restart;   /* 1: a window that a pause made stale shrinks [RFC2861, RFC5681 4.1] */
     uint32_t ecn;       /* congestion marks [SHLD-8, RFC9768]: 0 off, 1 ask for them, 2 agree when asked (default) */
     uint32_t fast_open; /* data on SYN [RFC7413]: 0 off (default), 1 as client, 2 as server, 3 both */
     uint32_t fast_open_pending;     /* fast opens that the handshake has not yet confirmed, default 256 */
@@ -376,7 +377,7 @@ enum tern_listen_flags {
 };
 
 typedef struct tern_listen_config {
-    size_t size;      /* sizeof(tern_listen_config) */
+    size_t size; /* sizeof(tern_listen_config) */
     /* family 0: every address of both families; 0.0.0.0 or ::, every address of that one [MUST-43]. The most specific
      * listener of a port gets the connection. */
     tern_addr local;
@@ -505,13 +506,9 @@ typedef struct tern_status_info {
     uint32_t mss;            /* payload bytes a full segment carries to the peer */
     uint32_t cwnd, ssthresh; /* bytes */
     uint32_t srtt_us, rttvar_us, rto_ms;
-    uint32_t min_rtt_us;     /* smallest round trip of late; 0: none measured */
     uint32_t send_queued;    /* written, not acknowledged */
     uint32_t send_unsent;    /* of these, not sent yet */
     uint32_t send_space;     /* what tern_write would take now */
-    uint32_t sacked, lost;   /* of the bytes under way: selectively acknowledged; thought lost and not sent again */
-    uint8_t recovery;        /* enum tern_recovery */
-    uint8_t repeats;         /* how often the timer expired for the oldest byte; also of a SYN */
     uint8_t backoff;         /* how often the timeout was doubled */
     uint8_t probes;          /* unanswered keepalive probes */
     uint32_t receive_queued; /* acknowledged, not read */
@@ -520,7 +517,19 @@ typedef struct tern_status_info {
     uint32_t backlog;        /* listener: waiting for tern_accept */
     uint64_t bytes_sent, bytes_acked, bytes_received;
     uint32_t segments_out, segments_in, retransmitted;
-    uint64_t timer_ns; /* when its next timer is due, TERN_NEVER if none */
+    uint32_t again_by_timer, again_by_probe; /* of those retransmitted, by the retransmission timer and as tail loss
+                                                probes (up to 65535); the rest showed as lost by what was acknowledged */
+    uint32_t again_last;                     /* why the last one was: a reason, see tern_reason_name; 0: none */
+    uint32_t timeouts;                       /* expiries of the retransmission timer since the last progress */
+    uint32_t bytes_sacked, bytes_lost;       /* of those outstanding: selectively acknowledged, thought lost */
+    uint32_t min_rtt_us;                     /* least round trip of late; 0: none measured */
+    uint64_t pacing_rate;                    /* bytes a second; 0: not paced */
+    uint32_t mss_peer;                       /* the peer's MSS option, or the default */
+    uint32_t idle_ms;                        /* since new bytes left last; 0: none ever did */
+    uint32_t congestion;                     /* enum tern_congestion */
+    uint32_t recovery;                       /* enum tern_recovery */
+    bool persisting;                         /* probing a shut window */
+    uint64_t timer_ns;                       /* when its next timer is due, TERN_NEVER if none */
     const char *timer; /* which: "retransmission", "persist", "delayed ACK", "keepalive", "2MSL", ... */
     uint64_t memory;   /* bytes charged for it */
 } tern_status_info;

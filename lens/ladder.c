@@ -48,6 +48,7 @@ static void flush_lane(struct ladder *l) {
     }
     struct why w = why_of(l, rung.why, sizeof rung.why);
     why_reason(&w, l->lane.end, l->lane.reason, 0);
+    rung.reason[l->lane.end] = l->lane.reason;
     draw(l, t, &rung);
 }
 
@@ -171,11 +172,13 @@ static bool hidden_alike(struct ladder *l, struct talk *t, int end, const tern_t
     return true;
 }
 
-/* A SYN on a pair of sockets whose last connection is over begins a new one. */
+/* A SYN on a pair of sockets whose last connection is over begins a new one; and so does every SYN with another number
+ * that an end sends itself: it may have forgotten the last one. */
 static void fresh(struct ladder *l, struct talk *t, int from, const tern_trace *record) {
     bool syn = (record->seg.flags & (TERN_SYN | TERN_ACK)) == TERN_SYN;
     const stream *s = &t->n.end[from];
-    if (!syn || !s->based || s->base == record->seg.seq || !(s->fin || s->guessed)) return;
+    bool sent = record->kind == TERN_TRACE_SEGMENT_OUT;
+    if (!syn || !s->based || s->base == record->seg.seq || !(s->fin || s->guessed || sent)) return;
     int state[2] = {t->state[0], t->state[1]};
     flush_all(l);
     drop_flights(l, t);
@@ -200,9 +203,19 @@ static void on_departure(struct ladder *l, struct talk *t, int end, const tern_t
                          .talk = t,
                          .from = end,
                          .repeated = repeated,
+                         .id = ++l->flights,
                          .state = (int)record->state,
                          .record = *record,
                          .reading = seen};
+}
+
+/* Did the other end send something before it saw this? Then two arrows cross. */
+static bool crossed(const struct ladder *l, const struct flight *f) {
+    for (unsigned i = l->first; i != l->next; i++) {
+        const struct flight *g = &l->flight[i % FLIGHTS];
+        if (g->status == FLIGHT_HELD && g->talk == f->talk && g->from != f->from) return true;
+    }
+    return false;
 }
 
 static void on_known_arrival(struct ladder *l, struct talk *t, int end, const tern_trace *record, struct flight *f) {
@@ -217,6 +230,7 @@ static void on_known_arrival(struct ladder *l, struct talk *t, int end, const te
         return;
     }
     if (f->status == FLIGHT_CONDENSED) draw_run(l);
+    if (held && crossed(l, f)) held = false;
     flush_flights(l, held ? f : NULL);
     f->status = FLIGHT_NONE;
     draw_segment(l, f, held ? RUNG_WHOLE : RUNG_ARRIVE, record);
@@ -306,7 +320,7 @@ void ladder_settle(struct ladder *l) {
 
 void ladder_note(struct ladder *l, const char *text) {
     flush_all(l);
-    canvas_note(&l->canvas, text);
+    draw_note(l, text);
 }
 
 void ladder_free(struct ladder *l) {

@@ -25,15 +25,15 @@ static void fill_sender(struct px_tcp_info *o, const tern_status_info *st) {
                                  [TERN_RECOVERY_TIMEOUT] = CA_LOSS};
     bool opening = st->state == TERN_SYN_SENT || st->state == TERN_SYN_RECEIVED;
     uint32_t out = opening ? 1 : st->send_queued - st->send_unsent;
-    o->tcpi_ca_state = opening && st->repeats ? CA_LOSS : ca[st->recovery];
-    o->tcpi_retransmits = st->repeats;
+    o->tcpi_ca_state = opening && st->timeouts ? CA_LOSS : ca[st->recovery];
+    o->tcpi_retransmits = (uint8_t)st->timeouts; /* six bits in the stack */
     o->tcpi_probes = st->probes;
     o->tcpi_backoff = st->backoff;
     o->tcpi_rto = st->rto_ms * 1000;
     o->tcpi_snd_mss = st->mss;
     o->tcpi_unacked = segments(out, st->mss);
-    o->tcpi_sacked = segments(st->sacked, st->mss);
-    o->tcpi_lost = segments(st->lost, st->mss);
+    o->tcpi_sacked = segments(st->bytes_sacked, st->mss);
+    o->tcpi_lost = segments(st->bytes_lost, st->mss);
     o->tcpi_rtt = st->srtt_us;
     o->tcpi_rttvar = st->rttvar_us;
     o->tcpi_min_rtt = st->min_rtt_us ? st->min_rtt_us : UINT32_MAX;

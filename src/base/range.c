@@ -55,6 +55,8 @@ void range_trim(range_set *s, seq below) {
     if (s->count) s->at[0].left = seq_max(s->at[0].left, below);
 }
 
+unsigned range_find(const range_set *s, seq x) { return first_right_of(s, x, true); }
+
 bool range_has(const range_set *s, seq x) {
     unsigned i = first_right_of(s, x, true);
     return i < s->count && seq_le(s->at[i].left, x);

@@ -28,6 +28,8 @@ seq range_take(range_set *s, seq at);
 /* Drops everything below `below`. */
 void range_trim(range_set *s, seq below);
 bool range_has(const range_set *s, seq x);
+/* Index of the first range that ends behind x; `count`: none does. */
+unsigned range_find(const range_set *s, seq x);
 /* The first stretch of [left, right) that is there; empty when nothing is. */
 range range_overlap(const range_set *s, seq left, seq right);
 /* How many bytes all ranges hold. */

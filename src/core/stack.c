@@ -54,7 +54,7 @@ int tern_new(const tern_config *config, uint64_t now_ns, tern_stack **out) {
     if (!s) return TERN_ENOMEM;
     memset(s, 0, sizeof *s);
     s->cfg = *config;
-    s->now = now_ns;
+    clock_set(s, now_ns);
     s->mem_used = s->mem_peak = sizeof *s;
     s->ck = checksum_ops_best();
     s->events_tail = &s->events;

@@ -49,7 +49,8 @@ struct buffer_shelf {
 
 struct stack {
     tern_config cfg;
-    uint64_t now; /* nanoseconds; the largest that the caller has named */
+    uint64_t now;            /* nanoseconds; the largest that the caller has named */
+    uint32_t now_us, now_ms; /* the same, modulo 2^32: see clock_set */
     const checksum_ops *ck;
     wheel wheel;
     rng rng;
@@ -74,6 +75,16 @@ struct stack {
 
 static inline struct stack *stack_of(tern_stack *p) { return (struct stack *)(void *)p; }
 static inline tern_stack *stack_public(struct stack *s) { return (tern_stack *)(void *)s; }
+
+/* Time never goes back: a smaller value counts as the last one. */
+static inline void clock_set(struct stack *s, uint64_t now_ns) {
+    if (now_ns <= s->now) return;
+    s->now = now_ns;
+    s->now_us = (uint32_t)(now_ns / US_NS);
+    s->now_ms = (uint32_t)(now_ns / MS_NS);
+}
+static inline uint32_t clock_us(const struct stack *s) { return s->now_us; }
+static inline uint32_t clock_ms(const struct stack *s) { return s->now_ms; }
 
 int config_check(const tern_config *c);
 /* A frame was filled for the caller: counted, and shown to the trace. */

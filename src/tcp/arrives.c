@@ -21,23 +21,40 @@ void arrival_init(struct arrival *a, struct stack *s, const struct ip_info *ip, 
     a->fx = (struct effects){REPLY_NONE, R_NONE, 0, 0};
 }
 
+/* Header prediction (RFC 1323's appendix calls it so): most segments of an established connection go on where the last
+ * one ended, lie in the window, and have no flag but ACK and PSH. To such a segment only the fifth and the seventh step
+ * have anything to say: it changes neither numbers nor flags in the first, and the others look for flags. */
+static bool predicted(const struct arrival *a) {
+    const struct tcb *t = a->t;
+    const tcp_options *o = &a->h->options;
+    if (t->state != TERN_ESTABLISHED || (a->flags & (uint16_t)~TCP_PSH) != TCP_ACK || t->fin_seen) return false;
+    if (!seq_eq(a->seq, t->rcv.nxt) || a->len > window_offered(t)) return false;
+    return !t->stamps || (o->has_ts && (int32_t)(o->ts_value - t->ts_recent) >= 0);
+}
+
+static enum reason steps_of_predicted(struct arrival *a) {
+    enum reason why = step5_ack(a);
+    return why == R_NONE ? step7_text(a) : why;
+}
+
 /* The eight checks of 3.10.7.4, in their order; SYN-SENT has its own (3.10.7.3) and joins at the sixth. */
-void arrives_steps(struct arrival *a) {
+static enum reason all_steps(struct arrival *a) {
     static step *const steps[] = {step1_sequence, step2_reset,  step3_security, step4_syn,
                                   step5_ack,      step6_urgent, step7_text,     step8_fin};
     enum { SIXTH = 5 };
+    bool opening = a->t->state == TERN_SYN_SENT;
+    enum reason why = opening ? arrives_synsent(a) : R_NONE;
+    for (size_t i = opening ? SIXTH : 0; why == R_NONE && i < ARRAY_LEN(steps); i++) why = steps[i](a);
+    return why;
+}
+
+void arrives_steps(struct arrival *a) {
     struct tcb *t = a->t;
-    enum reason why = R_NONE;
-    size_t i = 0;
     a->before = (enum tern_state)t->state;
     t->segments_in++;
     t->tos_received = a->ip->tos;
     if (t->scaling && !(a->flags & TCP_SYN)) a->wnd <<= t->snd_wscale; /* [REC-1, RFC7323 2.3] */
-    if (t->state == TERN_SYN_SENT) {
-        why = arrives_synsent(a);
-        i = SIXTH;
-    }
-    for (; why == R_NONE && i < ARRAY_LEN(steps); i++) why = steps[i](a);
+    enum reason why = likely(predicted(a)) ? steps_of_predicted(a) : all_steps(a);
     if (t->state == TERN_FIN_WAIT_1 && fin_acked(t)) tcb_move(a->s, t, MOVE_FIN_ACKED);
     if (why != R_NONE) a->note = why;
     if (a->note == R_NONE) a->note = R_NOTHING_NEW;

@@ -22,7 +22,7 @@ void synchronize(struct arrival *a) {
     if (a->h->flags & TCP_ACK) ecn_syn_acked(a);
     if (t->stamps) {
         t->ts_recent = o->ts_value;
-        t->ts_recent_ms = (uint32_t)(a->s->now / MS_NS);
+        t->ts_recent_ms = clock_ms(a->s);
     }
     t->mss_peer = mss_peer(a->s, o, !ip_is_v4(&t->flow.remote));
     user_timeout_heed(a->s, t, o);

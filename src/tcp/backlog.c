@@ -64,7 +64,7 @@ static void expand(struct stack *s, const struct half_open *h, struct tcb *t) {
     t->rcv_wscale = h->rcv_wscale;
     t->mss_peer = h->mss;
     t->ts_recent = h->ts_recent;
-    t->ts_recent_ms = (uint32_t)(s->now / MS_NS);
+    t->ts_recent_ms = clock_ms(s);
     t->ts_offset = ts_offset_of(s, &h->flow);
     t->syn_repeated = h->tries > 0;
     t->rtt_timing = h->tries == 0;

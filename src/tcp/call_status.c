@@ -15,12 +15,24 @@ static void of_sender(const struct tcb *t, tern_status_info *o) {
     o->send_queued = snd_queued(t);
     o->send_unsent = unsent > 0 ? min_u32((uint32_t)unsent, o->send_queued) : 0;
     o->send_space = snd_space(t);
-    o->sacked = t->flight ? t->flight->sacked : 0;
-    o->lost = t->flight ? t->flight->lost : 0;
-    o->recovery = recovery_of(t);
-    o->repeats = t->repeats;
     o->backoff = t->backoff;
     o->probes = t->probes;
+}
+
+static void of_recovery(const struct stack *s, const struct tcb *t, tern_status_info *o) {
+    o->again_by_timer = t->again_by_timer;
+    o->again_by_probe = t->again_by_probe;
+    o->again_last = t->retransmitted ? t->rexmit_why : R_NONE;
+    o->timeouts = t->repeats;
+    o->bytes_sacked = t->flight ? t->flight->sacked : 0;
+    o->bytes_lost = t->flight ? t->flight->lost : 0;
+    o->min_rtt_us = t->min_rtt_us;
+    o->pacing_rate = pacing_rate(s, t);
+    o->mss_peer = t->mss_peer;
+    o->idle_ms = t->bytes_sent ? clock_ms(s) - t->sent_ms : 0;
+    o->congestion = t->opt.congestion;
+    o->recovery = recovery_of(t);
+    o->persisting = t->persisting;
 }
 
 static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info *o) {
@@ -50,7 +62,6 @@ static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info 
     o->srtt_us = t->srtt_us;
     o->rttvar_us = t->rttvar_us;
     o->rto_ms = (uint32_t)(rto_ns(s, t) / MS_NS);
-    o->min_rtt_us = t->min_rtt_us;
     if (t->state != TERN_CLOSED) of_sender(t, o);
     o->receive_queued = rcv_readable(t);
     o->dscp_received = t->tos_received >> 2; /* [MAY-9] */
@@ -61,9 +72,10 @@ static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info 
     o->segments_out = t->segments_out;
     o->segments_in = t->segments_in;
     o->retransmitted = t->retransmitted;
+    of_recovery(s, t, o);
     o->timer = timer_next(t, &o->timer_ns);
-    o->memory = sizeof *t + t->snd.ring.size + t->rcv.ring.size + (t->rcv.lent ? sizeof *t->rcv.lent : 0) +
-                (t->rcv.islands ? sizeof *t->rcv.islands + t->rcv.islands->cap * sizeof(range) : 0);
+    o->memory =
+        sizeof *t + t->snd.ring.size + t->rcv.ring.size + (t->rcv.lent ? sizeof *t->rcv.lent : 0) + islands_memory(t);
 }
 
 static void of_listener(const struct stack *s, const struct listener *l, tern_status_info *o) {

@@ -153,4 +153,12 @@ static void undo(struct cc *c) {
     q->hystart.running = q->undo_hystart;
 }
 
-const struct cc_ops cc_cubic = {"cubic", sizeof(struct cubic), init, acked, loss, marked, timeout, undo, NULL, NULL};
+/* The curve goes on where it was [RFC9438 5.8]. */
+static void idle(struct cc *c, uint64_t us) {
+    struct cubic *q = c->state;
+    if (q->curve.epoch_us) q->curve.epoch_us += us;
+    q->last_us += us;
+}
+
+const struct cc_ops cc_cubic = {"cubic", sizeof(struct cubic), init, acked, loss, marked, timeout, undo, idle, NULL,
+                                NULL};

@@ -45,4 +45,4 @@ static void timeout(struct cc *c, uint32_t flight, bool again, uint64_t now_us) 
     c->credit = 0;
 }
 
-const struct cc_ops cc_newreno = {"newreno", 0, init, acked, loss, marked, timeout, NULL, NULL, NULL};
+const struct cc_ops cc_newreno = {"newreno", 0, init, acked, loss, marked, timeout, NULL, NULL, NULL, NULL};

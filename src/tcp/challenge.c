@@ -5,7 +5,7 @@
 enum { UNIT_MS = 64 };
 
 bool challenge_allowed(struct stack *s, struct tcb *t) {
-    uint32_t now_ms = (uint32_t)(s->now / MS_NS);
+    uint32_t now_ms = clock_ms(s);
     if (now_ms - t->challenge_ms < s->cfg.challenge_ack_ms) return false;
     t->challenge_ms = now_ms;
     return true;
@@ -13,11 +13,11 @@ bool challenge_allowed(struct stack *s, struct tcb *t) {
 
 /* Modulo 16 s: a record that stays longer may, once in a while, hold back one challenge that was due. */
 uint8_t challenge_pack(const struct stack *s, const struct tcb *t) {
-    uint32_t now_ms = (uint32_t)(s->now / MS_NS), age = (now_ms - t->challenge_ms) / UNIT_MS;
+    uint32_t now_ms = clock_ms(s), age = (now_ms - t->challenge_ms) / UNIT_MS;
     return age < 128 ? (uint8_t)(now_ms / UNIT_MS - age) : CHALLENGE_LONG_AGO(s);
 }
 
 void challenge_unpack(const struct stack *s, struct tcb *t, uint8_t packed) {
-    uint32_t now_ms = (uint32_t)(s->now / MS_NS);
+    uint32_t now_ms = clock_ms(s);
     t->challenge_ms = now_ms - (uint8_t)(now_ms / UNIT_MS - packed) * UNIT_MS;
 }

@@ -57,7 +57,6 @@ void effects_act(struct arrival *a) {
     }
     enum tern_state state = (enum tern_state)t->state;
     if (a->before != state) life_start(s, t);
-    if (t->opt.keepalive) keepalive_restart(s, t);
     if (unlikely(state == TERN_TIME_WAIT && t->detached && time_wait_from(s, t))) return;
     if (output_wanted(t)) tcb_ready(s, t);
     timers_sync(s, t);

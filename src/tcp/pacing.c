@@ -3,13 +3,23 @@
  * choice. */
 #include "tcp/tcb.h"
 
-enum { LOCAL_US = 1000, SMALL = 10, BURST_NS = 250000 };
+enum { LOCAL_US = 1000, SMALL = 10, BURST_NS = 250000, LATE_NS = 4000000, LEAST = 4 };
 
-/* Bytes a second: the algorithm's own, or twice the window a round trip while it doubles and a fifth more when it
+/* A model fed with a few bytes after a long silence may believe in a byte a second; then even a repetition would wait
+ * until the connection is given up. Four segments a round trip are always fair. */
+static uint64_t least(const struct tcb *t) {
+    return LEAST * (uint64_t)t->cc.mss * 1000000 / (t->srtt_us ? t->srtt_us : 1000000);
+}
+
+/* The algorithm's own, or twice the window a round trip while it doubles and a fifth more when it
  * does not. 0: as fast as they come; nearer than a millisecond there is nothing to spread, and ten segments are no
  * burst [RFC6928]: with few under way every delay would cost. */
-static uint64_t rate(const struct tcb *t) {
-    if (t->cc.ops->rate) return t->cc.ops->rate(&t->cc);
+uint64_t pacing_rate(const struct stack *s, const struct tcb *t) {
+    if (!t->flight || !s->cfg.pacing) return 0;
+    if (t->cc.ops->rate) {
+        uint64_t own = t->cc.ops->rate(&t->cc);
+        return own ? max_u64(own, least(t)) : 0;
+    }
     if (t->srtt_us < LOCAL_US || t->cc.cwnd <= SMALL * t->cc.mss) return 0;
     uint64_t tenths = t->cc.cwnd < t->cc.ssthresh / 2 ? 20 : 12;
     return (uint64_t)t->cc.cwnd * tenths * 100000 / t->srtt_us;
@@ -17,7 +27,7 @@ static uint64_t rate(const struct tcb *t) {
 
 /* The bytes of one frame that keep bursts short; at least two segments, so that offload still pays. */
 uint32_t pacing_burst(const struct stack *s, const struct tcb *t, uint32_t most) {
-    uint64_t r = t->flight && s->cfg.pacing ? rate(t) : 0;
+    uint64_t r = pacing_rate(s, t);
     if (!r) return most;
     uint64_t burst = r * (BURST_NS / 1000) / 1000000;
     return min_u32(most, (uint32_t)min_u64(max_u64(burst, 2ull * t->mss), UINT32_MAX));
@@ -31,9 +41,15 @@ bool pacing_allows(struct stack *s, struct tcb *t) {
     return false;
 }
 
+/* A host that was called late makes up for it, but not with more than a sixteenth of a round trip at once: else whatever
+ * its scheduler does would look like a slower path. */
+static uint64_t earliest(const struct stack *s, const struct tcb *t) {
+    return s->now - min_u64(s->now, min_u64(t->srtt_us * US_NS / 16, LATE_NS));
+}
+
 void pacing_sent(struct stack *s, struct tcb *t, uint32_t bytes) {
     struct flight *f = t->flight;
-    uint64_t r = f && s->cfg.pacing ? rate(t) : 0;
+    uint64_t r = pacing_rate(s, t);
     if (!r) return;
-    f->pace_next = max_u64(f->pace_next, s->now) + (uint64_t)bytes * SEC_NS / r;
+    f->pace_next = max_u64(f->pace_next, earliest(s, t)) + (uint64_t)bytes * SEC_NS / r;
 }

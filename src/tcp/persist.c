@@ -11,7 +11,7 @@ void persist_start(struct stack *s, struct tcb *t) {
     t->persisting = true;
     t->backoff = 0;
     t->stuck_ms = 0;
-    t->shut_ms = (uint32_t)(s->now / MS_NS);
+    t->shut_ms = clock_ms(s);
     t->rexmit_at = s->now + (t->snd.wnd ? min_u64(OVERRIDE_MS * MS_NS, rto_ns(s, t)) : rto_ns(s, t));
 }
 
@@ -20,7 +20,7 @@ void persist_start(struct stack *s, struct tcb *t) {
 void persist_take_over(struct stack *s, struct tcb *t) {
     t->persisting = true;
     t->stuck_ms = 0;
-    t->shut_ms = (uint32_t)(s->now / MS_NS);
+    t->shut_ms = clock_ms(s);
     t->snd.recover = t->snd.nxt;
     t->in_recovery = false;
     t->dup_acks = 0;
@@ -39,7 +39,7 @@ void persist_stop(struct tcb *t) {
 /* A peer that answers may keep its window shut for ever [MUST-37, MAY-8], unless the application has set a limit, or
  * memory is short and this one has pinned its share for a minute (CVE-2008-4609, RFC 6429 3). */
 static bool shut_too_long(const struct stack *s, const struct tcb *t) {
-    uint32_t shut = (uint32_t)(s->now / MS_NS) - t->shut_ms;
+    uint32_t shut = clock_ms(s) - t->shut_ms;
     if (t->opt.zero_window_ms && shut >= t->opt.zero_window_ms) return true;
     return shut >= HOLDER_MS && s->mem_used > s->cfg.memory_max / 10 * 9;
 }

@@ -5,11 +5,9 @@
 
 enum { DUP_SEGMENTS = 3, MULT_MOST = 20, PERSIST = 16, MIN_RTT_MS = 300000, PIECES_A_US = 32 };
 
-uint32_t clock_us(const struct stack *s) { return (uint32_t)(s->now / US_NS); }
-
 /* The smallest round trip, forgotten after five minutes of one flight. */
 static void min_rtt(struct stack *s, struct tcb *t, uint32_t rtt_us) {
-    uint32_t now_ms = (uint32_t)(s->now / MS_NS);
+    uint32_t now_ms = clock_ms(s);
     if (t->min_rtt_us && rtt_us > t->min_rtt_us && now_ms - t->flight->min_rtt_ms < MIN_RTT_MS) return;
     t->min_rtt_us = max_u32(rtt_us, 1);
     t->flight->min_rtt_ms = now_ms;

@@ -370,7 +370,7 @@ bool recovery_room(struct stack *s, struct tcb *t) {
     if (!t->sack) return true;
     if (!t->flight && seq_eq(t->snd.una, t->snd.nxt)) {
         t->flight = flight_new(s, t->snd.nxt);
-        if (t->flight) t->flight->min_rtt_ms = (uint32_t)(s->now / MS_NS);
+        if (t->flight) t->flight->min_rtt_ms = clock_ms(s);
     }
     return !t->flight || flight_room(s, t->flight);
 }

@@ -15,30 +15,12 @@ uint32_t rcv_space(const struct tcb *t) {
 
 seq rcv_ring_base(const struct tcb *t) { return seq_add(t->rcv.read, t->rcv.lent ? t->rcv.lent->bytes : 0); }
 
-/* ---- islands ---- */
-
-static void islands_free(struct stack *s, struct tcb *t) {
-    range_set *set = t->rcv.islands;
-    if (!set) return;
-    mem_free(s, set, sizeof *set + set->cap * sizeof(range));
-    t->rcv.islands = NULL;
-}
-
-static bool islands_need(struct stack *s, struct tcb *t) {
-    if (t->rcv.islands) return true;
-    uint16_t cap = (uint16_t)s->cfg.reassembly_islands;
-    range_set *set = mem_alloc(s, sizeof *set + cap * sizeof(range));
-    if (!set) return false;
-    *set = (range_set){(range *)(void *)(set + 1), 0, cap};
-    t->rcv.islands = set;
-    return true;
-}
+/* ---- out of order ---- */
 
 /* Room in the ring for everything up to `right`; what is there keeps its place. */
 static bool ring_reach(struct stack *s, struct tcb *t, seq right) {
     seq base = rcv_ring_base(t), last = t->rcv.nxt;
-    const range_set *set = t->rcv.islands;
-    if (set && set->count) last = seq_max(last, set->at[set->count - 1].right);
+    if (t->rcv.islands) last = seq_max(last, islands_end(t));
     return ring_reserve(s, &t->rcv.ring, (uint32_t)seq_diff(right, base), base, last);
 }
 
@@ -46,26 +28,30 @@ static bool ring_reach(struct stack *s, struct tcb *t, seq right) {
  * repeats what (Ptacek and Newsham 1998). */
 static void write_fresh(struct arrival *a) {
     struct tcb *t = a->t;
-    const range_set *set = t->rcv.islands;
+    const range_set *set = t->rcv.islands ? &t->rcv.islands->set : NULL;
     seq at = a->seq, right = seq_add(a->seq, a->len);
-    for (unsigned i = 0; set && i <= set->count && seq_lt(at, right); i++) {
-        bool last = i == set->count;
+    for (unsigned i = set ? range_find(set, at) : 0; seq_lt(at, right); i++) {
+        bool last = !set || i == set->count;
         seq stop = last ? right : seq_min(right, set->at[i].left);
         if (seq_lt(at, stop))
             ring_write(&t->rcv.ring, at, a->text + seq_diff(at, a->seq), (uint32_t)seq_diff(stop, at));
-        if (!last) at = seq_max(at, set->at[i].right);
+        at = last ? right : seq_max(at, set->at[i].right);
     }
 }
 
 static enum reason take_out_of_order(struct arrival *a) {
     struct tcb *t = a->t;
+    range twice;
     seq right = seq_add(a->seq, a->len);
-    if (!ring_reach(a->s, t, right) || !islands_need(a->s, t)) return R_TEXT_NO_BUFFER;
-    range twice = range_overlap(t->rcv.islands, a->seq, right);
+    if (!ring_reach(a->s, t, right)) return R_TEXT_NO_BUFFER;
     write_fresh(a);
-    if (range_add(t->rcv.islands, a->seq, right, NULL) == RANGE_FULL) return R_TEXT_ISLANDS;
+    switch (islands_add(a->s, t, a->seq, right, &twice)) {
+    case ISLANDS_NO_MEMORY: return R_TEXT_NO_BUFFER;
+    case ISLANDS_FULL: return R_TEXT_ISLANDS;
+    case ISLANDS_OK: break;
+    }
     if (seq_lt(twice.left, twice.right)) sack_duplicate(t, twice.left, twice.right);
-    t->rcv.latest = a->seq;
+    autotune_held(a->s, t);
     return R_TEXT_OUT_OF_ORDER;
 }
 
@@ -130,8 +116,7 @@ enum reason rcv_take(struct arrival *a) {
     }
     t->rcv.nxt = right;
     if (likely(!t->rcv.islands)) return R_TEXT_IN_ORDER;
-    t->rcv.nxt = range_take(t->rcv.islands, right);
-    if (t->rcv.islands->count == 0) islands_free(a->s, t);
+    t->rcv.nxt = islands_join(a->s, t, right);
     return R_TEXT_FILLS_HOLE;
 }
 

@@ -15,17 +15,25 @@ void sack_duplicate(struct tcb *t, seq left, seq right) {
     t->rcv.dup_len = (uint16_t)min_u32(len, 65535);
 }
 
+static bool told(const tcp_options *o, unsigned from, range r) {
+    for (unsigned i = from; i < o->sack_count; i++)
+        if (seq_eq(o->sack[i].left, r.left)) return true;
+    return false;
+}
+
 /* Bytes that came twice are told first [RFC2883 4]. Then the block with the segment that just arrived (around the
- * duplicate, if that lies beyond a hole), then the others, newest knowledge repeated most [RFC2018 4]. */
+ * duplicate, if that lies beyond a hole), then those that were told last, so that each is told several times should
+ * ACKs be lost; what room is left goes to the others [RFC2018 4]. */
 unsigned sack_blocks(const struct tcb *t, tcp_options *o, unsigned most) {
-    static const range_set none;
-    const range_set *set = t->rcv.islands ? t->rcv.islands : &none;
-    unsigned first = set->count;
+    const struct islands *all = t->rcv.islands;
     if (t->rcv.dup_len) put(o, (range){t->rcv.dup, seq_add(t->rcv.dup, t->rcv.dup_len)});
-    for (unsigned i = 0; i < set->count; i++)
-        if (seq_le(set->at[i].left, t->rcv.latest) && seq_lt(t->rcv.latest, set->at[i].right)) first = i;
-    if (first < set->count) put(o, set->at[first]);
-    for (unsigned i = set->count; i-- > 0 && o->sack_count < most;)
-        if (i != first) put(o, set->at[i]);
+    unsigned from = o->sack_count;
+    for (unsigned i = 0; all && i < all->recents && o->sack_count < most; i++) {
+        unsigned k = range_find(&all->set, all->recent[i]);
+        bool there = k < all->set.count && seq_le(all->at[k].left, all->recent[i]);
+        if (there && !told(o, from, all->at[k])) put(o, all->at[k]);
+    }
+    for (unsigned i = all ? all->set.count : 0; i-- > 0 && o->sack_count < most;)
+        if (!told(o, from, all->at[i])) put(o, all->at[i]);
     return o->sack_count;
 }

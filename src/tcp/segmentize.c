@@ -18,6 +18,9 @@ struct burst {
     uint32_t mss;     /* payload of a full segment: SACK blocks take their room from it */
     uint32_t most;    /* payload of one frame: the MSS, or what the device cuts */
     uint64_t pseudo;  /* sum of the pseudo-header, its length still zero */
+    const tern_frame
+        *like; /* the frame before, of this length and with these options; NULL: the next is no copy of it */
+    uint32_t like_len;
 };
 
 static uint32_t fin_octet(const struct tcb *t) { return t->fin_queued && seq_le(t->snd.pos, t->snd.end); }
@@ -62,23 +65,17 @@ static void put_header(struct burst *b, uint8_t *p, seq at, uint16_t flags) {
     }
 }
 
-/* The checksum is begun here; who touches the bytes last completes it [MUST-2]. */
-static void finish(struct burst *b, tern_frame *f, const uint8_t *l4, uint32_t len, uint16_t flags, enum reason why) {
+/* A frame is complete: counted, and shown to the trace. */
+static void sent(struct burst *b, tern_frame *f, uint32_t len, uint16_t flags, enum reason why) {
     struct stack *s = b->s;
     struct tcb *t = b->t;
-    uint32_t l4_len = f->len - f->csum_start;
-    uint16_t pseudo = checksum_fold(b->pseudo + NET32(l4_len));
-    memcpy(f->head + f->csum_start + CHECKSUM_AT, &pseudo, 2);
-    f->csum_offset = CHECKSUM_AT;
-    f->flags |= TERN_FRAME_CSUM;
-    f->segment_size = len > b->mss ? (uint16_t)b->mss : 0;
     s->stats.segments_out++;
     t->segments_out++;
     count(s, why);
     if (flags & TCP_ACK) ack_sent(t);
     if (unlikely(s->trace_mask)) {
         tcp_header h;
-        reader r = reader_of(l4, f->head_len - f->csum_start);
+        reader r = reader_of(f->head + f->csum_start, f->head_len - f->csum_start);
         if (tracing(s, TERN_TRACE_SEGMENT_OUT) && tcp_parse(&r, &h) == TCP_PARSE_OK)
             trace_segment(s, TERN_TRACE_SEGMENT_OUT, t, &t->flow, f->iface, &h, len, (enum tern_state)t->state,
                           (enum tern_state)t->state, why);
@@ -87,38 +84,75 @@ static void finish(struct burst *b, tern_frame *f, const uint8_t *l4, uint32_t l
     b->n++;
 }
 
+/* The checksum is begun here; who touches the bytes last completes it [MUST-2]. */
+static void finish(struct burst *b, tern_frame *f, uint32_t len) {
+    uint32_t l4_len = f->len - f->csum_start;
+    uint16_t pseudo = checksum_fold(b->pseudo + NET32(l4_len));
+    memcpy(f->head + f->csum_start + CHECKSUM_AT, &pseudo, 2);
+    f->csum_offset = CHECKSUM_AT;
+    f->flags |= TERN_FRAME_CSUM;
+    f->segment_size = len > b->mss ? (uint16_t)b->mss : 0;
+}
+
+/* The bytes [from, from + len) of the send buffer, where they lie. */
+static void put_body(const struct tcb *t, tern_frame *f, seq from, uint32_t len) {
+    uint8_t *ptr[2];
+    uint32_t lens[2];
+    f->spans = (uint8_t)ring_view(&t->snd.ring, from, len, ptr, lens);
+    for (unsigned i = 0; i < f->spans; i++) f->body[i] = (tern_span){ptr[i], lens[i]};
+}
+
+/* The segments of a burst differ in little: its number, and whether it pushes. */
+static bool put_alike(struct burst *b, seq at, uint32_t len, uint16_t flags) {
+    struct tcb *t = b->t;
+    if (!b->like || b->like_len != len || unlikely(t->ecn || t->urgent_out)) return false;
+    tern_frame *f = &b->frames[b->n];
+    *f = *b->like;
+    uint8_t *p = f->head + f->csum_start;
+    store32(p + 4, at.v);
+    store16(p + 12, (uint16_t)((TCP_LEAST + b->options) / 4 << 12 | flags));
+    put_body(t, f, at, len);
+    return true;
+}
+
 /* A segment of `len` bytes of the send buffer from `at` on, always from the connection's address and with its DSCP
  * and TTL [MUST-45, MUST-48, SHLD-22]. */
 static void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, enum reason why) {
     struct tcb *t = b->t;
     tern_frame *f = &b->frames[b->n];
-    uint32_t head = TCP_LEAST + b->options;
-    bool fresh = len && seq_ge(at, t->snd.nxt) &&
-                 why != R_SEND_PROBE; /* a probe is neither marked nor an answer [RFC3168 6.1.6] */
-    uint8_t tos = (uint8_t)(t->opt.tos | ecn_capable(t, fresh));
-    uint8_t *p =
-        ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, tos, t->opt.ttl, head + len, f);
-    if (t->ecn) flags |= ecn_flags(t, fresh);
-    put_header(b, p, at, flags);
-    f->head_len = (uint16_t)(p + head - f->head);
-    f->spans = 0;
-    if (len) {
-        uint8_t *ptr[2];
-        uint32_t lens[2];
-        f->spans = (uint8_t)ring_view(&t->snd.ring, at, len, ptr, lens);
-        for (unsigned i = 0; i < f->spans; i++) f->body[i] = (tern_span){ptr[i], lens[i]};
+    if (!put_alike(b, at, len, flags)) {
+        uint32_t head = TCP_LEAST + b->options;
+        bool fresh = len && seq_ge(at, t->snd.nxt) &&
+                     why != R_SEND_PROBE; /* a probe is neither marked nor an answer [RFC3168 6.1.6] */
+        uint8_t tos = (uint8_t)(t->opt.tos | ecn_capable(t, fresh));
+        uint8_t *p = ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, tos, t->opt.ttl,
+                                    head + len, f);
+        if (t->ecn) flags |= ecn_flags(t, fresh);
+        put_header(b, p, at, flags);
+        f->head_len = (uint16_t)(p + head - f->head);
+        put_body(t, f, at, len);
+        finish(b, f, len);
+        b->like = f;
+        b->like_len = len;
     }
-    finish(b, f, p, len, flags, why);
+    sent(b, f, len, flags, why);
+}
+
+static void count_again(struct burst *b, enum reason why) {
+    struct tcb *t = b->t;
+    t->retransmitted++;
+    b->s->stats.retransmitted++;
+    t->rexmit_why = (uint8_t)why;
+    bool timer = why == R_REXMIT_RTO || why == R_REXMIT_SYN, probe = why == R_REXMIT_TLP;
+    if (timer && t->again_by_timer < UINT16_MAX) t->again_by_timer++;
+    if (probe && t->again_by_probe < UINT16_MAX) t->again_by_probe++;
 }
 
 /* Fast Open: bytes that ride on the SYN. */
 static uint32_t put_syn_data(struct burst *b, tern_frame *f, uint32_t may, uint32_t options) {
     struct tcb *t = b->t;
     uint32_t n = min_u32(snd_queued(t), may > options ? may - options : 0);
-    uint8_t *ptr[2];
-    uint32_t lens[2];
-    f->spans = (uint8_t)ring_view(&t->snd.ring, seq_add(t->snd.iss, 1), n, ptr, lens);
-    for (unsigned i = 0; i < f->spans; i++) f->body[i] = (tern_span){ptr[i], lens[i]};
+    put_body(t, f, seq_add(t->snd.iss, 1), n);
     t->bytes_sent += n;
     return n;
 }
@@ -150,10 +184,11 @@ static void put_syn(struct burst *b) {
     t->work &= (uint8_t)~WORK_SYN;
     t->snd.nxt = seq_max(t->snd.nxt, seq_add(t->snd.iss, 1 + data));
     t->snd.pos = seq_max(t->snd.pos, seq_add(t->snd.iss, 1));
-    if (again) t->retransmitted++, s->stats.retransmitted++;
+    if (again) count_again(b, R_REXMIT_SYN);
     if (!again && !t->rtt_timing) t->rtt_timing = true, t->rtt_at_us = clock_us(s), t->rtt_seq = t->snd.nxt;
     rto_arm(s, t);
-    finish(b, f, p, data, h.flags, again ? R_REXMIT_SYN : answer ? R_SEND_SYN_ACK : R_SEND_SYN);
+    finish(b, f, data);
+    sent(b, f, data, h.flags, again ? R_REXMIT_SYN : answer ? R_SEND_SYN_ACK : R_SEND_SYN);
 }
 
 /* ---- deciding ---- */
@@ -164,8 +199,7 @@ static void advance(struct burst *b, uint32_t len, bool fin) {
     struct tcb *t = b->t;
     seq end = seq_add(t->snd.pos, len + fin);
     if (seq_lt(t->snd.pos, t->snd.nxt)) {
-        t->retransmitted++;
-        s->stats.retransmitted++;
+        count_again(b, R_REXMIT_RTO);
     } else if (!t->rtt_timing && !t->flight) {
         t->rtt_timing = true;
         t->rtt_seq = end;
@@ -175,6 +209,7 @@ static void advance(struct burst *b, uint32_t len, bool fin) {
         recovery_sent(s, t, end);
         pacing_sent(s, t, len);
         t->bytes_sent += (uint32_t)seq_diff(end, t->snd.nxt) - fin;
+        t->sent_ms = clock_ms(s);
         t->snd.nxt = end;
     }
     t->snd.pos = end;
@@ -237,8 +272,7 @@ static void put_rexmit(struct burst *b) {
     if (sent <= 0) return;
     bool fin = t->fin_queued && seq_eq(t->snd.nxt, seq_add(t->snd.end, 1)) && n == snd_queued(t);
     n = min_u32(n, (uint32_t)sent - fin);
-    t->retransmitted++;
-    b->s->stats.retransmitted++;
+    count_again(b, (enum reason)t->rexmit_why);
     t->rtt_timing = false;
     put_segment(b, first, n, flags_for(t, first, n, fin), (enum reason)t->rexmit_why);
 }
@@ -247,8 +281,7 @@ static void put_rexmit(struct burst *b) {
 static void put_again(struct burst *b, seq from, uint32_t len, enum reason why) {
     struct tcb *t = b->t;
     bool fin = seq_gt(seq_add(from, len), t->snd.end);
-    t->retransmitted++;
-    b->s->stats.retransmitted++;
+    count_again(b, why);
     put_segment(b, from, len - fin, flags_for(t, from, len - fin, fin), why);
     recovery_resent(b->s, t, from, len);
     pacing_sent(b->s, t, len);
@@ -338,6 +371,7 @@ static void fill(struct burst *b) {
         }
         if (t->work & WORK_TLP && b->n < b->max) put_tlp(b);
         if (t->work & WORK_PROBE && b->n < b->max) put_probe(b);
+        if (seq_eq(t->snd.una, t->snd.nxt) && unsent(t)) cc_idle(b->s, t);
         while (b->n < b->max && put_data(b)) {
         }
         t->work &= (uint8_t)~WORK_OVERRIDE;
@@ -354,6 +388,7 @@ static void fill(struct burst *b) {
 /* The device's cutting limit counts IP packets; so does the MTU. */
 static void size_burst(struct burst *b) {
     struct tcb *t = b->t;
+    b->like = NULL;
     b->pseudo = pseudo_sum(&t->flow.local, &t->flow.remote, IP_PROTO_TCP, 0);
     b->options = emit_options_len(t);
     b->mss = t->mss;

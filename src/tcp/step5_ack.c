@@ -93,9 +93,9 @@ enum reason step5_ack(struct arrival *a) {
     enum reason bad = check_range(a);
     if (unlikely(bad != R_NONE)) return bad;
     ts_remember(a);
+    if (t->opt.keepalive) keepalive_restart(a->s, t);
     if (t->ecn) ecn_arrived(a);
     if (t->state == TERN_TIME_WAIT) return R_NONE;
-    t->probes = 0;
     if (unlikely(a->h->options.has_uto)) user_timeout_heed(a->s, t, &a->h->options);
     if (t->persisting) t->stuck_ms = 0; /* a probe was answered */
     bool changed = false, fresh = seq_gt(a->ack, t->snd.una);

@@ -5,9 +5,8 @@
 /* The first one counts, unless the peer has sent bytes beyond it: then it is none of this stream. */
 static void note_fin(struct arrival *a) {
     struct tcb *t = a->t;
-    const range_set *set = t->rcv.islands;
     seq at = seq_add(a->seq, a->len);
-    if (t->fin_seen || seq_lt(at, t->rcv.nxt) || (set && seq_gt(set->at[set->count - 1].right, at))) return;
+    if (t->fin_seen || seq_lt(at, t->rcv.nxt) || (t->rcv.islands && seq_gt(islands_end(t), at))) return;
     t->fin_seen = true;
     t->rcv.fin = at;
 }

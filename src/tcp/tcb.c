@@ -37,7 +37,7 @@ struct tcb *tcb_new(struct stack *s, const struct flow *f, const struct tcb_opti
     t->serial = ++s->tcp.serial;
     t->event.ref = ref_make(REF_TCB, index);
     t->ack_reason = R_SEND_ACK;
-    t->challenge_ms = (uint32_t)(s->now / MS_NS) - s->cfg.challenge_ack_ms - 128; /* also by a record's coarse clock */
+    t->challenge_ms = clock_ms(s) - s->cfg.challenge_ack_ms - 128; /* also by a record's coarse clock */
     t->cc.ops = &cc_newreno; /* until the connection is established: see cc_start */
     return t;
 }
@@ -126,22 +126,6 @@ void tcb_free(struct stack *s, struct tcb *t) {
     pool_give(&s->tcp.tcbs, t->index);
 }
 
-/* Without memory for the algorithm that was asked for, the one that needs none serves. */
-void cc_start(struct stack *s, struct tcb *t, uint32_t initial_segments) {
-    static const struct cc_ops *const known[] = {&cc_newreno, &cc_cubic, &cc_bbr};
-    const struct cc_ops *ops = known[t->opt.congestion];
-    if (ops->state_size) t->cc.state = mem_alloc(s, ops->state_size);
-    t->cc.ops = ops->state_size && !t->cc.state ? &cc_newreno : ops;
-    t->cc.ops->init(&t->cc, t->mss, initial_segments);
-    /* min(10 MSS, max(2 MSS, 14600)) when it is the ten segments of RFC 6928 2 */
-    t->cc.cwnd = min_u32(t->cc.cwnd, max_u32(2u * t->mss, initial_segments * 1460));
-}
-
-void cc_stop(struct stack *s, struct tcb *t) {
-    mem_free(s, t->cc.state, t->cc.ops->state_size);
-    t->cc.state = NULL;
-}
-
 /* The invariants of a live block; tests run them after every call. */
 void tcb_check(const struct stack *s, const struct tcb *t) {
     (void)s;
@@ -152,7 +136,7 @@ void tcb_check(const struct stack *s, const struct tcb *t) {
     ASSERT(seq_le(t->snd.nxt, seq_add(t->snd.end, 1)));
     ASSERT(!state_in(t, SYNCHRONIZED) || seq_le(t->rcv.nxt, seq_add(t->rcv.adv, 1)));
     ASSERT(seq_le(t->rcv.read, t->rcv.nxt));
-    ASSERT(!t->rcv.islands || t->rcv.islands->count > 0);
+    ASSERT(!t->rcv.islands || t->rcv.islands->set.count > 0);
     ASSERT(!t->in_table || t->state != TERN_CLOSED);
     ASSERT(t->cc.cwnd >= t->cc.mss || t->in_recovery || !t->syn_acked || !state_in(t, SYNCHRONIZED));
 }

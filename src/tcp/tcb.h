@@ -9,25 +9,7 @@
 #include "core/stack.h"
 #include "tcp/cc.h"
 #include "tcp/flight.h"
-
-/* Classified facts that move the state machine: the second column of transition.def. */
-enum move {
-    MOVE_ACTIVE_OPEN,
-    MOVE_PASSIVE_OPEN,
-    MOVE_SYN,
-    MOVE_SYN_ACKED,
-    MOVE_BACK_TO_LISTEN,
-    MOVE_CLOSE,
-    MOVE_FIN,
-    MOVE_FIN_ACKED,
-    MOVE_FIN_AND_ACKED,
-    MOVE_TWO_MSL,
-    MOVE_REUSED,
-    MOVE_RESET,
-    MOVE_ABORT,
-    MOVE_GIVE_UP,
-    MOVES
-};
+#include "tcp/move.h"
 
 /* What tcp_output still has to build for a connection, besides what the send buffer asks for by itself. */
 enum work {
@@ -71,6 +53,14 @@ struct lent {
     } piece[LENT_PIECES];
 };
 
+/* What arrived beyond a hole. */
+struct islands {
+    range_set set; /* at[] below */
+    seq recent[4]; /* first bytes of the segments that came last, newest first, one an island [RFC2018 4] */
+    uint8_t recents;
+    range at[];
+};
+
 struct tcb {
     struct flow flow;
     uint32_t index;
@@ -81,10 +71,10 @@ struct tcb {
     uint8_t work;       /* enum work */
     uint8_t acks_due;   /* duplicate ACKs that RFC 5681 4.2 asks for, one each segment out of order */
     uint8_t ack_reason; /* enum reason of the pending ACK, and of WORK_REXMIT: all of them fit */
-    uint8_t rexmit_why;
-    bool passive : 1;  /* reached SYN-RECEIVED from LISTEN [MUST-11] */
-    bool waiting : 1;  /* established, not accepted yet: event links it into its listener's queue */
-    bool detached : 1; /* the application closed it: no events, nobody reads */
+    uint8_t rexmit_why; /* enum reason of WORK_REXMIT, and of the last repetition */
+    bool passive : 1;   /* reached SYN-RECEIVED from LISTEN [MUST-11] */
+    bool waiting : 1;   /* established, not accepted yet: event links it into its listener's queue */
+    bool detached : 1;  /* the application closed it: no events, nobody reads */
     bool in_table : 1;
     bool record : 1;      /* a half-open or TIME-WAIT record for the time of one segment: replies leave at once */
     bool blocked : 1;     /* on tcp.blocked rather than tcp.ready */
@@ -136,14 +126,13 @@ struct tcb {
         seq read; /* the next byte for the application */
         seq fin;
         seq up;            /* the peer's urgent pointer */
-        seq latest;        /* first byte of the newest segment out of order [RFC2018 4] */
         uint16_t mss_seen; /* largest segment that came: what "full-sized" means for ACKs [SHLD-19] */
         uint16_t dup_len;  /* bytes from dup on came twice, to be told once: sack.c; 0: none */
         seq dup;
-        uint32_t unacked;   /* bytes taken since the last ACK left */
-        ring ring;          /* [read + lent, nxt) and the islands beyond */
-        range_set *islands; /* out of order; NULL while there are none */
-        struct lent *lent;  /* NULL while nothing is lent */
+        uint32_t unacked;        /* bytes taken since the last ACK left */
+        ring ring;               /* [read + lent, nxt) and the islands beyond */
+        struct islands *islands; /* out of order; NULL while there are none */
+        struct lent *lent;       /* NULL while nothing is lent */
     } rcv;
 
     uint16_t mss_peer;                           /* the peer's MSS option or the default */
@@ -175,6 +164,8 @@ struct tcb {
     uint64_t serial;
     uint64_t bytes_sent, bytes_received;
     uint32_t segments_out, segments_in, retransmitted;
+    uint16_t again_by_timer, again_by_probe; /* of those retransmitted; saturating */
+    uint32_t sent_ms;                        /* when new bytes left last */
 };
 
 struct listener {
@@ -345,10 +336,18 @@ uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t l
 void snd_trim(struct stack *s, struct tcb *t); /* una moved */
 void snd_flush(struct stack *s, struct tcb *t);
 void autotune_read(struct stack *s, struct tcb *t, uint32_t n);
+void autotune_held(struct stack *s, struct tcb *t);
 uint32_t autotune_send_limit(const struct tcb *t);
 uint32_t rcv_readable(const struct tcb *t);
 uint32_t rcv_space(const struct tcb *t); /* bytes beyond nxt that the buffer limit leaves */
 seq rcv_ring_base(const struct tcb *t);
+enum islands_result { ISLANDS_OK, ISLANDS_FULL, ISLANDS_NO_MEMORY };
+enum islands_result islands_add(struct stack *s, struct tcb *t, seq left, seq right, range *twice);
+seq islands_join(struct stack *s, struct tcb *t, seq at);
+void islands_free(struct stack *s, struct tcb *t);
+size_t islands_memory(const struct tcb *t);
+/* Behind the last of them; there are some. */
+static inline seq islands_end(const struct tcb *t) { return t->rcv.islands->at[t->rcv.islands->set.count - 1].right; }
 enum reason rcv_take(struct arrival *a); /* step 7's work: a->text into the buffer, rcv.nxt moves */
 uint32_t rcv_read(struct stack *s, struct tcb *t, void *buf, uint32_t len); /* buf NULL: discard */
 void rcv_flush(struct stack *s, struct tcb *t);
@@ -461,7 +460,6 @@ bool recovery_next(const struct tcb *t, seq *from, uint32_t *len);
 void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len);
 void recovery_idle(struct stack *s, struct tcb *t);
 void recovery_app_limited(struct tcb *t);
-uint32_t clock_us(const struct stack *s);
 void recovery_late(struct arrival *a,
                    bool duplicate); /* the same with nothing under way: only reports of duplicates tell */
 void rack_delivered(const struct arrival *a, const struct piece *p, seq end);
@@ -486,6 +484,7 @@ void persist_timeout(struct stack *s, struct tcb *t);
 void ack_now(struct stack *s, struct tcb *t, enum reason why);
 void ack_later(struct stack *s, struct tcb *t);
 void ack_sent(struct tcb *t);
+bool keepalive_runs(const struct tcb *t);
 void keepalive_restart(struct stack *s, struct tcb *t);
 void keepalive_timeout(struct stack *s, struct tcb *t);
 unsigned sack_blocks(const struct tcb *t, tcp_options *o, unsigned most);
@@ -494,7 +493,10 @@ void sack_duplicate(struct tcb *t, seq left, seq right); /* these bytes came aga
 
 void cc_start(struct stack *s, struct tcb *t, uint32_t initial_segments);
 void cc_stop(struct stack *s, struct tcb *t);
+uint32_t cc_initial(const struct tcb *t, uint32_t segments); /* the window of a new connection */
+void cc_idle(struct stack *s, struct tcb *t);                /* nothing is under way, something is about to be */
 
+uint64_t pacing_rate(const struct stack *s, const struct tcb *t); /* bytes a second; 0: as fast as they come */
 uint32_t pacing_burst(const struct stack *s, const struct tcb *t, uint32_t most);
 bool pacing_allows(struct stack *s, struct tcb *t);
 void pacing_sent(struct stack *s, struct tcb *t, uint32_t bytes);

@@ -9,12 +9,12 @@ uint32_t ts_offset_of(const struct stack *s, const struct flow *f) {
 }
 
 /* One tick a millisecond [RFC7323 5.4]. */
-uint32_t ts_now(const struct stack *s, uint32_t offset) { return (uint32_t)(s->now / MS_NS) + offset; }
+uint32_t ts_now(const struct stack *s, uint32_t offset) { return clock_ms(s) + offset; }
 
 bool ts_old(const struct stack *s, const struct tcb *t, const tcp_options *o) {
     if (!t->stamps || !o->has_ts || (int32_t)(o->ts_value - t->ts_recent) >= 0) return false;
     /* After 24 idle days the remembered value may have wrapped: it no longer counts [RFC7323 5.5]. */
-    return (uint32_t)(s->now / MS_NS) - t->ts_recent_ms <= DAYS_24_MS;
+    return clock_ms(s) - t->ts_recent_ms <= DAYS_24_MS;
 }
 
 /* Only a segment at or before the last ACK sent may set TS.Recent, so that the echo is the oldest unacknowledged
@@ -25,5 +25,5 @@ void ts_remember(const struct arrival *a) {
     const tcp_options *o = &a->h->options;
     if (!t->stamps || !o->has_ts || !seq_le(a->h->seq_no, t->last_ack_sent) || ts_old(a->s, t, o)) return;
     t->ts_recent = o->ts_value;
-    t->ts_recent_ms = (uint32_t)(a->s->now / MS_NS);
+    t->ts_recent_ms = clock_ms(a->s);
 }

@@ -321,7 +321,7 @@ static void view_tcb(struct view *v, const struct tcb *t) {
                        .rcv_nxt = t->rcv.nxt.v,
                        .rcv_wnd = window_offered(t),
                        .unread = rcv_readable(t),
-                       .held = t->rcv.islands ? range_bytes(t->rcv.islands) : 0,
+                       .held = t->rcv.islands ? range_bytes(&t->rcv.islands->set) : 0,
                        .ts_recent = t->stamps ? t->ts_recent : 0,
                        .last_ack = t->last_ack_sent.v,
                        .wnd_shift = t->snd_wscale};

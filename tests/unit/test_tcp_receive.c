@@ -502,6 +502,41 @@ static void sack_blocks_sent(void **state) {
     expect_read(400);
 }
 
+/* The example of RFC 2018 5, case 3: of eight segments of 500 bytes the second, fourth, sixth and eighth are lost; then
+ * the fourth and the second come. What was told last is told again. */
+static void sack_blocks_repeated(void **state) {
+    (void)state;
+    with_sack();
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    inject(ACK, 1, 1, 500);
+    drop_out();
+    inject(ACK, 1001, 1, 500);
+    expect_blocks(1, (const uint32_t[][2]){{1001, 1501}});
+    inject(ACK, 2001, 1, 500);
+    expect_blocks(2, (const uint32_t[][2]){{2001, 2501}, {1001, 1501}});
+    inject(ACK, 3001, 1, 500);
+    expect_blocks(3, (const uint32_t[][2]){{3001, 3501}, {2001, 2501}, {1001, 1501}});
+    inject(ACK, 1501, 1, 500);
+    expect_blocks(2, (const uint32_t[][2]){{1001, 2501}, {3001, 3501}});
+    inject(ACK, 501, 1, 500);
+    expect_blocks(1, (const uint32_t[][2]){{3001, 3501}});
+}
+
+/* In whatever order they came, the newest are told first [RFC2018 4]. */
+static void sack_newest_first(void **state) {
+    (void)state;
+    with_sack();
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    static const uint32_t at[] = {801, 201, 501, 1101, 1401};
+    for (unsigned i = 0; i < 5; i++) {
+        drop_out();
+        inject(ACK, at[i], 1, 100);
+    }
+    expect_blocks(4, (const uint32_t[][2]){{1401, 1501}, {1101, 1201}, {501, 601}, {201, 301}});
+    inject(ACK, 201, 1, 100); /* twice: a report of the duplicate, then its block, then the newest [RFC2883 4] */
+    expect_blocks(4, (const uint32_t[][2]){{201, 301}, {201, 301}, {1401, 1501}, {1101, 1201}});
+}
+
 /* [RFC2018 3] As many as there is room for: 4, or 3 with timestamps; the triggering one always among them, and
  * first. */
 static void sack_room(bool stamps) {
@@ -631,6 +666,8 @@ int main(void) {
         BOTH(paws_poisoning),
         BOTH(sack_negotiation),
         BOTH(sack_blocks_sent),
+        BOTH(sack_blocks_repeated),
+        BOTH(sack_newest_first),
         BOTH(sack_option_room),
         BOTH(sack_on_data),
         BOTH(options_odd),

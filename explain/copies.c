@@ -1,0 +1,64 @@
+/* copies.c - see copies.h. A copy agrees in all that its sender wrote. A sender that sends again writes another IP
+ * identification, or another timestamp, or at least does so later; where a host writes neither, only a copy that came
+ * by another interface or another hop, or that follows at once with data in it, is taken for one: duplicate ACKs agree
+ * in everything, too. */
+#include "explain/copies.h"
+
+#include <stdlib.h>
+
+enum { REMEMBERED = 4096 };
+
+/* Between two looks at one packet lies a switch or a host, never a retransmission timeout (RFC 6298 2.4 and the
+ * 200 ms that hosts really use). */
+static const uint64_t elsewhere_ns = 50 * MS_NS, same_place_ns = 5 * MS_NS, at_once_ns = 200 * US_NS;
+
+struct copies {
+    struct print {
+        uint64_t what, time_ns;
+        uint32_t iface;
+        uint8_t ttl, direction;
+    } print[REMEMBERED];
+};
+
+struct copies *copies_new(void) {
+    return calloc(1, sizeof(struct copies));
+}
+void copies_free(struct copies *c) { free(c); }
+
+static uint64_t mix(uint64_t h, uint64_t v) {
+    h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
+    return h ^ h >> 29;
+}
+
+static uint64_t print_of(uint64_t flow_hash, const struct decoded *d, bool from_source) {
+    const tcp_header *h = &d->tcp.tcp;
+    uint64_t v = mix(flow_hash + from_source, (uint64_t)h->seq_no.v << 32 | h->ack_no.v);
+    v = mix(v, (uint64_t)d->tcp.len << 32 | (uint64_t)h->window << 16 | h->flags);
+    v = mix(v, (uint64_t)d->tcp.ip_id << 32 | (uint64_t)h->header_len << 16 | h->urgent);
+    if (h->options.has_ts) v = mix(v, (uint64_t)h->options.ts_value << 32 | h->options.ts_echo);
+    for (unsigned i = 0; i < h->options.sack_count; i++)
+        v = mix(v, (uint64_t)h->options.sack[i].left.v << 32 | h->options.sack[i].right.v);
+    return v;
+}
+
+/* Which of the two ends wrote it, whatever end is called A. */
+static bool lower_sends(const struct decoded *d) {
+    int order = memcmp(&d->src, &d->dst, sizeof d->src);
+    return order < 0 || (order == 0 && d->src_port < d->dst_port);
+}
+
+bool copies_seen(struct copies *c, uint64_t flow_hash, const struct decoded *d) {
+    const struct flow_packet *p = &d->tcp;
+    bool copy = false;
+    uint64_t what = print_of(flow_hash, d, lower_sends(d));
+    struct print *seen = &c->print[what >> 52];
+    if (seen->what == what && p->time_ns >= seen->time_ns && !(p->marks & FLOW_UNTIMED)) {
+        uint64_t later = p->time_ns - seen->time_ns;
+        bool moved = p->iface != seen->iface || p->ttl != seen->ttl || p->direction != seen->direction;
+        bool dated = p->ip_id != 0, takes = p->len > 0 || (p->tcp.flags & (TCP_SYN | TCP_FIN));
+        copy = later <= (moved ? elsewhere_ns : dated ? same_place_ns : takes ? at_once_ns : 0);
+        if (!moved && !dated && !takes) copy = false;
+    }
+    if (!copy) *seen = (struct print){what, p->time_ns, p->iface, p->ttl, p->direction};
+    return copy;
+}

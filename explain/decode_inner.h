@@ -1,0 +1,31 @@
+/* decode_inner.h - a datagram on its way through the decoder: link, IP, fragments, in the files of the same names. */
+#ifndef EXPLAIN_DECODE_INNER_H
+#define EXPLAIN_DECODE_INNER_H
+
+#include "explain/decode.h"
+
+/* What is left of a packet; each layer takes its header off the front. */
+struct datagram {
+    const uint8_t *data;
+    uint32_t captured, wire;
+    uint8_t direction; /* enum capture_direction, as the link says */
+
+    ip_addr src, dst;
+    uint8_t proto, ttl, tos;
+    bool v6, dont_fragment, fragment, more, assembled;
+    uint32_t id, piece; /* piece: where this one begins in the datagram */
+    uint32_t ip_len;
+};
+
+/* Takes the link header off: DECODE_TCP means that IP follows. */
+enum decode_kind link_read(uint32_t linktype, struct datagram *g);
+
+/* Takes a piece of a TCP datagram. DECODE_TCP: that was the last one missing, *g is now the whole as far as its first
+ * bytes go; else DECODE_FRAGMENT. */
+enum decode_kind fragments_take(struct fragments **table, struct datagram *g);
+void fragments_free(struct fragments *table);
+
+enum decode_kind ip4_read(const struct decoder *d, struct datagram *g);
+enum decode_kind ip6_read(struct datagram *g);
+
+#endif
