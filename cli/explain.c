@@ -234,7 +234,7 @@ int explain_main(int argc, char **argv) {
     memcpy(g, groups, sizeof g);
     g[2].n = picture_opts_n;
     g[3].n = look_opts_n;
-    struct help help = {"explain", _("[OPTION]... FILE..."), about, g, 5, after};
+    struct help help = {"explain", "[OPTION]... FILE...", about, g, 5, after};
     const char *value;
     int code = 0;
     plan.max_flows = DEFAULT_FLOWS;

@@ -16,7 +16,8 @@
 #include "explain/name.h"
 #include "lens/text.h"
 
-enum { ERRORS_TOLD = 10, PROGRESS_EVERY = 8192 };
+/* A summary that goes to a file or a pipe has a line a connection, however long. */
+enum { UNWRAPPED = 2000, ERRORS_TOLD = 10, PROGRESS_EVERY = 8192 };
 
 /* What is over stays known for so long: a late FIN, and a new connection on the same ports, belong to it. */
 static const uint64_t linger_ns = 120 * SEC_NS, progress_ns = 200 * MS_NS;
@@ -137,7 +138,7 @@ static int open_outputs(struct run *r) {
     r->ladder.width = terminal_width(STDOUT_FILENO, 132) - 1;
     if (taken) r->ladder.out = NULL;
     r->report =
-        (struct report){stdout, i18n_lang(), terminal_width(STDOUT_FILENO, 132), r->ladder.colour, p->look.ascii};
+        (struct report){stdout, i18n_lang(), terminal_width(STDOUT_FILENO, UNWRAPPED), r->ladder.colour, p->look.ascii};
     code = pictures_begin(&r->pictures, NULL, &r->ladder);
     if (code != 0 || p->annotate == NULL) return code;
     int e = annotate_open(p->annotate, i18n_lang(), &r->annotate);
@@ -165,7 +166,8 @@ static int give_up_rights(const struct run *r) {
 }
 
 static int begin(struct run *r, const struct explain_plan *plan) {
-    struct explain_options options = {plan->vantage, plan->close_wait_ns, done, NULL, r};
+    struct explain_options options = {
+        .vantage = plan->vantage, .close_wait_ns = plan->close_wait_ns, .done = done, .ctx = r};
     struct sigaction action = {.sa_handler = on_signal};
     memset(r, 0, sizeof *r);
     r->plan = plan;

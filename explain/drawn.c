@@ -177,9 +177,13 @@ static void draw_step(struct drawing *d, const struct step_kept *k) {
         if (!k->copy) d->told[end] = s->states;
     }
     if (condensed(d, k, is_dull(k, &rung))) return;
+    char remarks[sizeof rung.why];
+    memcpy(remarks, rung.why, sizeof remarks);
+    rung.why[0] = '\0';
     struct why w = {.buf = rung.why, .size = sizeof rung.why, .lang = d->o->lang, .absolute = d->o->absolute};
     why_sum(&w, "seq", &seen.seq_sum, &d->n, p->from);
     why_sum(&w, "ack", &seen.ack_sum, &d->n, !p->from);
+    why_add(rung.why, sizeof rung.why, word(WORD_SEPARATOR, d->o->lang), remarks);
     memcpy(d->shown, rung.state, sizeof d->shown);
     put(d, &rung);
 }

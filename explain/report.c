@@ -7,6 +7,8 @@
 
 #include "explain/name.h"
 #include "lens/text.h"
+#include "lens/why.h"
+#include "lens/words.h"
 #include "po/i18n.h"
 
 enum { COL_ENDS = 7, COL_TIME = 50, COL_A = 59, COL_B = 68, COL_TEXT = 77, FINDINGS_SHOWN = 3, INDENT = 7 };
@@ -74,6 +76,17 @@ static void finding_line(const struct report *r, const struct finding *f) {
     paragraph(r, &line, INDENT, severity_look(f->severity), all);
 }
 
+static void forms(const struct verdict *v, enum tern_lang lang, char *buf, size_t size) {
+    buf[0] = '\0';
+    why_add(buf, size, "", opening_text(v->opening, lang));
+    if (v->closing != CLOSING_NEVER) why_add(buf, size, word(WORD_SEPARATOR, lang), closing_text(v->closing, lang));
+    if (v->closed_first >= 0 && v->closing != CLOSING_NEVER) {
+        char who[32];
+        snprintf(who, sizeof who, _("%s first"), v->closed_first == END_A ? "A" : "B");
+        why_add(buf, size, lang == TERN_ZH ? "，" : ", ", who);
+    }
+}
+
 void report_line(const struct report *r, const struct explain_flow *f, const struct verdict *v) {
     char a[ENDPOINT_TEXT], b[ENDPOINT_TEXT], buf[32], said[512];
     unsigned shown = 0, more = 0;
@@ -92,8 +105,7 @@ void report_line(const struct report *r, const struct explain_flow *f, const str
     right(&line, COL_TIME + 7, span_name(f->last_ns > f->first_ns ? f->last_ns - f->first_ns : 0, buf));
     right(&line, COL_A + 7, bytes_name(v->end[END_A].bytes, buf));
     right(&line, COL_B + 7, bytes_name(v->end[END_B].bytes, buf));
-    snprintf(said, sizeof said, r->lang == TERN_ZH ? "%s；%s" : "%s; %s", opening_text(v->opening, r->lang),
-             closing_text(v->closing, r->lang));
+    forms(v, r->lang, said, sizeof said);
     paragraph(r, &line, COL_TEXT, LOOK_PLAIN, said);
     for (uint32_t i = 0; i < f->findings; i++) {
         if (f->finding[i].severity < SEVERITY_WARNING) continue;
@@ -211,7 +223,8 @@ static void remark(const struct report *r, uint64_t n, const char *said) {
 void report_totals(const struct report *r, const struct totals *t) {
     char span[32], bytes[32], said[320];
     row line;
-    snprintf(said, sizeof said, _("%llu packets, %s, in %s; %llu connections: %llu with problems, %llu with warnings"),
+    snprintf(said, sizeof said,
+             _("packets: %llu, %s in %s; connections: %llu, with problems: %llu, with warnings: %llu"),
              (unsigned long long)t->packets, bytes_name(t->captured, bytes), span_name(t->last_ns - t->first_ns, span),
              (unsigned long long)t->connections, (unsigned long long)t->problems, (unsigned long long)t->warnings);
     row_start(&line, r->colour);
