@@ -11,6 +11,7 @@ static const struct command commands[] = {
     {"serve", N_("offer echo, discard, chargen and HTTP on tern's own TCP"), serve_main},
     {"connect", N_("connect standard input and output with a TCP port, through tern"), connect_main},
     {"ping", N_("ask a host whether it is there"), ping_main},
+    {"drill", N_("run packetdrill scripts against tern, in virtual time"), drill_main},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -63,7 +64,7 @@ int main(int argc, char **argv) {
     if (at < 0) return ~at;
     if (at >= argc) {
         fflush(stdout);
-        return misuse(_("which command? There are demo, serve, connect and ping"));
+        return misuse(_("which command? There are demo, serve, connect, ping and drill"));
     }
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[at], commands[i].name) != 0) continue;

@@ -5,7 +5,7 @@
 
 #include "lens/numbers.h"
 
-static void string(FILE *out, const char *s) {
+void json_string(FILE *out, const char *s) {
     putc('"', out);
     for (; *s != '\0'; s++) {
         unsigned char c = (unsigned char)*s;
@@ -22,7 +22,7 @@ static void string(FILE *out, const char *s) {
 static void name_string(FILE *out, const char *name, const char *value) {
     if (value == NULL) return;
     fprintf(out, ",\"%s\":", name);
-    string(out, value);
+    json_string(out, value);
 }
 
 static void name_number(FILE *out, const char *name, int64_t value) { fprintf(out, ",\"%s\":%" PRId64, name, value); }
@@ -54,7 +54,7 @@ static void flow(FILE *out, const tern_flow *f) {
 static void segment(FILE *out, const tern_trace *r) {
     char flags[40];
     fputs(",\"segment\":{\"flags\":", out);
-    string(out, flags_text(r->seg.flags, flags));
+    json_string(out, flags_text(r->seg.flags, flags));
     name_number(out, "seq", r->seg.seq);
     name_number(out, "ack", r->seg.ack);
     name_number(out, "len", r->seg.len);
@@ -90,7 +90,7 @@ static void block(FILE *out, const tern_trace *r) {
 
 void trace_json_start(FILE *out, uint64_t epoch_ns) {
     fputs("{\"schema\":\"tern.trace/1\",\"kind\":\"start\",\"version\":", out);
-    string(out, tern_version());
+    json_string(out, tern_version());
     fprintf(out, ",\"epoch_ns\":%" PRIu64 "}\n", epoch_ns);
 }
 
