@@ -15,7 +15,7 @@
 
 /* ---- arguments ---- */
 
-void call_wrong(struct frame *f, const struct expr *at, const char *format, ...) {
+void frame_wrong(struct frame *f, const struct expr *at, const char *format, ...) {
     va_list args;
     if (f->out->kind == OUTCOME_WRONG) return;
     f->out->kind = OUTCOME_WRONG;
@@ -25,36 +25,36 @@ void call_wrong(struct frame *f, const struct expr *at, const char *format, ...)
     va_end(args);
 }
 
-int64_t call_integer(struct frame *f, const struct expr *e) {
+int64_t frame_integer(struct frame *f, const struct expr *e) {
     if (e == NULL || e->kind != EXPR_INTEGER) {
-        call_wrong(f, e, _("a number is needed here"));
+        frame_wrong(f, e, _("a number is needed here"));
         return 0;
     }
     return e->value;
 }
 
 /* The live descriptor; -1 for a number that the script never got, so that the call says EBADF. */
-int call_fd(struct frame *f, const struct expr *e) {
-    int64_t number = call_integer(f, e);
+int frame_fd(struct frame *f, const struct expr *e) {
+    int64_t number = frame_integer(f, e);
     for (unsigned i = 0; i < f->run->fds; i++)
         if (f->run->fd[i].script == number) return f->run->fd[i].live;
     return -1;
 }
 
-const struct expr *call_field(const struct expr *brace, const char *name) {
+const struct expr *expr_field(const struct expr *brace, const char *name) {
     for (const struct expr *e = brace->first; e != NULL; e = e->next)
         if (e->field != NULL && strcmp(e->field, name) == 0) return e;
     return NULL;
 }
 
-void *call_memory(struct frame *f, size_t size) {
+void *frame_memory(struct frame *f, size_t size) {
     for (unsigned i = 0; i < CALL_MEMORY; i++) {
         if (f->memory[i] != NULL) continue;
         f->memory[i] = size <= BUFFER_MOST ? calloc(1, size + 1) : NULL;
         if (f->memory[i] == NULL) break;
         return f->memory[i];
     }
-    call_wrong(f, NULL, "%s", tern_strerror(TERN_ENOMEM, i18n_lang()));
+    frame_wrong(f, NULL, "%s", tern_strerror(TERN_ENOMEM, i18n_lang()));
     return NULL;
 }
 
@@ -62,17 +62,17 @@ void *call_memory(struct frame *f, size_t size) {
 static void *buffer(struct frame *f, const struct expr *e, size_t len) {
     if (e->kind == EXPR_INTEGER && e->value == 0) return NULL;
     if (e->kind == EXPR_STRING) return e->text;
-    if (e->kind != EXPR_ELLIPSIS) call_wrong(f, e, _("a buffer is written as ..."));
-    return call_memory(f, len);
+    if (e->kind != EXPR_ELLIPSIS) frame_wrong(f, e, _("a buffer is written as ..."));
+    return frame_memory(f, len);
 }
 
 static size_t length(struct frame *f, const struct expr *e) {
-    int64_t n = call_integer(f, e);
-    if (n < 0 || n > BUFFER_MOST) call_wrong(f, e, _("a length lies between 0 and %d"), BUFFER_MOST);
+    int64_t n = frame_integer(f, e);
+    if (n < 0 || n > BUFFER_MOST) frame_wrong(f, e, _("a length lies between 0 and %d"), BUFFER_MOST);
     return f->out->kind == OUTCOME_WRONG ? 0 : (size_t)n;
 }
 
-static int integer(struct frame *f, unsigned i) { return (int)call_integer(f, f->arg[i]); }
+static int integer(struct frame *f, unsigned i) { return (int)frame_integer(f, f->arg[i]); }
 
 /* ---- descriptors ---- */
 
@@ -83,7 +83,7 @@ static void keep_fd(struct frame *f, int live) {
     unsigned i = 0;
     while (i < r->fds && r->fd[i].script != script) i++;
     if (i == FDS_MOST) {
-        call_wrong(f, want, _("more than %d descriptors"), FDS_MOST);
+        frame_wrong(f, want, _("more than %d descriptors"), FDS_MOST);
         return;
     }
     if (i == r->fds) r->fds++;
@@ -137,21 +137,21 @@ static const char *inner_text(const struct expr *e, const char *call) {
 
 /* {sa_family=AF_INET, sin_port=htons(N), sin_addr=inet_addr("...")} */
 static socklen_t literal(struct frame *f, const struct expr *e, struct sockaddr_storage *out) {
-    const struct expr *family = call_field(e, "sa_family");
+    const struct expr *family = expr_field(e, "sa_family");
     bool v6 = family != NULL && family->value == AF_INET6;
-    const struct expr *port = call_field(e, v6 ? "sin6_port" : "sin_port");
-    const struct expr *addr = call_field(e, v6 ? "sin6_addr" : "sin_addr");
+    const struct expr *port = expr_field(e, v6 ? "sin6_port" : "sin_port");
+    const struct expr *addr = expr_field(e, v6 ? "sin6_addr" : "sin_addr");
     const char *text = inner_text(addr, v6 ? "inet6_addr" : "inet_addr");
     uint16_t number = 0;
     memset(out, 0, sizeof *out);
     if (port != NULL && port->kind == EXPR_CALL && strcmp(port->text, "htons") == 0)
-        number = (uint16_t)call_integer(f, port->first);
+        number = (uint16_t)frame_integer(f, port->first);
     void *to = v6 ? (void *)&((struct sockaddr_in6 *)out)->sin6_addr : (void *)&((struct sockaddr_in *)out)->sin_addr;
     if (addr != NULL && addr->kind == EXPR_INTEGER && !v6) {
         uint32_t any = htonl((uint32_t)addr->value);
         memcpy(to, &any, sizeof any);
     } else if (addr != NULL && (text == NULL || inet_pton(v6 ? AF_INET6 : AF_INET, text, to) != 1)) {
-        call_wrong(f, addr, _("an address is written inet_addr(\"192.0.2.1\") or inet6_addr(\"2001:db8::1\")"));
+        frame_wrong(f, addr, _("an address is written inet_addr(\"192.0.2.1\") or inet6_addr(\"2001:db8::1\")"));
     }
     out->ss_family = (sa_family_t)(family != NULL ? family->value : AF_INET);
     if (v6) {
@@ -175,7 +175,7 @@ static socklen_t address(struct frame *f, const struct expr *e, bool remote, str
 }
 
 static socklen_t address_len(struct frame *f, const struct expr *e, socklen_t own) {
-    return e->kind == EXPR_ELLIPSIS ? own : (socklen_t)call_integer(f, e);
+    return e->kind == EXPR_ELLIPSIS ? own : (socklen_t)frame_integer(f, e);
 }
 
 /* ---- sockets ---- */
@@ -207,8 +207,8 @@ static void done_listen(struct frame *f) {
 }
 
 static int64_t make_accept(struct frame *f) {
-    struct sockaddr_storage *a = call_memory(f, sizeof *a);
-    socklen_t *len = call_memory(f, sizeof *len);
+    struct sockaddr_storage *a = frame_memory(f, sizeof *a);
+    socklen_t *len = frame_memory(f, sizeof *len);
     if (a == NULL || len == NULL) return -1;
     *len = sizeof *a;
     int flags = f->call->args_n > 3 ? integer(f, 3) : 0;
@@ -225,7 +225,7 @@ static void done_accept(struct frame *f) {
     size_t n = want.ss_family == AF_INET ? offsetof(struct sockaddr_in, sin_zero)
                                          : offsetof(struct sockaddr_in6, sin6_scope_id);
     if (!t->accepted && memcmp(&want, f->memory[0], n) != 0)
-        call_wrong(f, NULL, _("accept gave another peer's address than that of the connection"));
+        frame_wrong(f, NULL, _("accept gave another peer's address than that of the connection"));
     t->accepted = true;
     t->fd = f->out->result;
 }
@@ -239,7 +239,7 @@ static void connecting(struct frame *f, const struct sockaddr_storage *a) {
 }
 
 static int64_t make_connect(struct frame *f) {
-    struct sockaddr_storage *a = call_memory(f, sizeof *a);
+    struct sockaddr_storage *a = frame_memory(f, sizeof *a);
     if (a == NULL) return -1;
     socklen_t len = address(f, f->arg[1], true, a);
     connecting(f, a);
@@ -251,7 +251,7 @@ static int64_t make_close(struct frame *f) { return px_close(f->run->world.posix
 static int64_t make_shutdown(struct frame *f) { return px_shutdown(f->run->world.posix, f->fd, integer(f, 1)); }
 
 static int64_t make_fcntl(struct frame *f) {
-    long argument = f->call->args_n > 2 ? (long)call_integer(f, f->arg[2]) : 0;
+    long argument = f->call->args_n > 2 ? (long)frame_integer(f, f->arg[2]) : 0;
     return px_fcntl(f->run->world.posix, f->fd, integer(f, 1), argument);
 }
 
@@ -263,11 +263,11 @@ static void done_fcntl(struct frame *f) {
 static int64_t make_dup(struct frame *f) { return px_dup(f->run->world.posix, f->fd); }
 
 static int64_t make_ioctl(struct frame *f) {
-    int *value = call_memory(f, sizeof *value);
+    int *value = frame_memory(f, sizeof *value);
     const struct expr *list = f->call->args_n > 2 ? f->arg[2] : NULL;
     if (value == NULL) return -1;
-    if (list != NULL && list->kind == EXPR_LIST && list->first != NULL) *value = (int)call_integer(f, list->first);
-    return px_ioctl(f->run->world.posix, f->fd, (unsigned long)call_integer(f, f->arg[1]), value);
+    if (list != NULL && list->kind == EXPR_LIST && list->first != NULL) *value = (int)frame_integer(f, list->first);
+    return px_ioctl(f->run->world.posix, f->fd, (unsigned long)frame_integer(f, f->arg[1]), value);
 }
 
 static void done_ioctl(struct frame *f) {
@@ -275,8 +275,8 @@ static void done_ioctl(struct frame *f) {
     if (f->out->result < 0 || list == NULL || list->kind != EXPR_LIST || list->first == NULL) return;
     if (list->first->kind == EXPR_ELLIPSIS) return;
     int got = *(int *)f->memory[0];
-    if (got != call_integer(f, list->first))
-        call_wrong(f, list->first, _("%s gave %d, not %lld"), f->call->name, got, (long long)list->first->value);
+    if (got != frame_integer(f, list->first))
+        frame_wrong(f, list->first, _("%s gave %d, not %lld"), f->call->name, got, (long long)list->first->value);
 }
 
 /* ---- bytes ---- */
@@ -312,8 +312,8 @@ static int64_t make_send(struct frame *f) {
 static int64_t make_recvfrom(struct frame *f) {
     size_t n = length(f, f->arg[2]);
     void *to = buffer(f, f->arg[1], n);
-    struct sockaddr_storage *a = call_memory(f, sizeof *a);
-    socklen_t *len = call_memory(f, sizeof *len);
+    struct sockaddr_storage *a = frame_memory(f, sizeof *a);
+    socklen_t *len = frame_memory(f, sizeof *len);
     if (f->out->kind == OUTCOME_WRONG) return -1;
     *len = sizeof *a;
     return px_recvfrom(f->run->world.posix, f->fd, to, n, integer(f, 3), (struct sockaddr *)a, len);
@@ -322,7 +322,7 @@ static int64_t make_recvfrom(struct frame *f) {
 static int64_t make_sendto(struct frame *f) {
     size_t n = length(f, f->arg[2]);
     const void *from = buffer(f, f->arg[1], n);
-    struct sockaddr_storage *a = call_memory(f, sizeof *a);
+    struct sockaddr_storage *a = frame_memory(f, sizeof *a);
     if (f->out->kind == OUTCOME_WRONG) return -1;
     socklen_t len = address(f, f->arg[4], true, a);
     connecting(f, a);
@@ -333,7 +333,7 @@ static int64_t make_sendto(struct frame *f) {
 /* ---- pipes ---- */
 
 static int64_t make_pipe(struct frame *f) {
-    int *fds = call_memory(f, 2 * sizeof *fds);
+    int *fds = frame_memory(f, 2 * sizeof *fds);
     return fds != NULL ? px_pipe(f->run->world.posix, fds) : -1;
 }
 
@@ -342,18 +342,18 @@ static void done_pipe(struct frame *f) {
     const int *fds = (const int *)f->memory[0];
     if (f->out->result < 0) return;
     if (e == NULL || e->next == NULL) {
-        call_wrong(f, f->arg[0], _("pipe names two descriptors: pipe([6, 7])"));
+        frame_wrong(f, f->arg[0], _("pipe names two descriptors: pipe([6, 7])"));
         return;
     }
     for (unsigned i = 0; i < 2; i++, e = e->next) {
         if (f->run->fds == FDS_MOST) return;
-        f->run->fd[f->run->fds].script = call_integer(f, e);
+        f->run->fd[f->run->fds].script = frame_integer(f, e);
         f->run->fd[f->run->fds++].live = fds[i];
     }
 }
 
 static int64_t make_splice(struct frame *f) {
-    int to = call_fd(f, f->arg[2]);
+    int to = frame_fd(f, f->arg[2]);
     size_t n = length(f, f->arg[4]);
     return px_splice(f->run->world.posix, f->fd, NULL, to, NULL, n, (unsigned)integer(f, 5));
 }
@@ -411,14 +411,14 @@ static void ended(struct frame *f, int64_t result) {
     if (f->out->kind == OUTCOME_DONE && f->call->def->done != NULL) f->call->def->done(f);
 }
 
-void call_begin(struct frame *f, struct run *r, const struct call *c, struct px_call *waits, struct outcome *out) {
+void frame_begin(struct frame *f, struct run *r, const struct call *c, struct px_call *waits, struct outcome *out) {
     const struct expr *e = c->args;
     *f = (struct frame){.run = r, .call = c, .out = out, .fd = -1, .script_fd = -1};
     *out = (struct outcome){.kind = OUTCOME_DONE};
     for (unsigned i = 0; i < CALL_ARGS && e != NULL; i++, e = e->next) f->arg[i] = e;
     if (c->def->fd == CALL_FD) {
-        f->script_fd = call_integer(f, f->arg[0]);
-        f->fd = call_fd(f, f->arg[0]);
+        f->script_fd = frame_integer(f, f->arg[0]);
+        f->fd = frame_fd(f, f->arg[0]);
     }
     if (out->kind == OUTCOME_WRONG) return;
     errno = 0;
@@ -430,13 +430,13 @@ void call_begin(struct frame *f, struct run *r, const struct call *c, struct px_
     ended(f, result);
 }
 
-void call_resume(struct frame *f, struct px_call *waits) {
+void frame_resume(struct frame *f, struct px_call *waits) {
     errno = 0;
     int64_t result = px_resume(f->run->world.posix, waits);
     if (result != PX_PENDING) ended(f, result);
 }
 
-void call_end(struct frame *f) {
+void frame_end(struct frame *f) {
     for (unsigned i = 0; i < CALL_MEMORY; i++) free(f->memory[i]);
     memset(f->memory, 0, sizeof f->memory);
 }

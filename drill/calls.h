@@ -29,7 +29,7 @@ struct frame {
     struct run *run;
     const struct call *call;
     const struct expr *arg[CALL_ARGS];
-    void *memory[CALL_MEMORY]; /* of call_memory, in order */
+    void *memory[CALL_MEMORY]; /* of frame_memory, in order */
     int64_t script_fd;
     int fd; /* live; -1: a number that the script never got */
     struct outcome *out;
@@ -50,14 +50,14 @@ struct call_def {
 const struct call_def *call_find(const char *name);
 
 /* Fails the call in words; the first counts. */
-void call_wrong(struct frame *f, const struct expr *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* The argument as a number, or as a live descriptor; call_wrong when it is none. */
-int64_t call_integer(struct frame *f, const struct expr *e);
-int call_fd(struct frame *f, const struct expr *e);
+void frame_wrong(struct frame *f, const struct expr *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The argument as a number, or as a live descriptor; frame_wrong when it is none. */
+int64_t frame_integer(struct frame *f, const struct expr *e);
+int frame_fd(struct frame *f, const struct expr *e);
 /* A field of a brace; NULL: it is not there. */
-const struct expr *call_field(const struct expr *brace, const char *name);
+const struct expr *expr_field(const struct expr *brace, const char *name);
 /* Zeroed bytes that live as long as the call. */
-void *call_memory(struct frame *f, size_t size);
+void *frame_memory(struct frame *f, size_t size);
 
 /* calls_msg.c, calls_option.c, calls_poll.c */
 int64_t make_readv(struct frame *f);
@@ -74,10 +74,10 @@ int64_t make_epoll_ctl(struct frame *f);
 int64_t make_epoll_wait(struct frame *f);
 void done_epoll_wait(struct frame *f);
 
-/* Runs it; on OUTCOME_PENDING `f` goes on living and call_resume follows each step. `waits`: the call may be left
- * pending. Next: call_end, once. */
-void call_begin(struct frame *f, struct run *r, const struct call *c, struct px_call *waits, struct outcome *out);
-void call_resume(struct frame *f, struct px_call *waits);
-void call_end(struct frame *f);
+/* Runs it; on OUTCOME_PENDING `f` goes on living and frame_resume follows each step. `waits`: the call may be left
+ * pending. Next: frame_end, once. */
+void frame_begin(struct frame *f, struct run *r, const struct call *c, struct px_call *waits, struct outcome *out);
+void frame_resume(struct frame *f, struct px_call *waits);
+void frame_end(struct frame *f);
 
 #endif

@@ -1,5 +1,5 @@
 /* packet.h - packets of the language as bytes and back, as text, and compared. The codecs are this tool's own: what is
- * under test does not judge itself. Numbers are taken as they are; numbers.h translates them. */
+ * under test does not judge itself. Numbers are taken as they are; tested.h translates them. */
 #ifndef DRILL_PACKET_H
 #define DRILL_PACKET_H
 

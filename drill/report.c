@@ -163,16 +163,16 @@ static void segment_text(const struct run *r, const tern_trace *t, char *text, s
     struct cells c;
     k.ip = (struct ip_spec){.ecn = ECN_NOT_STATED, .tos = -1, .ttl = -1};
     if (t->kind == TERN_TRACE_SEGMENT_OUT) {
-        numbers_in(&r->tested, &live, &k);
+        tested_in(&r->tested, &live, &k);
     } else {
         struct packet zero = {.flags = live.flags}, added;
-        numbers_out(&r->tested, &zero, false, &added);
+        tested_out(&r->tested, &zero, false, &added);
         k.seq -= added.seq;
         k.ack -= added.ack;
     }
     packet_cells(&k, false, &c);
-    snprintf(text, size, "%s %s %s %s %s", t->kind == TERN_TRACE_SEGMENT_IN ? "<" : ">", c.text[CELL_FLAGS],
-             c.text[CELL_SEQ], c.text[CELL_ACK], c.text[CELL_WINDOW]);
+    snprintf(text, size, "%s %.16s %.48s %.16s %.16s", t->kind == TERN_TRACE_SEGMENT_IN ? "<" : ">",
+             c.text[CELL_FLAGS], c.text[CELL_SEQ], c.text[CELL_ACK], c.text[CELL_WINDOW]);
 }
 
 static void trace_text(const struct run *r, const tern_trace *t, char *text, size_t size) {

@@ -1,5 +1,5 @@
 /* run.c - leads a script through its events on a virtual clock: nothing waits, a two-hour pause takes no time. Calls
- * are made by calls*.c, numbers translated by numbers.c, failures told by report.c. */
+ * are made by calls*.c, numbers translated by tested.c, failures told by report.c. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -50,7 +50,7 @@ static void pending_ended(struct run *r) {
         fail_plain(r, p->event->at, _("%s ended at %s s, not at %s s"), p->event->call->name, run_time(r, now, got),
                    run_time(r, p->to_ns, want));
     check_result(r, p->event, &p->outcome);
-    call_end(&p->frame);
+    frame_end(&p->frame);
 }
 
 /* A call that waits looks again whether it is done. */
@@ -58,7 +58,7 @@ static void pending_look(struct run *r) {
     struct pending *p = &r->pending;
     char want[32];
     if (!p->active) return;
-    call_resume(&p->frame, &p->call);
+    frame_resume(&p->frame, &p->call);
     if (p->outcome.kind != OUTCOME_PENDING)
         pending_ended(r);
     else if (r->world.now_ns > p->to_ns + p->slack_ns && !r->failed)
@@ -105,7 +105,7 @@ static void inject(struct run *r, const struct event *e, const struct span *s) {
     struct packet live;
     struct ends ends;
     tested_inject(&r->tested, e->packet, &r->options, &ends);
-    if (!numbers_out(&r->tested, e->packet, r->options.ts_ecr_scaled, &live)) {
+    if (!tested_out(&r->tested, e->packet, r->options.ts_ecr_scaled, &live)) {
         fail_plain(r, e->at, _("it echoes a timestamp that no expected packet had"));
         return;
     }
@@ -159,7 +159,7 @@ static bool add_up(struct run *r, const struct event *e, uint64_t until_ns, stru
                     !((next.live.flags ^ sum->live.flags) & ~may_differ) && next.live.ack == sum->live.ack;
         if (!fits) {
             struct packet got;
-            numbers_in(&r->tested, &next.live, &got);
+            tested_in(&r->tested, &next.live, &got);
             fail_packet(r, e, &got, 0, _("this segment does not continue the one before"));
             return false;
         }
@@ -181,13 +181,13 @@ static void expect(struct run *r, const struct event *e, const struct span *s) {
         if (!r->failed) fail_packet(r, e, NULL, 0, _("no such packet was sent in time"));
         return;
     }
-    numbers_learn(&r->tested, e->packet, &found.live);
+    tested_learn(&r->tested, e->packet, &found.live);
     if (!add_up(r, e, until, &found)) return;
     bool stamps = o->ts_tick_us != 0 && r->tested.stamp_known;
     struct rules rules = {stamps, o->strict, stamps ? s->slack_ns / 1000 / o->ts_tick_us : 0};
-    numbers_in(&r->tested, &found.live, &got);
+    tested_in(&r->tested, &found.live, &got);
     unsigned cells = packet_differs(e->packet, &got, &rules);
-    bool label = numbers_keep(&r->tested, e->packet, &found.live);
+    bool label = tested_keep(&r->tested, e->packet, &found.live);
     if (!label) snprintf(why, sizeof why, _("the flow label 0x%05x is not as the script has it"), found.live.ip.label);
     if (e->when.kind != WHEN_ANY && (found.time_ns + s->slack_ns < s->from_ns || found.time_ns > until)) {
         run_time(r, found.time_ns, at);
@@ -239,9 +239,9 @@ static void make_call(struct run *r, const struct event *e, const struct span *s
     if (!e->when.blocking) {
         struct frame f;
         struct outcome out;
-        call_begin(&f, r, e->call, NULL, &out);
+        frame_begin(&f, r, e->call, NULL, &out);
         check_result(r, e, &out);
-        call_end(&f);
+        frame_end(&f);
         pending_look(r);
         return;
     }
@@ -250,7 +250,7 @@ static void make_call(struct run *r, const struct event *e, const struct span *s
     p->to_ns = s->to_ns;
     uint64_t share = (uint64_t)((double)(s->to_ns - s->from_ns) * r->options.tolerance_percent / 100);
     p->slack_ns = share > r->options.tolerance_ns ? share : r->options.tolerance_ns;
-    call_begin(&p->frame, r, e->call, &p->call, &p->outcome);
+    frame_begin(&p->frame, r, e->call, &p->call, &p->outcome);
     p->active = true;
     if (p->outcome.kind != OUTCOME_PENDING) pending_ended(r);
 }
@@ -351,7 +351,7 @@ static void check_rest(struct run *r, const struct event *last) {
     struct ends ends;
     if (sent == NULL) return;
     packet_decode(sent->data, sent->len, &live, &ends);
-    numbers_in(&r->tested, &live, &got);
+    tested_in(&r->tested, &live, &got);
     free(sent);
     fail_packet(r, last, &got, 0, _("this packet was sent behind it, and the script does not say so"));
 }
@@ -392,7 +392,10 @@ static void run_script(struct run *r) {
     if (r->script->last_command != NULL) run_command(r, r->script->last_at, r->script->last_command, NULL);
     check_rest(r, last);
     if (!r->failed) run_code(r);
-    if (r->pending.active) call_end(&r->pending.frame);
+    if (r->pending.active) {
+        px_cancel(r->world.posix, &r->pending.call);
+        frame_end(&r->pending.frame);
+    }
     r->result->clock_ns = r->world.now_ns - r->world.start_ns;
     world_close(&r->world);
     pcapng_close(config.pcap);

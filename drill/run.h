@@ -5,7 +5,7 @@
 
 #include "drill/calls.h"
 #include "drill/drill.h"
-#include "drill/numbers.h"
+#include "drill/tested.h"
 #include "drill/world.h"
 #include "posix/tcp_info.h"
 

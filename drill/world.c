@@ -1,6 +1,7 @@
 /* world.c - see world.h. */
 #include "drill/world.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,7 +82,9 @@ static void keep(struct world *w, const tern_frame *frame) {
         w->flooded = true;
         return;
     }
-    *s = (struct sent){.time_ns = w->now_ns, .len = (uint32_t)tern_frame_copy(frame, s->data, frame->len)};
+    s->next = NULL;
+    s->time_ns = w->now_ns;
+    s->len = (uint32_t)tern_frame_copy(frame, s->data, frame->len);
     *w->last = s;
     w->last = &s->next;
     w->queued++;
@@ -91,6 +94,10 @@ void world_flush(struct world *w) {
     tern_frame frames[BATCH];
     for (int n; !w->flooded && (n = tern_output(w->stack, frames, BATCH, w->now_ns)) > 0;)
         for (int i = 0; i < n; i++) keep(w, &frames[i]);
+    /* An empty poll takes the stack's events, so that its deadline is one of time. */
+    int error = errno;
+    if (w->posix != NULL) px_poll(w->posix, NULL, 0, 0);
+    errno = error;
 }
 
 void world_inject(struct world *w, const void *packet, size_t len) {

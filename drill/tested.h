@@ -1,7 +1,7 @@
-/* numbers.h - the connection under test, and the translation between the numbers of a script and those on the wire:
+/* tested.h - the connection under test, and the translation between the numbers of a script and those on the wire:
  * addresses, sequence numbers, timestamps. Packets come in and go out in the script's numbers. */
-#ifndef DRILL_NUMBERS_H
-#define DRILL_NUMBERS_H
+#ifndef DRILL_TESTED_H
+#define DRILL_TESTED_H
 
 #include "drill/packet.h"
 
@@ -47,16 +47,16 @@ void tested_socket(struct tested *t, int64_t fd);
 /* Makes a child out of an injected segment when that is due, and its ends. */
 void tested_inject(struct tested *t, const struct packet *k, const struct drill_options *o, struct ends *e);
 /* The packet with the numbers of the wire. False: the script echoes a timestamp that it has not seen. */
-bool numbers_out(const struct tested *t, const struct packet *k, bool ecr_scaled, struct packet *live);
+bool tested_out(const struct tested *t, const struct packet *k, bool ecr_scaled, struct packet *live);
 
 /* Is a packet that was sent of the connection that `want` is about? Binds a connecting socket to its SYN. */
 bool tested_owns(struct tested *t, const struct packet *want, const struct packet *live, const struct ends *e,
                  const struct drill_options *o);
 /* Learns from a packet that was sent and expected, before it is translated: ISNs of a SYN. */
-void numbers_learn(struct tested *t, const struct packet *want, const struct packet *live);
+void tested_learn(struct tested *t, const struct packet *want, const struct packet *live);
 /* A packet that was sent, in the script's numbers. */
-void numbers_in(const struct tested *t, const struct packet *live, struct packet *out);
+void tested_in(const struct tested *t, const struct packet *live, struct packet *out);
 /* Remembers its timestamp and flow label; false: the flow label is not as the script says. */
-bool numbers_keep(struct tested *t, const struct packet *want, const struct packet *live);
+bool tested_keep(struct tested *t, const struct packet *want, const struct packet *live);
 
 #endif

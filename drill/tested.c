@@ -1,5 +1,5 @@
-/* numbers.c - see numbers.h. */
-#include "drill/numbers.h"
+/* tested.c - see tested.h. */
+#include "drill/tested.h"
 
 #include <string.h>
 
@@ -66,7 +66,7 @@ static bool stamp_out(const struct tested *t, uint32_t script, bool scaled, uint
     return script == 0;
 }
 
-bool numbers_out(const struct tested *t, const struct packet *k, bool ecr_scaled, struct packet *live) {
+bool tested_out(const struct tested *t, const struct packet *k, bool ecr_scaled, struct packet *live) {
     bool syn = k->flags & TERN_SYN;
     bool known = true;
     *live = *k;
@@ -108,7 +108,7 @@ bool tested_owns(struct tested *t, const struct packet *want, const struct packe
            e->dst_port == t->remote_port;
 }
 
-void numbers_learn(struct tested *t, const struct packet *want, const struct packet *live) {
+void tested_learn(struct tested *t, const struct packet *want, const struct packet *live) {
     if (want->has_ports || want->kind != PACKET_TCP || live->kind != PACKET_TCP) return;
     if (!(want->flags & live->flags & TERN_SYN)) return;
     /* A pair of sockets may be used again: then both numbers are new. */
@@ -121,7 +121,7 @@ void numbers_learn(struct tested *t, const struct packet *want, const struct pac
     t->local_script = want->seq;
 }
 
-void numbers_in(const struct tested *t, const struct packet *live, struct packet *out) {
+void tested_in(const struct tested *t, const struct packet *live, struct packet *out) {
     bool syn = live->flags & TERN_SYN;
     *out = *live;
     if (live->kind != PACKET_TCP) return;
@@ -156,7 +156,7 @@ static bool keep_label(struct tested *t, uint32_t script, uint32_t live) {
     return live != 0;
 }
 
-bool numbers_keep(struct tested *t, const struct packet *want, const struct packet *live) {
+bool tested_keep(struct tested *t, const struct packet *want, const struct packet *live) {
     const struct tcp_option *script = stamp_of(want), *wire = stamp_of(live);
     if (script != NULL && wire != NULL) {
         if (!t->stamp_known) {
