@@ -18,9 +18,10 @@ static const struct opt demo_opts[] = {
     {'o', "output", "FILE", N_("the capture; otherwise demo.pcapng. An existing file is overwritten")},
 };
 
-static const struct opt_group groups[2] = {
+static const struct opt_group groups[3] = {
     OPT_GROUP(N_("The show:"), demo_opts),
     {N_("The look:"), look_opts, 0},
+    {N_("Pictures:"), picture_opts, 0},
 };
 
 static const char about[] = N_("Shows a connection from its first segment to the end of TIME-WAIT. In a network "
@@ -58,6 +59,8 @@ int demo_watch(struct demo *d, bool both, int server_end, uint64_t epoch_ns, con
     lo.initial[server_end] = TERN_LISTEN;
     lo.initial[!server_end] = TERN_CLOSED;
     d->server_end = server_end;
+    int drawn = pictures_begin(&d->pictures, NULL, &lo);
+    if (drawn != 0) return drawn;
     d->ladder = ladder_new(&lo);
     if (d->ladder == NULL) return trouble("%s", strerror(ENOMEM));
     int r = pcapng_open(d->path, &po, &d->pcap);
@@ -135,7 +138,7 @@ int demo_report(struct demo *d) {
     const char *server = d->name[d->server_end], *client = d->name[!d->server_end];
     ladder_free(d->ladder);
     d->ladder = NULL;
-    int capture = pcapng_close(d->pcap);
+    int capture = pcapng_close(d->pcap), pictures = pictures_end(&d->pictures);
     printf("\n%s\n%s", opening(t->open), closing(t->close));
     if (t->closed_first >= 0) printf(_(" %s closed first."), t->closed_first == END_A ? server : client);
     printf("\n");
@@ -150,15 +153,16 @@ int demo_report(struct demo *d) {
                 (t->close == CLOSE_FOUR || t->close == CLOSE_THREE || t->close == CLOSE_SIMULTANEOUS) &&
                 d->body_len == demo_page_len;
     if (!fine) trouble(_("the connection did not go as it should"));
-    return fine && capture == 0 ? EXIT_FINE : EXIT_TROUBLE;
+    return fine && capture == 0 && pictures == 0 ? EXIT_FINE : EXIT_TROUBLE;
 }
 
 int demo_main(int argc, char **argv) {
     static struct demo d = {.path = "demo.pcapng", .look = {.colour = "auto"}};
-    struct opt_group g[2] = {groups[0], groups[1]};
-    struct help help = {"demo", "[OPTION]...", about, g, 2, NULL};
+    struct opt_group g[3] = {groups[0], groups[1], groups[2]};
+    struct help help = {"demo", "[OPTION]...", about, g, 3, NULL};
     const char *value;
     g[1].n = look_opts_n;
+    g[2].n = picture_opts_n;
     for (int c; (c = opt_next(argc, argv, &help, &value)) != OPT_END;) {
         switch (c) {
         case OPT_HELP: return EXIT_FINE;
@@ -168,11 +172,13 @@ int demo_main(int argc, char **argv) {
         case O_SLOW: d.slow = true; break;
         case 'o': d.path = value; break;
         default:
+            if (pictures_option(&d.pictures, c, value)) break;
             if (!look_option(&d.look, c, value))
                 return misuse(_("--color: '%s' is not auto, always or never"), value != NULL ? value : "");
         }
     }
     if (optind < argc) return misuse(_("'%s' is too much"), argv[optind]);
+    if (pictures_stdout(&d.pictures)) return misuse(_("standard output is where the ladder goes: give files"));
     if (d.fast && !d.mem) return misuse(_("--fast is for --mem: the kernel's clock cannot be hurried"));
     int code = d.mem ? DEMO_REFUSED : demo_kernel(&d);
     return code == DEMO_REFUSED ? demo_mem(&d) : code;

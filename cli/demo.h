@@ -3,6 +3,7 @@
 #define CLI_DEMO_H
 
 #include "cli/node.h"
+#include "cli/pictures.h"
 #include "cli/service.h"
 #include "lens/tally.h"
 
@@ -13,6 +14,7 @@ struct demo {
     const char *path; /* of the capture */
     struct look_options look;
     struct ladder *ladder;
+    struct pictures pictures;
     struct pcapng *pcap;
     bool pcap_failed;
     struct tally tally;    /* of the server, tern */

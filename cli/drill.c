@@ -47,11 +47,13 @@ static const struct opt language_opts[] = {
     {LANGUAGE(5), "mtu", "N", N_("largest IP packet; otherwise 1500")},
     {LANGUAGE(6), "tolerance_usecs", "N", N_("how much too early or too late is still right; otherwise 4000")},
     {LANGUAGE(7), "tolerance_percent", "X", N_("the same, of the time since the event before; otherwise 12.5")},
-    {LANGUAGE(8), "tcp_ts_tick_usecs", "N", N_("compare timestamps, of ticks this long; otherwise they are not compared")},
+    {LANGUAGE(8), "tcp_ts_tick_usecs", "N",
+     N_("compare timestamps, of ticks this long; otherwise they are not compared")},
     {LANGUAGE(9), "tcp_ts_ecr_scaled", NULL, N_("an echoed timestamp need not be one that was seen")},
     {LANGUAGE(10), "strict_segments", NULL, N_("never add up segments to the length that is expected")},
     {LANGUAGE(11), "strict", NULL, N_("every packet must be expected, every echoed timestamp right")},
-    {LANGUAGE(12), "non_fatal", "WHAT", N_("packet, syscall or both: such a difference is told, and the script goes on")},
+    {LANGUAGE(12), "non_fatal", "WHAT",
+     N_("packet, syscall or both: such a difference is told, and the script goes on")},
     {LANGUAGE(13), "dry_run", NULL, N_("only read the scripts")},
     {LANGUAGE(14), "code_command", "PROGRAM", N_("the interpreter of %{ code }%; otherwise python3")},
     {'D', "define", "NAME[=VALUE]", N_("a word of the script stands for this value; #ifdef NAME counts")},
@@ -72,11 +74,11 @@ static const struct opt_group groups[2] = {
     OPT_GROUP(N_("As in the first lines of a script, where they count less:"), language_opts),
 };
 
-static const char about[] =
-    N_("Runs scripts in the language of packetdrill: calls on sockets, packets that arrive, and packets that TCP must "
-       "answer with, each with its time. They run against tern in this process, in virtual time: nothing waits, and no "
-       "privileges are needed. A directory stands for all *.pkt files below it. A failure shows the line of the script, "
-       "the expected packet above the actual one, and what tern did last and why; the last line is PASS n / m.");
+static const char about[] = N_(
+    "Runs scripts in the language of packetdrill: calls on sockets, packets that arrive, and packets that TCP must "
+    "answer with, each with its time. They run against tern in this process, in virtual time: nothing waits, and no "
+    "privileges are needed. A directory stands for all *.pkt files below it. A failure shows the line of the script, "
+    "the expected packet above the actual one, and what tern did last and why; the last line is PASS n / m.");
 static const char after[] = N_("Example:\n"
                                "  tern drill --strict tests/drill\n\n"
                                "A script, all of it:\n"

@@ -7,7 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/drill.h"
-#include "lens/trace_json.h"
+#include "lens/markup.h"
 
 /* ---- the list ---- */
 
@@ -96,14 +96,13 @@ void drill_folders(FILE *out, const struct drill_list *l) {
     for (int print = 0; print < 2; print++) {
         for (size_t i = 0; i < l->n; i = next) {
             size_t n = folder_len(l->of[i].path), passed = 0;
-            for (next = i; next < l->n && folder_len(l->of[next].path) == n &&
-                           memcmp(l->of[next].path, l->of[i].path, n) == 0;
+            for (next = i;
+                 next < l->n && folder_len(l->of[next].path) == n && memcmp(l->of[next].path, l->of[i].path, n) == 0;
                  next++)
                 passed += l->of[next].result.verdict == VERDICT_PASS;
             folders += !print;
             if (print && folders > 1)
-                fprintf(out, "%4zu / %-4zu %.*s\n", passed, next - i, n > 0 ? (int)n : 1,
-                        n > 0 ? l->of[i].path : ".");
+                fprintf(out, "%4zu / %-4zu %.*s\n", passed, next - i, n > 0 ? (int)n : 1, n > 0 ? l->of[i].path : ".");
         }
     }
 }
@@ -117,20 +116,20 @@ static const char *verdict_name(enum verdict v) {
 void drill_json(FILE *out, const struct drill_list *l) {
     struct drill_sum all = drill_sum(l);
     fputs("{\"schema\":\"tern.drill/1\",\"kind\":\"start\",\"version\":", out);
-    json_string(out, tern_version());
+    json_put(out, tern_version());
     fputs("}\n", out);
     for (size_t i = 0; i < l->n; i++) {
         const struct drill_script *s = &l->of[i];
         const struct drill_result *r = &s->result;
         fputs("{\"kind\":\"script\",\"path\":", out);
-        json_string(out, s->path);
+        json_put(out, s->path);
         fprintf(out, ",\"verdict\":\"%s\",\"clock_ns\":%llu,\"took_ns\":%llu,\"skipped\":%u", verdict_name(r->verdict),
                 (unsigned long long)r->clock_ns, (unsigned long long)s->took_ns, r->skipped);
         if (r->verdict != VERDICT_PASS) {
             fprintf(out, ",\"line\":%u,\"column\":%u,\"text\":", r->at.line, r->at.column);
-            json_string(out, r->text);
+            json_put(out, r->text);
             fputs(",\"report\":", out);
-            json_string(out, r->report != NULL ? r->report : "");
+            json_put(out, r->report != NULL ? r->report : "");
         }
         fputs("}\n", out);
     }
@@ -150,8 +149,10 @@ static void xml(FILE *out, const char *text) {
 
 void drill_junit(FILE *out, const struct drill_list *l) {
     struct drill_sum all = drill_sum(l);
-    fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"tern drill\" tests=\"%zu\" failures=\"%zu\">\n",
-            all.all, all.all - all.passed);
+    fprintf(
+        out,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"tern drill\" tests=\"%zu\" failures=\"%zu\">\n",
+        all.all, all.all - all.passed);
     for (size_t i = 0; i < l->n; i++) {
         const struct drill_script *s = &l->of[i];
         size_t folder = folder_len(s->path);

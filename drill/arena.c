@@ -15,7 +15,9 @@ struct arena {
     struct block *blocks;
 };
 
-struct arena *arena_new(void) { return calloc(1, sizeof(struct arena)); }
+struct arena *arena_new(void) {
+    return calloc(1, sizeof(struct arena));
+}
 
 void arena_free(struct arena *a) {
     if (a == NULL) return;

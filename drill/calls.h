@@ -37,8 +37,8 @@ struct frame {
 
 struct call_def {
     const char *name;
-    unsigned args;          /* at most */
-    unsigned args_optional; /* so many of them may be missing */
+    unsigned args;                   /* at most */
+    unsigned args_optional;          /* so many of them may be missing */
     enum { CALL_NO_FD, CALL_FD } fd; /* is the first argument a descriptor? */
     /* Makes it. Leaves out->result and, for -1, errno. PX_PENDING is OUTCOME_PENDING. */
     int64_t (*make)(struct frame *f);

@@ -62,7 +62,9 @@ static bool set_mapped(tern_config *stack, const struct mapped *m, char *value) 
     if (first == NULL) return false;
     switch (m->scale) {
     case SECONDS: snprintf(text, sizeof text, "%llu", strtoull(first, NULL, 10) * 1000); break;
-    case LOW_BITS: snprintf(text, sizeof text, "%llu", strtoull(first, NULL, 10) & (m->setting[0] == 'f' ? 3 : 1)); break;
+    case LOW_BITS:
+        snprintf(text, sizeof text, "%llu", strtoull(first, NULL, 10) & (m->setting[0] == 'f' ? 3 : 1));
+        break;
     case TRIPLE: return second != NULL && third != NULL && set(stack, m->setting, second) && set(stack, m->more, third);
     case PAIR: return second != NULL && set(stack, m->setting, first) && set(stack, m->more, second);
     default: snprintf(text, sizeof text, "%.31s", first);

@@ -171,8 +171,8 @@ static void segment_text(const struct run *r, const tern_trace *t, char *text, s
         k.ack -= added.ack;
     }
     packet_cells(&k, false, &c);
-    snprintf(text, size, "%s %.16s %.48s %.16s %.16s", t->kind == TERN_TRACE_SEGMENT_IN ? "<" : ">",
-             c.text[CELL_FLAGS], c.text[CELL_SEQ], c.text[CELL_ACK], c.text[CELL_WINDOW]);
+    snprintf(text, size, "%s %.16s %.48s %.16s %.16s", t->kind == TERN_TRACE_SEGMENT_IN ? "<" : ">", c.text[CELL_FLAGS],
+             c.text[CELL_SEQ], c.text[CELL_ACK], c.text[CELL_WINDOW]);
 }
 
 static void trace_text(const struct run *r, const tern_trace *t, char *text, size_t size) {

@@ -381,8 +381,7 @@ static void run_script(struct run *r) {
     config.mtu = r->options.mtu;
     config.local[0] = r->options.local;
     config.stack.autoconf = 0;
-    if (r->script->first_command != NULL)
-        run_command(r, r->script->first_at, r->script->first_command, &config.stack);
+    if (r->script->first_command != NULL) run_command(r, r->script->first_at, r->script->first_command, &config.stack);
     config.pcap = capture(r);
     int error = r->failed ? 0 : world_open(&r->world, &config);
     if (error < 0) fail_plain(r, last->at, "%s", tern_strerror(error, i18n_lang()));

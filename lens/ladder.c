@@ -48,6 +48,7 @@ static void flush_lane(struct ladder *l) {
     }
     struct why w = why_of(l, rung.why, sizeof rung.why);
     why_reason(&w, l->lane.end, l->lane.reason, 0);
+    rung.reason[l->lane.end] = l->lane.reason;
     draw(l, t, &rung);
 }
 
@@ -200,9 +201,19 @@ static void on_departure(struct ladder *l, struct talk *t, int end, const tern_t
                          .talk = t,
                          .from = end,
                          .repeated = repeated,
+                         .id = ++l->flights,
                          .state = (int)record->state,
                          .record = *record,
                          .reading = seen};
+}
+
+/* Did the other end send something before it saw this? Then two arrows cross. */
+static bool crossed(const struct ladder *l, const struct flight *f) {
+    for (unsigned i = l->first; i != l->next; i++) {
+        const struct flight *g = &l->flight[i % FLIGHTS];
+        if (g->status == FLIGHT_HELD && g->talk == f->talk && g->from != f->from) return true;
+    }
+    return false;
 }
 
 static void on_known_arrival(struct ladder *l, struct talk *t, int end, const tern_trace *record, struct flight *f) {
@@ -217,6 +228,7 @@ static void on_known_arrival(struct ladder *l, struct talk *t, int end, const te
         return;
     }
     if (f->status == FLIGHT_CONDENSED) draw_run(l);
+    if (held && crossed(l, f)) held = false;
     flush_flights(l, held ? f : NULL);
     f->status = FLIGHT_NONE;
     draw_segment(l, f, held ? RUNG_WHOLE : RUNG_ARRIVE, record);
@@ -306,7 +318,7 @@ void ladder_settle(struct ladder *l) {
 
 void ladder_note(struct ladder *l, const char *text) {
     flush_all(l);
-    canvas_note(&l->canvas, text);
+    draw_note(l, text);
 }
 
 void ladder_free(struct ladder *l) {

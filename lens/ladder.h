@@ -11,8 +11,11 @@
 
 enum { LADDER_UNKNOWN = -1 }; /* a state that nobody told us */
 
+struct picture;
+
 struct ladder_options {
-    FILE *out;
+    FILE *out;               /* the text; NULL: none is drawn */
+    struct picture *picture; /* is given everything that is drawn, too; may be NULL */
     enum tern_lang lang;
     unsigned width; /* columns; less than 80 counts as 80 */
     bool colour, ascii;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lens/picture.h"
 #include "lens/words.h"
 
 /* ---- connections ---- */
@@ -60,13 +61,28 @@ struct why why_of(const struct ladder *l, char *buf, size_t size) {
     return w;
 }
 
+static void show_heading(struct ladder *l, const tern_flow *flow, bool again) {
+    if (l->o.out != NULL) canvas_heading(&l->canvas, flow, again);
+    if (l->o.picture != NULL) picture_heading(l->o.picture, &l->o, flow);
+}
+
+static void show_rung(struct ladder *l, const struct rung *rung, const numbers *n) {
+    if (l->o.out != NULL) canvas_rung(&l->canvas, rung, n);
+    if (l->o.picture != NULL) picture_rung(l->o.picture, &l->o, rung, n);
+}
+
+void draw_note(struct ladder *l, const char *text) {
+    if (l->o.out != NULL) canvas_note(&l->canvas, text);
+    if (l->o.picture != NULL) picture_note(l->o.picture, text);
+}
+
 void draw(struct ladder *l, struct talk *t, struct rung *rung) {
     draw_alike(l, END_A);
     draw_alike(l, END_B);
-    if (l->drawn != t) canvas_heading(&l->canvas, &t->flow, l->drawn != NULL || t->seen);
+    if (l->drawn != t) show_heading(l, &t->flow, l->drawn != NULL || t->seen);
     if (!t->seen && rung->kind != RUNG_STATES) {
         struct rung first = {.kind = RUNG_STATES, .time_ns = rung->time_ns, .state = {t->shown[0], t->shown[1]}};
-        if (first.state[0] >= 0 || first.state[1] >= 0) canvas_rung(&l->canvas, &first, &t->n);
+        if (first.state[0] >= 0 || first.state[1] >= 0) show_rung(l, &first, &t->n);
     }
     l->drawn = t;
     t->seen = true;
@@ -74,7 +90,7 @@ void draw(struct ladder *l, struct talk *t, struct rung *rung) {
         rung->changed[end] = rung->state[end] != t->shown[end];
         t->shown[end] = rung->state[end];
     }
-    canvas_rung(&l->canvas, rung, &t->n);
+    show_rung(l, rung, &t->n);
 }
 
 /* Draws a segment. `arrival` is the receiver's record, NULL when there is none. */
@@ -85,12 +101,16 @@ void draw_segment(struct ladder *l, const struct flight *f, enum rung_kind kind,
                         .record = &f->record,
                         .reading = &f->reading,
                         .repeated = f->repeated,
+                        .flight = f->id,
+                        .arrival_ns = arrival != NULL ? arrival->time_ns : f->record.time_ns,
                         .time_ns = kind == RUNG_ARRIVE ? l->now : f->record.time_ns};
     rung.state[f->from] = kind == RUNG_ARRIVE ? t->state[f->from] : f->state;
     rung.state[!f->from] = arrival != NULL ? (int)arrival->state : t->state[!f->from];
     if (kind == RUNG_DEPART || kind == RUNG_LOST) rung.state[!f->from] = t->shown[!f->from];
     struct why w = why_of(l, rung.why, sizeof rung.why);
     bool sent = f->record.kind == TERN_TRACE_SEGMENT_OUT;
+    rung.reason[sent ? f->from : !f->from] = f->record.reason;
+    if (sent && arrival != NULL) rung.reason[!f->from] = arrival->reason;
     if (kind != RUNG_ARRIVE) why_reason(&w, sent ? f->from : !f->from, f->record.reason, f->record.seg.flags);
     if (arrival != NULL && sent && (kind == RUNG_ARRIVE || tern_reason_severity(arrival->reason) > TERN_SEV_NORMAL))
         why_reason(&w, !f->from, arrival->reason, arrival->seg.flags);

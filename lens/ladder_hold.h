@@ -24,6 +24,7 @@ struct flight {
     struct talk *talk;
     int from, state;
     bool repeated;
+    uint64_t id;
     tern_trace record;
     reading reading;
 };
@@ -39,6 +40,7 @@ struct ladder {
 
     struct flight flight[FLIGHTS]; /* a ring: first..next, drawn ones among them */
     unsigned first, next;
+    uint64_t flights; /* so far */
 
     struct { /* a call, timer or move that may still gain a part */
         bool active, said, moved;
@@ -72,6 +74,7 @@ struct talk *talk_of(struct ladder *l, int end, const tern_flow *flow);
 
 struct why why_of(const struct ladder *l, char *buf, size_t size);
 void draw(struct ladder *l, struct talk *t, struct rung *rung);
+void draw_note(struct ladder *l, const char *text);
 /* `arrival` is the receiver's record, NULL when there is none. */
 void draw_segment(struct ladder *l, const struct flight *f, enum rung_kind kind, const tern_trace *arrival);
 void draw_alike(struct ladder *l, int end);

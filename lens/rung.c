@@ -1,10 +1,9 @@
 /* rung.c - see rung.h. Columns: time, lane of A, arrow, lane of B, and the reason beside or below. */
 #include "lens/rung.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
 #include <string.h>
 
+#include "lens/label.h"
 #include "lens/text.h"
 #include "lens/words.h"
 
@@ -27,15 +26,6 @@ static void finish(struct canvas *c, row *r) {
     row_trim(r);
     fputs(r->text, c->o.out);
     fputc('\n', c->o.out);
-}
-
-/* "+9.999 ms": at most nine columns up to three hours. */
-static void time_text(uint64_t ns, char *buf, size_t size) {
-    double ms = (double)ns / 1e6;
-    if (ms < 9999.5)
-        snprintf(buf, size, "+%.*f ms", ms < 9.9995 ? 3 : ms < 99.995 ? 2 : ms < 999.95 ? 1 : 0, ms);
-    else
-        snprintf(buf, size, "+%.*f s", ms < 999950 ? 1 : 0, ms / 1e3);
 }
 
 static enum look state_look(int state) {
@@ -68,88 +58,7 @@ static void lane(row *r, const struct rung *rung, int end) {
     row_to(r, stop);
 }
 
-/* ---- the label: what fits goes onto the arrow, the rest below ---- */
-
-enum { TOKENS = 24 };
-struct tokens {
-    size_t n;
-    char text[TOKENS][64];
-};
-
-static void token(struct tokens *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void token(struct tokens *t, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    if (t->n < TOKENS) vsnprintf(t->text[t->n++], sizeof t->text[0], format, args);
-    va_end(args);
-}
-
-static void options(struct tokens *t, const struct canvas *c, const struct rung *rung, const numbers *n) {
-    const tern_trace *record = rung->record;
-    bool syn = record->seg.flags & TERN_SYN;
-    if (record->seg.mss != 0) token(t, "mss=%u", record->seg.mss);
-    if (record->seg.wscale >= 0 && syn) token(t, "ws=%d", record->seg.wscale);
-    if (record->seg.sack_permitted) token(t, "sackOK");
-    for (unsigned i = 0; i < record->seg.sack_count && i < 4; i++) {
-        uint32_t left = record->seg.sack[i].left, right = record->seg.sack[i].right;
-        if (c->o.absolute)
-            token(t, "sack=%" PRIu32 "-%" PRIu32, left, right);
-        else
-            token(t, "sack=%" PRId64 "-%" PRId64, numbers_relative(n, !rung->from, left),
-                  numbers_relative(n, !rung->from, right));
-    }
-    if (record->seg.has_timestamps && (syn || c->o.all))
-        token(t, "ts=%" PRIu32 "/%" PRIu32, record->seg.ts_value, record->seg.ts_echo);
-}
-
-static void many(struct tokens *t, const struct canvas *c, const struct rung *rung) {
-    const char *comma = c->o.lang == TERN_ZH ? "" : ",", *dots = c->o.ascii ? "..." : "…";
-    char text[48];
-    many_text(MANY_SEGMENTS, rung->many.segments, c->o.lang, text, sizeof text);
-    token(t, "%s %s%s", dots, text, comma);
-    many_text(MANY_BYTES, rung->many.bytes, c->o.lang, text, sizeof text);
-    token(t, "%s%s%s", text, rung->many.acks > 0 ? comma : " ", rung->many.acks > 0 ? "" : dots);
-    many_text(MANY_ACKS, rung->many.acks, c->o.lang, text, sizeof text);
-    if (rung->many.acks > 0) token(t, "%s %s", text, dots);
-}
-
-static void label(struct tokens *t, const struct canvas *c, const struct rung *rung, const numbers *n) {
-    const tern_trace *record = rung->record;
-    char flags[40];
-    t->n = 0;
-    if (rung->kind == RUNG_BULK) {
-        many(t, c, rung);
-        return;
-    }
-    token(t, "%s", flags_text(record->seg.flags, flags));
-    if (rung->kind == RUNG_LOST) token(t, "[%s]", word(WORD_LOST, c->o.lang));
-    if (rung->repeated) token(t, "[%s]", word(WORD_REPEATED, c->o.lang));
-    if (c->o.absolute)
-        token(t, "Seq=%" PRIu32, record->seg.seq);
-    else
-        token(t, "Seq=%" PRId64, rung->reading->seq);
-    if ((record->seg.flags & TERN_ACK) && c->o.absolute)
-        token(t, "Ack=%" PRIu32, record->seg.ack);
-    else if (record->seg.flags & TERN_ACK)
-        token(t, "Ack=%" PRId64, rung->reading->ack);
-    token(t, "Len=%" PRIu32, record->seg.len);
-    token(t, "Win=%" PRIu32, rung->reading->window);
-    options(t, c, rung, n);
-}
-
-/* Joins tokens from `from` on while they fit into `columns`; returns the first that does not. */
-static size_t join(const struct tokens *t, size_t from, size_t columns, char *buf, size_t size) {
-    size_t used = 0, at = 0;
-    buf[0] = '\0';
-    while (from < t->n) {
-        size_t need = text_width(t->text[from]) + (used > 0);
-        if (used + need > columns && used > 0) break;
-        at += (size_t)snprintf(buf + at, size - at, "%s%s", used > 0 ? " " : "", t->text[from++]);
-        used += need;
-        if (at + sizeof t->text[0] + 2 > size) break;
-    }
-    return from;
-}
+/* ---- the arrow: what fits of the label goes onto it, the rest below ---- */
 
 struct glyphs {
     const char *line, *left, *right, *lost, *lane_left, *lane_right, *move;
@@ -223,7 +132,7 @@ static void why_piece(row *r, const char **why, size_t columns) {
 static void first_row(row *r, struct canvas *c, const struct rung *rung, const char *text) {
     char when[24];
     if (c->started)
-        time_text(rung->time_ns > c->last_ns ? rung->time_ns - c->last_ns : 0, when, sizeof when);
+        span_text(rung->time_ns > c->last_ns ? rung->time_ns - c->last_ns : 0, "+", when, sizeof when);
     else
         snprintf(when, sizeof when, "0");
     row_to(r, TIME > text_width(when) ? TIME - text_width(when) : 0);
@@ -242,16 +151,16 @@ static void first_row(row *r, struct canvas *c, const struct rung *rung, const c
 }
 
 void canvas_rung(struct canvas *c, const struct rung *rung, const numbers *n) {
-    struct tokens t = {.n = 0};
-    char text[TOKENS * 66];
+    struct label t = {.n = 0};
+    char text[LABEL_TEXT];
     const char *why = rung->why;
     size_t at = 0;
     bool arrowed = rung->kind != RUNG_LANE && rung->kind != RUNG_STATES;
     bool gap = rung->kind == RUNG_DEPART || rung->kind == RUNG_ARRIVE;
     row r;
     if (arrowed) {
-        label(&t, c, rung, n);
-        at = join(&t, 0, c->middle - 6 - (gap ? 4 : 0), text, sizeof text);
+        label_make(&t, &c->o, rung, n);
+        at = label_join(&t, 0, c->middle - 6 - (gap ? 4 : 0), text, sizeof text);
     }
     row_start(&r, c->o.colour);
     first_row(&r, c, rung, text);
@@ -263,7 +172,7 @@ void canvas_rung(struct canvas *c, const struct rung *rung, const numbers *n) {
     while (at < t.n || *why != '\0') {
         row_start(&r, c->o.colour);
         if (at < t.n) {
-            at = join(&t, at, c->middle - 3, text, sizeof text);
+            at = label_join(&t, at, c->middle - 3, text, sizeof text);
             row_to(&r, MIDDLE + 3);
             row_put(&r, text);
         } else if (c->beside == 0) {
@@ -281,17 +190,11 @@ void canvas_rung(struct canvas *c, const struct rung *rung, const numbers *n) {
     fflush(c->o.out);
 }
 
-static void socket_text(const char *name, const tern_addr *addr, uint16_t port, char *buf, size_t size) {
-    char text[TERN_ADDR_TEXT];
-    tern_addr_format(addr, text);
-    snprintf(buf, size, addr->family == 6 ? "%s [%s]:%u" : "%s %s:%u", name, text, port);
-}
-
 void canvas_heading(struct canvas *c, const tern_flow *flow, bool again) {
     char a[128], b[128];
     row r;
-    socket_text(c->o.name[END_A], &flow->local, flow->local_port, a, sizeof a);
-    socket_text(c->o.name[END_B], &flow->remote, flow->remote_port, b, sizeof b);
+    end_text(c->o.name[END_A], &flow->local, flow->local_port, a, sizeof a);
+    end_text(c->o.name[END_B], &flow->remote, flow->remote_port, b, sizeof b);
     size_t end = MIDDLE + c->middle + 1 + LANE, wide = text_width(b);
     if (again) fputc('\n', c->o.out);
     row_start(&r, c->o.colour);

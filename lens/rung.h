@@ -23,8 +23,11 @@ struct rung {
     enum rung_kind kind;
     int from; /* the end that sent, or whose lane it is */
     uint64_t time_ns;
-    int state[2];    /* enum tern_state or LADDER_UNKNOWN */
-    bool changed[2]; /* since the last rung: drawn bold */
+    uint64_t arrival_ns; /* of a RUNG_WHOLE */
+    uint64_t flight;     /* tells which RUNG_ARRIVE belongs to which RUNG_DEPART; 0: to none */
+    uint32_t reason[2];  /* as each end gave it, 0: none */
+    int state[2];        /* enum tern_state or LADDER_UNKNOWN */
+    bool changed[2];     /* since the last rung: drawn bold */
     const tern_trace *record;
     const struct reading *reading;
     bool repeated;

@@ -3,26 +3,13 @@
 
 #include <inttypes.h>
 
+#include "lens/markup.h"
 #include "lens/numbers.h"
-
-void json_string(FILE *out, const char *s) {
-    putc('"', out);
-    for (; *s != '\0'; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c < 0x20)
-            fprintf(out, "\\u%04x", c);
-        else
-            putc(c, out);
-    }
-    putc('"', out);
-}
 
 static void name_string(FILE *out, const char *name, const char *value) {
     if (value == NULL) return;
     fprintf(out, ",\"%s\":", name);
-    json_string(out, value);
+    json_put(out, value);
 }
 
 static void name_number(FILE *out, const char *name, int64_t value) { fprintf(out, ",\"%s\":%" PRId64, name, value); }
@@ -54,7 +41,7 @@ static void flow(FILE *out, const tern_flow *f) {
 static void segment(FILE *out, const tern_trace *r) {
     char flags[40];
     fputs(",\"segment\":{\"flags\":", out);
-    json_string(out, flags_text(r->seg.flags, flags));
+    json_put(out, flags_text(r->seg.flags, flags));
     name_number(out, "seq", r->seg.seq);
     name_number(out, "ack", r->seg.ack);
     name_number(out, "len", r->seg.len);
@@ -90,7 +77,7 @@ static void block(FILE *out, const tern_trace *r) {
 
 void trace_json_start(FILE *out, uint64_t epoch_ns) {
     fputs("{\"schema\":\"tern.trace/1\",\"kind\":\"start\",\"version\":", out);
-    json_string(out, tern_version());
+    json_put(out, tern_version());
     fprintf(out, ",\"epoch_ns\":%" PRIu64 "}\n", epoch_ns);
 }
 

@@ -10,7 +10,5 @@
 void trace_json_start(FILE *out, uint64_t epoch_ns);
 /* One record; `host` tells two stacks in one stream apart, NULL: leave it out. Raw packets give their length only. */
 void trace_json_record(FILE *out, const char *host, const tern_trace *record);
-/* A text in quotes, with what JSON wants escaped; bytes beyond ASCII pass as they are. */
-void json_string(FILE *out, const char *s);
 
 #endif

@@ -74,6 +74,37 @@ void many_text(enum many_word what, uint64_t n, enum tern_lang lang, char *buf, 
     snprintf(buf, size, "%" PRIu64 " %s", n, units[what][lang == TERN_ZH ? 2 : n != 1]);
 }
 
+void span_text(uint64_t ns, const char *before, char *buf, size_t size) {
+    double ms = (double)ns / 1e6;
+    if (ms < 9999.5)
+        snprintf(buf, size, "%s%.*f ms", before, ms < 9.9995 ? 3 : ms < 99.995 ? 2 : ms < 999.95 ? 1 : 0, ms);
+    else
+        snprintf(buf, size, "%s%.*f s", before, ms < 999950 ? 1 : 0, ms / 1e3);
+}
+
+void moment_text(uint64_t ns, char *buf, size_t size) {
+    double ms = (double)ns / 1e6;
+    int n = ms < 999.95 ? snprintf(buf, size, "%.*f", ms < 9.9995 ? 3 : 1, ms) : snprintf(buf, size, "%.3f", ms / 1e3);
+    while (n > 0 && strchr(buf, '.') != NULL && (buf[n - 1] == '0' || buf[n - 1] == '.')) {
+        bool point = buf[--n] == '.';
+        buf[n] = '\0';
+        if (point) break;
+    }
+    snprintf(buf + n, size - (size_t)n, "%s", ns == 0 ? "" : ms < 999.95 ? " ms" : " s");
+}
+
+void later_text(uint64_t ns, enum tern_lang lang, char *buf, size_t size) {
+    char moment[32];
+    moment_text(ns, moment, sizeof moment);
+    snprintf(buf, size, lang == TERN_ZH ? "%s 之后" : "%s later", moment);
+}
+
+void end_text(const char *name, const tern_addr *addr, uint16_t port, char *buf, size_t size) {
+    char text[TERN_ADDR_TEXT];
+    tern_addr_format(addr, text);
+    snprintf(buf, size, addr->family == 6 ? "%s [%s]:%u" : "%s %s:%u", name, text, port);
+}
+
 void more_text(uint64_t n, enum tern_lang lang, char *buf, size_t size) {
     snprintf(buf, size, lang == TERN_ZH ? "... 同样的还有 %" PRIu64 " 个 ..." : "... %" PRIu64 " more like that ...",
              n);

@@ -18,6 +18,15 @@ void many_text(enum many_word what, uint64_t n, enum tern_lang lang, char *buf, 
 /* "7 more for the same reason". */
 void more_text(uint64_t n, enum tern_lang lang, char *buf, size_t size);
 
+/* "9.999 ms": eight columns up to three hours; `before` stands in front. */
+void span_text(uint64_t ns, const char *before, char *buf, size_t size);
+/* "0", "20 ms", "2.98 s": without what says nothing. */
+void moment_text(uint64_t ns, char *buf, size_t size);
+/* "2.98 s later". */
+void later_text(uint64_t ns, enum tern_lang lang, char *buf, size_t size);
+/* "client 10.0.0.1:80", "client [fd00::1]:80". */
+void end_text(const char *name, const tern_addr *addr, uint16_t port, char *buf, size_t size);
+
 /* tern_reason_text, and when data leaves with a FIN also why the FIN. */
 const char *reason_sentence(uint32_t reason, uint16_t flags, enum tern_lang lang, char *buf, size_t size);
 

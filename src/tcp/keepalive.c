@@ -2,10 +2,16 @@
  * unanswered probe proves nothing [MUST-29]. */
 #include "tcp/tcb.h"
 
+/* Where we may wait for the peer without having sent anything that it must answer; once the application has closed,
+ * FIN-WAIT-2 has an end of its own. */
+bool keepalive_runs(const struct tcb *t) {
+    return state_in(t, IN(ESTABLISHED) | IN(CLOSE_WAIT)) || (t->state == TERN_FIN_WAIT_2 && !t->detached);
+}
+
 /* The peer was heard, or the option was set. Only a segment whose numbers were found good is the peer's: with others an
  * outsider could keep a dead connection for ever. */
 void keepalive_restart(struct stack *s, struct tcb *t) {
-    if (!state_in(t, IN(ESTABLISHED) | IN(CLOSE_WAIT))) return;
+    if (!keepalive_runs(t)) return;
     t->probes = 0;
     t->life_at = t->opt.keepalive ? s->now + (uint64_t)t->opt.keepalive_idle_ms * MS_NS : TERN_NEVER; /* [MUST-27] */
 }

@@ -30,6 +30,7 @@ void mss_update(struct stack *s, struct tcb *t, uint32_t mtu) {
     mss -= min_u32(emit_options_len(t), mss / 2);
     t->mss = (uint16_t)mss;
     t->cc.mss = mss;
+    if (!t->in_recovery) t->cc.cwnd = max_u32(t->cc.cwnd, mss); /* one segment may always leave */
 }
 
 /* The scale is fixed for the connection's life, so it leaves room for a buffer that grows later. */

@@ -3,14 +3,23 @@
  * choice. */
 #include "tcp/tcb.h"
 
-enum { LOCAL_US = 1000, SMALL = 10, BURST_NS = 250000 };
+enum { LOCAL_US = 1000, SMALL = 10, BURST_NS = 250000, LEAST = 4 };
+
+/* A model fed with a few bytes after a long silence may believe in a byte a second; then even a repetition would wait
+ * until the connection is given up. Four segments a round trip are always fair. */
+static uint64_t least(const struct tcb *t) {
+    return LEAST * (uint64_t)t->cc.mss * 1000000 / (t->srtt_us ? t->srtt_us : 1000000);
+}
 
 /* The algorithm's own, or twice the window a round trip while it doubles and a fifth more when it
  * does not. 0: as fast as they come; nearer than a millisecond there is nothing to spread, and ten segments are no
  * burst [RFC6928]: with few under way every delay would cost. */
 uint64_t pacing_rate(const struct stack *s, const struct tcb *t) {
     if (!t->flight || !s->cfg.pacing) return 0;
-    if (t->cc.ops->rate) return t->cc.ops->rate(&t->cc);
+    if (t->cc.ops->rate) {
+        uint64_t own = t->cc.ops->rate(&t->cc);
+        return own ? max_u64(own, least(t)) : 0;
+    }
     if (t->srtt_us < LOCAL_US || t->cc.cwnd <= SMALL * t->cc.mss) return 0;
     uint64_t tenths = t->cc.cwnd < t->cc.ssthresh / 2 ? 20 : 12;
     return (uint64_t)t->cc.cwnd * tenths * 100000 / t->srtt_us;

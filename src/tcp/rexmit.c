@@ -134,13 +134,19 @@ static bool syn_unanswered(struct stack *s, struct tcb *t) {
     return true;
 }
 
-/* A full segment is repeated again and again without an answer: perhaps the path swallows packets of this size and
+/* Might the oldest segment be larger than some path carries? [RFC1191 3, RFC8200 5] */
+static bool may_be_too_big(const struct tcb *t) {
+    bool v4 = ip_is_v4(&t->flow.remote);
+    uint32_t len = min_u32((uint32_t)seq_diff(t->snd.nxt, t->snd.una), t->mss);
+    return len + emit_options_len(t) + (v4 ? 20 + 20 : 40 + 20) > (v4 ? 552 : 1280);
+}
+
+/* A large segment is repeated again and again without an answer: perhaps the path swallows packets of this size and
  * tells nobody. Then the next smaller size of RFC 1191 7.1 is tried; a smaller one that arrives ends it, and after
  * ten minutes the larger one gets its next chance [RFC4821 7.7, RFC8899 4.3]. Tail loss probes and the first
  * timeouts are left to find mere loss. */
 static void suspect_black_hole(struct stack *s, struct tcb *t) {
-    bool full = (uint32_t)seq_diff(t->snd.nxt, t->snd.una) >= t->mss;
-    if (!s->cfg.blackhole || t->repeats < BLACK_HOLE_REPEATS || !full) return;
+    if (!s->cfg.blackhole || t->repeats < BLACK_HOLE_REPEATS || !may_be_too_big(t)) return;
     if (ip_path_mtu_learn(s, &t->flow.remote, 0)) count(s, R_BLACK_HOLE);
 }
 

@@ -498,6 +498,7 @@ void persist_timeout(struct stack *s, struct tcb *t);
 void ack_now(struct stack *s, struct tcb *t, enum reason why);
 void ack_later(struct stack *s, struct tcb *t);
 void ack_sent(struct tcb *t);
+bool keepalive_runs(const struct tcb *t);
 void keepalive_restart(struct stack *s, struct tcb *t);
 void keepalive_timeout(struct stack *s, struct tcb *t);
 unsigned sack_blocks(const struct tcb *t, tcp_options *o, unsigned most);

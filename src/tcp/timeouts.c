@@ -46,7 +46,7 @@ void life_start(struct stack *s, struct tcb *t) {
     if (t->state == TERN_TIME_WAIT) return; /* two_msl_start was there */
     if (t->state == TERN_FIN_WAIT_2 && t->detached)
         t->life_at = s->now + (uint64_t)s->cfg.fin_wait_2_ms * MS_NS;
-    else if (state_in(t, IN(ESTABLISHED) | IN(CLOSE_WAIT)))
+    else if (keepalive_runs(t))
         keepalive_restart(s, t);
     else if (t->detached && t->opt.linger_ms > 0)
         linger_start(s, t);
@@ -66,7 +66,7 @@ static void life_timeout(struct stack *s, struct tcb *t) {
     if (t->state == TERN_TIME_WAIT) {
         tcb_move(s, t, MOVE_TWO_MSL);
         tcb_end(s, t, TERN_OK, R_END_2MSL);
-    } else if (t->state == TERN_FIN_WAIT_2) {
+    } else if (t->state == TERN_FIN_WAIT_2 && t->detached) {
         give_up(s, t, TERN_ETIMEDOUT, R_END_FIN_WAIT_2);
     } else if (t->detached && t->opt.linger_ms > 0) {
         give_up(s, t, TERN_ETIMEDOUT, R_END_LINGER);

@@ -9,14 +9,18 @@ static struct time_wait *at(struct stack *s, uint32_t i) { return pool_at(&s->tc
 
 /* ---- the queue: all wait equally long, so it is in order of time ---- */
 
+static uint64_t units_now(const struct stack *s) { return s->now / MS_NS / UNIT_MS; }
+
 static uint32_t deadline(const struct stack *s) {
     return (uint32_t)((s->now / MS_NS + 2ull * s->cfg.msl_ms + UNIT_MS - 1) / UNIT_MS) % UNITS;
 }
 
-/* `expires` lies at most half of its range ahead of the clock, or is past. */
+/* `expires` lies at most half of its range ahead of the last sweep, however far the clock has gone since: a machine
+ * that slept for hours must not take what is long past for the future. */
 static uint32_t units_left(const struct stack *s, const struct time_wait *w) {
-    uint32_t left = (w->expires - (uint32_t)(s->now / MS_NS / UNIT_MS)) % UNITS;
-    return left < UNITS / 2 ? left : 0;
+    uint32_t left = (w->expires - (uint32_t)s->tcp.time_wait_swept) % UNITS;
+    uint64_t gone = units_now(s) - s->tcp.time_wait_swept;
+    return left < UNITS / 2 && left > gone ? left - (uint32_t)gone : 0;
 }
 
 uint64_t time_wait_expires_ns(const struct stack *s, const struct time_wait *w) {
@@ -27,19 +31,6 @@ static void arm(struct stack *s) {
     uint32_t head = s->tcp.time_wait.head;
     if (!head || wheel_armed(&s->tcp.time_wait_timer)) return;
     wheel_arm(&s->wheel, &s->tcp.time_wait_timer, time_wait_expires_ns(s, at(s, head)));
-}
-
-static void append(struct stack *s, struct time_wait *w, uint32_t number) {
-    struct fifo *q = &s->tcp.time_wait;
-    w->expires = deadline(s) % UNITS;
-    w->next = 0;
-    w->prev = q->tail;
-    if (q->tail)
-        at(s, q->tail)->next = number;
-    else
-        q->head = number;
-    q->tail = number;
-    arm(s);
 }
 
 static void unlink_record(struct stack *s, struct time_wait *w) {
@@ -72,9 +63,28 @@ static void end(struct stack *s, uint32_t number, enum reason why) {
     pool_give(&s->tcp.time_waits, number - 1);
 }
 
-void time_wait_timer(struct stack *s) {
+static void sweep(struct stack *s) {
     struct fifo *q = &s->tcp.time_wait;
     while (q->head && units_left(s, at(s, q->head)) == 0) end(s, q->head, R_END_2MSL);
+    s->tcp.time_wait_swept = units_now(s);
+}
+
+static void append(struct stack *s, struct time_wait *w, uint32_t number) {
+    struct fifo *q = &s->tcp.time_wait;
+    if (!q->head || units_now(s) - s->tcp.time_wait_swept > UNITS / 4) sweep(s);
+    w->expires = deadline(s) % UNITS;
+    w->next = 0;
+    w->prev = q->tail;
+    if (q->tail)
+        at(s, q->tail)->next = number;
+    else
+        q->head = number;
+    q->tail = number;
+    arm(s);
+}
+
+void time_wait_timer(struct stack *s) {
+    sweep(s);
     arm(s);
 }
 

@@ -39,6 +39,38 @@ for line in open('wide', encoding='utf-8'):
 END
 done
 
+# The pictures: the same bytes every time, well-formed, without the network.
+for lang in en zh; do
+    demo --lang $lang --svg one.svg --mermaid one.mmd --html one.html >/dev/null
+    demo --lang $lang --svg two.svg --mermaid two.mmd --html two.html >/dev/null
+    for kind in svg mmd html; do cmp one.$kind two.$kind || fail "two $kind differ"; done
+    python3 - <<'END' || fail "the pictures ($lang)"
+import html.parser, json, re, xml.etree.ElementTree as ET
+text = ''.join(ET.parse('one.svg').getroot().itertext())
+for word in ('SYN-SENT', 'TIME-WAIT', 'FIN,ACK', '10.0.0.2:80'):
+    assert word in text, word
+page = open('one.html', encoding='utf-8').read()
+assert not re.search(r'(src|href)=|https?://(?!www.w3.org/2000/svg)', page)
+class Parser(html.parser.HTMLParser):
+    void = {'meta', 'input'}
+    stack = []
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.void: self.stack.append(tag)
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag, tag
+parser = Parser()
+parser.feed(page)
+assert parser.stack == [], parser.stack
+steps = json.loads(re.search(r'const steps=(\[.*?\]);\n', page, re.S).group(1))
+assert len(steps) > 10 and steps[-1]['state'] == ['CLOSED', 'CLOSED'], steps[-1]
+assert any('9293 3.' in rfc for s in steps for rfc in s['rfc'])
+assert open('one.mmd', encoding='utf-8').readline() == 'sequenceDiagram\n'
+END
+done
+status=0
+demo --svg /nonexistent/x >out 2>err || status=$?
+[ $status = 1 ] && grep -q /nonexistent/x err || fail "the picture cannot be written: exit $status"
+
 # Paced, it takes as long as it says: more than the three seconds of 2 MSL.
 start=$(date +%s)
 "$TERN" demo --mem -o paced.pcapng >paced

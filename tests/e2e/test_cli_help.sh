@@ -96,6 +96,7 @@ misuse 0.0001 ping -i 0.0001
 misuse 65001 ping -s 65001
 misuse surplus demo surplus
 misuse --fast demo --fast
+misuse "standard output" demo --mem --svg -
 
 # Trouble is exit status 1.
 status=0

@@ -6,4 +6,3 @@ cmp fsm.svg "$TERN_SRC/docs/fsm.svg" || {
     echo "docs/fsm.svg is stale: build/scripts/fsm > docs/fsm.svg, and look at it"
     exit 1
 }
-"$TERN_BUILD/scripts/fsm" --dot | grep -q '"FIN-WAIT-1" -> "TIME-WAIT"'

@@ -177,7 +177,8 @@ def expected_time(t, kind, seconds):
     """(allowed next states, allowed first segments, must the user hear of an error, where)"""
     two_msl, r2_syn, r2 = 60, 180, 924  # decision 5; MUST-23; tern.h r2_ms, at least 100 s [SHLD-11]
     gone = 'LISTEN' if t.passive else 'CLOSED'
-    if kind == 'keepalive' and not outstanding(t) and t.state in ('ESTABLISHED', 'CLOSE-WAIT'):
+    waits = t.state in ('ESTABLISHED', 'CLOSE-WAIT') or (t.state == 'FIN-WAIT-2' and not t.closed)
+    if kind == 'keepalive' and not outstanding(t) and waits:
         if seconds < 7200:
             return {t.state}, {'none'}, False, '3.8.4 MUST-28: no probe before two hours'
         if seconds < 7200 + 8 * 75:

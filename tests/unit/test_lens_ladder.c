@@ -285,6 +285,23 @@ static void crossing(void **state) {
     done();
 }
 
+/* Whichever SYN arrives first, the other one left before: no end goes back to SYN-SENT. */
+static void crossing_in_order(void **state) {
+    (void)state;
+    struct ladder_options o = both_ends();
+    o.initial[1] = TERN_CLOSED;
+    begin(o);
+    out(0, 0, TERN_SYN_SENT, "SEND_SYN", TERN_SYN, 0, 0, 0);
+    out(1, 5000, TERN_SYN_SENT, "SEND_SYN", TERN_SYN, 0, 0, 0);
+    in(1, 20000, TERN_SYN_SENT, TERN_SYN_RECEIVED, "SYNSENT_SYN", TERN_SYN, 0, 0, 0);
+    in(0, 25000, TERN_SYN_SENT, TERN_SYN_RECEIVED, "SYNSENT_SYN", TERN_SYN, 0, 0, 0);
+    end();
+    assert_int_equal(lines_with("SYN-SENT "), 3);
+    assert_int_equal(lines_with("... ◀"), 1);
+    assert_int_equal(lines_with("─▶ ..."), 1);
+    done();
+}
+
 static void lost_and_repeated(void **state) {
     (void)state;
     uint8_t packet[40] = {0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 9, 0, 2, 10, 9, 0, 1};
@@ -473,6 +490,7 @@ int main(void) {
         cmocka_unit_test(widths),
         cmocka_unit_test(colour_adds_only_colour),
         cmocka_unit_test(crossing),
+        cmocka_unit_test(crossing_in_order),
         cmocka_unit_test(condensed),
         cmocka_unit_test(lost_and_repeated),
         cmocka_unit_test(one_end),

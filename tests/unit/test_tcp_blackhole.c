@@ -8,20 +8,20 @@
 
 #include <cmocka.h>
 
-enum { TOTAL = 200000 };
+enum { MOST = 200000 };
 
 static struct world {
     struct sim *sim;
     tern_sock listener, client, server;
-    size_t sent, got;
+    size_t total, sent, got; /* bytes */
     uint64_t done_at;
 } w;
 
 static void pump(struct sim *sim) {
     static const char bytes[4096];
-    while (w.sent < TOTAL) {
-        ptrdiff_t n =
-            tern_write(sim->stack[0], w.client, bytes, sizeof bytes < TOTAL - w.sent ? sizeof bytes : TOTAL - w.sent);
+    while (w.sent < w.total) {
+        ptrdiff_t n = tern_write(sim->stack[0], w.client, bytes,
+                                 sizeof bytes < w.total - w.sent ? sizeof bytes : w.total - w.sent);
         if (n <= 0) return;
         w.sent += (size_t)n;
     }
@@ -35,7 +35,7 @@ static void app(void *ctx, struct sim *sim, int side, const tern_event *e) {
     if (side == 1 && e->bits & TERN_EV_ACCEPT) tern_accept(sim->stack[1], w.listener, &w.server, NULL);
     if (side == 1 && e->bits & TERN_EV_READ) {
         while ((n = tern_read(sim->stack[1], w.server, buf, sizeof buf)) > 0) w.got += (size_t)n;
-        if (w.got == TOTAL) w.done_at = sim->now;
+        if (w.got == w.total) w.done_at = sim->now;
     }
 }
 
@@ -46,10 +46,11 @@ static bool swallow(void *ctx, int from, uint64_t number, const void *data, uint
     return from == 0 && len > *(const uint32_t *)ctx;
 }
 
-static void run(bool v6, uint32_t limit, uint32_t blackhole) {
+static void run_with(size_t total, bool v6, uint32_t limit, uint32_t blackhole) {
     struct sim_config c = sim_config_default(3);
     struct driver_error err;
     memset(&w, 0, sizeof w);
+    w.total = total;
     c.path[0].delay_ns = c.path[1].delay_ns = 10 * SIM_MS;
     c.stack[0].blackhole = blackhole;
     c.app = app;
@@ -61,6 +62,8 @@ static void run(bool v6, uint32_t limit, uint32_t blackhole) {
     assert_int_equal(tern_connect(w.sim->stack[0], &o, &w.client), TERN_OK);
     sim_run(w.sim, w.sim->now + 120ull * SIM_SECOND);
 }
+
+static void run(bool v6, uint32_t limit, uint32_t blackhole) { run_with(MOST, v6, limit, blackhole); }
 
 static uint64_t counted(const char *name) {
     for (unsigned i = 0; i < tern_reason_count(); i++)
@@ -75,7 +78,7 @@ static void smaller_segments_get_through(void **state) {
     static const uint32_t limits[] = {1499, 1400, 1100, 600};
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         run(false, limits[i], 1);
-        assert_int_equal(w.got, TOTAL);
+        assert_int_equal(w.got, w.total);
         assert_true(w.done_at < 11ull * SIM_SECOND);
         assert_true(counted("BLACK_HOLE") > 0);
         tern_status_info s = {.size = sizeof s};
@@ -89,7 +92,7 @@ static void smaller_segments_get_through(void **state) {
 static void ipv6_stops_at_1280(void **state) {
     (void)state;
     run(true, 1400, 1);
-    assert_int_equal(w.got, TOTAL);
+    assert_int_equal(w.got, w.total);
     tern_status_info s = {.size = sizeof s};
     assert_int_equal(tern_status(w.sim->stack[0], w.client, &s), TERN_OK);
     assert_true(s.mss >= 1280 - 60 - 12 && s.mss + 60 <= 1400);
@@ -109,8 +112,19 @@ static void off_means_off(void **state) {
 static void no_hole_no_suspicion(void **state) {
     (void)state;
     run(false, 1500, 1);
-    assert_int_equal(w.got, TOTAL);
+    assert_int_equal(w.got, w.total);
     assert_int_equal(counted("BLACK_HOLE"), 0);
+    sim_free(w.sim);
+}
+
+/* Less than a full segment and yet too large for the path: that it is the only one must not hide it. */
+static void a_large_segment_alone(void **state) {
+    (void)state;
+    run_with(1400, false, 1300, 1);
+    assert_int_equal(w.got, 1400);
+    sim_free(w.sim);
+    run_with(1300, true, 1285, 1);
+    assert_int_equal(w.got, 1300);
     sim_free(w.sim);
 }
 
@@ -120,6 +134,7 @@ int main(void) {
         cmocka_unit_test(ipv6_stops_at_1280),
         cmocka_unit_test(off_means_off),
         cmocka_unit_test(no_hole_no_suspicion),
+        cmocka_unit_test(a_large_segment_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -561,6 +561,31 @@ static void time_wait_limit(void **state) {
     assert_int_equal(st.connections, 0);
 }
 
+/* A machine that slept: whatever the jump of its clock, what was due is over. */
+static void time_wait_after_a_long_sleep(void **state) {
+    (void)state;
+    static const uint64_t hours[] = {1, 3, 4, 5, 9, 720};
+    fx.close_fully = true;
+    for (uint16_t i = 0; i < ARRAY_LEN(hours); i++) {
+        fx_new_peer((uint16_t)(MY_PORT + i), PEER_PORT);
+        to_state(TERN_TIME_WAIT, ACTIVE);
+        fx.now += hours[i] * 3600 * 1000 * MS_NS;
+        if (i & 1) { /* another one comes before the timers are seen to */
+            fx_new_peer((uint16_t)(MY_PORT + 100 + i), PEER_PORT);
+            to_state(TERN_TIME_WAIT, ACTIVE);
+            advance(1);
+            expect_state(TERN_TIME_WAIT);
+        }
+        tern_expire(fx.stack, fx.now);
+        fx.my_port = (uint16_t)(MY_PORT + i);
+        expect_state(TERN_CLOSED);
+        advance(61000);
+        tern_stats st = {.size = sizeof st};
+        assert_int_equal(tern_stats_get(fx.stack, &st), TERN_OK);
+        assert_int_equal(st.time_wait, 0);
+    }
+}
+
 /* A restart puts the record at the end of the queue. */
 static void time_wait_limit_after_restart(void **state) {
     (void)state;
@@ -707,6 +732,7 @@ int main(void) {
         BOTH(time_wait_not_reused),
         BOTH(time_wait_limit),
         BOTH(time_wait_limit_after_restart),
+        BOTH(time_wait_after_a_long_sleep),
         BOTH(time_wait_without_records),
         BOTH(time_wait_read_then_close),
         BOTH(time_wait_holds_the_port),

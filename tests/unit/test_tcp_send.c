@@ -731,6 +731,32 @@ static void keepalive_of_the_living(void **state) {
     expect_none();
 }
 
+/* Half-closed, and the peer is gone: nothing of ours is under way, so only a probe can tell. */
+static void keepalive_when_half_closed(void **state) {
+    (void)state;
+    fx.cfg.keepalive_idle_ms = 10000;
+    fx.cfg.keepalive_interval_ms = 5000;
+    fx.cfg.keepalive_probes = 2;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    assert_int_equal(set(TERN_OPT_KEEPALIVE, 1), TERN_OK);
+    assert_int_equal(tern_shutdown(fx.stack, fx.sock), TERN_OK);
+    expect(FIN | ACK, 1, 1, 0);
+    inject(ACK, 1, 2, 0);
+    expect_state(TERN_FIN_WAIT_2);
+    expect_after(10000);
+    expect(ACK, 1, 1, 0);
+    inject(ACK, 1, 2, 0);
+    expect_after(10000);
+    expect(ACK, 1, 1, 0);
+    expect_after(5000);
+    expect(ACK, 1, 1, 0);
+    advance(6000);
+    drop_out();
+    expect_state(TERN_CLOSED);
+    expect_event(TERN_EV_SENT | TERN_EV_CLOSED);
+    assert_int_equal(fx.ev_error, TERN_ETIMEDOUT);
+}
+
 /* [MUST-27] Only the peer's own segments count: forged ones, outside the window, with an impossible ACK, without any or
  * with a RST that is not exact, do not keep the dead alive. The peer's own probe does, since its number is exact. */
 static void keepalive_is_not_fooled(void **state) {
@@ -939,6 +965,7 @@ int main(void) {
         BOTH(keepalive_finds_the_dead),
         BOTH(keepalive_of_the_living),
         BOTH(keepalive_is_not_fooled),
+        BOTH(keepalive_when_half_closed),
         BOTH(icmp_unreachable),
         BOTH(icmp_in_synsent),
         BOTH(icmp_too_big),
