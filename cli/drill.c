@@ -83,7 +83,11 @@ static const char after[] = N_("Example:\n"
                                "  tern drill --strict tests/drill\n\n"
                                "A script, all of it:\n"
                                "  0   socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n"
-                               "  +0  connect(3, ..., ...) = -1 ECONNREFUSED\n"
+                               "  +0  setsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1], 4) = 0\n"
+                               "  +0  bind(3, ..., ...) = 0\n"
+                               "  +0  listen(3, 1) = 0\n"
+                               "  +.1 < S 0:0(0) win 1000 <mss 1000>\n"
+                               "  +0  > S. 0:0(0) ack 1 <mss 1460>\n"
                                "The manual tern-drill(1) describes the language.");
 
 struct work {

@@ -137,16 +137,6 @@ void drill_json(FILE *out, const struct drill_list *l) {
             all.skipped);
 }
 
-static void xml(FILE *out, const char *text) {
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '&' || c == '<' || c == '>' || c == '"')
-            fprintf(out, "&#%u;", c);
-        else if (c >= 0x20 || c == '\n' || c == '\t')
-            putc(c, out);
-    }
-}
-
 void drill_junit(FILE *out, const struct drill_list *l) {
     struct drill_sum all = drill_sum(l);
     fprintf(
@@ -156,17 +146,19 @@ void drill_junit(FILE *out, const struct drill_list *l) {
     for (size_t i = 0; i < l->n; i++) {
         const struct drill_script *s = &l->of[i];
         size_t folder = folder_len(s->path);
-        fprintf(out, "  <testcase classname=\"%.*s\" name=\"", (int)folder, s->path);
-        xml(out, s->path + folder + (folder > 0));
+        fputs("  <testcase classname=\"", out);
+        xml_put_n(out, s->path, folder);
+        fputs("\" name=\"", out);
+        xml_put(out, s->path + folder + (folder > 0));
         fprintf(out, "\" time=\"%.6f\"", (double)s->took_ns / 1e9);
         if (s->result.verdict == VERDICT_PASS) {
             fputs("/>\n", out);
             continue;
         }
         fputs(">\n    <failure message=\"", out);
-        xml(out, s->result.text);
+        xml_put(out, s->result.text);
         fputs("\">", out);
-        xml(out, s->result.report != NULL ? s->result.report : s->result.text);
+        xml_put(out, s->result.report != NULL ? s->result.report : s->result.text);
         fputs("</failure>\n  </testcase>\n", out);
     }
     fputs("</testsuite>\n", out);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "drill/names.h"
+#include "drill/packet.h"
 #include "drill/parse.h"
 #include "po/i18n.h"
 
@@ -126,6 +127,7 @@ static void tcp_option(struct parse *p, struct tcp_option *o) {
 }
 
 static void tcp_options(struct parse *p, struct packet *k, bool inject) {
+    struct place at = p->lex.now.at;
     if (!parse_sign(p, '<')) return;
     if (p->lex.now.kind == TOKEN_ELLIPSIS) {
         if (inject) lex_fail(&p->lex, p->lex.now.at, _("<...> is for expected packets only"));
@@ -140,6 +142,9 @@ static void tcp_options(struct parse *p, struct packet *k, bool inject) {
             tcp_option(p, &k->options[k->options_n++]);
         } while (parse_sign(p, ','));
     }
+    bool whole = true;
+    options_size(k->options, k->options_n, &whole);
+    if (!whole) lex_fail(&p->lex, at, _("these options are not whole 32-bit words; fill up with nop or eol"));
     parse_need(p, '>');
 }
 
