@@ -205,6 +205,10 @@ static void completion(const struct bench *b) {
 }
 
 void bench_recovery(const struct bench *b) {
+    if (b->against_linux) {
+        bench_recovery_linux(b);
+        return;
+    }
     for (unsigned k = 0; k < CONTROLS; k++) random_loss(b, k);
     for (unsigned k = 0; k < CONTROLS; k++) bad_paths(b, k);
     several_flows(b);

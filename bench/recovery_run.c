@@ -179,7 +179,7 @@ static bool world(struct run *run, struct sim **out) {
     s.ctx = run;
     for (int side = 0; side < 2; side++) {
         tern_config *t = &s.stack[side];
-        t->send_buffer = t->receive_buffer = c->buffer;
+        if (c->buffer != 0) t->send_buffer = t->receive_buffer = c->buffer;
         t->memory_max = 4ull << 30;
         t->congestion = c->congestion;
         t->sack = !c->no_sack;

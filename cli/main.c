@@ -10,6 +10,7 @@ static const struct command commands[] = {
     {"demo", N_("fetch a page with curl from tern, and watch the connection live and die"), demo_main},
     {"serve", N_("offer echo, discard, chargen and HTTP on tern's own TCP"), serve_main},
     {"connect", N_("connect standard input and output with a TCP port, through tern"), connect_main},
+    {"play", N_("play a scenario: what a connection does, and why, when segments are lost or old"), play_main},
     {"ping", N_("ask a host whether it is there"), ping_main},
     {"drill", N_("run packetdrill scripts against tern, in virtual time"), drill_main},
 };
@@ -64,7 +65,7 @@ int main(int argc, char **argv) {
     if (at < 0) return ~at;
     if (at >= argc) {
         fflush(stdout);
-        return misuse(_("which command? There are demo, serve, connect, ping and drill"));
+        return misuse(_("which command? 'tern --help' names them"));
     }
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[at], commands[i].name) != 0) continue;

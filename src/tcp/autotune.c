@@ -31,8 +31,21 @@ void autotune_read(struct stack *s, struct tcb *t, uint32_t n) {
     }
 }
 
+/* What came beyond a hole fills half of the buffer, and the application has read all it could: it is the hole, not the
+ * application, that holds the stream up, and the window must reach further while it is repaired. */
+void autotune_held(struct stack *s, struct tcb *t) {
+    uint32_t now = clock_us(s), *size = &t->opt.receive_buffer;
+    uint32_t held = (uint32_t)seq_diff(islands_end(t), t->rcv.read);
+    if (held < *size / 2 || *size >= t->opt.receive_max || rcv_readable(t) || t->srtt_us < LOCAL_US) return;
+    if (now - t->tune_us < t->srtt_us || memory_tight(s)) return;
+    *size = min_u32(2 * *size, t->opt.receive_max);
+    t->tune_us = now;
+    t->tune_read = 0;
+}
+
 /* Bytes that may wait in the send buffer: what is under way must stay there until it is acknowledged. */
 uint32_t autotune_send_limit(const struct tcb *t) {
-    uint32_t path = min_u32(t->cc.cwnd < UINT32_MAX / 2 ? 2 * t->cc.cwnd : UINT32_MAX, t->snd.wnd);
+    uint32_t share = t->srtt_us >= LOCAL_US ? 4 : 2; /* while a hole is repaired the stretch behind it goes on growing */
+    uint32_t path = min_u32(t->cc.cwnd < UINT32_MAX / share ? share * t->cc.cwnd : UINT32_MAX, t->snd.wnd);
     return max_u32(t->opt.send_buffer, min_u32(path, t->opt.send_max));
 }

@@ -9,25 +9,7 @@
 #include "core/stack.h"
 #include "tcp/cc.h"
 #include "tcp/flight.h"
-
-/* Classified facts that move the state machine: the second column of transition.def. */
-enum move {
-    MOVE_ACTIVE_OPEN,
-    MOVE_PASSIVE_OPEN,
-    MOVE_SYN,
-    MOVE_SYN_ACKED,
-    MOVE_BACK_TO_LISTEN,
-    MOVE_CLOSE,
-    MOVE_FIN,
-    MOVE_FIN_ACKED,
-    MOVE_FIN_AND_ACKED,
-    MOVE_TWO_MSL,
-    MOVE_REUSED,
-    MOVE_RESET,
-    MOVE_ABORT,
-    MOVE_GIVE_UP,
-    MOVES
-};
+#include "tcp/move.h"
 
 /* What tcp_output still has to build for a connection, besides what the send buffer asks for by itself. */
 enum work {
@@ -351,6 +333,7 @@ uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t l
 void snd_trim(struct stack *s, struct tcb *t); /* una moved */
 void snd_flush(struct stack *s, struct tcb *t);
 void autotune_read(struct stack *s, struct tcb *t, uint32_t n);
+void autotune_held(struct stack *s, struct tcb *t);
 uint32_t autotune_send_limit(const struct tcb *t);
 uint32_t rcv_readable(const struct tcb *t);
 uint32_t rcv_space(const struct tcb *t); /* bytes beyond nxt that the buffer limit leaves */
