@@ -2,10 +2,10 @@
 #ifndef DRILL_PARSE_H
 #define DRILL_PARSE_H
 
-#include "drill/lex.h"
+#include "drill/scan.h"
 
 struct parse {
-    struct lex lex;
+    struct scan scan;
     struct script *script;
 };
 

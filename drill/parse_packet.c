@@ -36,7 +36,7 @@ static void ip_spec(struct parse *p, struct ip_spec *ip, bool inject) {
     *ip = (struct ip_spec){.ecn = ECN_NOT_STATED, .tos = -1, .ttl = -1};
     char close = parse_is_sign(p, '(') ? ')' : parse_is_sign(p, '[') ? ']' : '\0';
     if (close == '\0') return;
-    do lex_next(&p->lex);
+    do scan_next(&p->scan);
     while (ip_item(p, ip, inject) && parse_is_sign(p, ','));
     parse_need(p, close);
 }
@@ -46,9 +46,9 @@ static void ip_spec(struct parse *p, struct ip_spec *ip, bool inject) {
 static uint32_t u32(struct parse *p, const char *what) { return (uint32_t)parse_number(p, what, 0, UINT32_MAX); }
 
 static void sack_blocks(struct parse *p, struct tcp_option *o) {
-    while (p->lex.now.kind == TOKEN_INTEGER && !p->lex.failed) {
+    while (p->scan.now.kind == TOKEN_INTEGER && !p->scan.failed) {
         if (o->blocks == 4) {
-            lex_fail(&p->lex, p->lex.now.at, _("at most four SACK blocks fit into a segment"));
+            scan_fail(&p->scan, p->scan.now.at, _("at most four SACK blocks fit into a segment"));
             return;
         }
         o->left[o->blocks] = u32(p, "sack");
@@ -60,18 +60,18 @@ static void sack_blocks(struct parse *p, struct tcp_option *o) {
 
 /* A run of hexadecimal digits, which need not be a token. */
 static void hex_bytes(struct parse *p, struct tcp_option *o, size_t least, size_t most) {
-    size_t n = lex_run(&p->lex, "0123456789abcdefABCDEF");
+    size_t n = scan_run(&p->scan, "0123456789abcdefABCDEF");
     if (n % 2 != 0 || n / 2 < least || n / 2 > most) {
         parse_expected(p, _("an even number of hexadecimal digits that fits the option"));
         return;
     }
     for (size_t i = 0; i < n / 2; i++) {
         unsigned v = 0;
-        sscanf(p->lex.now.from + 2 * i, "%2x", &v);
+        sscanf(p->scan.now.from + 2 * i, "%2x", &v);
         o->bytes[i] = (uint8_t)v;
     }
     o->bytes_len = (uint8_t)(n / 2);
-    if (n > 0) lex_take(&p->lex, n);
+    if (n > 0) scan_take(&p->scan, n);
 }
 
 /* "e0b N ceb N e1b N" or the other order; fewer at the end. */
@@ -127,16 +127,16 @@ static void tcp_option(struct parse *p, struct tcp_option *o) {
 }
 
 static void tcp_options(struct parse *p, struct packet *k, bool inject) {
-    struct place at = p->lex.now.at;
+    struct place at = p->scan.now.at;
     if (!parse_sign(p, '<')) return;
-    if (p->lex.now.kind == TOKEN_ELLIPSIS) {
-        if (inject) lex_fail(&p->lex, p->lex.now.at, _("<...> is for expected packets only"));
-        lex_next(&p->lex);
+    if (p->scan.now.kind == TOKEN_ELLIPSIS) {
+        if (inject) scan_fail(&p->scan, p->scan.now.at, _("<...> is for expected packets only"));
+        scan_next(&p->scan);
         k->options_any = true;
     } else if (!parse_is_sign(p, '>')) {
         do {
             if (k->options_n == OPTIONS_AT_MOST) {
-                lex_fail(&p->lex, p->lex.now.at, _("these options do not fit into 40 bytes"));
+                scan_fail(&p->scan, p->scan.now.at, _("these options do not fit into 40 bytes"));
                 return;
             }
             tcp_option(p, &k->options[k->options_n++]);
@@ -144,7 +144,7 @@ static void tcp_options(struct parse *p, struct packet *k, bool inject) {
     }
     bool whole = true;
     options_size(k->options, k->options_n, &whole);
-    if (!whole) lex_fail(&p->lex, at, _("these options are not whole 32-bit words; fill up with nop or eol"));
+    if (!whole) scan_fail(&p->scan, at, _("these options are not whole 32-bit words; fill up with nop or eol"));
     parse_need(p, '>');
 }
 
@@ -153,8 +153,8 @@ static void tcp_options(struct parse *p, struct packet *k, bool inject) {
 #define FLAG_LETTERS "FSRPEWAU.01234567-"
 
 static void flags(struct parse *p, struct packet *k) {
-    size_t n = lex_run(&p->lex, FLAG_LETTERS);
-    const char *from = p->lex.now.from;
+    size_t n = scan_run(&p->scan, FLAG_LETTERS);
+    const char *from = p->scan.now.from;
     if (n == 0 || (memchr(from, '-', n) != NULL && n > 1)) {
         parse_expected(p, _("flags of F S R P U E W A 0-7 '.' or '-', or icmp or udp"));
         return;
@@ -168,17 +168,17 @@ static void flags(struct parse *p, struct packet *k) {
         } else {
             flag_of(from[i], &flag);
         }
-        if (k->flags & flag) lex_fail(&p->lex, p->lex.now.at, _("the flag '%c' is there twice"), from[i]);
+        if (k->flags & flag) scan_fail(&p->scan, p->scan.now.at, _("the flag '%c' is there twice"), from[i]);
         k->flags |= flag;
     }
-    lex_take(&p->lex, n);
+    scan_take(&p->scan, n);
 }
 
 /* SEQ:END(LEN), SEQ!:END!(LEN), ...(LEN) */
 static void sequence(struct parse *p, struct packet *k, bool inject) {
-    struct place at = p->lex.now.at;
-    if (p->lex.now.kind == TOKEN_ELLIPSIS && !inject) {
-        lex_next(&p->lex);
+    struct place at = p->scan.now.at;
+    if (p->scan.now.kind == TOKEN_ELLIPSIS && !inject) {
+        scan_next(&p->scan);
         k->seq_any = true;
     }
     uint32_t end = 0;
@@ -192,13 +192,13 @@ static void sequence(struct parse *p, struct packet *k, bool inject) {
     parse_need(p, '(');
     k->len = (uint32_t)parse_number(p, _("the length"), 0, 65535 * 64);
     parse_need(p, ')');
-    if (!k->seq_any && !p->lex.failed && k->seq + k->len != end)
-        lex_fail(&p->lex, at, _("%u + %u is %u, not %u"), k->seq, k->len, k->seq + k->len, end);
-    if (inject && k->len > 65535 - 120) lex_fail(&p->lex, at, _("a packet takes at most 65535 bytes"));
+    if (!k->seq_any && !p->scan.failed && k->seq + k->len != end)
+        scan_fail(&p->scan, at, _("%u + %u is %u, not %u"), k->seq, k->len, k->seq + k->len, end);
+    if (inject && k->len > 65535 - 120) scan_fail(&p->scan, at, _("a packet takes at most 65535 bytes"));
 }
 
 static void tcp(struct parse *p, struct packet *k, bool inject) {
-    struct place at = p->lex.now.at;
+    struct place at = p->scan.now.at;
     flags(p, k);
     sequence(p, k, inject);
     bool acks = parse_word(p, "ack");
@@ -206,21 +206,21 @@ static void tcp(struct parse *p, struct packet *k, bool inject) {
         k->ack = u32(p, "ack");
         k->ack_absolute = parse_sign(p, '!');
     }
-    if (acks && !(k->flags & TERN_ACK)) lex_fail(&p->lex, at, _("'ack' without the flag '.'"));
+    if (acks && !(k->flags & TERN_ACK)) scan_fail(&p->scan, at, _("'ack' without the flag '.'"));
     if (parse_word(p, "win")) {
         k->has_window = true;
         k->window = (uint16_t)parse_number(p, "win", 0, 65535);
     }
-    if (!k->has_window && inject) lex_fail(&p->lex, p->lex.now.at, _("an injected segment needs 'win'"));
+    if (!k->has_window && inject) scan_fail(&p->scan, p->scan.now.at, _("an injected segment needs 'win'"));
     if (parse_word(p, "urg")) k->urgent = (uint16_t)parse_number(p, "urg", 0, 65535);
     tcp_options(p, k, inject);
-    if (parse_is_sign(p, '/')) lex_fail(&p->lex, p->lex.now.at, _("encapsulation in UDP is not known here"));
+    if (parse_is_sign(p, '/')) scan_fail(&p->scan, p->scan.now.at, _("encapsulation in UDP is not known here"));
 }
 
 /* 8080 > 1234, before the flags: a number that no sequence number follows. */
 static void ports(struct parse *p, struct packet *k) {
-    const char *at = p->lex.at;
-    if (p->lex.now.kind != TOKEN_INTEGER) return;
+    const char *at = p->scan.at;
+    if (p->scan.now.kind != TOKEN_INTEGER) return;
     while (*at == ' ' || *at == '\t') at++;
     if (*at != '>') return;
     k->has_ports = true;
@@ -250,23 +250,23 @@ static void echoed(struct parse *p, struct packet *k) {
 static void icmp(struct parse *p, struct packet *k) {
     bool v6 = p->script->options.version == IP_V6;
     k->kind = PACKET_ICMP;
-    if (p->lex.now.kind != TOKEN_WORD || !icmp_type_of(v6, p->lex.now.text, &k->icmp_type)) {
+    if (p->scan.now.kind != TOKEN_WORD || !icmp_type_of(v6, p->scan.now.text, &k->icmp_type)) {
         parse_expected(p, v6 ? _("a type of ICMPv6") : _("a type of ICMP"));
         return;
     }
-    lex_next(&p->lex);
-    bool code = p->lex.now.kind == TOKEN_WORD && !parse_is_word(p, "mtu") && !parse_is_word(p, "id");
-    if (code && !icmp_code_of(v6, k->icmp_type, p->lex.now.text, &k->icmp_code)) {
+    scan_next(&p->scan);
+    bool code = p->scan.now.kind == TOKEN_WORD && !parse_is_word(p, "mtu") && !parse_is_word(p, "id");
+    if (code && !icmp_code_of(v6, k->icmp_type, p->scan.now.text, &k->icmp_code)) {
         parse_expected(p, _("a code of this type of ICMP"));
         return;
     }
-    if (code) lex_next(&p->lex);
-    struct place at = p->lex.now.at;
+    if (code) scan_next(&p->scan);
+    struct place at = p->scan.now.at;
     if (parse_word(p, "mtu")) {
         k->has_mtu = true;
         k->mtu = u32(p, "mtu");
         if (k->icmp_type != (v6 ? 2 : 3) || k->icmp_code != (v6 ? 0 : 4))
-            lex_fail(&p->lex, at, _("'mtu' is for frag_needed and packet_too_big"));
+            scan_fail(&p->scan, at, _("'mtu' is for frag_needed and packet_too_big"));
     }
     if (parse_word(p, "id")) {
         k->has_id = true;
@@ -280,7 +280,7 @@ struct packet *parse_packet(struct parse *p, bool inject) {
     if (k == NULL) return NULL;
     if (parse_is_word(p, "ipv4") || parse_is_word(p, "ipv6") || parse_is_word(p, "gre") || parse_is_word(p, "mpls") ||
         parse_is_word(p, "encap"))
-        lex_fail(&p->lex, p->lex.now.at, _("encapsulation ('%s') is not known here"), p->lex.now.text);
+        scan_fail(&p->scan, p->scan.now.at, _("encapsulation ('%s') is not known here"), p->scan.now.text);
     ip_spec(p, &k->ip, inject);
     if (parse_word(p, "icmp")) {
         icmp(p, k);

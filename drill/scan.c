@@ -1,5 +1,5 @@
-/* lex.c - see lex.h. */
-#include "drill/lex.h"
+/* scan.c - see scan.h. */
+#include "drill/scan.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "po/i18n.h"
 
-void lex_fail(struct lex *l, struct place at, const char *format, ...) {
+void scan_fail(struct scan *l, struct place at, const char *format, ...) {
     va_list args;
     if (l->failed) return;
     l->failed = true;
@@ -17,8 +17,8 @@ void lex_fail(struct lex *l, struct place at, const char *format, ...) {
     va_end(args);
 }
 
-void lex_start(struct lex *l, const char *source, size_t len, struct arena *arena, struct drill_options *options,
-               struct drill_error *err) {
+void scan_start(struct scan *l, const char *source, size_t len, struct arena *arena, struct drill_options *options,
+                struct drill_error *err) {
     memset(l, 0, sizeof *l);
     l->source = l->at = source;
     l->end = source + len;
@@ -38,14 +38,14 @@ static int hex_of(char c) {
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-static char peek(const struct lex *l, size_t ahead) { return (size_t)(l->end - l->at) > ahead ? l->at[ahead] : '\0'; }
+static char peek(const struct scan *l, size_t ahead) { return (size_t)(l->end - l->at) > ahead ? l->at[ahead] : '\0'; }
 
-static bool starts(const struct lex *l, const char *with) {
+static bool starts(const struct scan *l, const char *with) {
     size_t n = strlen(with);
     return (size_t)(l->end - l->at) >= n && memcmp(l->at, with, n) == 0;
 }
 
-static void step(struct lex *l, size_t n) {
+static void step(struct scan *l, size_t n) {
     for (; n > 0 && l->at < l->end; n--, l->at++) {
         bool line = *l->at == '\n';
         l->place.line += line;
@@ -53,12 +53,12 @@ static void step(struct lex *l, size_t n) {
     }
 }
 
-static void to_line_end(struct lex *l) {
+static void to_line_end(struct scan *l) {
     while (l->at < l->end && *l->at != '\n') step(l, 1);
 }
 
 /* Up to and with `close`; false: the file ends before. */
-static bool through(struct lex *l, const char *close) {
+static bool through(struct scan *l, const char *close) {
     while (l->at < l->end && !starts(l, close)) step(l, 1);
     if (l->at >= l->end) return false;
     step(l, strlen(close));
@@ -67,13 +67,13 @@ static bool through(struct lex *l, const char *close) {
 
 /* ---- #ifdef, #ifndef, #else, #endif: the second dialect's ---- */
 
-static const struct define *define_find(const struct lex *l, const char *name, size_t len) {
+static const struct define *define_find(const struct scan *l, const char *name, size_t len) {
     for (const struct define *d = l->options->defines; d != NULL; d = d->next)
         if (strlen(d->name) == len && memcmp(d->name, name, len) == 0) return d;
     return NULL;
 }
 
-static size_t word_len(const struct lex *l) {
+static size_t word_len(const struct scan *l) {
     size_t n = 0;
     if (!is_letter(peek(l, 0))) return 0;
     while (is_letter(peek(l, n)) || is_digit(peek(l, n))) n++;
@@ -81,11 +81,11 @@ static size_t word_len(const struct lex *l) {
 }
 
 /* Skips a part that does not count; stops behind its #else (when `to_else`) or its #endif. */
-static void skip_part(struct lex *l, struct place began, bool to_else) {
+static void skip_part(struct scan *l, struct place began, bool to_else) {
     for (unsigned depth = 0;; to_line_end(l)) {
         while (is_blank(peek(l, 0))) step(l, 1);
         if (l->at >= l->end) {
-            lex_fail(l, began, _("this #ifdef has no #endif"));
+            scan_fail(l, began, _("this #ifdef has no #endif"));
             return;
         }
         if (starts(l, "#if")) {
@@ -101,15 +101,15 @@ static void skip_part(struct lex *l, struct place began, bool to_else) {
     to_line_end(l);
 }
 
-static void directive(struct lex *l) {
+static void directive(struct scan *l) {
     struct place at = l->place;
     bool not_defined = starts(l, "#ifndef");
     if (starts(l, "#ifdef") || not_defined) {
         step(l, not_defined ? 7 : 6);
         while (peek(l, 0) == ' ' || peek(l, 0) == '\t') step(l, 1);
         size_t n = word_len(l);
-        if (n == 0) lex_fail(l, l->place, _("#ifdef needs a name"));
-        if (l->depth == IF_DEPTH) lex_fail(l, at, _("more than %d #ifdef in one another"), IF_DEPTH);
+        if (n == 0) scan_fail(l, l->place, _("#ifdef needs a name"));
+        if (l->depth == IF_DEPTH) scan_fail(l, at, _("more than %d #ifdef in one another"), IF_DEPTH);
         if (l->failed) return;
         bool counts = (define_find(l, l->at, n) != NULL) != not_defined;
         to_line_end(l);
@@ -125,11 +125,11 @@ static void directive(struct lex *l) {
         l->depth--;
         to_line_end(l);
     } else {
-        lex_fail(l, at, _("'#' begins #ifdef, #ifndef, #else or #endif, each with its partner"));
+        scan_fail(l, at, _("'#' begins #ifdef, #ifndef, #else or #endif, each with its partner"));
     }
 }
 
-static void skip_blanks(struct lex *l) {
+static void skip_blanks(struct scan *l) {
     while (l->at < l->end && !l->failed) {
         struct place at = l->place;
         if (is_blank(*l->at)) {
@@ -137,7 +137,7 @@ static void skip_blanks(struct lex *l) {
         } else if (starts(l, "//")) {
             to_line_end(l);
         } else if (starts(l, "/*")) {
-            if (!through(l, "*/")) lex_fail(l, at, _("this comment does not end"));
+            if (!through(l, "*/")) scan_fail(l, at, _("this comment does not end"));
         } else if (*l->at == '#' && !l->expanding) {
             directive(l);
         } else {
@@ -148,21 +148,21 @@ static void skip_blanks(struct lex *l) {
 
 /* ---- tokens ---- */
 
-static void keep(struct lex *l, const char *text, size_t len) {
+static void keep(struct scan *l, const char *text, size_t len) {
     l->now.text = arena_copy(l->arena, text, len);
     l->now.len = len;
-    if (l->now.text == NULL) lex_fail(l, l->now.at, "%s", tern_strerror(TERN_ENOMEM, i18n_lang()));
+    if (l->now.text == NULL) scan_fail(l, l->now.at, "%s", tern_strerror(TERN_ENOMEM, i18n_lang()));
 }
 
-static void hex_number(struct lex *l) {
+static void hex_number(struct scan *l) {
     struct token *t = &l->now;
     uint64_t v = 0;
     size_t n = 2;
     for (; hex_of(peek(l, n)) >= 0; n++) {
-        if (v >> 60) lex_fail(l, t->at, _("this number is too large"));
+        if (v >> 60) scan_fail(l, t->at, _("this number is too large"));
         v = v << 4 | (uint64_t)hex_of(peek(l, n));
     }
-    if (n == 2) lex_fail(l, t->at, _("no digits follow 0x"));
+    if (n == 2) scan_fail(l, t->at, _("no digits follow 0x"));
     t->kind = TOKEN_INTEGER;
     t->hex = true;
     t->integer = (int64_t)v;
@@ -170,12 +170,12 @@ static void hex_number(struct lex *l) {
 }
 
 /* "12", "1.5", ".01"; the dots of "0...1" are not a fraction. */
-static void number(struct lex *l) {
+static void number(struct scan *l) {
     struct token *t = &l->now;
     uint64_t v = 0, part = 0, unit = 100000000;
     size_t n = 0;
     for (; is_digit(peek(l, n)); n++) {
-        if (v > (INT64_MAX - 9) / 10) lex_fail(l, t->at, _("this number is too large"));
+        if (v > (INT64_MAX - 9) / 10) scan_fail(l, t->at, _("this number is too large"));
         v = v * 10 + (uint64_t)(peek(l, n) - '0');
     }
     t->kind = TOKEN_INTEGER;
@@ -189,7 +189,7 @@ static void number(struct lex *l) {
     step(l, n);
 }
 
-static char escape(struct lex *l) {
+static char escape(struct scan *l) {
     char c = peek(l, 1);
     int high, low;
     switch (c) {
@@ -210,11 +210,11 @@ static char escape(struct lex *l) {
         break;
     default: break;
     }
-    lex_fail(l, l->place, _("there are the escapes \\n \\r \\t \\f \\v \\\" \\\\ and \\xHH"));
+    scan_fail(l, l->place, _("there are the escapes \\n \\r \\t \\f \\v \\\" \\\\ and \\xHH"));
     return '\0';
 }
 
-static void string(struct lex *l) {
+static void string(struct scan *l) {
     size_t n = 0, most = (size_t)(l->end - l->at);
     char *to = arena_take(l->arena, most < 4096 ? most + 1 : 4097);
     l->now.kind = TOKEN_STRING;
@@ -227,41 +227,41 @@ static void string(struct lex *l) {
             step(l, 1);
         to[n++] = c;
     }
-    if (peek(l, 0) != '"') lex_fail(l, l->now.at, _("this string does not end, or is longer than %d"), 4096);
+    if (peek(l, 0) != '"') scan_fail(l, l->now.at, _("this string does not end, or is longer than %d"), 4096);
     step(l, 1);
     l->now.text = to;
     l->now.len = n;
 }
 
-static void quoted(struct lex *l, enum token_kind kind, const char *open, const char *close) {
+static void quoted(struct scan *l, enum token_kind kind, const char *open, const char *close) {
     step(l, strlen(open));
     const char *from = l->at;
     l->now.kind = kind;
     if (!through(l, close)) {
-        lex_fail(l, l->now.at, _("%s without its %s"), open, close);
+        scan_fail(l, l->now.at, _("%s without its %s"), open, close);
         return;
     }
     keep(l, from, (size_t)(l->at - from) - strlen(close));
 }
 
 /* The value of a define: one token of its own, at the place of the name. */
-static void expand(struct lex *l, const struct define *d) {
-    struct lex inner;
-    lex_start(&inner, d->value, strlen(d->value), l->arena, l->options, l->err);
+static void expand(struct scan *l, const struct define *d) {
+    struct scan inner;
+    scan_start(&inner, d->value, strlen(d->value), l->arena, l->options, l->err);
     inner.expanding = true;
     inner.place = l->now.at;
-    lex_next(&inner);
+    scan_next(&inner);
     l->failed = l->failed || inner.failed;
     struct token t = inner.now;
-    lex_next(&inner);
+    scan_next(&inner);
     if (!inner.failed && inner.now.kind != TOKEN_END)
-        lex_fail(l, l->now.at, _("the value of %s is more than one word: %s"), d->name, d->value);
+        scan_fail(l, l->now.at, _("the value of %s is more than one word: %s"), d->name, d->value);
     t.from = l->now.from;
     t.at = l->now.at;
     l->now = t;
 }
 
-static void word(struct lex *l) {
+static void word(struct scan *l) {
     size_t n = word_len(l);
     const struct define *d = l->expanding ? NULL : define_find(l, l->at, n);
     l->now.kind = TOKEN_WORD;
@@ -272,7 +272,7 @@ static void word(struct lex *l) {
     step(l, n);
 }
 
-static void option(struct lex *l) {
+static void option(struct scan *l) {
     step(l, 2);
     l->now.kind = TOKEN_OPTION;
     size_t n = word_len(l);
@@ -280,13 +280,13 @@ static void option(struct lex *l) {
     step(l, n);
 }
 
-void lex_next(struct lex *l) {
+void scan_next(struct scan *l) {
     skip_blanks(l);
     l->now = (struct token){.kind = TOKEN_END, .at = l->place, .from = l->at};
     if (l->failed) return;
     char c = peek(l, 0);
     if (l->at >= l->end) {
-        if (l->depth > 0) lex_fail(l, l->place, _("an #ifdef has no #endif"));
+        if (l->depth > 0) scan_fail(l, l->place, _("an #ifdef has no #endif"));
     } else if (c == '0' && (peek(l, 1) == 'x' || peek(l, 1) == 'X')) {
         hex_number(l);
     } else if (is_digit(c) || (c == '.' && is_digit(peek(l, 1)))) {
@@ -313,17 +313,17 @@ void lex_next(struct lex *l) {
     l->now.to = l->at;
 }
 
-size_t lex_run(const struct lex *l, const char *set) {
+size_t scan_run(const struct scan *l, const char *set) {
     size_t n = 0;
     while (l->now.from + n < l->end && l->now.from[n] != '\0' && strchr(set, l->now.from[n]) != NULL) n++;
     return n;
 }
 
-void lex_take(struct lex *l, size_t len) {
+void scan_take(struct scan *l, size_t len) {
     l->at = l->now.from;
     l->place = l->now.at;
     step(l, len);
-    lex_next(l);
+    scan_next(l);
 }
 
 const char *token_text(const struct token *t, char *buf, size_t size) {

@@ -1,7 +1,7 @@
-/* lex.h - a script as tokens, with the place of each. Comments, line ends and #ifdef are gone here; a word that was
+/* scan.h - a script as tokens, with the place of each. Comments, line ends and #ifdef are gone here; a word that was
  * defined is already its value. */
-#ifndef DRILL_LEX_H
-#define DRILL_LEX_H
+#ifndef DRILL_SCAN_H
+#define DRILL_SCAN_H
 
 #include "drill/script.h"
 
@@ -33,7 +33,7 @@ struct token {
 
 enum { IF_DEPTH = 16 };
 
-struct lex {
+struct scan {
     const char *source, *end, *at;
     struct place place; /* of `at` */
     struct arena *arena;
@@ -46,16 +46,16 @@ struct lex {
     bool expanding; /* inside the value of a define: words are not looked up again */
 };
 
-void lex_start(struct lex *l, const char *source, size_t len, struct arena *arena, struct drill_options *options,
-               struct drill_error *err);
+void scan_start(struct scan *l, const char *source, size_t len, struct arena *arena, struct drill_options *options,
+                struct drill_error *err);
 /* Moves on to the next token. */
-void lex_next(struct lex *l);
+void scan_next(struct scan *l);
 /* How many characters of `set` follow each other from where the token at hand starts. */
-size_t lex_run(const struct lex *l, const char *set);
+size_t scan_run(const struct scan *l, const char *set);
 /* Takes `len` characters from where the token at hand starts, and moves on to the token behind them. */
-void lex_take(struct lex *l, size_t len);
+void scan_take(struct scan *l, size_t len);
 /* The first error counts. */
-void lex_fail(struct lex *l, struct place at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void scan_fail(struct scan *l, struct place at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The token as a person would quote it. */
 const char *token_text(const struct token *t, char *buf, size_t size);
 
