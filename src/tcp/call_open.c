@@ -69,8 +69,12 @@ static int listen_check(struct stack *s, const tern_listen_config *c, ip_addr *l
     *local = addr_in(&c->local);
     if (c->flags & ~(uint32_t)(TERN_LISTEN_TRANSPARENT | TERN_LISTEN_HOLD)) return TERN_EINVAL;
     if (c->port == 0 && !transparent) return TERN_EINVAL;
-    if (c->local.family && !transparent && !ip_is_ours(s, local)) return TERN_EADDRNOTAVAIL;
-    if (ip_is_unspecified(local)) *local = (ip_addr){{0}};
+    if (!c->local.family)
+        *local = listen_any;
+    else if (ip_is_unspecified(local))
+        *local = ip_is_v4(local) ? listen_any_v4 : listen_any_v6;
+    else if (!transparent && !ip_is_ours(s, local))
+        return TERN_EADDRNOTAVAIL;
     return listener_exact(s, local, c->port) ? TERN_EADDRINUSE : TERN_OK;
 }
 

@@ -85,15 +85,21 @@ struct listener *listener_exact(struct stack *s, const ip_addr *local, uint16_t 
     return NULL;
 }
 
+const ip_addr listen_any, listen_any_v4 = {{[10] = 0xff, [11] = 0xff}}, listen_any_v6 = {{0xff}};
+
+/* Any address of the family, or of both. */
+static struct listener *listener_wild(struct stack *s, const ip_addr *local, uint16_t port) {
+    struct listener *l = listener_exact(s, ip_is_v4(local) ? &listen_any_v4 : &listen_any_v6, port);
+    return l ? l : listener_exact(s, &listen_any, port);
+}
+
 /* The most specific wins: address and port, any address, then a transparent listener for every port. */
 struct listener *listener_find(struct stack *s, const ip_addr *local, uint16_t port) {
-    static const ip_addr any;
     bool ours = ip_is_ours(s, local);
     struct listener *l = listener_exact(s, local, port);
-    if (!l) l = listener_exact(s, &any, port);
+    if (!l) l = listener_wild(s, local, port);
     if (l && !ours && !(l->flags & TERN_LISTEN_TRANSPARENT)) l = NULL;
-    if (!l) l = listener_exact(s, &any, 0);
-    return l;
+    return l ? l : listener_wild(s, local, 0);
 }
 
 int listener_register(struct stack *s, struct listener *l) {

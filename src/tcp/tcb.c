@@ -14,6 +14,8 @@ void tcb_options_default(const struct stack *s, struct tcb_options *o) {
         .user_timeout_ms = s->cfg.r2_ms,
         .zero_window_ms = s->cfg.zero_window_ms,
         .linger_ms = -1,
+        .fin_wait_2_ms = s->cfg.fin_wait_2_ms,
+        .syn_retries = (uint8_t)min_u32(s->cfg.syn_retries, UINT8_MAX),
         .congestion = (uint8_t)s->cfg.congestion,
         .ttl = (uint8_t)s->cfg.ttl,
         .nodelay = !s->cfg.nagle,

@@ -34,11 +34,12 @@ struct tcb_options {
     uint32_t keepalive_idle_ms, keepalive_interval_ms, user_timeout_ms, zero_window_ms;
     int32_t linger_ms; /* -1: none */
     uint16_t uto_s;    /* user timeout option; 0: off [RFC5482] */
-    uint8_t keepalive_probes, congestion;
+    uint32_t fin_wait_2_ms;
+    uint8_t keepalive_probes, congestion, syn_retries;
     bool fast_open;
     uint16_t mss_cap; /* 0: none */
     uint8_t tos, ttl;
-    bool nodelay, cork, keepalive, no_soft_errors;
+    bool nodelay : 1, cork : 1, keepalive : 1, no_soft_errors : 1, quick_ack : 1;
 };
 
 /* Received packets that the caller lent: their bytes come before those in the ring. */
@@ -298,6 +299,8 @@ int flow_reserve(struct stack *s);               /* makes sure that one more ins
 void flow_insert(struct stack *s, uint32_t hash, uint32_t ref);
 void flow_remove(struct stack *s, uint32_t hash, uint32_t ref);
 void flow_replace(struct stack *s, uint32_t hash, uint32_t ref, uint32_t new_ref);
+/* What listeners for many addresses have as theirs; the last is no address that anybody has. */
+extern INNER const ip_addr listen_any, listen_any_v4, listen_any_v6;
 struct listener *listener_find(struct stack *s, const ip_addr *local, uint16_t port);
 struct listener *listener_exact(struct stack *s, const ip_addr *local, uint16_t port);
 int listener_register(struct stack *s, struct listener *l);
