@@ -65,7 +65,10 @@ int main(int argc, char **argv) {
     if (at < 0) return ~at;
     if (at >= argc) {
         fflush(stdout);
-        return misuse(_("which command? 'tern --help' names them"));
+        char names[COMMANDS * 16] = "";
+        for (size_t i = 0; i < COMMANDS; i++)
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i > 0 ? ", " : "", commands[i].name);
+        return misuse(_("which command? There are %s"), names);
     }
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[at], commands[i].name) != 0) continue;
