@@ -56,8 +56,6 @@ static void row(const struct bench *b, const char *name, struct rec_config c, do
 
 static struct rec_config path(const struct bench *b, uint32_t control, unsigned mbit, unsigned rtt_ms) {
     struct rec_config c = rec_default(1, control, (uint64_t)mbit * MBIT, rtt_ms);
-    uint64_t bdp = c.rate_bps / 8 * rtt_ms / 1000;
-    c.buffer = (uint32_t)(bdp * 6 < 1 << 20 ? 1 << 20 : bdp * 6 > 32u << 20 ? 32u << 20 : bdp * 6);
     c.limit_ns = 3600ull * SIM_SECOND;
     c.duration_ns = (b->quick ? 10ull : mbit >= 1000 ? 20ull : 30ull) * SIM_SECOND;
     return c;

@@ -29,8 +29,7 @@ struct rec_config rec_default(uint64_t seed, uint32_t congestion, uint64_t rate_
                                .rate_bps = rate_bps,
                                .rtt_us = rtt_ms * 1000,
                                .queue_bdp = 1,
-                               .duration_ns = 20ull * SIM_SECOND,
-                               .buffer = 16u << 20};
+                               .duration_ns = 20ull * SIM_SECOND};
 }
 
 /* ---- the applications ---- */
@@ -185,7 +184,7 @@ static bool world(struct run *run, struct sim **out) {
         t->sack = !c->no_sack;
         t->timestamps = !c->no_timestamps;
         t->pacing = !c->no_pacing;
-        t->reassembly_islands = c->islands != 0 ? c->islands : 4096;
+        if (c->islands != 0) t->reassembly_islands = c->islands;
         t->autoconf = t->dad = 0;
     }
     if (sim_new(&s, out, &err) < 0) return false;

@@ -25,8 +25,8 @@ struct rec_config {
     uint64_t change_ns, change_bps;                  /* the rate changes then */
     uint64_t dark_ns, dark_len_ns;                   /* nothing gets through, in either direction */
     uint64_t spike_ns, spike_len_ns, spike_delay_ns; /* packets of that time take so much longer */
-    uint32_t buffer;                                 /* of sender and receiver */
-    uint32_t islands;                                /* tern_config.reassembly_islands; 0: 4096 */
+    uint32_t buffer;                                 /* of sender and receiver; 0: as they come, growing and shrinking */
+    uint32_t islands;                                /* tern_config.reassembly_islands; 0: the default */
     bool no_sack, no_timestamps, no_pacing;
     uint64_t limit_ns; /* of virtual time, for what is still under way at the end; 0: 120 s */
     bool trace;        /* prints one line an ACK */
