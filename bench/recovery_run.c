@@ -156,6 +156,7 @@ static struct memlink_path forward(const struct rec_config *c) {
                              .reorder_ns = (uint64_t)c->reorder_us * 1000,
                              .duplicate_ppm = c->duplicate_ppm,
                              .jitter_ns = (uint64_t)c->jitter_us * 1000,
+                             .mark_ns = c->mark_us * 1000,
                              .drop_mask = c->drop_mask,
                              .mtu = 1500,
                              .packets_max = 1u << 20};
@@ -185,6 +186,7 @@ static bool world(struct run *run, struct sim **out) {
         t->timestamps = !c->no_timestamps;
         t->pacing = !c->no_pacing;
         if (c->islands != 0) t->reassembly_islands = c->islands;
+        t->ecn = c->mark_us != 0;
         t->autoconf = t->dad = 0;
     }
     if (sim_new(&s, out, &err) < 0) return false;

@@ -7,11 +7,15 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 
 # Help goes to standard output, names every option of the command, and is at most 80 columns wide.
 for lang in en zh; do
-    for command in demo play serve connect ping states myths ask; do
+    for command in demo play serve connect ping drill states myths ask; do
         "$TERN" "$command" --lang $lang --help >out 2>err || fail "$command --help: exit $?"
         [ ! -s err ] || fail "$command --help wrote to standard error"
         look='--color --absolute --all --ascii'
-        case $command in states | myths | ask) look= ;; esac
+        case $command in
+        drill) look='--color --jobs --json --junit --pcap --shell --strict --ip_version --define' ;;
+        states) look='--svg --dot --json --ascii' ;;
+        myths | ask) look= ;;
+        esac
         for option in --help --lang $look; do
             grep -q -- "$option" out || fail "$command --help says nothing of $option"
         done
@@ -24,7 +28,7 @@ for line in open('out', encoding='utf-8'):
 END
     done
     "$TERN" --lang $lang --help >out 2>err || fail "--help: exit $?"
-    for command in demo play serve connect ping states myths ask; do grep -q "^  $command " out || fail "--help says nothing of $command"; done
+    for command in demo play serve connect ping drill states myths ask; do grep -q "^  $command " out || fail "--help says nothing of $command"; done
 done
 for option in --link --addr --peer-addr --route --mtu --set --no-offload --pcap --trace --json --keep-privileges; do
     for command in serve connect ping; do
