@@ -48,7 +48,7 @@ void history_start(struct history *h, const struct flow_packet *p) {
 
 static uint16_t add16(uint16_t n) { return n < UINT16_MAX ? (uint16_t)(n + 1) : n; }
 
-static void follow_syn(struct record *r, const struct flow_packet *p, const struct look *l) {
+static void follow_syn(struct record *r, const struct flow_packet *p, const struct sight *l) {
     struct history *h = &r->history;
     struct history_end *e = &h->end[p->from], *o = &h->end[!p->from];
     if (l->foreign) {
@@ -61,6 +61,10 @@ static void follow_syn(struct record *r, const struct flow_packet *p, const stru
         e->syns = add16(e->syns);
         e->syn_bytes = (uint16_t)p->len;
         if (h->opener < 0) h->opener = (int8_t)p->from;
+        return;
+    }
+    if (l->ack_foreign) { /* it answers an old SYN */
+        e->answered_old = true;
         return;
     }
     if (e->syn_ack_ns == 0) {
@@ -76,7 +80,7 @@ static void follow_syn(struct record *r, const struct flow_packet *p, const stru
     if (h->established_ns != 0 && e->syn_acks > 1 && p->time_ns > h->established_ns + history_rtt(h)) e->full_at++;
 }
 
-static void follow_opening(struct record *r, const struct flow_packet *p, const struct look *l) {
+static void follow_opening(struct record *r, const struct flow_packet *p, const struct sight *l) {
     struct history *h = &r->history;
     const struct track_end *self = &r->track.end[p->from], *peer = &r->track.end[!p->from];
     if (h->established_ns != 0 || !(p->tcp.flags & TCP_ACK) || p->tcp.flags & TCP_RST) return;
@@ -90,7 +94,7 @@ static void follow_opening(struct record *r, const struct flow_packet *p, const 
 
 /* ---- windows, keepalive ---- */
 
-static void follow_window(struct record *r, const struct flow_packet *p, const struct look *l) {
+static void follow_window(struct record *r, const struct flow_packet *p, const struct sight *l) {
     struct history_end *e = &r->history.end[p->from], *o = &r->history.end[!p->from];
     bool shut = p->tcp.window == 0 && !(p->tcp.flags & (TCP_SYN | TCP_RST | TCP_FIN)) && !l->ack_old;
     if (shut && e->zero_since_ns == 0) {
@@ -112,7 +116,7 @@ static void follow_window(struct record *r, const struct flow_packet *p, const s
 
 /* ---- closing ---- */
 
-static void follow_fin(struct record *r, const struct flow_packet *p, const struct look *l) {
+static void follow_fin(struct record *r, const struct flow_packet *p, const struct sight *l) {
     struct history *h = &r->history;
     struct history_end *e = &h->end[p->from], *o = &h->end[!p->from];
     const struct track_end *peer = &r->track.end[!p->from];
@@ -150,7 +154,7 @@ uint64_t history_rtt(const struct history *h) {
 
 /* Once a round trip: what bounded it? The window was full; or the last segment was a short one, because there was no
  * more to send; or neither, then it was the network. */
-static void follow_speed(struct record *r, const struct flow_packet *p, const struct look *l) {
+static void follow_speed(struct record *r, const struct flow_packet *p, const struct sight *l) {
     struct history *h = &r->history;
     struct history_end *e = &h->end[p->from];
     const struct track_end *self = &r->track.end[p->from], *peer = &r->track.end[!p->from];
@@ -175,7 +179,7 @@ static void follow_speed(struct record *r, const struct flow_packet *p, const st
 
 /* ---- all of it ---- */
 
-void history_follow(struct record *r, const struct flow_packet *p, const struct look *l) {
+void history_follow(struct record *r, const struct flow_packet *p, const struct sight *l) {
     struct history *h = &r->history;
     struct history_end *e = &h->end[p->from], *o = &h->end[!p->from];
     if (p->tcp.flags & TCP_RST) {

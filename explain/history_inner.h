@@ -5,8 +5,8 @@
 #include "explain/history.h"
 
 /* repeat.c: repetitions and what they were for, round trips. */
-void repeat_follow(struct record *r, const struct flow_packet *p, const struct look *l);
+void repeat_follow(struct record *r, const struct flow_packet *p, const struct sight *l);
 /* reset.c: the first RST that counts, and why it was sent. */
-void reset_follow(struct record *r, const struct flow_packet *p, const struct look *l);
+void reset_follow(struct record *r, const struct flow_packet *p, const struct sight *l);
 
 #endif

@@ -3,12 +3,12 @@
 #include "explain/history_inner.h"
 
 enum {
-    ANSWER_S = 3,      /* so long is an answer waited for before a lone SYN counts as unanswered */
-    LEAK_S = 60,       /* in CLOSE-WAIT, unless the user says otherwise */
+    ANSWER_S = 3, /* so long is an answer waited for before a lone SYN counts as unanswered */
+    LEAK_S = 60,  /* in CLOSE-WAIT, unless the user says otherwise */
     WAIT_NOTE_S = 10,
-    SHUT_MS = 200,     /* a window shut for less costs nobody anything */
+    SHUT_MS = 200, /* a window shut for less costs nobody anything */
     STUCK_S = 5,
-    FORGOTTEN_S = 60,  /* silence that makes middleboxes forget */
+    FORGOTTEN_S = 60, /* silence that makes middleboxes forget */
 };
 
 struct judge {
@@ -60,7 +60,8 @@ static void judge_unanswered(struct judge *j, int opener) {
     if (at(j, !opener, &sure))
         add(j, FINDING_SYN_IGNORED, opener, sure, e->syns, waited);
     else
-        add(j, FINDING_SYN_UNANSWERED, opener, one_way(j) && j->r->passive.gaps ? UNDECIDABLE : CERTAIN, e->syns, waited);
+        add(j, FINDING_SYN_UNANSWERED, opener, one_way(j) && j->r->passive.gaps ? UNDECIDABLE : CERTAIN, e->syns,
+            waited);
 }
 
 static void judge_syn_acks(struct judge *j, int opener) {
@@ -69,7 +70,8 @@ static void judge_syn_acks(struct judge *j, int opener) {
     uint64_t took = ms(p->syn_ack_ns, p->syn_ack_last_ns);
     bool here = at(j, !opener, &sure);
     if (!j->h->opened) {
-        if (j->h->reset == RESET_NONE && !j->r->passive.gaps && (p->syn_acks > 1 || ms(p->syn_ack_ns, j->now_ns) > 3000))
+        if (j->h->reset == RESET_NONE && !j->r->passive.gaps &&
+            (p->syn_acks > 1 || ms(p->syn_ack_ns, j->now_ns) > 3000))
             add(j, FINDING_HALF_OPEN, opener, LIKELY, p->syn_acks, ms(p->syn_ack_ns, j->now_ns));
     } else if (p->full_at > (here ? 0u : 1u)) {
         add(j, FINDING_ACCEPT_QUEUE_FULL, !opener, here ? sure : LIKELY, p->full_at, 0);
@@ -82,7 +84,8 @@ static void judge_opening(struct judge *j) {
     const struct history *h = j->h;
     const struct record *r = j->r;
     if (h->before_ns != 0)
-        add(j, h->reuse_early ? FINDING_REUSE_EARLY : FINDING_REUSE_LEGAL, END_A, CERTAIN, (h->before_ns - 1) / MS_NS, 0);
+        add(j, h->reuse_early ? FINDING_REUSE_EARLY : FINDING_REUSE_LEGAL, END_A, CERTAIN, (h->before_ns - 1) / MS_NS,
+            0);
     if (h->opener < 0) return;
     int opener = h->opener;
     const struct history_end *e = &h->end[opener], *p = &h->end[!opener];
@@ -119,8 +122,7 @@ static void judge_repeats(struct judge *j, int i) {
     const struct history_end *e = &j->h->end[i];
     uint32_t needless = max_u32(e->needless, e->dsacks), all = 0;
     for (unsigned c = 0; c < REPEAT_CAUSES; c++) all += c != REPEAT_SYN ? e->repeats[c] : 0;
-    if (e->repeats[REPEAT_RTO] > 0)
-        add(j, FINDING_REPEATED_RTO, i, LIKELY, e->repeats[REPEAT_RTO], e->longest_wait_ms);
+    if (e->repeats[REPEAT_RTO] > 0) add(j, FINDING_REPEATED_RTO, i, LIKELY, e->repeats[REPEAT_RTO], e->longest_wait_ms);
     if (e->repeats[REPEAT_FAST] > 0) add(j, FINDING_REPEATED_FAST, i, LIKELY, e->repeats[REPEAT_FAST], 0);
     if (e->repeats[REPEAT_TLP] > 0) add(j, FINDING_REPEATED_TLP, i, LIKELY, e->repeats[REPEAT_TLP], 0);
     if (needless > 0) add(j, FINDING_REPEATED_NEEDLESS, i, CERTAIN, needless, 0);
@@ -155,9 +157,7 @@ static void judge_reset(struct judge *j) {
         if (silent >= FORGOTTEN_S * 1000) add(j, FINDING_IDLE_FORGOTTEN, i, LIKELY, silent / 1000, 0);
         break;
     case RESET_UNREAD: add(j, FINDING_RESET_UNREAD, i, LIKELY, e->unread, 0); break;
-    case RESET_ABORT:
-        add(j, flying > 0 ? FINDING_RESET_DATA_LOST : FINDING_RESET_ABORT, i, LIKELY, flying, 0);
-        break;
+    case RESET_ABORT: add(j, flying > 0 ? FINDING_RESET_DATA_LOST : FINDING_RESET_ABORT, i, LIKELY, flying, 0); break;
     case RESET_KEEPALIVE: /* told with the probes */
     case RESET_GIVEN_UP:  /* and with the repetitions */
     case RESET_OUTSIDE:
@@ -183,7 +183,8 @@ static void judge_closing(struct judge *j, int i) {
     }
     if (e->fins > 1 && !track_fin_acked(t) && !reset)
         add(j, FINDING_FIN_UNANSWERED, i, CERTAIN, e->fins, ms(e->fin_ns, e->fin_last_ns));
-    if (e->late_fins > 0 && track_fin_acked(t) && o->fins > 0) add(j, FINDING_LAST_ACK_LOST, i, LIKELY, e->late_fins, 0);
+    if (e->late_fins > 0 && track_fin_acked(t) && o->fins > 0)
+        add(j, FINDING_LAST_ACK_LOST, i, LIKELY, e->late_fins, 0);
     if (e->half_bytes > 0) add(j, FINDING_HALF_CLOSE, i, CERTAIN, e->half_bytes, 0);
 }
 

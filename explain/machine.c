@@ -24,9 +24,8 @@ static bool begins(void *ctx, const struct explain_flow *flow, const struct flow
     if (is_over(r)) return true;
     if (p->tcp.flags & TCP_ACK) return false;
     if (p->time_ns > r->history.last_ns + SILENT_S * SEC_NS) return true;
-    bool both_fins = r->history.end[END_A].fins > 0 && r->history.end[END_B].fins > 0;
     bool unheard = self->syn && !self->acked_any && !r->track.end[!p->from].syn;
-    return both_fins || unheard;
+    return self->fin == KNOWN_YES || unheard; /* who has closed opens only anew */
 }
 
 /* May these sockets be used again? When the number or the time of the SYN is newer than the old connection's, or after
@@ -56,7 +55,8 @@ static bool created(void *ctx, struct explain_flow *flow, const struct explain_f
     track_start(&r->track);
     passive_start(&r->passive, p, m->options.vantage);
     history_start(&r->history, p);
-    if (before != NULL && before->machine != NULL && !(p->tcp.flags & TCP_ACK)) note_reuse(&r->history, flow, before, p);
+    if (before != NULL && before->machine != NULL && !(p->tcp.flags & TCP_ACK))
+        note_reuse(&r->history, flow, before, p);
     flow->machine = r;
     return true;
 }
@@ -76,7 +76,7 @@ static void fed_self(struct record *r, struct explain_flow *flow, const struct f
 static void fed(void *ctx, struct explain_flow *flow, const struct flow_packet *p) {
     const struct explain_machine *m = ctx;
     struct record *r = flow->machine;
-    struct look l;
+    struct sight l;
     struct passive_view view;
     bool wanted = m->options.seen != NULL, heeded = false;
     if (flow->self) {
@@ -110,6 +110,6 @@ static void ended(void *ctx, struct explain_flow *flow, uint64_t now_ns) {
 
 void machine_init(struct explain_machine *m, const struct explain_options *options) {
     m->options = *options;
-    m->ops = (struct flow_machine){
-        .ctx = m, .begins = begins, .created = created, .fed = fed, .icmp = icmp, .ended = ended};
+    m->ops =
+        (struct flow_machine){.ctx = m, .begins = begins, .created = created, .fed = fed, .icmp = icmp, .ended = ended};
 }

@@ -3,9 +3,9 @@
 #include "explain/history_inner.h"
 
 enum {
-    QUIET_MS = 180,  /* timers are not shorter, in practice: 200 ms on many hosts, 1 s in RFC 6298 */
-    REORDER_MS = 3,  /* overtaken by so little on the way, without other evidence */
-    DUPLICATES = 3,  /* [RFC5681 3.2] */
+    QUIET_MS = 180, /* timers are not shorter, in practice: 200 ms on many hosts, 1 s in RFC 6298 */
+    REORDER_MS = 3, /* overtaken by so little on the way, without other evidence */
+    DUPLICATES = 3, /* [RFC5681 3.2] */
 };
 
 /* ---- ACKs, for the end whose bytes they acknowledge ---- */
@@ -36,14 +36,15 @@ static void follow_sack(const struct track_end *self, struct history_end *e, con
     }
 }
 
-static void follow_ack(struct record *r, const struct flow_packet *p, const struct look *l) {
+static void follow_ack(struct record *r, const struct flow_packet *p, const struct sight *l) {
     const struct track_end *self = &r->track.end[!p->from];
     struct history_end *e = &r->history.end[!p->from]; /* whose bytes they are */
     if (!(p->tcp.flags & TCP_ACK)) return;
     if (l->ack_new) {
         e->dup_acks = 0;
         e->run = 0;
-        if (e->repeated_len > 0 && l->newly_acked >= e->repeated_len) e->acked_len = max_u32(e->acked_len, e->repeated_len);
+        if (e->repeated_len > 0 && l->newly_acked >= e->repeated_len)
+            e->acked_len = max_u32(e->acked_len, e->repeated_len);
         e->repeated_len = 0;
         if (e->rtt_ns != 0 && seq_ge(self->acked, e->rtt_stop)) sample(e, p->time_ns);
         if (e->told_any && seq_ge(self->acked, e->told)) e->told_any = false;
@@ -57,7 +58,7 @@ static void follow_ack(struct record *r, const struct flow_packet *p, const stru
 /* ---- what came again ---- */
 
 /* Not sent again, but overtaken: its time, its identification or its haste shows it. */
-static bool overtaken(const struct record *r, const struct flow_packet *p, const struct look *l) {
+static bool overtaken(const struct record *r, const struct flow_packet *p, const struct sight *l) {
     const struct track_end *self = &r->track.end[p->from];
     const struct history_end *e = &r->history.end[p->from];
     if (!l->fills) return false;
@@ -71,7 +72,7 @@ static bool overtaken(const struct record *r, const struct flow_packet *p, const
     return since < REORDER_MS * MS_NS && since * 2 < history_rtt(&r->history) && e->dup_acks < DUPLICATES;
 }
 
-static enum repeat_cause cause_of(const struct record *r, const struct flow_packet *p, const struct look *l,
+static enum repeat_cause cause_of(const struct record *r, const struct flow_packet *p, const struct sight *l,
                                   uint64_t since) {
     const struct track_end *self = &r->track.end[p->from];
     const struct history_end *e = &r->history.end[p->from];
@@ -88,7 +89,7 @@ static enum repeat_cause cause_of(const struct record *r, const struct flow_pack
     return REPEAT_UNKNOWN;
 }
 
-static void count_repeat(struct record *r, const struct flow_packet *p, const struct look *l) {
+static void count_repeat(struct record *r, const struct flow_packet *p, const struct sight *l) {
     const struct track_end *self = &r->track.end[p->from];
     struct history_end *e = &r->history.end[p->from];
     uint64_t since = p->time_ns - min_u64(e->sent_ns, p->time_ns);
@@ -116,7 +117,7 @@ static void count_repeat(struct record *r, const struct flow_packet *p, const st
     }
 }
 
-void repeat_follow(struct record *r, const struct flow_packet *p, const struct look *l) {
+void repeat_follow(struct record *r, const struct flow_packet *p, const struct sight *l) {
     struct history_end *e = &r->history.end[p->from];
     follow_ack(r, p, l);
     if (l->probe || (l->takes <= 1 && p->len == 1 && r->history.end[!p->from].zero_since_ns != 0)) return;

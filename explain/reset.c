@@ -15,6 +15,7 @@ static enum reset_kind while_opening(const struct record *r, const struct flow_p
     const struct history *h = &r->history;
     const struct history_end *e = &h->end[p->from], *o = &h->end[!p->from];
     const struct track_end *self = &r->track.end[p->from], *peer = &r->track.end[!p->from];
+    if (o->answered_old && o->syn_acks == 0) return RESET_OLD_SYN;
     if (o->syn_acks > 0 && h->opener == (int8_t)p->from) {
         bool stranger = e->syns > 0 && !seq_eq(p->tcp.seq_no, self->next);
         return stranger ? RESET_OLD_SYN : RESET_HANDSHAKE;
@@ -49,7 +50,7 @@ static enum reset_kind kind_of(const struct record *r, const struct flow_packet 
     return e->unread > 0 ? RESET_UNREAD : RESET_ABORT;
 }
 
-void reset_follow(struct record *r, const struct flow_packet *p, const struct look *l) {
+void reset_follow(struct record *r, const struct flow_packet *p, const struct sight *l) {
     struct history *h = &r->history;
     struct history_end *e = &h->end[p->from];
     (void)l;

@@ -46,10 +46,10 @@ enum closing {
 
 /* Why a segment came again. */
 enum repeat_cause {
-    REPEAT_RTO,    /* nothing came back: the timer went off [RFC6298] */
-    REPEAT_FAST,   /* duplicate ACKs, or SACK, told of a hole [RFC5681, RFC6675, RFC8985] */
-    REPEAT_TLP,    /* the last segment asked for an ACK [RFC8985 7] */
-    REPEAT_SYN,    /* the opening was repeated */
+    REPEAT_RTO,  /* nothing came back: the timer went off [RFC6298] */
+    REPEAT_FAST, /* duplicate ACKs, or SACK, told of a hole [RFC5681, RFC6675, RFC8985] */
+    REPEAT_TLP,  /* the last segment asked for an ACK [RFC8985 7] */
+    REPEAT_SYN,  /* the opening was repeated */
     REPEAT_UNKNOWN,
     REPEAT_CAUSES
 };
@@ -76,8 +76,8 @@ struct verdict_end {
     uint16_t mss;           /* offered; 0: not known */
     int8_t shift;           /* window scale offered, -1: none */
     bool timestamps, sack;
-    bool fin, reset; /* it sent one */
-    struct statement state; /* by now */
+    bool fin, reset;             /* it sent one */
+    struct statement state;      /* by now */
     uint64_t time_wait_until_ns; /* 0: it holds none; with an MSL of 30 s */
     uint64_t close_wait_ns;      /* for how long it has been in CLOSE-WAIT, 0: it is not */
 };
@@ -90,16 +90,16 @@ struct verdict {
     uint8_t vantage, vantage_certainty; /* enum vantage, enum certainty */
     uint8_t severity;                   /* the highest of the findings */
     uint64_t setup_ns;                  /* from the first SYN to the end of the handshake; 0: not seen */
-    uint64_t near_ns[2];                /* round trip from the capture's place to A and back, to B and back; 0: not known */
+    uint64_t near_ns[2]; /* round trip from the capture's place to A and back, to B and back; 0: not known */
     uint64_t established_ns, closing_ns; /* when; 0: not seen */
     struct verdict_end end[2];
 };
 
 struct explain_options {
-    enum vantage vantage;  /* what the user says; VANTAGE_UNKNOWN: find out */
+    enum vantage vantage;   /* what the user says; VANTAGE_UNKNOWN: find out */
     uint64_t close_wait_ns; /* longer than this in CLOSE-WAIT is suspicious; 0: 60 s */
     /* After each packet; `look` and `view` are NULL for copies and for what is not heeded. NULL: not wanted. */
-    void (*seen)(void *ctx, struct explain_flow *flow, const struct flow_packet *packet, const struct look *look,
+    void (*seen)(void *ctx, struct explain_flow *flow, const struct flow_packet *packet, const struct sight *look,
                  const struct passive_view *view);
     /* A connection is over, or the capture is. */
     void (*done)(void *ctx, struct explain_flow *flow, uint64_t now_ns);
