@@ -60,8 +60,10 @@ const char *bytes_name(uint64_t bytes, char buf[32]) {
 
 const char *span_name(uint64_t ns, char buf[32]) {
     if (ns == 0) return "0";
-    if (ns < US_NS) return three((double)ns, "ns", buf);
-    if (ns < 999500) return three((double)ns / 1e3, "µs", buf);
+    if (ns < MS_NS) {
+        snprintf(buf, 32, "%.3f" SP "ms", (double)ns / 1e6);
+        return buf;
+    }
     if (ns < 999500000) return three((double)ns / 1e6, "ms", buf);
     if (ns < 600 * SEC_NS) return three((double)ns / 1e9, "s", buf);
     uint64_t s = ns / SEC_NS;

@@ -141,18 +141,23 @@ static void fact(const struct report *r, const char *name, const char *format, .
 
 static const char *end_letter(int end) { return end == END_A ? "A" : end == END_B ? "B" : ""; }
 
+static void form_fact(const struct report *r, const char *name, const char *said, const char *rfc) {
+    if (rfc[0] != '\0')
+        fact(r, name, "%s (RFC %s)", said, rfc);
+    else
+        fact(r, name, "%s", said);
+}
+
 static void opening_facts(const struct report *r, const struct explain_flow *f, const struct verdict *v) {
     char buf[32], moment[64] = "";
     time_t s = (time_t)(f->first_ns / SEC_NS);
     struct tm tm;
     if (gmtime_r(&s, &tm) != NULL) strftime(moment, sizeof moment, "%Y-%m-%d %H:%M:%S UTC", &tm);
     fact(r, _("began"), _("%s, packet %llu"), moment, (unsigned long long)f->first_number);
-    fact(r, _("opening"), "%s%s%s", opening_text(v->opening, r->lang), opening_rfc(v->opening)[0] ? " · RFC " : "",
-         opening_rfc(v->opening));
+    form_fact(r, _("opening"), opening_text(v->opening, r->lang), opening_rfc(v->opening));
     if (v->opened_by >= 0) fact(r, _("opened by"), "%s", end_letter(v->opened_by));
     if (v->setup_ns != 0) fact(r, _("handshake"), "%s", span_name(v->setup_ns, buf));
-    fact(r, _("closing"), "%s%s%s", closing_text(v->closing, r->lang), closing_rfc(v->closing)[0] ? " · RFC " : "",
-         closing_rfc(v->closing));
+    form_fact(r, _("closing"), closing_text(v->closing, r->lang), closing_rfc(v->closing));
     if (v->closed_first >= 0) fact(r, _("closed first by"), "%s", end_letter(v->closed_first));
     fact(r, _("captured"), "%s", passive_vantage_text((enum vantage)v->vantage, r->lang));
 }
