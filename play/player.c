@@ -9,7 +9,7 @@
 
 #define TICK_NS 4000u /* of the clock that ISNs are taken from, RFC 9293 3.4.1 */
 #define LIMIT_NS (3 * 86400ull * SIM_SECOND)
-enum { ROUNDS_MAX = 2000000, TRIES = 6 };
+enum { ROUNDS_MAX = 2000000, TRIES = 6, BUFFER = 262144 };
 
 uint64_t stage_now(const struct stage *g) { return g->sim->now - g->start_ns; }
 
@@ -351,6 +351,9 @@ static int prepare(struct stage *g, struct play_error *err) {
     c.mtu = g->take->mtu;
     for (int i = 0; i < 2; i++) {
         const struct play_host *h = &g->take->host[i];
+        /* Buffers that stay as they are: windows do not hang on what the defaults are today. */
+        c.stack[i].send_buffer = c.stack[i].send_buffer_max = BUFFER;
+        c.stack[i].receive_buffer = c.stack[i].receive_buffer_max = BUFFER;
         c.path[i].delay_ns = g->take->link[i].delay_ns;
         c.path[i].rate_bps = g->take->link[i].rate_bps;
         for (unsigned k = 0; k < h->sets; k++) tern_config_set(&c.stack[i], h->set[k].name, h->set[k].value);
