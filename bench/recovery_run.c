@@ -29,8 +29,7 @@ struct rec_config rec_default(uint64_t seed, uint32_t congestion, uint64_t rate_
                                .rate_bps = rate_bps,
                                .rtt_us = rtt_ms * 1000,
                                .queue_bdp = 1,
-                               .duration_ns = 20ull * SIM_SECOND,
-                               .buffer = 16u << 20};
+                               .duration_ns = 20ull * SIM_SECOND};
 }
 
 /* ---- the applications ---- */
@@ -157,6 +156,7 @@ static struct memlink_path forward(const struct rec_config *c) {
                              .reorder_ns = (uint64_t)c->reorder_us * 1000,
                              .duplicate_ppm = c->duplicate_ppm,
                              .jitter_ns = (uint64_t)c->jitter_us * 1000,
+                             .mark_ns = c->mark_us * 1000,
                              .drop_mask = c->drop_mask,
                              .mtu = 1500,
                              .packets_max = 1u << 20};
@@ -185,7 +185,8 @@ static bool world(struct run *run, struct sim **out) {
         t->sack = !c->no_sack;
         t->timestamps = !c->no_timestamps;
         t->pacing = !c->no_pacing;
-        t->reassembly_islands = c->islands != 0 ? c->islands : 4096;
+        if (c->islands != 0) t->reassembly_islands = c->islands;
+        t->ecn = c->mark_us != 0;
         t->autoconf = t->dad = 0;
     }
     if (sim_new(&s, out, &err) < 0) return false;

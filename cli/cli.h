@@ -22,6 +22,7 @@ int serve_main(int argc, char **argv);
 int connect_main(int argc, char **argv);
 int ping_main(int argc, char **argv);
 int play_main(int argc, char **argv);
+int drill_main(int argc, char **argv);
 
 /* ---- messages: all to standard error, "tern: " or "tern COMMAND: " before them ---- */
 

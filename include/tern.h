@@ -137,9 +137,9 @@ typedef struct tern_config {
     uint32_t syn_cookies;        /* 1: beyond half_open_max, answer with SYN cookies [RFC4987 3.6]; 0: drop the SYN */
     uint32_t time_wait_max;      /* TIME-WAIT records, default 16384; the oldest makes room */
     uint32_t send_buffer;        /* bytes that tern_write can queue, to begin with; default 256 KiB */
-    uint32_t send_buffer_max;    /* what it may grow to when the path holds more; default 15 MiB */
+    uint32_t send_buffer_max;    /* what it may grow to when the path holds more; default 32 MiB */
     uint32_t receive_buffer;     /* bytes that a peer may have in flight to us, to begin with; default 256 KiB */
-    uint32_t receive_buffer_max; /* what it may grow to with the pace of reading and the round trip; default 15 MiB */
+    uint32_t receive_buffer_max; /* what it may grow to with the pace of reading and the round trip; default 32 MiB */
     uint32_t reassembly_islands; /* out-of-order pieces a connection, default 1024 */
 
     /* TCP's numbers */

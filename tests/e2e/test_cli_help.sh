@@ -7,10 +7,12 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 
 # Help goes to standard output, names every option of the command, and is at most 80 columns wide.
 for lang in en zh; do
-    for command in demo play serve connect ping; do
+    for command in demo play serve connect ping drill; do
         "$TERN" "$command" --lang $lang --help >out 2>err || fail "$command --help: exit $?"
         [ ! -s err ] || fail "$command --help wrote to standard error"
-        for option in --help --lang --color --absolute --all --ascii; do
+        look='--absolute --all --ascii'
+        [ "$command" != drill ] || look='--jobs --json --junit --pcap --shell --strict --ip_version --define'
+        for option in --help --lang --color $look; do
             grep -q -- "$option" out || fail "$command --help says nothing of $option"
         done
         grep -q "tern $command" out || fail "$command --help has no usage line"
@@ -22,7 +24,7 @@ for line in open('out', encoding='utf-8'):
 END
     done
     "$TERN" --lang $lang --help >out 2>err || fail "--help: exit $?"
-    for command in demo play serve connect ping; do grep -q "^  $command " out || fail "--help says nothing of $command"; done
+    for command in demo play serve connect ping drill; do grep -q "^  $command " out || fail "--help says nothing of $command"; done
 done
 for option in --link --addr --peer-addr --route --mtu --set --no-offload --pcap --trace --json --keep-privileges; do
     for command in serve connect ping; do
