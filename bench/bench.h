@@ -16,7 +16,8 @@ struct bench {
     uint64_t run_ns; /* how long one run of a throughput lasts */
     int cpu;         /* the processor that everything is pinned to; -1: none */
     const char *json;
-    const char *only; /* but for memory: cases whose name has this in it; NULL: all */
+    const char *pictures; /* recovery: draws into this directory, instead of tables; NULL: no */
+    const char *only;     /* but for memory: cases whose name has this in it; NULL: all */
 };
 
 /* The values of one measure, one a run. */
@@ -75,5 +76,6 @@ void bench_memory(const struct bench *b);
 void bench_tun(const struct bench *b);
 void bench_recovery(const struct bench *b);
 void bench_recovery_linux(const struct bench *b);
+void bench_pictures(const struct bench *b);
 
 #endif

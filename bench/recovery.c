@@ -208,6 +208,10 @@ void bench_recovery(const struct bench *b) {
         bench_recovery_linux(b);
         return;
     }
+    if (b->pictures != NULL) {
+        bench_pictures(b);
+        return;
+    }
     for (unsigned k = 0; k < CONTROLS; k++) random_loss(b, k);
     for (unsigned k = 0; k < CONTROLS; k++) bad_paths(b, k);
     several_flows(b);

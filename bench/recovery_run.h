@@ -29,8 +29,9 @@ struct rec_config {
     uint32_t buffer;  /* of sender and receiver; 0: as they come, growing and shrinking */
     uint32_t islands; /* tern_config.reassembly_islands; 0: the default */
     bool no_sack, no_timestamps, no_pacing;
-    uint64_t limit_ns; /* of virtual time, for what is still under way at the end; 0: 120 s */
-    bool trace;        /* prints one line an ACK */
+    uint64_t limit_ns;    /* of virtual time, for what is still under way at the end; 0: 120 s */
+    tern_trace_fn *watch; /* sees what the sender does; may be NULL */
+    void *watch_ctx;
 };
 
 struct rec_result {
