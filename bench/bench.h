@@ -16,7 +16,8 @@ struct bench {
     uint64_t run_ns; /* how long one run of a throughput lasts */
     int cpu;         /* the processor that everything is pinned to; -1: none */
     const char *json;
-    const char *only; /* but for memory: cases whose name has this in it; NULL: all */
+    const char *pictures; /* recovery: draws into this directory, instead of tables; NULL: no */
+    const char *only;     /* but for memory: cases whose name has this in it; NULL: all */
 };
 
 /* The values of one measure, one a run. */
@@ -80,5 +81,6 @@ void bench_scale(const struct bench *b);
 double bulk_shard(uint64_t ns);
 double conn_shard(uint64_t ns);
 void bench_recovery_linux(const struct bench *b);
+void bench_pictures(const struct bench *b);
 
 #endif
