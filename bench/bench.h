@@ -11,11 +11,13 @@ enum { SAMPLES_MAX = 64, COLUMNS_MAX = 5 };
 
 struct bench {
     bool quick, big, two_cores;
+    bool against_linux; /* recovery: beside Linux in real time, instead of in virtual time */
     unsigned runs;
     uint64_t run_ns; /* how long one run of a throughput lasts */
     int cpu;         /* the processor that everything is pinned to; -1: none */
     const char *json;
-    const char *only; /* but for memory: cases whose name has this in it; NULL: all */
+    const char *pictures; /* recovery: draws into this directory, instead of tables; NULL: no */
+    const char *only;     /* but for memory: cases whose name has this in it; NULL: all */
 };
 
 /* The values of one measure, one a run. */
@@ -73,5 +75,7 @@ void bench_conn(const struct bench *b);
 void bench_memory(const struct bench *b);
 void bench_tun(const struct bench *b);
 void bench_recovery(const struct bench *b);
+void bench_recovery_linux(const struct bench *b);
+void bench_pictures(const struct bench *b);
 
 #endif

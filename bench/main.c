@@ -38,6 +38,8 @@ static const char usage[] =
     "  --seconds X  length of a run of a throughput (default 0.5, quick 0.1)\n"
     "  --cpu N      pin everything to processor N (default 0; -1: nothing is pinned)\n"
     "  --two-cores  tun: also with the kernel's end on another processor\n"
+    "  --linux      recovery: beside Linux, in real time\n"
+    "  --pictures DIR  recovery: draws SVG pictures there instead\n"
     "  --big        conn, memory: also with 1000000 connections (needs about 2 GB)\n"
     "  --case TEXT  only what has TEXT in its table's or row's name (not memory)\n"
     "  --fixed NAME only a fixed amount of work, for counting instructions: bulk, conn or trip\n"
@@ -125,6 +127,8 @@ static unsigned parse(struct bench *b, char **argv) {
             b->big = true;
         else if (strcmp(*a, "--two-cores") == 0)
             b->two_cores = true;
+        else if (strcmp(*a, "--linux") == 0)
+            b->against_linux = true;
         else if (strcmp(*a, "--runs") == 0)
             b->runs = (unsigned)number("--runs", *++a, 1, SAMPLES_MAX);
         else if (strcmp(*a, "--seconds") == 0)
@@ -135,6 +139,8 @@ static unsigned parse(struct bench *b, char **argv) {
             run_fixed(a[1]);
         else if (strcmp(*a, "--case") == 0 && a[1] != NULL)
             b->only = *++a;
+        else if (strcmp(*a, "--pictures") == 0 && a[1] != NULL)
+            b->pictures = *++a;
         else if (strcmp(*a, "--json") == 0 && a[1] != NULL)
             b->json = *++a;
         else if (strcmp(*a, "--help") == 0) {

@@ -56,8 +56,6 @@ static void row(const struct bench *b, const char *name, struct rec_config c, do
 
 static struct rec_config path(const struct bench *b, uint32_t control, unsigned mbit, unsigned rtt_ms) {
     struct rec_config c = rec_default(1, control, (uint64_t)mbit * MBIT, rtt_ms);
-    uint64_t bdp = c.rate_bps / 8 * rtt_ms / 1000;
-    c.buffer = (uint32_t)(bdp * 6 < 1 << 20 ? 1 << 20 : bdp * 6 > 32u << 20 ? 32u << 20 : bdp * 6);
     c.limit_ns = 3600ull * SIM_SECOND;
     c.duration_ns = (b->quick ? 10ull : mbit >= 1000 ? 20ull : 30ull) * SIM_SECOND;
     return c;
@@ -110,6 +108,7 @@ static void bad_paths(const struct bench *b, unsigned control) {
     ROW(0, "queue of 0.25 BDP", c.queue_bdp = 0.25);
     ROW(0, "queue of 1 BDP", c.queue_bdp = 1);
     ROW(0, "queue of 4 BDP", c.queue_bdp = 4);
+    ROW(0, "queue of 4 BDP, marked from 5 ms on", c.queue_bdp = 4, c.mark_us = 5000);
     ROW(full * 0.6, "20 Mbit/s from the middle on", c.change_ns = c.duration_ns / 2, c.change_bps = 20 * MBIT);
     ROW(full * (1 - 3e9 / (double)c.duration_ns), "dark for 3 s", c.dark_ns = c.duration_ns / 3,
         c.dark_len_ns = 3ull * SIM_SECOND);
@@ -205,6 +204,14 @@ static void completion(const struct bench *b) {
 }
 
 void bench_recovery(const struct bench *b) {
+    if (b->against_linux) {
+        bench_recovery_linux(b);
+        return;
+    }
+    if (b->pictures != NULL) {
+        bench_pictures(b);
+        return;
+    }
     for (unsigned k = 0; k < CONTROLS; k++) random_loss(b, k);
     for (unsigned k = 0; k < CONTROLS; k++) bad_paths(b, k);
     several_flows(b);

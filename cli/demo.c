@@ -51,8 +51,12 @@ int demo_watch(struct demo *d, bool both, int server_end, uint64_t epoch_ns, con
     struct ladder_options lo = look_for(&d->look, stdout);
     char application[32];
     snprintf(application, sizeof application, "tern %s", tern_version());
-    struct pcapng_options po = {
-        .lang = i18n_lang(), .application = application, .epoch_ns = epoch_ns, .failed = capture_failed, .ctx = d};
+    struct pcapng_options po = {.lang = i18n_lang(),
+                                .states = true,
+                                .application = application,
+                                .epoch_ns = epoch_ns,
+                                .failed = capture_failed,
+                                .ctx = d};
     lo.both = both;
     lo.name[END_A] = d->name[END_A];
     lo.name[END_B] = d->name[END_B];

@@ -59,8 +59,12 @@ static void capture_failed(void *ctx, const char *path, int error) {
 static int open_capture(struct node *n, const struct node_options *o) {
     char application[32];
     snprintf(application, sizeof application, "tern %s", tern_version());
-    struct pcapng_options po = {
-        .lang = i18n_lang(), .application = application, .epoch_ns = clock_epoch(), .failed = capture_failed, .ctx = n};
+    struct pcapng_options po = {.lang = i18n_lang(),
+                                .states = true,
+                                .application = application,
+                                .epoch_ns = clock_epoch(),
+                                .failed = capture_failed,
+                                .ctx = n};
     int r = pcapng_open(o->pcap, &po, &n->pcap);
     if (r < 0) return trouble(_("%s: cannot open: %s"), o->pcap, strerror(-r));
     pcapng_iface(n->pcap, n->device->link == TERN_LINK_IP ? PCAPNG_RAW : PCAPNG_ETHERNET, n->device->name, o->link);

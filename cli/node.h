@@ -46,6 +46,8 @@ int node_options_init(struct node_options *o);
 int node_option(struct node_options *o, int code, const char *value);
 bool look_option(struct look_options *o, int code, const char *value);
 enum { NODE_DONE = -1 }; /* of node_option: all was said, leave with EXIT_FINE */
+/* --set NAME=VALUE: 0, or an exit code as node_option gives it; "help" prints all names. */
+int config_option(tern_config *config, const char *value);
 /* Checks what belongs together. 0, or what misuse() gave. */
 int node_options_check(const struct node_options *o, const char *usage_of_stdio);
 

@@ -135,7 +135,7 @@ static int settings(void) {
     return NODE_DONE;
 }
 
-static int set(struct node_options *o, const char *value) {
+int config_option(tern_config *config, const char *value) {
     const char *equals = strchr(value, '=');
     char name[64];
     uint64_t number;
@@ -145,7 +145,7 @@ static int set(struct node_options *o, const char *value) {
     snprintf(name, sizeof name, "%.*s", (int)(equals - value), value);
     if (tern_setting_parse(name, equals + 1, &number) != 0)
         return misuse(_("--set: '%s' is neither a number nor a known value; '--set help' lists them"), equals + 1);
-    int r = tern_config_set(&o->config, name, number);
+    int r = tern_config_set(config, name, number);
     if (r == 0) return 0;
     for (size_t i = 0; tern_setting_at(i, &s); i++)
         if (strcmp(s.name, name) == 0)
@@ -166,7 +166,7 @@ int node_option(struct node_options *o, int code, const char *value) {
             return misuse(_("--mtu: '%s' is not a number from 68 to 65535"), value);
         o->mtu = (uint32_t)number;
         return 0;
-    case O_SET: return set(o, value);
+    case O_SET: return config_option(&o->config, value);
     case O_NO_OFFLOAD: o->no_offload = true; return 0;
     case O_PCAP: o->pcap = value; return 0;
     case O_TRACE: o->trace = true; return 0;

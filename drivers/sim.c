@@ -36,13 +36,16 @@ struct sim_config sim_config_default(uint64_t seed) {
     return c;
 }
 
-static int host_make(struct sim *sim, int side, const struct sim_config *c, struct driver_error *err) {
+static uint64_t host_now(const struct sim *sim, int side) { return sim->now + sim->ahead_ns[side]; }
+
+static int host_make(struct sim *sim, int side, struct driver_error *err) {
+    const struct sim_config *c = &sim->config;
     tern_config config = c->stack[side];
     for (size_t i = 0; i < sizeof config.entropy / 8; i++) {
-        uint64_t word = memlink_chance(c->seed, (uint64_t)side * 100 + i);
+        uint64_t word = memlink_chance(c->seed, (uint64_t)side * 100 + sim->starts[side] * 10 + i);
         memcpy(config.entropy + i * 8, &word, 8);
     }
-    int r = tern_new(&config, sim->now, &sim->stack[side]);
+    int r = tern_new(&config, host_now(sim, side), &sim->stack[side]);
     if (r < 0) return driver_fail(err, EINVAL, "host %d cannot be made: %s", side, tern_strerror(r, TERN_EN));
     tern_iface_config iface = {
         .size = sizeof iface,
@@ -62,7 +65,23 @@ static int host_make(struct sim *sim, int side, const struct sim_config *c, stru
     if (r < 0)
         return driver_fail(err, EINVAL, "host %d refuses its interface or address: %s", side,
                            tern_strerror(r, TERN_EN));
+    sim->starts[side]++;
     return 0;
+}
+
+int sim_restart(struct sim *sim, int side, uint64_t ahead_ns, struct driver_error *err) {
+    tern_stack *old = sim->stack[side];
+    uint64_t before = sim->ahead_ns[side];
+    sim->ahead_ns[side] = ahead_ns;
+    int r = host_make(sim, side, err);
+    if (r == 0) {
+        tern_free(old);
+        return 0;
+    }
+    if (sim->stack[side] != old) tern_free(sim->stack[side]);
+    sim->stack[side] = old;
+    sim->ahead_ns[side] = before;
+    return r;
 }
 
 int sim_new(const struct sim_config *config, struct sim **out, struct driver_error *err) {
@@ -70,6 +89,8 @@ int sim_new(const struct sim_config *config, struct sim **out, struct driver_err
     if (sim == NULL) return driver_fail(err, ENOMEM, "the simulated hosts: out of memory");
     sim->real_time = config->real_time;
     sim->now = config->real_time ? tern_host_now() : config->start_ns;
+    sim->config = *config;
+    memcpy(sim->ahead_ns, config->ahead_ns, sizeof sim->ahead_ns);
     sim->app = config->app;
     sim->ctx = config->ctx;
     struct memlink_path paths[2];
@@ -80,7 +101,7 @@ int sim_new(const struct sim_config *config, struct sim **out, struct driver_err
         if (config->offload) paths[side].segments = paths[side].csum_trusted = true;
     }
     int r = memlink_new(paths, &sim->link, err);
-    for (int side = 0; side < 2 && r == 0; side++) r = host_make(sim, side, config, err);
+    for (int side = 0; side < 2 && r == 0; side++) r = host_make(sim, side, err);
     if (r < 0) {
         sim_free(sim);
         return r;
@@ -103,7 +124,7 @@ static size_t round_input(struct sim *sim, int side) {
     size_t total = 0, n;
     do {
         n = memlink_receive(sim->link, side, packets, BATCH, sim->now);
-        if (n != 0) tern_input(sim->stack[side], sim->iface[side], packets, n, sim->now);
+        if (n != 0) tern_input(sim->stack[side], sim->iface[side], packets, n, host_now(sim, side));
         total += n;
     } while (n == BATCH);
     for (int back; (back = tern_reclaim(sim->stack[side], tokens, BATCH)) > 0;)
@@ -124,7 +145,7 @@ static size_t round_events(struct sim *sim, int side) {
 static size_t round_output(struct sim *sim, int side) {
     tern_frame frames[BATCH];
     size_t total = 0;
-    for (int n; (n = tern_output(sim->stack[side], frames, BATCH, sim->now)) > 0;) {
+    for (int n; (n = tern_output(sim->stack[side], frames, BATCH, host_now(sim, side))) > 0;) {
         memlink_send(sim->link, side, frames, (size_t)n, sim->now);
         total += (size_t)n;
     }
@@ -135,7 +156,7 @@ size_t sim_round(struct sim *sim) {
     if (sim->real_time) sim->now = tern_host_now();
     size_t moved = 0;
     for (int side = 0; side < 2; side++) moved += round_input(sim, side);
-    for (int side = 0; side < 2; side++) tern_expire(sim->stack[side], sim->now);
+    for (int side = 0; side < 2; side++) tern_expire(sim->stack[side], host_now(sim, side));
     for (int side = 0; side < 2; side++) moved += round_events(sim, side);
     for (int side = 0; side < 2; side++) moved += round_output(sim, side);
     sim->rounds++;
@@ -146,6 +167,7 @@ uint64_t sim_deadline(const struct sim *sim) {
     uint64_t t = memlink_deadline(sim->link);
     for (int side = 0; side < 2; side++) {
         uint64_t d = tern_deadline(sim->stack[side]);
+        if (d != TERN_NEVER) d = d > sim->ahead_ns[side] ? d - sim->ahead_ns[side] : 0;
         if (d < t) t = d;
     }
     return t;

@@ -35,6 +35,7 @@ struct sim_config {
     bool offload;         /* 64 KiB segments and no checksums on the link */
     bool real_time;       /* the clock is tern_host_now() instead of virtual */
     uint64_t start_ns;    /* of the virtual clock */
+    uint64_t ahead_ns[2]; /* how far each host's own clock is ahead of it: nobody starts two hosts at once */
     tern_config stack[2]; /* settings; allocator and entropy may be left as they are */
     sim_app_fn *app;
     void *ctx;
@@ -51,6 +52,9 @@ struct sim {
     bool stop;       /* set it anywhere: sim_run returns at the end of the round and resets it */
     uint64_t rounds; /* rounds run so far */
     bool real_time;
+    uint64_t ahead_ns[2]; /* a host's time is now + ahead_ns */
+    unsigned starts[2];   /* how often each host was started */
+    struct sim_config config;
     sim_app_fn *app;
     void *ctx;
 };
@@ -58,6 +62,9 @@ struct sim {
 /* -EINVAL, -ENOMEM. Free with sim_free (NULL is fine), which sends nothing. */
 int sim_new(const struct sim_config *config, struct sim **out, struct driver_error *err);
 void sim_free(struct sim *sim);
+/* The power fails at a host and comes back: its stack is a new one that knows nothing, with other keys and a clock that
+ * is this far ahead. Whoever traced the old one sets its trace again. -EINVAL, -ENOMEM: the host is as it was. */
+int sim_restart(struct sim *sim, int side, uint64_t ahead_ns, struct driver_error *err);
 
 enum sim_result {
     SIM_UNTIL = 0, /* the time is up */

@@ -1,11 +1,22 @@
 /* capture.c - see capture.h: the files one after another, interfaces, times. The two formats are in capture_pcap.c and
  * capture_pcapng.c. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "explain/capture_inner.h"
 #include "po/i18n.h"
+
+static void open_file(struct opened *o, const char *name) {
+    struct stat st;
+    o->fd = strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    o->error = o->fd < 0 ? errno : 0;
+    if (o->fd < 0 || fstat(o->fd, &st) < 0) return;
+    if (S_ISREG(st.st_mode)) o->size = (uint64_t)st.st_size;
+    if (S_ISDIR(st.st_mode)) o->error = EISDIR;
+}
 
 struct capture *capture_open(const char *const *names, size_t n) {
     struct capture *c = calloc(1, sizeof *c);
@@ -13,14 +24,18 @@ struct capture *capture_open(const char *const *names, size_t n) {
     c->names = names;
     c->files = n;
     c->in.fd = -1;
+    c->opened = calloc(n + 1, sizeof *c->opened);
+    if (c->opened == NULL) {
+        free(c);
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) open_file(&c->opened[i], names[i]);
     for (size_t i = 0; i < n; i++) {
-        struct stat st;
-        bool plain = strcmp(names[i], "-") != 0 && stat(names[i], &st) == 0 && S_ISREG(st.st_mode);
-        if (!plain) {
+        if (c->opened[i].size == 0) {
             c->all = 0;
             break;
         }
-        c->all += (uint64_t)st.st_size;
+        c->all += c->opened[i].size;
     }
     return c;
 }
@@ -28,6 +43,9 @@ struct capture *capture_open(const char *const *names, size_t n) {
 void capture_close(struct capture *c) {
     if (c == NULL) return;
     if (c->open) input_close(&c->in);
+    for (size_t i = c->file + (c->open ? 1 : 0); i < c->files; i++)
+        if (c->opened[i].fd > STDIN_FILENO) close(c->opened[i].fd);
+    free(c->opened);
     free(c->iface);
     free(c->local);
     free(c);
@@ -122,9 +140,11 @@ static int start_file(struct capture *c, struct capture_error *e) {
     c->finished = false;
     c->format = FORMAT_NONE;
     c->block = c->skip = 0;
-    if (!input_open(&c->in, c->names[c->file])) {
+    const struct opened *o = &c->opened[c->file];
+    bool started = input_open(&c->in, o->fd);
+    if (o->error != 0 || !started) {
         capture_wrong(c, e, true, N_("cannot open"), 0, 0);
-        e->error = c->in.error;
+        e->error = o->error != 0 ? o->error : ENOMEM;
         return -1;
     }
     c->block = 1;

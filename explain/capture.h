@@ -38,7 +38,8 @@ struct capture_error {
 
 struct capture;
 
-/* `names` stay the caller's and must last; "-" is standard input. NULL: no memory. */
+/* `names` stay the caller's and must last; "-" is standard input. All are opened now; what cannot be opened is said when
+ * its turn comes. NULL: no memory. */
 struct capture *capture_open(const char *const *names, size_t n);
 void capture_close(struct capture *c);
 

@@ -19,7 +19,14 @@ struct capture_iface {
     char name[IFACE_NAME];
 };
 
+/* Files are opened at once, so that a program may give up its rights before it reads. */
+struct opened {
+    int fd, error;
+    uint64_t size; /* 0: not known */
+};
+
 struct capture {
+    struct opened *opened;
     const char *const *names;
     size_t files, file;
     bool open, finished; /* finished: this file has no more that can be read */

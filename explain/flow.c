@@ -325,7 +325,7 @@ void flow_table_icmp(struct flow_table *t, struct decoded *d) {
         t->machine.icmp(t->machine.ctx, &s->flow, &d->icmp);
 }
 
-bool flow_find(struct explain_flow *flow, const struct finding *finding) {
+bool flow_note(struct explain_flow *flow, const struct finding *finding) {
     if (flow->findings == flow->findings_room) {
         uint32_t room = flow->findings_room == 0 ? 4 : flow->findings_room * 2;
         struct finding *more = room <= FINDINGS_MAX ? realloc(flow->finding, room * sizeof *more) : NULL;

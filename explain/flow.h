@@ -135,6 +135,6 @@ const struct flow_counts *flow_table_counts(const struct flow_table *t);
 void flow_table_free(struct flow_table *t);
 
 /* Adds a finding; false: there is no memory, or there are too many of them. */
-bool flow_find(struct explain_flow *flow, const struct finding *finding);
+bool flow_note(struct explain_flow *flow, const struct finding *finding);
 
 #endif

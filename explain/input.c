@@ -2,9 +2,7 @@
 #include "explain/input.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -51,16 +49,9 @@ static void recognise(struct input *in) {
     u->opened = in->state != INPUT_NO_MEMORY;
 }
 
-bool input_open(struct input *in, const char *path) {
-    struct stat st;
+bool input_open(struct input *in, int fd) {
     memset(in, 0, sizeof *in);
-    in->fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (in->fd < 0) {
-        in->state = INPUT_REFUSED;
-        in->error = errno;
-        return false;
-    }
-    if (fstat(in->fd, &st) == 0 && S_ISREG(st.st_mode)) in->size = (uint64_t)st.st_size;
+    in->fd = fd;
     in->memory = malloc(in->room = PIECE);
     in->packed = malloc(PACKED);
     in->unpacker = calloc(1, sizeof *in->unpacker);

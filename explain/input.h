@@ -13,8 +13,8 @@ enum input_state { INPUT_GOES_ON, INPUT_END, INPUT_REFUSED, INPUT_BAD_GZIP, INPU
 struct input {
     const uint8_t *at; /* what is there and not yet taken: at .. end */
     const uint8_t *end;
-    uint64_t offset;     /* of `at` in the unpacked stream */
-    uint64_t read, size; /* bytes of the file as it lies there; size 0: not known */
+    uint64_t offset; /* of `at` in the unpacked stream */
+    uint64_t read;   /* bytes of the file as it lies there */
     enum input_state state;
     int error; /* errno of INPUT_REFUSED */
 
@@ -24,8 +24,8 @@ struct input {
     struct unpacker *unpacker;
 };
 
-/* "-" is standard input. False: in->error says why. Either way input_close is due. */
-bool input_open(struct input *in, const char *path);
+/* Reads from an open file, which is closed with it. False: no memory. Either way input_close is due. */
+bool input_open(struct input *in, int fd);
 void input_close(struct input *in);
 /* The part of input_need that reads. */
 size_t input_fill(struct input *in, size_t n);

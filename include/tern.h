@@ -137,9 +137,9 @@ typedef struct tern_config {
     uint32_t syn_cookies;        /* 1: beyond half_open_max, answer with SYN cookies [RFC4987 3.6]; 0: drop the SYN */
     uint32_t time_wait_max;      /* TIME-WAIT records, default 16384; the oldest makes room */
     uint32_t send_buffer;        /* bytes that tern_write can queue, to begin with; default 256 KiB */
-    uint32_t send_buffer_max;    /* what it may grow to when the path holds more; default 15 MiB */
+    uint32_t send_buffer_max;    /* what it may grow to when the path holds more; default 32 MiB */
     uint32_t receive_buffer;     /* bytes that a peer may have in flight to us, to begin with; default 256 KiB */
-    uint32_t receive_buffer_max; /* what it may grow to with the pace of reading and the round trip; default 15 MiB */
+    uint32_t receive_buffer_max; /* what it may grow to with the pace of reading and the round trip; default 32 MiB */
     uint32_t reassembly_islands; /* out-of-order pieces a connection, default 1024 */
 
     /* TCP's numbers */
@@ -377,8 +377,10 @@ enum tern_listen_flags {
 };
 
 typedef struct tern_listen_config {
-    size_t size;      /* sizeof(tern_listen_config) */
-    tern_addr local;  /* unspecified: every address of both families [MUST-43] */
+    size_t size; /* sizeof(tern_listen_config) */
+    /* family 0: every address of both families; 0.0.0.0 or ::, every address of that one [MUST-43]. The most specific
+     * listener of a port gets the connection. */
+    tern_addr local;
     uint16_t port;    /* 0 only with TERN_LISTEN_TRANSPARENT */
     uint32_t flags;   /* enum tern_listen_flags */
     uint32_t backlog; /* established connections that wait for tern_accept; 0: 128 */
@@ -451,6 +453,10 @@ enum tern_option {
     /* 1, right after tern_connect: what is written before the SYN leaves may ride on it. A peer may get those bytes
      * twice: only for requests that bear repetition [RFC7413 2.1]. */
     TERN_OPT_FAST_OPEN = 18,
+    TERN_OPT_BACKLOG = 19,       /* of a listener: connections that wait for tern_accept */
+    TERN_OPT_SYN_RETRIES = 20,   /* SYNs repeated before the open fails, as tern_config.syn_retries */
+    TERN_OPT_FIN_WAIT_2_MS = 21, /* closed by the application, peer's FIN missing, as tern_config.fin_wait_2_ms */
+    TERN_OPT_QUICK_ACK = 22,     /* 1: every segment is acknowledged at once; an ACK that is owed leaves now */
 };
 /* Set on a listener, options pass to the connections it accepts later. */
 TERN_API int tern_set(tern_stack *stack, tern_sock sock, enum tern_option option, int64_t value);
@@ -476,6 +482,14 @@ enum tern_state {
     TERN_STATES
 };
 
+/* What the sender believes about the bytes under way. */
+enum tern_recovery {
+    TERN_RECOVERY_NONE = 0,
+    TERN_RECOVERY_DISORDER, /* some arrived out of order, or are lost */
+    TERN_RECOVERY_FAST,     /* lost ones are sent again, the window is reduced */
+    TERN_RECOVERY_TIMEOUT,  /* after a timeout */
+};
+
 typedef struct tern_status_info {
     size_t size;     /* in: sizeof(tern_status_info) */
     tern_sock sock;  /* zero for half-open and TIME-WAIT records, which no handle names */
@@ -493,6 +507,10 @@ typedef struct tern_status_info {
     uint32_t cwnd, ssthresh; /* bytes */
     uint32_t srtt_us, rttvar_us, rto_ms;
     uint32_t send_queued;    /* written, not acknowledged */
+    uint32_t send_unsent;    /* of these, not sent yet */
+    uint32_t send_space;     /* what tern_write would take now */
+    uint8_t backoff;         /* how often the timeout was doubled */
+    uint8_t probes;          /* unanswered keepalive probes */
     uint32_t receive_queued; /* acknowledged, not read */
     uint8_t dscp_received;   /* of the newest segment [MAY-9] */
     uint32_t urgent_left;    /* bytes up to the peer's urgent pointer, still to come or to be read [MUST-33] */
@@ -509,7 +527,8 @@ typedef struct tern_status_info {
     uint32_t mss_peer;                       /* the peer's MSS option, or the default */
     uint32_t idle_ms;                        /* since new bytes left last; 0: none ever did */
     uint32_t congestion;                     /* enum tern_congestion */
-    bool recovering, persisting;             /* repairing a loss; probing a shut window */
+    uint32_t recovery;                       /* enum tern_recovery */
+    bool persisting;                         /* probing a shut window */
     uint64_t timer_ns;                       /* when its next timer is due, TERN_NEVER if none */
     const char *timer; /* which: "retransmission", "persist", "delayed ACK", "keepalive", "2MSL", ... */
     uint64_t memory;   /* bytes charged for it */

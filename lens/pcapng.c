@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lens/bblog.h"
 #include "lens/peek.h"
 #include "lens/words.h"
 
-enum { BLOCK_SECTION = 0x0a0d0d0a, BLOCK_IFACE = 1, BLOCK_PACKET = 6 };
+enum { BLOCK_SECTION = 0x0a0d0d0a, BLOCK_IFACE = 1, BLOCK_PACKET = 6, BLOCK_CUSTOM = 0xbad };
 enum {
     OPT_END = 0,
     OPT_COMMENT = 1,
@@ -17,9 +18,16 @@ enum {
     IF_NAME = 2,
     IF_DESCRIPTION = 3,
     IF_TSRESOL = 9,
-    EPB_FLAGS = 2
+    EPB_FLAGS = 2,
+    OPT_CUSTOM = 2989 /* bytes of an enterprise, to be kept in copies */
 };
-enum { COMMENT = 1024, WAITING = 16, SAYINGS = 64, SNAPLEN = 262144 };
+enum { COMMENT = 1024, WAITING = 16, MOVES = 8, SAYINGS = 64, SNAPLEN = 262144 };
+
+/* A control block as it was. */
+struct info {
+    bool known;
+    uint8_t bytes[BBLOG_TCPINFO_SIZE];
+};
 
 /* Moves of a connection that no packet has shown yet. */
 struct waiting {
@@ -33,6 +41,7 @@ struct saying {
     tern_flow flow;
     uint32_t seq, ack, len;
     uint16_t flags;
+    struct info info;
     char text[COMMENT];
 };
 
@@ -48,6 +57,13 @@ struct pcapng {
     uint32_t held_len, held_room;
     uint8_t *held_data;
     char comment[COMMENT]; /* of the packet that is held */
+    struct info info;      /* and its connection */
+    struct {
+        struct info info;
+        char text[256];
+    } move[MOVES]; /* that it made, written behind it */
+    unsigned moves;
+    uint32_t infos; /* so far */
     struct waiting waiting[WAITING];
     uint64_t age;
     struct saying saying[SAYINGS]; /* a ring */
@@ -94,8 +110,22 @@ static void put_text(struct pcapng *p, uint16_t code, const char *text) {
     if (text_len(text) > 0) put_option(p, code, text, text_len(text));
 }
 
+/* An option of Netflix's, with the number of its kind in front. */
+static void put_bblog(struct pcapng *p, uint32_t kind, const uint8_t *data, uint32_t len) {
+    const uint8_t little[4] = {(uint8_t)kind};
+    const uint16_t option[2] = {OPT_CUSTOM, (uint16_t)(8 + len)};
+    put(p, option, 4);
+    put32(p, BBLOG_PEN); /* in the file's order of bytes; what follows is little-endian */
+    put(p, little, 4);
+    put(p, data, len);
+    pad(p, len);
+}
+
+enum { INFO_OPTION = 12 + BBLOG_TCPINFO_SIZE, DUMP_OPTION = 12 + BBLOG_DUMPINFO_SIZE };
+
 static void section(struct pcapng *p) {
-    uint32_t size = 28 + option_size(p->o.application) + 4;
+    uint32_t size = 28 + option_size(p->o.application) + (p->o.states ? DUMP_OPTION : 0) + 4;
+    uint8_t dump[BBLOG_DUMPINFO_SIZE];
     put32(p, BLOCK_SECTION);
     put32(p, size);
     put32(p, 0x1a2b3c4d);
@@ -104,6 +134,8 @@ static void section(struct pcapng *p) {
     put32(p, UINT32_MAX); /* the section's length is not known: -1 in 64 bits */
     put32(p, UINT32_MAX);
     put_text(p, SHB_APPLICATION, p->o.application);
+    bblog_dumpinfo(dump, p->o.epoch_ns);
+    if (p->o.states) put_bblog(p, BBLOG_DUMPINFO, dump, sizeof dump);
     put_option(p, OPT_END, NULL, 0);
     put32(p, size);
 }
@@ -112,6 +144,7 @@ int pcapng_open(const char *path, const struct pcapng_options *options, struct p
     struct pcapng *p = calloc(1, sizeof *p);
     if (p == NULL) return -ENOMEM;
     p->o = *options;
+    if (p->o.states) p->o.epoch_ns -= p->o.epoch_ns % 1000; /* the blocks of moves count microseconds */
     p->path = strdup(path);
     if (p->path == NULL) {
         free(p);
@@ -145,10 +178,11 @@ int pcapng_iface(struct pcapng *p, enum pcapng_linktype linktype, const char *na
     return p->error != 0 ? -p->error : p->ifaces++;
 }
 
-void pcapng_packet(struct pcapng *p, int iface, enum pcapng_direction direction, uint64_t time_ns, const void *data,
-                   uint32_t len, const char *comment) {
+static void packet_block(struct pcapng *p, int iface, enum pcapng_direction direction, uint64_t time_ns,
+                         const void *data, uint32_t len, const char *comment, const struct info *info) {
+    bool known = p->o.states && info != NULL && info->known;
     uint32_t kept = len < SNAPLEN ? len : SNAPLEN, flags = direction;
-    uint32_t size = 32 + padded(kept) + option_size(comment) + 8 + 4;
+    uint32_t size = 32 + padded(kept) + option_size(comment) + (known ? INFO_OPTION : 0) + 8 + 4;
     uint64_t time = time_ns + p->o.epoch_ns;
     put32(p, BLOCK_PACKET);
     put32(p, size);
@@ -161,6 +195,26 @@ void pcapng_packet(struct pcapng *p, int iface, enum pcapng_direction direction,
     pad(p, kept);
     put_text(p, OPT_COMMENT, comment);
     put_option(p, EPB_FLAGS, &flags, 4);
+    if (known) put_bblog(p, BBLOG_TCPINFO, info->bytes, BBLOG_TCPINFO_SIZE);
+    put_option(p, OPT_END, NULL, 0);
+    put32(p, size);
+}
+
+void pcapng_packet(struct pcapng *p, int iface, enum pcapng_direction direction, uint64_t time_ns, const void *data,
+                   uint32_t len, const char *comment) {
+    packet_block(p, iface, direction, time_ns, data, len, comment, NULL);
+}
+
+/* A move of the state machine as a block of its own. */
+static void move_block(struct pcapng *p, const struct info *info, const char *comment) {
+    uint32_t size = 16 + INFO_OPTION + option_size(comment) + 4 + 4;
+    const uint8_t kind[4] = {BBLOG_EVENT_BLOCK};
+    put32(p, BLOCK_CUSTOM);
+    put32(p, size);
+    put32(p, BBLOG_PEN);
+    put(p, kind, 4);
+    put_bblog(p, BBLOG_TCPINFO, info->bytes, BBLOG_TCPINFO_SIZE);
+    put_text(p, OPT_COMMENT, comment);
     put_option(p, OPT_END, NULL, 0);
     put32(p, size);
 }
@@ -178,8 +232,16 @@ static void join(char *buf, size_t size, const char *separator, const char *text
 static void write_held(struct pcapng *p) {
     if (!p->held) return;
     p->held = false;
-    pcapng_packet(p, p->held_iface, PCAPNG_IN, p->held_ns, p->held_data, p->held_len, p->comment);
+    packet_block(p, p->held_iface, PCAPNG_IN, p->held_ns, p->held_data, p->held_len, p->comment, &p->info);
     p->comment[0] = '\0';
+    p->info.known = false;
+    for (unsigned i = 0; i < p->moves; i++) move_block(p, &p->move[i].info, p->move[i].text);
+    p->moves = 0;
+}
+
+static void info_of(struct pcapng *p, struct info *info, const tern_trace *record, enum bblog_event event) {
+    info->known = p->o.states;
+    if (info->known) bblog_tcpinfo(info->bytes, record, event, ++p->infos);
 }
 
 static void hold(struct pcapng *p, int iface, const tern_trace *record) {
@@ -218,9 +280,29 @@ static void move_text(const tern_trace *record, char *buf, size_t size) {
     snprintf(buf, size, "%s → %s", tern_state_name(record->state_before), tern_state_name(record->state));
 }
 
+/* The block of a move stands behind the packet that made it, or by itself. */
+static void tell_move(struct pcapng *p, const tern_trace *record, const char *move) {
+    bool here = p->held && p->held_ns == record->time_ns && p->moves < MOVES, event = record->event != NULL;
+    char end[96], text[256];
+    struct info info;
+    if (!p->o.states) return;
+    end_text("", &record->flow.local, record->flow.local_port, end, sizeof end);
+    snprintf(text, sizeof text, "%s: %s%s%s%s", end + 1, move, event ? " (" : "", event ? record->event : "",
+             event ? ")" : "");
+    info_of(p, &info, record, record->state == TERN_CLOSED ? BBLOG_END : here ? BBLOG_IN : BBLOG_OTHER);
+    if (here) {
+        p->move[p->moves].info = info;
+        snprintf(p->move[p->moves++].text, sizeof text, "%s", text);
+        return;
+    }
+    write_held(p);
+    move_block(p, &info, text);
+}
+
 static void on_move(struct pcapng *p, const tern_trace *record) {
     char text[96];
     move_text(record, text, sizeof text);
+    tell_move(p, record, text);
     if (p->held && p->held_ns == record->time_ns) {
         join(p->comment, sizeof p->comment, semicolon(p), text);
     } else if (record->serial != 0) {
@@ -244,12 +326,14 @@ static void on_segment_out(struct pcapng *p, const tern_trace *record) {
                            .ack = record->seg.ack,
                            .len = record->seg.len,
                            .flags = record->seg.flags};
+    info_of(p, &say->info, record, BBLOG_OUT);
     struct waiting *w = record->serial != 0 ? waiting_of(p, record->serial, false) : NULL;
     if (w != NULL) {
         join(say->text, sizeof say->text, "", w->text);
         memset(w, 0, sizeof *w);
     } else if (record->state_before != record->state) {
         move_text(record, say->text, sizeof say->text);
+        tell_move(p, record, say->text);
     }
     explain(p, say->text, record);
 }
@@ -270,15 +354,18 @@ static void on_packet_out(struct pcapng *p, int iface, const tern_trace *record)
             struct saying *say = &p->saying[(p->next_saying + i) % SAYINGS]; /* from the oldest on */
             if (same_packet(say, &seen)) found = say;
         }
-    pcapng_packet(p, iface, PCAPNG_OUT, record->time_ns, record->packet, record->packet_len,
-                  found != NULL ? found->text : NULL);
+    packet_block(p, iface, PCAPNG_OUT, record->time_ns, record->packet, record->packet_len,
+                 found != NULL ? found->text : NULL, found != NULL ? &found->info : NULL);
     if (found != NULL) found->used = false;
 }
 
 static void on_segment_in(struct pcapng *p, const tern_trace *record) {
     if (!p->held) return;
-    if (p->comment[0] == '\0' && record->state_before != record->state)
+    info_of(p, &p->info, record, BBLOG_IN);
+    if (p->comment[0] == '\0' && record->state_before != record->state) {
         move_text(record, p->comment, sizeof p->comment);
+        tell_move(p, record, p->comment);
+    }
     explain(p, p->comment, record);
 }
 

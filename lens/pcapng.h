@@ -1,5 +1,5 @@
 /* pcapng.h - writes capture files that Wireshark opens: nanoseconds, direction, and on each packet a comment that
- * says which state it changed and why (draft-ietf-opsawg-pcapng). A writer only, for streams too; it never seeks. */
+ * says which state it changed and why (draft-ietf-opsawg-pcapng), and the states as Wireshark prints them. A writer only, for streams too; it never seeks. */
 #ifndef LENS_PCAPNG_H
 #define LENS_PCAPNG_H
 
@@ -11,7 +11,8 @@ enum pcapng_direction { PCAPNG_IN = 1, PCAPNG_OUT = 2 };
 struct pcapng;
 
 struct pcapng_options {
-    enum tern_lang lang;     /* of the comments */
+    enum tern_lang lang; /* of the comments */
+    bool states;         /* also the control block of each packet's connection, and a block for each move: bblog.h */
     const char *application; /* "tern 0.1.0" */
     uint64_t epoch_ns;       /* added to every time: what the trace's zero is in Unix time */
     void (*failed)(void *ctx, const char *path, int error); /* called once when writing fails; may be NULL */

@@ -40,6 +40,7 @@ extern "C" {
 #endif
 
 struct posix;
+struct file; /* private */
 
 /* ---- making one ---- */
 
@@ -69,7 +70,7 @@ struct px_config {
 
 /* 0 or -1 with errno (EINVAL, ENOMEM). */
 int px_new(const struct px_config *config, struct posix **out);
-/* Aborts and closes whatever is open; NULL is fine. Calls that are pending are gone with it. */
+/* Aborts and closes whatever is open; NULL is fine. */
 void px_free(struct posix *p);
 
 /* ---- waiting, begun and finished apart ---- */
@@ -94,20 +95,24 @@ struct px_call {
     uint64_t deadline_ns;
     /* private */
     enum px_kind kind;
-    int fd, flags, timeout_ms, max;
+    bool deferred;
+    int flags, max;
+    struct file *file, *other; /* held until the call ends, as a system call holds its file */
+    tern_sock sock;
     void *at;
     socklen_t *addrlen;
     struct msghdr *msg, own;
     struct iovec iov;
-    size_t done;
-    uint64_t serial;
+    size_t done, total;
 };
 
-/* The next call of p that would wait is left in `call` and returns PX_PENDING. It applies to one call, waiting or not;
- * NULL takes it back. */
+/* The next call of p is left in `call` if it has to wait, and returns PX_PENDING. That holds for one call of those that
+ * can wait at all (enum px_kind), whether it waits or not; NULL takes it back. */
 void px_defer(struct posix *p, struct px_call *call);
 /* PX_PENDING, or the result with errno. A call that has ended may not be resumed again. */
 ssize_t px_resume(struct posix *p, struct px_call *call);
+/* Drops a call that is pending. Before px_free each pending call must have ended or been dropped. */
+void px_cancel(struct posix *p, struct px_call *call);
 
 /* ---- the calls ---- */
 

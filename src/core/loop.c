@@ -54,6 +54,7 @@ static size_t control_output(struct stack *s, tern_frame *frames, size_t n, size
 }
 
 static size_t output(struct stack *s, tern_frame *frames, size_t max) {
+    if (!ip_output_waiting(s) && !tcp_output_waiting(s)) return 0;
     /* Anybody can ask for replies, without end: they leave room for the connections [RFC4987 2.2]. */
     size_t n = control_output(s, frames, 0, tcp_output_waiting(s) ? max - max / 2 : max);
     if (n < max) n += tcp_output(s, frames + n, max - n);

@@ -36,9 +36,8 @@ static siphash_key derive_key(const uint8_t entropy[32], uint8_t label) {
 
 static void derive_keys(struct stack *s) {
     s->key_table = derive_key(s->cfg.entropy, 1);
-    s->key_isn = derive_key(s->cfg.entropy, 2);
+    s->key_secrets = derive_key(s->cfg.entropy, 2);
     s->key_port = derive_key(s->cfg.entropy, 3);
-    s->key_ts = derive_key(s->cfg.entropy, 4);
     s->key_cookie = derive_key(s->cfg.entropy, 5);
     s->key_fast_open = derive_key(s->cfg.entropy, 6);
     s->rng.key = derive_key(s->cfg.entropy, 7);

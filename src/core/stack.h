@@ -54,7 +54,7 @@ struct stack {
     const checksum_ops *ck;
     wheel wheel;
     rng rng;
-    siphash_key key_table, key_isn, key_port, key_ts, key_cookie, key_fast_open;
+    siphash_key key_table, key_secrets, key_port, key_cookie, key_fast_open;
 
     uint64_t mem_used, mem_peak, mem_refused;
     struct buffer_shelf shelf[32];

@@ -26,7 +26,7 @@ int tern_echo_send(tern_stack *public, const tern_addr *remote, uint16_t id, uin
     bool v4 = remote->family == 4;
     if (ip_is_v4(&dst) != v4 || !ip_may_be_peer(s, &dst)) return TERN_EADDRNOTAVAIL;
     if (len > (v4 ? 65535u - 28 : 65535u - 8)) return TERN_EMSGSIZE;
-    if (!ip_route_source(s, &dst, &src, NULL)) return TERN_ENOROUTE;
+    if (!ip_route_source(s, &dst, &src)) return TERN_ENOROUTE;
     if (!ip_is_ours(s, &src)) return TERN_EAGAIN; /* still checked for duplicates */
     if (!s->ip.echo) s->ip.echo = mem_zalloc(s, sizeof *s->ip.echo);
     if (!s->ip.echo) return TERN_ENOMEM;

@@ -113,7 +113,7 @@ static void udp_refuse(struct stack *s, const struct ip_in *in, reader r) {
 
 static void deliver(struct stack *s, const struct ip_in *in, reader r) {
     if (in->proto == IP_PROTO_TCP)
-        tcp_input(s, &in->info, r);
+        tcp_input(s, &in->info, &r);
     else if (in->proto == IP_PROTO_ICMP4 && !in->v6)
         icmp4_input(s, in, r);
     else if (in->proto == IP_PROTO_ICMP6 && in->v6)
@@ -295,7 +295,8 @@ static bool fast_input(struct stack *s, struct ip_in *in) {
     }
     in->info.src = l->fast_src;
     in->info.dst = l->fast_dst;
-    tcp_input(s, &in->info, reader_of(p + header_len, len - header_len));
+    reader r = reader_of(p + header_len, len - header_len);
+    tcp_input(s, &in->info, &r);
     return true;
 }
 

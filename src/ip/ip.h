@@ -56,7 +56,10 @@ enum ip_path_result {
 enum ip_path_result ip_path_find(struct stack *s, const ip_addr *src, const ip_addr *dst, struct ip_path *path);
 /* Route and source address only: no resolution is started. False: no route. A source that is still checked for
  * duplicates is the last choice; ip_path_find gives IP_PATH_PENDING until it may be used. */
-bool ip_route_source(struct stack *s, const ip_addr *dst, ip_addr *source, uint32_t *mtu);
+bool ip_route_source(struct stack *s, const ip_addr *dst, ip_addr *source);
+/* The largest packet on the first link towards `dst`, and on the whole path as far as is known; 0: no route. */
+uint32_t ip_link_mtu(struct stack *s, const ip_addr *dst);
+uint32_t ip_path_mtu(struct stack *s, const ip_addr *dst);
 
 /* Starts a frame that carries a transport segment of l4_len bytes in all (more than the MTU only when the device
  * cuts): writes link and IP header (DF set, id 0 [RFC6864 4.1]) into f->head, sets iface, ip_offset, csum_start, len

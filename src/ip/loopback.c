@@ -46,7 +46,8 @@ static struct loop_packet *next_packet(struct stack *s) {
 void loopback_deliver(struct stack *s) {
     for (uint32_t n = s->ip.looped; n; n--) {
         struct loop_packet *p = next_packet(s);
-        tern_packet packet = {.data = p->bytes, .len = p->len, .flags = TERN_PKT_CSUM_OK, .segment_size = p->segment_size};
+        tern_packet packet = {
+            .data = p->bytes, .len = p->len, .flags = TERN_PKT_CSUM_OK, .segment_size = p->segment_size};
         s->stats.packets_in++;
         s->stats.bytes_in += p->len;
         ip_input(s, (int)s->ip.loopback - 1, &packet);

@@ -23,6 +23,11 @@ static uint32_t path_mtu(const struct stack *s, int iface, const ip_addr *dst) {
     return mtu;
 }
 
+uint32_t ip_path_mtu(struct stack *s, const ip_addr *dst) {
+    const struct ip_route *r = route_find(s, NULL, dst);
+    return r ? path_mtu(s, r->iface, dst) : 0;
+}
+
 /* A router of before 1990 says no MTU: the next of the usual ones is tried [RFC1191 7.1]. */
 static uint32_t mtu_below(uint32_t mtu) {
     static const uint16_t plateau[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006};
@@ -109,7 +114,7 @@ static enum ip_path_result find_path(struct stack *s, const ip_addr *src, const 
     *wait = NULL;
     if (unlikely(s->ip.addresses_not_ok) && src && source_state(s, src) != IP_PATH_OK) return source_state(s, src);
     const struct ip_route *r = route_find(s, src, dst);
-    if (!r || ip_is_broadcast(s, r->iface, dst)) return IP_PATH_NONE;
+    if (!r) return IP_PATH_NONE;
     const struct iface *f = &s->ip.iface[r->iface];
     path->iface = r->iface;
     path->mtu = path_mtu(s, r->iface, dst);

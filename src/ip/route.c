@@ -30,6 +30,14 @@ static unsigned common_bits(const ip_addr *a, const ip_addr *b) {
     return i * 8 + (unsigned)__builtin_clz((unsigned)(a->b[i] ^ b->b[i])) - 24;
 }
 
+/* ---- the routes to the last destinations, until an address or a route comes or goes ---- */
+
+static struct ip_way *way_of(struct stack *s, const ip_addr *dst) {
+    return &s->ip.way[(ip_half(dst, 1) * UINT64_C(0x9e3779b97f4a7c15) >> 32) % IP_WAYS];
+}
+
+static void ways_forget(struct stack *s) { memset(s->ip.way, 0, sizeof s->ip.way); }
+
 /* ---- our addresses ---- */
 
 struct ip_address *address_find(struct stack *s, const ip_addr *a) {
@@ -51,6 +59,7 @@ bool ip_is_ours(const struct stack *s, const ip_addr *a) {
 }
 
 void addresses_changed(struct stack *s) {
+    ways_forget(s);
     for (uint32_t i = 0; i < s->ip.ifaces; i++) s->ip.link[i].fast = 0;
     s->ip.addresses_not_ok = 0;
     for (uint32_t i = 0; i < s->ip.addresses; i++) s->ip.addresses_not_ok += s->ip.address[i].state != IP_ADDRESS_OK;
@@ -205,6 +214,7 @@ int route_add(struct stack *s, const struct ip_route *wanted, const ip_addr *pre
     memmove(&s->ip.route[at + 1], &s->ip.route[at], (s->ip.routes - at) * sizeof r);
     s->ip.route[at] = r;
     s->ip.routes++;
+    ways_forget(s);
     return TERN_OK;
 }
 
@@ -212,6 +222,7 @@ void route_remove(struct stack *s, struct ip_route *r) {
     size_t after = (size_t)(s->ip.route + s->ip.routes - (r + 1));
     memmove(r, r + 1, after * sizeof *r);
     s->ip.routes--;
+    ways_forget(s);
 }
 
 static bool gateway_is_silent(struct stack *s, const struct ip_route *r) {
@@ -225,31 +236,47 @@ static int link_of(struct stack *s, const ip_addr *src, const ip_addr *dst) {
     return a ? a->iface : -1;
 }
 
-const struct ip_route *route_find(struct stack *s, const ip_addr *src, const ip_addr *dst) {
-    if (!is_unicast(dst)) return NULL;
-    if (address_find(s, dst)) return s->ip.loopback && ip_is_ours(s, dst) ? &s->ip.loop_route : NULL;
+/* *lasting: it depends on no gateway, neither this one nor one that was passed over. */
+static const struct ip_route *route_search(struct stack *s, int link, const ip_addr *dst, bool *lasting) {
     bool v4 = ip_is_v4(dst);
-    int link = link_of(s, src, dst);
     const struct ip_route *best = NULL;
     for (uint32_t i = 0; i < s->ip.routes; i++) {
         const struct ip_route *r = &s->ip.route[i];
         if (best && r->bits < best->bits) break;
         if (r->v4 != v4 || !under(dst, &r->prefix, &r->mask) || (link >= 0 && r->iface != link)) continue;
+        *lasting = !best && ip_is_unspecified(&r->via);
         if (!gateway_is_silent(s, r)) return r; /* dead gateways come last [RFC1122 3.3.1.4] */
         if (!best) best = r;
     }
     return best;
 }
 
-bool ip_route_source(struct stack *s, const ip_addr *dst, ip_addr *source, uint32_t *mtu) {
+/* What depends on the source, or on whether a gateway lives, is not remembered. */
+const struct ip_route *route_find(struct stack *s, const ip_addr *src, const ip_addr *dst) {
+    struct ip_way *way = way_of(s, dst);
+    if (likely(way->route && ip_eq(&way->dst, dst))) return way->route;
+    if (!is_unicast(dst)) return NULL;
+    if (address_find(s, dst)) return s->ip.loopback && ip_is_ours(s, dst) ? &s->ip.loop_route : NULL;
+    bool lasting = false;
+    const struct ip_route *r = route_search(s, link_of(s, src, dst), dst, &lasting);
+    if (!r || ip_is_broadcast(s, r->iface, dst)) return NULL;
+    if (lasting && !ip_is_link_local(dst)) *way = (struct ip_way){*dst, r};
+    return r;
+}
+
+bool ip_route_source(struct stack *s, const ip_addr *dst, ip_addr *source) {
     const struct ip_route *r = route_find(s, NULL, dst);
     if (!r) return false;
-    if (r == &s->ip.loop_route)
+    if (r == &s->ip.loop_route) {
         *source = *dst;
-    else if (!address_choose(s, r->iface, dst, source) && !best_source(s, IP_ADDRESS_TENTATIVE, r->iface, dst, source))
-        return false;
-    if (mtu) *mtu = link_mtu(s, r->iface, !r->v4);
-    return true;
+        return true;
+    }
+    return address_choose(s, r->iface, dst, source) || best_source(s, IP_ADDRESS_TENTATIVE, r->iface, dst, source);
+}
+
+uint32_t ip_link_mtu(struct stack *s, const ip_addr *dst) {
+    const struct ip_route *r = route_find(s, NULL, dst);
+    return r ? link_mtu(s, r->iface, !r->v4) : 0;
 }
 
 /* ---- the public calls ---- */
@@ -270,6 +297,7 @@ int tern_iface_add(tern_stack *public, const tern_iface_config *config) {
     bool ethernet = config->link == TERN_LINK_ETHERNET;
     if (ethernet && neighbour_init(s) != TERN_OK) return TERN_ENOMEM;
     int i = (int)s->ip.ifaces++;
+    ways_forget(s);
     struct iface *f = &s->ip.iface[i];
     *f = (struct iface){.link = config->link,
                         .flags = config->flags,

@@ -11,6 +11,7 @@ enum {
     IP_RATE_SLOTS = 256,
     IP_ID_SLOTS = 256,
     IP_TOKENS = 64,
+    IP_WAYS = 16,     /* destinations whose route is remembered */
     IP_ROUTERS = 3,   /* default routers learnt from advertisements */
     IP_PREFIXES = 16, /* on-link prefixes learnt, and addresses made from them */
 };
@@ -37,6 +38,12 @@ struct ip_route {
     uint8_t iface, origin;
     bool v4;
     uint64_t until; /* TERN_NEVER: for ever */
+};
+
+/* The route to one of the last destinations; route.c. */
+struct ip_way {
+    ip_addr dst;
+    const struct ip_route *route; /* NULL: free */
 };
 
 /* What an interface has beyond struct iface. */
@@ -89,7 +96,8 @@ struct ip_state {
     uint32_t addresses, addresses_not_ok;
     struct ip_route route[IP_ROUTES]; /* longest prefix first */
     struct ip_route loop_route;       /* to ourselves */
-    uint32_t loopback;                /* number of the loopback interface + 1, 0: there is none */
+    struct ip_way way[IP_WAYS];
+    uint32_t loopback; /* number of the loopback interface + 1, 0: there is none */
     struct loop_packet *loop_first, *loop_last;
     uint32_t looped;
     uint32_t routes;

@@ -73,7 +73,7 @@ void arrives(struct arrival *a) {
 
 static void dispatch(struct arrival *a, const struct flow *f) {
     struct stack *s = a->s;
-    uint32_t ref = flow_find_recent(s, f);
+    uint32_t ref = flow_find_recent(s, f, &a->hash);
     if (likely(ref && ref_kind_of(ref) == REF_TCB)) {
         a->t = pool_at(&s->tcp.tcbs, ref_index(ref));
         if (likely(!(a->t->state == TERN_TIME_WAIT && time_wait_may_reuse(a)))) {
@@ -96,26 +96,26 @@ static void dispatch(struct arrival *a, const struct flow *f) {
         arrives_closed(a);
 }
 
-static bool checksum_ok(struct stack *s, const struct ip_info *ip, const reader *r) {
+static bool checksum_ok(struct stack *s, const struct ip_info *ip, const uint8_t *all, uint32_t len) {
     if (ip->csum_ok) return true;
-    uint32_t len = (uint32_t)reader_left(r);
     uint64_t sum = pseudo_sum(&ip->src, &ip->dst, IP_PROTO_TCP, len);
-    return checksum_finish(s->ck->add(r->at, len, sum)) == 0; /* [MUST-3] */
+    return checksum_finish(s->ck->add(all, len, sum)) == 0; /* [MUST-3] */
 }
 
 static enum reason parse(struct stack *s, const struct ip_info *ip, reader *r, tcp_header *h) {
-    reader all = *r;
+    const uint8_t *all = r->at;
+    uint32_t len = (uint32_t)reader_left(r);
     switch (tcp_parse(r, h)) {
-    case TCP_PARSE_OK: return checksum_ok(s, ip, &all) ? R_NONE : R_TCP_CHECKSUM;
+    case TCP_PARSE_OK: return checksum_ok(s, ip, all, len) ? R_NONE : R_TCP_CHECKSUM;
     case TCP_PARSE_SHORT: return R_TCP_SHORT;
     case TCP_PARSE_BAD_OFFSET: return R_TCP_BAD_OFFSET;
-    default: return checksum_ok(s, ip, &all) ? R_TCP_BAD_OPTION : R_TCP_CHECKSUM; /* [MUST-7] */
+    default: return checksum_ok(s, ip, all, len) ? R_TCP_BAD_OPTION : R_TCP_CHECKSUM; /* [MUST-7] */
     }
 }
 
-void tcp_input(struct stack *s, const struct ip_info *ip, reader r) {
+void tcp_input(struct stack *s, const struct ip_info *ip, reader *r) {
     tcp_header h;
-    enum reason bad = parse(s, ip, &r, &h);
+    enum reason bad = parse(s, ip, r, &h);
     struct flow f = {ip->dst, ip->src, h.dst_port, h.src_port};
     if (unlikely(bad == R_NONE && (ip->to_many || h.src_port == 0 || h.dst_port == 0)))
         bad = R_TCP_BAD_ADDRESS; /* [MUST-57]; that the source can be a peer is checked in ip/ [MUST-63] */
@@ -126,6 +126,6 @@ void tcp_input(struct stack *s, const struct ip_info *ip, reader r) {
     s->stats.segments_in++;
     if (h.flags & TCP_RST) s->stats.resets_in++;
     struct arrival a;
-    arrival_init(&a, s, ip, &h, r.at, (uint32_t)reader_left(&r));
+    arrival_init(&a, s, ip, &h, r->at, (uint32_t)reader_left(r));
     dispatch(&a, &f);
 }

@@ -35,11 +35,9 @@ static void dequeue(struct stack *s, struct half_open *h) {
         q->tail = h->prev;
 }
 
-static uint32_t hash_of(struct stack *s, const struct half_open *h) { return flow_hash(s, &h->flow); }
-
 void half_open_drop(struct stack *s, struct half_open *h) {
     dequeue(s, h);
-    flow_remove(s, hash_of(s, h), ref_make(REF_HALF_OPEN, h->number - 1));
+    flow_remove(s, h->hash, ref_make(REF_HALF_OPEN, h->number - 1));
     pool_give(&s->tcp.half_opens, h->number - 1);
 }
 
@@ -65,10 +63,10 @@ static void expand(struct stack *s, const struct half_open *h, struct tcb *t) {
     t->mss_peer = h->mss;
     t->ts_recent = h->ts_recent;
     t->ts_recent_ms = clock_ms(s);
-    t->ts_offset = ts_offset_of(s, &h->flow);
+    t->ts_offset = h->ts_offset;
     t->syn_repeated = h->tries > 0;
     t->rtt_timing = h->tries == 0;
-    t->rtt_at_us = (uint32_t)(h->sent_ns / US_NS);
+    t->rtt_at_us = h->sent_us;
     challenge_unpack(s, t, h->challenge);
 }
 
@@ -90,7 +88,7 @@ static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) 
                        .seq_no = h->iss,
                        .ack_no = seq_add(h->irs, 1),
                        .flags = (uint16_t)(TCP_SYN | TCP_ACK | ecn_syn_ack_flags((enum ecn_mode)h->ecn, h->syn_ecn)),
-                       .window = (uint16_t)h->rcv_wnd};
+                       .window = h->rcv_wnd};
     tcp_options *p = &o.h.options;
     p->has_mss = true;
     p->mss = mss_to_offer(s, &h->flow, l->opt.mss_cap);
@@ -99,11 +97,11 @@ static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) 
     p->sack_ok = h->flags & HALF_SACK;
     p->has_ts = h->flags & HALF_STAMPS;
     if (h->flags & HALF_FAST_OPEN) fastopen_offer(s, &h->flow.remote, p);
-    p->ts_value = ts_now(s, ts_offset_of(s, &h->flow));
+    p->ts_value = ts_now(s, h->ts_offset);
     if (h->flags & HALF_COOKIE) p->ts_value = syncookie_timestamp(h, p->ts_value);
     p->ts_echo = h->ts_recent;
     if (why == R_SEND_SYN_ACK)
-        h->sent_ns = s->now;
+        h->sent_us = clock_us(s);
     else
         s->stats.retransmitted++;
     emit_control(s, &o, why);
@@ -118,13 +116,16 @@ static void fill_in(struct arrival *a, struct half_open *h, const struct listene
     h->listener = l->index;
     h->challenge = CHALLENGE_LONG_AGO(s);
     h->irs = a->seq;
-    h->iss = isn_choose(s, &h->flow);
+    struct secrets secrets = flow_secrets(s, &h->flow);
+    h->iss = isn_choose(s, &secrets);
+    h->ts_offset = secrets.ts_offset;
+    h->hash = a->hash;
     h->ecn = ecn_asked(s, a->h->flags) & 3u;
     h->syn_ecn = a->ip->tos & 3u;
     if (a->renews && seq_le(h->iss, a->iss_above)) h->iss = seq_add(a->iss_above, 65536 + rng_below(&s->rng, 65536));
     h->mss = mss_peer(s, o, !ip_is_v4(&h->flow.remote));
     h->snd_wnd = a->h->window;
-    h->rcv_wnd = min_u32(l->opt.receive_buffer, 65535);
+    h->rcv_wnd = (uint16_t)min_u32(l->opt.receive_buffer, 65535);
     if (o->has_wscale && s->cfg.window_scale) h->flags |= HALF_SCALING;
     if (o->has_ts && s->cfg.timestamps) h->flags |= HALF_STAMPS;
     if (o->sack_ok && s->cfg.sack) h->flags |= HALF_SACK;
@@ -162,13 +163,13 @@ static bool open_fast(struct arrival *a, struct listener *l) {
     struct half_open h = {0};
     if (l->flags & TERN_LISTEN_HOLD || flow_reserve(s) != TERN_OK) return false;
     fill_in(a, &h, l);
-    struct tcb *t = tcb_new(s, &h.flow, &l->opt);
+    struct tcb *t = tcb_new(s, &h.flow, h.hash, &l->opt);
     if (!t) return false;
     expand(s, &h, t);
     t->record = t->rtt_timing = false;
     t->fast_opened = t->in_table = true;
     s->tcp.fast_opens++;
-    flow_insert(s, hash_of(s, &h), ref_make(REF_TCB, t->index));
+    flow_insert(s, h.hash, ref_make(REF_TCB, t->index));
     trace_syn(a, &h, R_FAST_OPEN);
     a->t = t;
     a->before = TERN_SYN_RECEIVED;
@@ -204,7 +205,7 @@ void half_open_new(struct arrival *a, struct listener *l) {
     h->number = index + 1;
     fill_in(a, h, l);
     if (fast == FAST_OPEN_COOKIE) h->flags |= HALF_FAST_OPEN;
-    flow_insert(s, hash_of(s, h), ref_make(REF_HALF_OPEN, index));
+    flow_insert(s, h->hash, ref_make(REF_HALF_OPEN, index));
     if (l->flags & TERN_LISTEN_HOLD) {
         h->flags |= HALF_HELD;
         trace_syn(a, h, R_LISTEN_HELD);
@@ -237,12 +238,11 @@ static void adopt(struct arrival *a, struct half_open *h, struct listener *l) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
     t->record = false;
-    uint32_t hash = hash_of(s, h);
     t->in_table = true;
     if (h->flags & HALF_COOKIE) { /* there was no record; room in the table was reserved */
-        flow_insert(s, hash, ref_make(REF_TCB, t->index));
+        flow_insert(s, h->hash, ref_make(REF_TCB, t->index));
     } else {
-        flow_replace(s, hash, ref_make(REF_HALF_OPEN, h->number - 1), ref_make(REF_TCB, t->index));
+        flow_replace(s, h->hash, ref_make(REF_HALF_OPEN, h->number - 1), ref_make(REF_TCB, t->index));
         dequeue(s, h);
         pool_give(&s->tcp.half_opens, h->number - 1);
     }
@@ -261,7 +261,7 @@ void half_open_arrives(struct arrival *a, struct half_open *h) {
     struct stack *s = a->s;
     struct listener *l = pool_at(&s->tcp.listeners, h->listener);
     enum reason refuse = cannot_finish(a, h, l);
-    struct tcb *t = refuse == R_NONE ? tcb_new(s, &h->flow, &l->opt) : NULL;
+    struct tcb *t = refuse == R_NONE ? tcb_new(s, &h->flow, h->hash, &l->opt) : NULL;
     if (!t) {
         if (refuse == R_NONE) refuse = s->tcp.tcbs.used >= s->tcp.tcbs.limit ? R_CONNECTION_LIMIT : R_NO_MEMORY;
         arrival_drop(a, refuse);
@@ -286,7 +286,7 @@ bool half_open_from_cookie(struct arrival *a, struct listener *l) {
     struct half_open h;
     if (!syncookie_check(a, l, &h)) return false;
     enum reason refuse = cannot_finish(a, &h, l);
-    struct tcb *t = refuse == R_NONE && flow_reserve(s) == TERN_OK ? tcb_new(s, &h.flow, &l->opt) : NULL;
+    struct tcb *t = refuse == R_NONE && flow_reserve(s) == TERN_OK ? tcb_new(s, &h.flow, h.hash, &l->opt) : NULL;
     if (!t) {
         arrival_drop(a, refuse == R_NONE ? R_NO_MEMORY : refuse);
         return true;

@@ -4,34 +4,30 @@
 /* ---- active ---- */
 
 static int addresses(struct stack *s, const tern_open *o, struct flow *f) {
-    uint32_t mtu;
     f->remote = addr_in(&o->remote);
     f->remote_port = o->remote_port;
     if (!o->remote.family || !o->remote_port) return TERN_EINVAL;
-    if (!ip_may_be_peer(s, &f->remote)) return TERN_EADDRNOTAVAIL; /* [MUST-46] */
-    ip_addr source;
-    if (!ip_route_source(s, &f->remote, &source, &mtu)) return TERN_ENOROUTE;
-    if (!o->local.family) {
-        f->local = source; /* [MUST-44] */
-        return TERN_OK;
-    }
+    if (!ip_may_be_peer(s, &f->remote)) return TERN_EADDRNOTAVAIL;                                    /* [MUST-46] */
+    if (!o->local.family) return ip_route_source(s, &f->remote, &f->local) ? TERN_OK : TERN_ENOROUTE; /* [MUST-44] */
+    if (!ip_link_mtu(s, &f->remote)) return TERN_ENOROUTE;
     f->local = addr_in(&o->local); /* [MUST-43] */
     if (ip_is_v4(&f->local) != ip_is_v4(&f->remote)) return TERN_EADDRNOTAVAIL;
     return ip_is_ours(s, &f->local) || ip_any_local(s) ? TERN_OK : TERN_EADDRNOTAVAIL;
 }
 
-static int local_port(struct stack *s, const tern_open *o, struct flow *f) {
+static int local_port(struct stack *s, const tern_open *o, struct flow *f, uint32_t *hash) {
     f->local_port = o->local_port;
-    if (!o->local_port) return port_choose(s, f) ? TERN_OK : TERN_EPORTS;
-    uint32_t ref = flow_find(s, f, flow_hash(s, f));
-    return ref ? TERN_EADDRINUSE : TERN_OK;
+    if (!o->local_port) return port_choose(s, f, hash) ? TERN_OK : TERN_EPORTS;
+    *hash = flow_hash(s, f);
+    return flow_find(s, f, *hash) ? TERN_EADDRINUSE : TERN_OK;
 }
 
 static void start(struct stack *s, struct tcb *t) {
-    t->snd.iss = isn_choose(s, &t->flow);
+    struct secrets secrets = flow_secrets(s, &t->flow);
+    t->snd.iss = isn_choose(s, &secrets);
     t->snd.una = t->snd.nxt = t->snd.pos = t->snd.recover = t->snd.iss;
     t->snd.end = seq_add(t->snd.iss, 1);
-    t->ts_offset = ts_offset_of(s, &t->flow);
+    t->ts_offset = secrets.ts_offset;
     t->mss = t->mss_peer = (uint16_t)s->cfg.mss_default_v4;
     t->work = WORK_SYN;
     tcb_move(s, t, MOVE_ACTIVE_OPEN);
@@ -44,11 +40,12 @@ int tern_connect(tern_stack *public, const tern_open *o, tern_sock *out) {
     if (!s || !o || !out || o->size != sizeof *o) return TERN_EINVAL;
     struct flow f = {0};
     int err = addresses(s, o, &f);
-    if (!err) err = local_port(s, o, &f);
+    uint32_t hash;
+    if (!err) err = local_port(s, o, &f, &hash);
     if (err) return err;
     struct tcb_options opt;
     tcb_options_default(s, &opt);
-    struct tcb *t = tcb_new(s, &f, &opt);
+    struct tcb *t = tcb_new(s, &f, hash, &opt);
     if (!t) return s->tcp.tcbs.used >= s->tcp.tcbs.limit ? TERN_ELIMIT : TERN_ENOMEM;
     if (tcb_register(s, t) != TERN_OK) {
         tcb_free(s, t);
@@ -69,8 +66,12 @@ static int listen_check(struct stack *s, const tern_listen_config *c, ip_addr *l
     *local = addr_in(&c->local);
     if (c->flags & ~(uint32_t)(TERN_LISTEN_TRANSPARENT | TERN_LISTEN_HOLD)) return TERN_EINVAL;
     if (c->port == 0 && !transparent) return TERN_EINVAL;
-    if (c->local.family && !transparent && !ip_is_ours(s, local)) return TERN_EADDRNOTAVAIL;
-    if (ip_is_unspecified(local)) *local = (ip_addr){{0}};
+    if (!c->local.family)
+        *local = listen_any;
+    else if (ip_is_unspecified(local))
+        *local = ip_is_v4(local) ? listen_any_v4 : listen_any_v6;
+    else if (!transparent && !ip_is_ours(s, local))
+        return TERN_EADDRNOTAVAIL;
     return listener_exact(s, local, c->port) ? TERN_EADDRINUSE : TERN_OK;
 }
 

@@ -25,6 +25,10 @@ static const struct limits limits_of[] = {
     [TERN_OPT_FAST_OPEN] = {0, 1},
     [TERN_OPT_CONGESTION] = {TERN_NEWRENO, TERN_BBR},
     [TERN_OPT_SOFT_ERRORS] = {0, 1},
+    [TERN_OPT_BACKLOG] = {1, UINT32_MAX},
+    [TERN_OPT_SYN_RETRIES] = {0, 20},
+    [TERN_OPT_FIN_WAIT_2_MS] = {0, UINT32_MAX},
+    [TERN_OPT_QUICK_ACK] = {0, 1},
 };
 
 static int find(tern_stack *public, tern_sock sock, struct tcb **t, struct tcb_options **opt) {
@@ -57,7 +61,16 @@ static void store(const struct stack *s, struct tcb_options *o, enum tern_option
     case TERN_OPT_FAST_OPEN: o->fast_open = v; break;
     case TERN_OPT_CONGESTION: o->congestion = (uint8_t)v; break;
     case TERN_OPT_SOFT_ERRORS: o->no_soft_errors = !v; break; /* [SHLD-20] */
+    case TERN_OPT_SYN_RETRIES: o->syn_retries = (uint8_t)v; break;
+    case TERN_OPT_FIN_WAIT_2_MS: o->fin_wait_2_ms = (uint32_t)v; break;
+    case TERN_OPT_QUICK_ACK: o->quick_ack = v; break;
+    case TERN_OPT_BACKLOG: break; /* a listener's, not its connections' */
     }
+}
+
+static int backlog_set(const struct stack *s, struct listener *l, int64_t value) {
+    l->backlog = (uint32_t)min_u64((uint64_t)value, s->cfg.backlog_max);
+    return TERN_OK;
 }
 
 int tern_set(tern_stack *public, tern_sock sock, enum tern_option option, int64_t value) {
@@ -68,9 +81,11 @@ int tern_set(tern_stack *public, tern_sock sock, enum tern_option option, int64_
     if ((size_t)option >= ARRAY_LEN(limits_of) || option == 0) return TERN_ENAME;
     if (value < limits_of[option].min || value > limits_of[option].max) return TERN_ERANGE;
     struct stack *s = stack_of(public);
+    if (option == TERN_OPT_BACKLOG) return t ? TERN_ESTATE : backlog_set(s, listener_of(s, sock), value);
     store(s, opt, option, value);
     if (!t) return TERN_OK;
     keepalive_restart(s, t);
+    if (t->opt.quick_ack && t->delack_at != TERN_NEVER) ack_now(s, t, R_SEND_ACK);
     if (option == TERN_OPT_USER_TIMEOUT_OPTION_S && state_in(t, SYNCHRONIZED)) {
         t->uto_due = value != 0;
         ack_now(s, t, R_SEND_ACK);
@@ -86,6 +101,7 @@ int tern_get(tern_stack *public, tern_sock sock, enum tern_option option, int64_
     int err = find(public, sock, &t, &o);
     if (err) return err;
     if (!value) return TERN_EINVAL;
+    const struct listener *l = t ? NULL : listener_of(stack_of(public), sock);
     switch (option) {
     case TERN_OPT_NODELAY: *value = o->nodelay; return TERN_OK;
     case TERN_OPT_CORK: *value = o->cork; return TERN_OK;
@@ -105,6 +121,12 @@ int tern_get(tern_stack *public, tern_sock sock, enum tern_option option, int64_
     case TERN_OPT_FAST_OPEN: *value = o->fast_open; return TERN_OK;
     case TERN_OPT_CONGESTION: *value = o->congestion; return TERN_OK;
     case TERN_OPT_SOFT_ERRORS: *value = !o->no_soft_errors; return TERN_OK;
+    case TERN_OPT_SYN_RETRIES: *value = o->syn_retries; return TERN_OK;
+    case TERN_OPT_FIN_WAIT_2_MS: *value = o->fin_wait_2_ms; return TERN_OK;
+    case TERN_OPT_QUICK_ACK: *value = o->quick_ack; return TERN_OK;
+    case TERN_OPT_BACKLOG:
+        if (l) *value = l->backlog;
+        return l ? TERN_OK : TERN_ESTATE;
     }
     return TERN_ENAME;
 }

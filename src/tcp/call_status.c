@@ -2,6 +2,23 @@
  * nothing. */
 #include "tcp/tcb.h"
 
+static uint8_t recovery_of(const struct tcb *t) {
+    if (t->in_loss || (t->syn_acked && t->repeats)) return TERN_RECOVERY_TIMEOUT;
+    if (t->in_recovery) return TERN_RECOVERY_FAST;
+    return t->dup_acks || (t->flight && t->flight->sacked + t->flight->lost) ? TERN_RECOVERY_DISORDER
+                                                                             : TERN_RECOVERY_NONE;
+}
+
+/* How its sending goes. */
+static void of_sender(const struct tcb *t, tern_status_info *o) {
+    int32_t unsent = seq_diff(t->snd.end, t->snd.nxt);
+    o->send_queued = snd_queued(t);
+    o->send_unsent = unsent > 0 ? min_u32((uint32_t)unsent, o->send_queued) : 0;
+    o->send_space = snd_space(t);
+    o->backoff = t->backoff;
+    o->probes = t->probes;
+}
+
 static void of_recovery(const struct stack *s, const struct tcb *t, tern_status_info *o) {
     o->again_by_timer = t->again_by_timer;
     o->again_by_probe = t->again_by_probe;
@@ -14,7 +31,7 @@ static void of_recovery(const struct stack *s, const struct tcb *t, tern_status_
     o->mss_peer = t->mss_peer;
     o->idle_ms = t->bytes_sent ? clock_ms(s) - t->sent_ms : 0;
     o->congestion = t->opt.congestion;
-    o->recovering = t->in_recovery || t->in_loss;
+    o->recovery = recovery_of(t);
     o->persisting = t->persisting;
 }
 
@@ -45,7 +62,7 @@ static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info 
     o->srtt_us = t->srtt_us;
     o->rttvar_us = t->rttvar_us;
     o->rto_ms = (uint32_t)(rto_ns(s, t) / MS_NS);
-    o->send_queued = t->state == TERN_CLOSED ? 0 : snd_queued(t);
+    if (t->state != TERN_CLOSED) of_sender(t, o);
     o->receive_queued = rcv_readable(t);
     o->dscp_received = t->tos_received >> 2; /* [MAY-9] */
     o->urgent_left = t->urgent_in && seq_gt(t->rcv.up, t->rcv.read) ? (uint32_t)seq_diff(t->rcv.up, t->rcv.read) : 0;
@@ -63,7 +80,7 @@ static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info 
 
 static void of_listener(const struct stack *s, const struct listener *l, tern_status_info *o) {
     o->sock = sock_of(s, REF_LISTENER, l->index);
-    o->flow.local = addr_out(&l->local);
+    o->flow.local = ip_eq(&l->local, &listen_any_v6) ? (tern_addr){.family = 6} : addr_out(&l->local);
     o->flow.local_port = l->port;
     o->state = TERN_LISTEN;
     o->passive = true;

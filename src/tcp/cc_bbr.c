@@ -135,7 +135,7 @@ static void leave_probe_rtt(struct cc *c, uint64_t now_us) {
 /* Every ten seconds without a new minimum the queue is let run dry for a moment, to see the bare round trip. */
 static void update_min_rtt(struct cc *c, const struct cc_sample *s) {
     struct bbr *b = c->state;
-    bool expired = s->now_us - b->min_rtt_stamp_us > RTT_WINDOW_US;
+    bool expired = b->min_rtt_us && s->now_us - b->min_rtt_stamp_us > RTT_WINDOW_US;
     if (s->rtt_us && (!b->min_rtt_us || s->rtt_us <= b->min_rtt_us || expired)) {
         b->min_rtt_us = s->rtt_us;
         b->min_rtt_stamp_us = s->now_us;

@@ -4,8 +4,11 @@
 
 enum { TABLE_LEAST = 64 };
 
+/* Of IPv4 addresses only what differs. */
 uint32_t flow_hash(const struct stack *s, const struct flow *f) {
-    return (uint32_t)siphash13(&s->key_table, f, sizeof *f);
+    if (!ip_is_v4(&f->remote)) return (uint32_t)siphash13(&s->key_table, f, sizeof *f);
+    uint32_t key[3] = {f->local.w[3], f->remote.w[3], (uint32_t)f->local_port << 16 | f->remote_port};
+    return (uint32_t)siphash13(&s->key_table, key, sizeof key);
 }
 
 static const struct flow *flow_at(const struct stack *s, uint32_t ref) {
@@ -32,10 +35,14 @@ static inline bool flow_eq(const struct flow *a, const struct flow *b) {
 }
 
 /* Segments come in bursts. */
-uint32_t flow_find_recent(struct stack *s, const struct flow *f) {
+uint32_t flow_find_recent(struct stack *s, const struct flow *f, uint32_t *hash) {
     const struct tcb *t = s->tcp.recent;
-    if (t && flow_eq(&t->flow, f)) return ref_make(REF_TCB, t->index);
-    uint32_t ref = flow_find(s, f, flow_hash(s, f));
+    if (t && flow_eq(&t->flow, f)) {
+        *hash = t->hash;
+        return ref_make(REF_TCB, t->index);
+    }
+    *hash = flow_hash(s, f);
+    uint32_t ref = flow_find(s, f, *hash);
     if (ref && ref_kind_of(ref) == REF_TCB) s->tcp.recent = pool_at(&s->tcp.tcbs, ref_index(ref));
     return ref;
 }
@@ -85,15 +92,21 @@ struct listener *listener_exact(struct stack *s, const ip_addr *local, uint16_t 
     return NULL;
 }
 
+const ip_addr listen_any, listen_any_v4 = {{[10] = 0xff, [11] = 0xff}}, listen_any_v6 = {{0xff}};
+
+/* Any address of the family, or of both. */
+static struct listener *listener_wild(struct stack *s, const ip_addr *local, uint16_t port) {
+    struct listener *l = listener_exact(s, ip_is_v4(local) ? &listen_any_v4 : &listen_any_v6, port);
+    return l ? l : listener_exact(s, &listen_any, port);
+}
+
 /* The most specific wins: address and port, any address, then a transparent listener for every port. */
 struct listener *listener_find(struct stack *s, const ip_addr *local, uint16_t port) {
-    static const ip_addr any;
     bool ours = ip_is_ours(s, local);
     struct listener *l = listener_exact(s, local, port);
-    if (!l) l = listener_exact(s, &any, port);
+    if (!l) l = listener_wild(s, local, port);
     if (l && !ours && !(l->flags & TERN_LISTEN_TRANSPARENT)) l = NULL;
-    if (!l) l = listener_exact(s, &any, 0);
-    return l;
+    return l ? l : listener_wild(s, local, 0);
 }
 
 int listener_register(struct stack *s, struct listener *l) {

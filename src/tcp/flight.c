@@ -41,22 +41,31 @@ static bool grow(struct stack *s, struct flight *f) {
     return true;
 }
 
-static bool same_burst(const struct flight *f, const struct piece *a, const struct piece *b) {
-    return a->state == PIECE_SENT && b->sent_us - a->sent_us <= f->grain_us && a->again == b->again &&
-           a->app_limited == b->app_limited;
-}
-
 bool flight_room(struct stack *s, struct flight *f) { return grow(s, f); }
 
-void flight_sent(struct flight *f, seq to, const struct piece *stamp) {
-    bool join = f->count && !f->apart && same_burst(f, piece_at(f, f->count - 1), stamp);
-    f->apart = false;
-    if (!join) {
+struct piece flight_stamp(const struct flight *f, uint32_t now_us) {
+    return (struct piece){.from = f->end,
+                          .sent_us = now_us,
+                          .delivered = f->delivered,
+                          .delivered_us = f->delivered_us,
+                          .first_us = f->first_us,
+                          .app_limited = f->app_until != 0,
+                          .state = PIECE_SENT};
+}
+
+/* Does what leaves now belong to the last burst? */
+static bool joins_last(const struct flight *f, uint32_t now_us) {
+    if (!f->count || f->apart) return false;
+    const struct piece *p = piece_at(f, f->count - 1);
+    return p->state == PIECE_SENT && !p->again && p->app_limited == (f->app_until != 0) &&
+           now_us - p->sent_us <= f->grain_us;
+}
+
+void flight_sent(struct flight *f, seq to, uint32_t now_us) {
+    if (!joins_last(f, now_us)) {
         ASSERT(f->count < f->cap);
-        struct piece *p = piece_at(f, f->count++);
-        *p = *stamp;
-        p->from = f->end;
-        p->state = PIECE_SENT;
+        f->apart = false;
+        *piece_at(f, f->count++) = flight_stamp(f, now_us);
     }
     f->end = to;
 }

@@ -81,7 +81,9 @@ void flight_free(struct stack *s, struct flight *f);
 /* Is there room to account for one more piece? Without it nothing new is sent until something is acknowledged. */
 bool flight_room(struct stack *s, struct flight *f);
 /* [end, to) left just now; flight_room was asked before. */
-void flight_sent(struct flight *f, seq to, const struct piece *stamp);
+void flight_sent(struct flight *f, seq to, uint32_t now_us);
+/* A piece at the end that leaves now, as rate samples want it. */
+struct piece flight_stamp(const struct flight *f, uint32_t now_us);
 static inline struct piece *piece_at(const struct flight *f, uint32_t i) {
     return &f->at[(f->head + i) & (f->cap - 1)];
 }

@@ -4,8 +4,14 @@
 
 enum { TICK_NS = 4000 };
 
-/* ISN = M + F(localip, localport, remoteip, remoteport, secretkey) [MUST-8, SHLD-1]; F needs the key [MUST-9]. */
-seq isn_choose(struct stack *s, const struct flow *f) {
-    uint32_t clock = (uint32_t)(s->now / TICK_NS);
-    return seq_of(clock + (uint32_t)siphash24(&s->key_isn, f, sizeof *f));
+/* F(localip, localport, remoteip, remoteport, secretkey): who lacks the key learns nothing of it [MUST-9]. One hash has
+ * room for two numbers; neither tells of the other. */
+struct secrets flow_secrets(const struct stack *s, const struct flow *f) {
+    uint64_t v = siphash24(&s->key_secrets, f, sizeof *f);
+    return (struct secrets){.isn = (uint32_t)v, .ts_offset = (uint32_t)(v >> 32)};
+}
+
+/* ISN = M + F(...) [MUST-8, SHLD-1] */
+seq isn_choose(const struct stack *s, const struct secrets *secrets) {
+    return seq_of((uint32_t)(s->now / TICK_NS) + secrets->isn);
 }

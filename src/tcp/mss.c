@@ -8,9 +8,8 @@ static uint32_t headers(const ip_addr *remote) { return TCP_HEADER + (ip_is_v4(r
 
 /* MMS_R - 20: the interface's MTU less both headers, options not counted [MUST-67, SHLD-5, SHLD-6]. */
 uint16_t mss_to_offer(struct stack *s, const struct flow *f, uint16_t cap) {
-    ip_addr source;
-    uint32_t mtu;
-    if (!ip_route_source(s, &f->remote, &source, &mtu)) mtu = 1280;
+    uint32_t mtu = ip_link_mtu(s, &f->remote);
+    if (!mtu) mtu = 1280;
     uint32_t mss = mtu > headers(&f->remote) ? mtu - headers(&f->remote) : 1;
     return (uint16_t)(cap ? min_u32(mss, cap) : mss);
 }

@@ -3,7 +3,7 @@
  * choice. */
 #include "tcp/tcb.h"
 
-enum { LOCAL_US = 1000, SMALL = 10, BURST_NS = 250000, LEAST = 4 };
+enum { LOCAL_US = 1000, SMALL = 10, BURST_NS = 250000, LATE_NS = 4000000, LEAST = 4 };
 
 /* A model fed with a few bytes after a long silence may believe in a byte a second; then even a repetition would wait
  * until the connection is given up. Four segments a round trip are always fair. */
@@ -41,9 +41,15 @@ bool pacing_allows(struct stack *s, struct tcb *t) {
     return false;
 }
 
+/* A host that was called late makes up for it, but not with more than a sixteenth of a round trip at once: else whatever
+ * its scheduler does would look like a slower path. */
+static uint64_t earliest(const struct stack *s, const struct tcb *t) {
+    return s->now - min_u64(s->now, min_u64(t->srtt_us * US_NS / 16, LATE_NS));
+}
+
 void pacing_sent(struct stack *s, struct tcb *t, uint32_t bytes) {
     struct flight *f = t->flight;
     uint64_t r = pacing_rate(s, t);
     if (!r) return;
-    f->pace_next = max_u64(f->pace_next, s->now) + (uint64_t)bytes * SEC_NS / r;
+    f->pace_next = max_u64(f->pace_next, earliest(s, t)) + (uint64_t)bytes * SEC_NS / r;
 }

@@ -8,9 +8,12 @@
 
 enum { ROUNDS = 4 };
 
-static bool taken(struct stack *s, struct flow *f, uint16_t port) {
+#define MIX UINT64_C(0x9e3779b97f4a7c15)
+
+static bool taken(struct stack *s, struct flow *f, uint16_t port, uint32_t *hash) {
     f->local_port = port;
-    return flow_find(s, f, flow_hash(s, f)) != 0 || listener_exact(s, &f->local, port) != NULL;
+    *hash = flow_hash(s, f);
+    return flow_find(s, f, *hash) != 0 || listener_exact(s, &f->local, port) != NULL;
 }
 
 static uint64_t destination(const struct stack *s, const struct flow *f) {
@@ -18,16 +21,17 @@ static uint64_t destination(const struct stack *s, const struct flow *f) {
     return siphash24(&s->key_port, &to, sizeof to);
 }
 
-/* Where i of [0, n) goes: a Feistel network over the next larger square, again until the result lies in the range. */
-static uint32_t shuffled(const struct stack *s, uint64_t to, uint32_t i, uint32_t n) {
+/* Where i of [0, n) goes: a Feistel network over the next larger square, again until the result lies in the range. Its
+ * rounds need only mix: the key `to` is this destination's alone, and whoever sits there sees the ports anyway. */
+static uint32_t shuffled(uint64_t to, uint32_t i, uint32_t n) {
     unsigned half = 1;
     while (1u << 2 * half < n) half++;
     uint32_t mask = (1u << half) - 1;
     do {
         uint32_t left = i >> half, right = i & mask;
         for (uint32_t round = 0; round < ROUNDS; round++) {
-            uint64_t in[2] = {to, (uint64_t)round << 32 | right};
-            uint32_t mixed = left ^ ((uint32_t)siphash24(&s->key_port, in, sizeof in) & mask);
+            uint64_t v = (to ^ right) * (MIX + 2 * round);
+            uint32_t mixed = left ^ ((uint32_t)((v ^ v >> 29) * MIX >> 40) & mask);
             left = right;
             right = mixed;
         }
@@ -36,13 +40,13 @@ static uint32_t shuffled(const struct stack *s, uint64_t to, uint32_t i, uint32_
     return i;
 }
 
-uint16_t port_choose(struct stack *s, struct flow *f) {
+uint16_t port_choose(struct stack *s, struct flow *f, uint32_t *hash) {
     uint32_t first = s->cfg.port_first, n = s->cfg.port_last - first + 1;
     uint64_t to = destination(s, f);
     for (uint32_t tries = 0; tries < n; tries++) {
         uint32_t i = s->tcp.ports_tried++ % n;
-        uint16_t port = (uint16_t)(first + shuffled(s, to, i, n));
-        if (!taken(s, f, port)) return port;
+        uint16_t port = (uint16_t)(first + shuffled(to, i, n));
+        if (!taken(s, f, port, hash)) return port;
     }
     f->local_port = 0;
     return 0;

@@ -355,16 +355,6 @@ void recovery_resume(struct tcb *t) {
 
 /* ---- sending ---- */
 
-static struct piece stamp_of(struct stack *s, const struct tcb *t) {
-    const struct flight *f = t->flight;
-    return (struct piece){.sent_us = clock_us(s),
-                          .delivered = f->delivered,
-                          .delivered_us = f->delivered_us,
-                          .first_us = f->first_us,
-                          .app_limited = f->app_until != 0,
-                          .state = PIECE_SENT};
-}
-
 /* May new bytes be accounted for? Also brings the account into being, with the first byte of a flight. */
 bool recovery_room(struct stack *s, struct tcb *t) {
     if (!t->sack) return true;
@@ -378,10 +368,9 @@ bool recovery_room(struct stack *s, struct tcb *t) {
 void recovery_sent(struct stack *s, struct tcb *t, seq to) {
     if (!t->flight) return;
     if (flight_pipe(t->flight) == 0) t->flight->first_us = t->flight->delivered_us = clock_us(s);
-    struct piece stamp = stamp_of(s, t);
     uint32_t n = (uint32_t)seq_diff(to, t->flight->end);
     t->flight->grain_us = t->srtt_us / 128;
-    flight_sent(t->flight, to, &stamp);
+    flight_sent(t->flight, to, clock_us(s));
     if (t->in_recovery) prr_sent(t, n);
     if (t->timer_use == USE_RTO && t->rexmit_at == TERN_NEVER)
         recovery_timer(s, t, 0, false);
@@ -412,7 +401,7 @@ void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
     i = flight_find(f, from);
     if (!seq_eq(piece_at(f, i)->from, from) && !flight_split(s, f, from, &i)) return;
     flight_set(f, i, PIECE_SENT);
-    struct piece *p = piece_at(f, i), stamp = stamp_of(s, t);
+    struct piece *p = piece_at(f, i), stamp = flight_stamp(f, clock_us(s));
     stamp.from = p->from;
     stamp.again = true;
     *p = stamp;

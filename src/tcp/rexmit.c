@@ -124,7 +124,7 @@ static uint64_t r2_at(const struct stack *s, struct tcb *t) {
 }
 
 static bool syn_unanswered(struct stack *s, struct tcb *t) {
-    if (s->now >= r2_at(s, t) || t->backoff >= s->cfg.syn_retries) {
+    if (s->now >= r2_at(s, t) || t->backoff >= t->opt.syn_retries) {
         give_up(s, t, TERN_ETIMEDOUT, R_END_USER_TIMEOUT);
         return false;
     }

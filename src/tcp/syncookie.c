@@ -71,7 +71,9 @@ bool syncookie_check(const struct arrival *a, const struct listener *l, struct h
     for (uint32_t age = 0; age < SLOTS_VALID; age++) {
         if (cookie(s, h, slot - age, index) != h->iss.v) continue;
         h->mss = mss_list[index];
-        h->rcv_wnd = min_u32(l->opt.receive_buffer, 65535);
+        h->hash = a->hash;
+        h->ts_offset = flow_secrets(s, &h->flow).ts_offset;
+        h->rcv_wnd = (uint16_t)min_u32(l->opt.receive_buffer, 65535);
         h->snd_wnd = a->h->window;
         h->flags = HALF_COOKIE;
         h->tries = 1; /* no round trip was timed; and the path is crowded */

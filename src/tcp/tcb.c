@@ -14,6 +14,8 @@ void tcb_options_default(const struct stack *s, struct tcb_options *o) {
         .user_timeout_ms = s->cfg.r2_ms,
         .zero_window_ms = s->cfg.zero_window_ms,
         .linger_ms = -1,
+        .fin_wait_2_ms = s->cfg.fin_wait_2_ms,
+        .syn_retries = (uint8_t)min_u32(s->cfg.syn_retries, UINT8_MAX),
         .congestion = (uint8_t)s->cfg.congestion,
         .ttl = (uint8_t)s->cfg.ttl,
         .nodelay = !s->cfg.nagle,
@@ -21,12 +23,13 @@ void tcb_options_default(const struct stack *s, struct tcb_options *o) {
 }
 
 /* A block in CLOSED, outside the flow table: it exists for the application only until tcb_register. */
-struct tcb *tcb_new(struct stack *s, const struct flow *f, const struct tcb_options *opt) {
+struct tcb *tcb_new(struct stack *s, const struct flow *f, uint32_t hash, const struct tcb_options *opt) {
     uint32_t index;
     struct tcb *t = mem_tight(s) ? NULL : pool_take(&s->tcp.tcbs, s, &index);
     if (!t) return NULL;
     t->index = index;
     t->flow = *f;
+    t->hash = hash;
     t->opt = *opt;
     t->state = TERN_CLOSED;
     t->timer.kind = TIMER_TCB;
@@ -42,7 +45,7 @@ struct tcb *tcb_new(struct stack *s, const struct flow *f, const struct tcb_opti
 
 int tcb_register(struct stack *s, struct tcb *t) {
     if (flow_reserve(s) != TERN_OK) return TERN_ENOMEM;
-    flow_insert(s, flow_hash(s, &t->flow), ref_make(REF_TCB, t->index));
+    flow_insert(s, t->hash, ref_make(REF_TCB, t->index));
     t->in_table = true;
     return TERN_OK;
 }
@@ -95,7 +98,7 @@ void tcb_leave_backlog(struct stack *s, struct tcb *t) {
 void tcb_end(struct stack *s, struct tcb *t, int error, enum reason why) {
     ASSERT(t->state == TERN_CLOSED);
     if (why != R_NONE) count(s, why);
-    if (t->in_table) flow_remove(s, flow_hash(s, &t->flow), ref_make(REF_TCB, t->index));
+    if (t->in_table) flow_remove(s, t->hash, ref_make(REF_TCB, t->index));
     t->in_table = false;
     t->error = error;
     t->work = 0;

@@ -9,25 +9,7 @@
 #include "core/stack.h"
 #include "tcp/cc.h"
 #include "tcp/flight.h"
-
-/* Classified facts that move the state machine: the second column of transition.def. */
-enum move {
-    MOVE_ACTIVE_OPEN,
-    MOVE_PASSIVE_OPEN,
-    MOVE_SYN,
-    MOVE_SYN_ACKED,
-    MOVE_BACK_TO_LISTEN,
-    MOVE_CLOSE,
-    MOVE_FIN,
-    MOVE_FIN_ACKED,
-    MOVE_FIN_AND_ACKED,
-    MOVE_TWO_MSL,
-    MOVE_REUSED,
-    MOVE_RESET,
-    MOVE_ABORT,
-    MOVE_GIVE_UP,
-    MOVES
-};
+#include "tcp/move.h"
 
 /* What tcp_output still has to build for a connection, besides what the send buffer asks for by itself. */
 enum work {
@@ -52,11 +34,12 @@ struct tcb_options {
     uint32_t keepalive_idle_ms, keepalive_interval_ms, user_timeout_ms, zero_window_ms;
     int32_t linger_ms; /* -1: none */
     uint16_t uto_s;    /* user timeout option; 0: off [RFC5482] */
-    uint8_t keepalive_probes, congestion;
+    uint32_t fin_wait_2_ms;
+    uint8_t keepalive_probes, congestion, syn_retries;
     bool fast_open;
     uint16_t mss_cap; /* 0: none */
     uint8_t tos, ttl;
-    bool nodelay, cork, keepalive, no_soft_errors;
+    bool nodelay : 1, cork : 1, keepalive : 1, no_soft_errors : 1, quick_ack : 1;
 };
 
 /* Received packets that the caller lent: their bytes come before those in the ring. */
@@ -178,6 +161,7 @@ struct tcb {
     struct tcb_options opt;
     struct event_node event;
     int32_t error;
+    uint32_t hash; /* flow_hash */
     uint64_t serial;
     uint64_t bytes_sent, bytes_received;
     uint32_t segments_out, segments_in, retransmitted;
@@ -202,10 +186,12 @@ struct half_open {
     seq iss, irs;
     uint32_t ts_recent;
     uint32_t next, prev; /* fifo, index + 1 */
-    uint64_t due_ns, sent_ns;
+    uint32_t ts_offset;
+    uint64_t due_ns;
+    uint32_t sent_us;
     uint32_t number; /* index + 1 */
-    uint32_t rcv_wnd;
-    uint16_t mss, snd_wnd;
+    uint32_t hash;   /* flow_hash */
+    uint16_t rcv_wnd, mss, snd_wnd;
     uint8_t snd_wscale : 4, rcv_wscale : 4;
     uint8_t tries : 4, ecn : 2, syn_ecn : 2; /* SYN,ACKs repeated; enum ecn_mode; the IP header's two bits on the SYN */
     uint8_t flags;                           /* enum half_open_flags */
@@ -225,7 +211,8 @@ enum half_open_flags {
 struct time_wait {
     struct flow flow;
     seq snd_nxt, rcv_nxt;
-    uint32_t ts_recent, ts_offset;
+    uint32_t ts_recent;
+    uint32_t hash; /* flow_hash */
     uint32_t next, prev;
     uint32_t stamps : 1;    /* timestamps were agreed */
     uint32_t challenge : 8; /* when the last challenge ACK left: see challenge.c */
@@ -258,6 +245,7 @@ struct arrival {
     seq seq, ack;   /* SEG.SEQ and SEG.ACK; seq moves when the front is trimmed */
     uint32_t len;   /* text, trimmed to the window */
     uint32_t whole; /* text as it came */
+    uint32_t hash;  /* flow_hash */
     const uint8_t *text;
     uint32_t wnd;   /* SEG.WND, scaled */
     uint16_t flags; /* trimmed too: SYN, FIN outside the window are gone */
@@ -310,12 +298,14 @@ static inline bool fin_acked(const struct tcb *t) { return t->fin_queued && seq_
 uint32_t flow_hash(const struct stack *s, const struct flow *f);
 /* The reference of the connection with these sockets, 0: none. */
 uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash);
-uint32_t flow_find_recent(struct stack *s,
-                          const struct flow *f); /* the same; quicker when asked for the same TCB again */
-int flow_reserve(struct stack *s);               /* makes sure that one more insert fits; TERN_ENOMEM */
+/* The same; quicker when asked for the same TCB again. Gives the hash as well. */
+uint32_t flow_find_recent(struct stack *s, const struct flow *f, uint32_t *hash);
+int flow_reserve(struct stack *s); /* makes sure that one more insert fits; TERN_ENOMEM */
 void flow_insert(struct stack *s, uint32_t hash, uint32_t ref);
 void flow_remove(struct stack *s, uint32_t hash, uint32_t ref);
 void flow_replace(struct stack *s, uint32_t hash, uint32_t ref, uint32_t new_ref);
+/* What listeners for many addresses have as theirs; the last is no address that anybody has. */
+extern INNER const ip_addr listen_any, listen_any_v4, listen_any_v6;
 struct listener *listener_find(struct stack *s, const ip_addr *local, uint16_t port);
 struct listener *listener_exact(struct stack *s, const ip_addr *local, uint16_t port);
 int listener_register(struct stack *s, struct listener *l);
@@ -328,7 +318,7 @@ struct listener *listener_of(struct stack *s, tern_sock sock);
 struct half_open *half_open_of(struct stack *s, tern_sock sock);
 
 /* ---- tcb.c: making, ending, the ready list ---- */
-struct tcb *tcb_new(struct stack *s, const struct flow *f, const struct tcb_options *opt);
+struct tcb *tcb_new(struct stack *s, const struct flow *f, uint32_t hash, const struct tcb_options *opt);
 int tcb_register(struct stack *s, struct tcb *t); /* into the flow table; TERN_ENOMEM */
 void tcb_ready(struct stack *s, struct tcb *t);
 void tcb_unready(struct stack *s, struct tcb *t);
@@ -352,6 +342,7 @@ uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t l
 void snd_trim(struct stack *s, struct tcb *t); /* una moved */
 void snd_flush(struct stack *s, struct tcb *t);
 void autotune_read(struct stack *s, struct tcb *t, uint32_t n);
+void autotune_held(struct stack *s, struct tcb *t);
 uint32_t autotune_send_limit(const struct tcb *t);
 uint32_t rcv_readable(const struct tcb *t);
 uint32_t rcv_space(const struct tcb *t); /* bytes beyond nxt that the buffer limit leaves */
@@ -368,14 +359,18 @@ uint32_t rcv_read(struct stack *s, struct tcb *t, void *buf, uint32_t len); /* b
 void rcv_flush(struct stack *s, struct tcb *t);
 
 /* ---- 3.4, 3.5: isn.c port.c mss.c timestamps.c ---- */
-seq isn_choose(struct stack *s, const struct flow *f);
+/* What of a connection's numbers is derived from its sockets and must not be guessed. */
+struct secrets {
+    uint32_t isn, ts_offset;
+};
+struct secrets flow_secrets(const struct stack *s, const struct flow *f);
+seq isn_choose(const struct stack *s, const struct secrets *secrets);
 /* A free local port towards the peer, 0 when all are taken [RFC6056 3.3.4]. */
-uint16_t port_choose(struct stack *s, struct flow *f);
+uint16_t port_choose(struct stack *s, struct flow *f, uint32_t *hash);
 uint16_t mss_to_offer(struct stack *s, const struct flow *f, uint16_t cap);
 uint16_t mss_peer(const struct stack *s, const tcp_options *o, bool v6);
 void mss_update(struct stack *s, struct tcb *t, uint32_t mtu); /* effective send MSS [MUST-16] */
 uint8_t wscale_choose(const struct stack *s, const struct tcb_options *opt);
-uint32_t ts_offset_of(const struct stack *s, const struct flow *f);
 uint32_t ts_now(const struct stack *s, uint32_t offset);
 /* PAWS: is this segment older than one already seen? [RFC7323 5.3] */
 bool ts_old(const struct stack *s, const struct tcb *t, const tcp_options *o);

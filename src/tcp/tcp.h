@@ -64,7 +64,7 @@ void tcp_free(struct stack *s);
 /* The handle of what an event_node names. */
 tern_sock tcp_sock(const struct stack *s, uint32_t ref);
 /* One segment; the reader covers header and payload. */
-void tcp_input(struct stack *s, const struct ip_info *ip, reader r);
+void tcp_input(struct stack *s, const struct ip_info *ip, reader *r);
 /* Builds segments of connections that are ready; returns how many frames were filled. */
 size_t tcp_output(struct stack *s, tern_frame *frames, size_t max);
 bool tcp_output_waiting(const struct stack *s);

@@ -45,7 +45,7 @@ static void linger_start(struct stack *s, struct tcb *t) {
 void life_start(struct stack *s, struct tcb *t) {
     if (t->state == TERN_TIME_WAIT) return; /* two_msl_start was there */
     if (t->state == TERN_FIN_WAIT_2 && t->detached)
-        t->life_at = s->now + (uint64_t)s->cfg.fin_wait_2_ms * MS_NS;
+        t->life_at = s->now + (uint64_t)t->opt.fin_wait_2_ms * MS_NS;
     else if (keepalive_runs(t))
         keepalive_restart(s, t);
     else if (t->detached && t->opt.linger_ms > 0)

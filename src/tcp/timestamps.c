@@ -3,12 +3,8 @@
 
 enum { DAYS_24_MS = 24 * 24 * 3600 * 1000 };
 
-/* A random offset each pair of sockets: the clock tells nothing about uptime or other connections [RFC7323 7.1]. */
-uint32_t ts_offset_of(const struct stack *s, const struct flow *f) {
-    return (uint32_t)siphash24(&s->key_ts, f, sizeof *f);
-}
-
-/* One tick a millisecond [RFC7323 5.4]. */
+/* One tick a millisecond [RFC7323 5.4]. The offset is random for each pair of sockets (isn.c): the clock tells nothing
+ * about uptime or other connections [RFC7323 7.1]. */
 uint32_t ts_now(const struct stack *s, uint32_t offset) { return clock_ms(s) + offset; }
 
 bool ts_old(const struct stack *s, const struct tcb *t, const tcp_options *o) {

@@ -48,7 +48,7 @@ static void unlink_record(struct stack *s, struct time_wait *w) {
 static void end(struct stack *s, uint32_t number, enum reason why) {
     struct time_wait *w = at(s, number);
     unlink_record(s, w);
-    flow_remove(s, flow_hash(s, &w->flow), ref_make(REF_TIME_WAIT, number - 1));
+    flow_remove(s, w->hash, ref_make(REF_TIME_WAIT, number - 1));
     count(s, why);
     if (tracing(s, TERN_TRACE_STATE)) {
         tern_trace record = {.kind = TERN_TRACE_STATE,
@@ -100,12 +100,12 @@ bool time_wait_from(struct stack *s, struct tcb *t) {
     w->snd_nxt = t->snd.nxt;
     w->rcv_nxt = t->rcv.nxt;
     w->ts_recent = t->ts_recent;
-    w->ts_offset = t->ts_offset;
+    w->hash = t->hash;
     w->stamps = t->stamps;
     w->challenge = challenge_pack(s, t);
     append(s, w, index + 1);
     s->stats.time_wait_total++;
-    flow_replace(s, flow_hash(s, &t->flow), ref_make(REF_TCB, t->index), ref_make(REF_TIME_WAIT, index));
+    flow_replace(s, t->hash, ref_make(REF_TCB, t->index), ref_make(REF_TIME_WAIT, index));
     t->in_table = false;
     if (t->work & WORK_ACK) emit_ack(s, t, (enum reason)t->ack_reason);
     tcb_unready(s, t);
@@ -122,6 +122,7 @@ static void expand(struct stack *s, const struct time_wait *w, struct tcb *t) {
     t->record = t->detached = t->fin_queued = t->fin_seen = t->fin_taken = t->syn_acked = true;
     t->state = TERN_TIME_WAIT;
     t->flow = w->flow;
+    t->hash = w->hash;
     t->snd.una = t->snd.nxt = t->snd.pos = w->snd_nxt;
     t->snd.end = t->snd.recover = seq_add(w->snd_nxt, (uint32_t)-1);
     t->snd.iss = seq_add(w->snd_nxt, (uint32_t)-2);
@@ -132,7 +133,7 @@ static void expand(struct stack *s, const struct time_wait *w, struct tcb *t) {
     challenge_unpack(s, t, w->challenge);
     t->ts_recent = w->ts_recent;
     t->ts_recent_ms = clock_ms(s);
-    t->ts_offset = w->ts_offset;
+    t->ts_offset = flow_secrets(s, &w->flow).ts_offset;
     t->rexmit_at = t->delack_at = t->life_at = TERN_NEVER;
 }
 

@@ -96,3 +96,6 @@ grep -q '^FIN-WAIT-1 → TIME-WAIT' comments || fail "the comments do not tell o
 tshark -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE -r demo.pcapng \
     -Y '_ws.malformed || _ws.expert.severity >= 0x600000' 2>/dev/null >bad
 [ ! -s bad ] || fail "tshark complains: $(cat bad)"
+# Wireshark prints the states by itself.
+tshark -r demo.pcapng -V -Y bblog 2>/dev/null | sed -n 's/^ *TCP State: //p' | tr '\n' ' ' >states
+[ "$(cat states)" = "SYN RECEIVED (3) ESTABLISHED (4) FIN WAIT 1 (6) TIME WAIT (10) CLOSED (0) " ] || fail "the states: $(cat states)"

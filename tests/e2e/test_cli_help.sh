@@ -7,10 +7,16 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 
 # Help goes to standard output, names every option of the command, and is at most 80 columns wide.
 for lang in en zh; do
-    for command in demo serve connect ping; do
+    for command in demo play serve connect ping drill states myths ask; do
         "$TERN" "$command" --lang $lang --help >out 2>err || fail "$command --help: exit $?"
         [ ! -s err ] || fail "$command --help wrote to standard error"
-        for option in --help --lang --color --absolute --all --ascii; do
+        look='--color --absolute --all --ascii'
+        case $command in
+        drill) look='--color --jobs --json --junit --pcap --shell --strict --ip_version --define' ;;
+        states) look='--svg --dot --json --ascii' ;;
+        myths | ask) look= ;;
+        esac
+        for option in --help --lang $look; do
             grep -q -- "$option" out || fail "$command --help says nothing of $option"
         done
         grep -q "tern $command" out || fail "$command --help has no usage line"
@@ -22,7 +28,7 @@ for line in open('out', encoding='utf-8'):
 END
     done
     "$TERN" --lang $lang --help >out 2>err || fail "--help: exit $?"
-    for command in demo serve connect ping; do grep -q "^  $command " out || fail "--help says nothing of $command"; done
+    for command in demo play serve connect ping drill states myths ask; do grep -q "^  $command " out || fail "--help says nothing of $command"; done
 done
 for option in --link --addr --peer-addr --route --mtu --set --no-offload --pcap --trace --json --keep-privileges; do
     for command in serve connect ping; do
@@ -96,6 +102,17 @@ misuse 0.0001 ping -i 0.0001
 misuse 65001 ping -s 65001
 misuse surplus demo surplus
 misuse --fast demo --fast
+misuse "'x'" states x
+misuse --json states --svg --json
+misuse surplus states LISTEN surplus
+misuse 17 myths 17
+misuse surplus myths 1 surplus
+misuse --nix ask --nix
+misuse nix play nix
+misuse surplus play open-basic surplus
+misuse fast play open-basic --speed fast
+misuse --step play open-basic --step --fast
+misuse nix play open-basic --run nix
 misuse "standard output" demo --mem --svg -
 
 # Trouble is exit status 1.

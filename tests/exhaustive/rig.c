@@ -182,7 +182,8 @@ static void up(const struct way *w) {
     make(w, start);
     tern_addr me = {4, {10, 0, 0, 1}}, peer = {4, {10, 0, 0, 2}};
     struct flow f = {addr_in(&me), addr_in(&peer), OUR_PORT, PEER_PORT};
-    uint32_t ticks = OUR_ISS - isn_choose(rig.s, &f).v;
+    struct secrets secrets = flow_secrets(rig.s, &f);
+    uint32_t ticks = OUR_ISS - isn_choose(rig.s, &secrets).v;
     make(w, start + (uint64_t)ticks * 4000);
 }
 

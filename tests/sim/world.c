@@ -155,9 +155,10 @@ static void wrap_soon(struct world *w) {
     f.remote = addr_in(&peer);
     f.local_port = w->call[0].port;
     f.remote_port = LISTEN_PORT;
-    struct stack at = {.now = host_now(w, h), .key_isn = h->s->key_isn};
+    struct stack at = {.now = host_now(w, h)};
     struct chance c = chance_of(&w->plan, 7);
-    uint32_t isn = isn_choose(&at, &f).v, wanted = 0u - chance_below(&c, w->plan.bytes_max) - 1;
+    struct secrets secrets = flow_secrets(h->s, &f);
+    uint32_t isn = isn_choose(&at, &secrets).v, wanted = 0u - chance_below(&c, w->plan.bytes_max) - 1;
     h->skew += (uint64_t)(uint32_t)(wanted - isn) * 4000;
 }
 

@@ -32,12 +32,12 @@ int tcp_init(struct stack *s) {
     return TERN_OK;
 }
 void tcp_free(struct stack *s) { (void)s; }
-void tcp_input(struct stack *s, const struct ip_info *ip, reader r) {
+void tcp_input(struct stack *s, const struct ip_info *ip, reader *r) {
     (void)s;
     tcp_seen.segments++;
     tcp_seen.info = *ip;
-    tcp_seen.len = reader_left(&r);
-    memcpy(tcp_seen.data, r.at, tcp_seen.len);
+    tcp_seen.len = reader_left(r);
+    memcpy(tcp_seen.data, r->at, tcp_seen.len);
     if (ip->token && tcp_seen.keep) *ip->token_kept = true;
 }
 size_t tcp_output(struct stack *s, tern_frame *frames, size_t max) {

@@ -75,7 +75,8 @@ void fx_up(void) {
 void fx_up_with_isn(uint32_t iss) {
     fx_up();
     struct flow f = {addr_in(&fx.me), addr_in(&fx.peer_addr), fx.my_port, fx.peer_port};
-    uint32_t now = isn_choose(fx.s, &f).v;
+    struct secrets secrets = flow_secrets(fx.s, &f);
+    uint32_t now = isn_choose(fx.s, &secrets).v;
     uint64_t later = fx.now + (uint64_t)(uint32_t)(iss - now) * 4000;
     fx_down();
     fx.now = later;

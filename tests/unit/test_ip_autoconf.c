@@ -146,7 +146,7 @@ static void test_source_waits(void **state) {
         host_auto(TERN_LINK_ETHERNET, 0, 1);
         give(0, "fd09::2", 64);
         ip_addr dst = ip("fd09::1"), mine = ip("fd09::2"), source;
-        assert_true(ip_route_source(host.s, &dst, &source, NULL));
+        assert_true(ip_route_source(host.s, &dst, &source));
         assert_true(ip_eq(&source, &mine));
         struct ip_path path;
         assert_int_equal(ip_path_find(host.s, &source, &dst, &path), IP_PATH_PENDING);

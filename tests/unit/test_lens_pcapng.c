@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "lens/bblog.h"
 #include "lens/pcapng.h"
 #include "lens_records.h"
 
@@ -169,8 +170,9 @@ static void tell(struct pcapng *p, bool in, uint64_t us, enum tern_state before,
     if (!in) pcapng_trace(p, 0, &raw);
 }
 
-static void write_life(enum tern_lang lang) {
-    struct pcapng_options o = {.application = "tern", .lang = lang, .epoch_ns = 1700000000000000000ull};
+static void write_life_with(enum tern_lang lang, bool states) {
+    struct pcapng_options o = {
+        .application = "tern", .lang = lang, .states = states, .epoch_ns = 1700000000000000000ull};
     struct pcapng *p;
     enum { FA = TERN_FIN | TERN_ACK };
     assert_int_equal(pcapng_open(path, &o, &p), 0);
@@ -191,6 +193,8 @@ static void write_life(enum tern_lang lang) {
     assert_int_equal(pcapng_close(p), 0);
 }
 
+static void write_life(enum tern_lang lang) { write_life_with(lang, false); }
+
 static char *run(const char *format) {
     static char text[20000];
     char command[256];
@@ -204,6 +208,51 @@ static char *run(const char *format) {
 }
 
 static bool has_tshark(void) { return system("command -v tshark >/dev/null 2>&1") == 0; }
+
+/* Wireshark itself prints the states: each move is a block of its own, behind the packet that made it. */
+static void states_in_wireshark(void **state) {
+    (void)state;
+    if (!has_tshark()) skip();
+    write_life_with(TERN_EN, true);
+    assert_string_equal(
+        run("tshark -r %s -V -Y bblog 2>/dev/null | grep 'TCP State'"),
+        "    TCP State: SYN RECEIVED (3)\n    TCP State: ESTABLISHED (4)\n    TCP State: FIN WAIT 1 (6)\n"
+        "    TCP State: TIME WAIT (10)\n");
+    assert_string_equal(run("tshark -r %s -Y bblog -T fields -e frame.number -e frame.time_epoch -e frame.comment "
+                            "2>/dev/null"),
+                        "2\t1700000000.000000000\t10.9.0.2:40000: LISTEN → SYN-RECEIVED\n"
+                        "5\t1700000000.000020000\t10.9.0.2:40000: SYN-RECEIVED → ESTABLISHED\n"
+                        "7\t1700000000.000035000\t10.9.0.2:40000: ESTABLISHED → FIN-WAIT-1\n"
+                        "10\t1700000000.000050000\t10.9.0.2:40000: FIN-WAIT-1 → TIME-WAIT\n");
+    assert_string_equal(run("tshark -r %s -Y 'tcp && frame.bblog.serial_nr' 2>/dev/null | wc -l"), "7\n");
+    assert_string_equal(run("tshark -r %s 2>&1 >/dev/null | grep -v 'Running as user'; true"), "");
+    assert_string_equal(run("tshark -r %s -Y '_ws.malformed || _ws.expert.severity >= 0x600000' 2>/dev/null"), "");
+}
+
+/* The layout, byte by byte where it matters: a control block in little-endian order. */
+static void control_block(void **state) {
+    (void)state;
+    uint8_t b[BBLOG_TCPINFO_SIZE], d[BBLOG_DUMPINFO_SIZE];
+    tern_trace r = {.time_ns = 3000250000, .state = TERN_LAST_ACK, .tcb = {.valid = true}};
+    r.tcb.iss = 0x01020304;
+    r.tcb.snd_una = 0x11121314;
+    r.tcb.snd_nxt = 0x21222324;
+    r.tcb.rcv_nxt = 0x31323334;
+    r.tcb.cwnd = 0x41424344;
+    r.tcb.snd_wscale = 7;
+    r.tcb.rcv_wscale = 8;
+    bblog_tcpinfo(b, &r, BBLOG_OTHER, 0x0a0b);
+    assert_int_equal(b[0], 3);                            /* seconds */
+    assert_memory_equal(b + 8, "\xfa\0\0\0\0\0\0\0", 8);  /* 250 microseconds */
+    assert_memory_equal(b + 20, "\x0b\x0a\0\0\0\x3b", 6); /* serial, event */
+    assert_memory_equal(b + 56, "\x08\0\0\0", 4);         /* LAST-ACK */
+    assert_memory_equal(b + 64, "\x04\x03\x02\x01", 4);   /* ISS */
+    assert_memory_equal(b + 72, "\x14\x13\x12\x11\x24\x23\x22\x21\x44\x43\x42\x41\x24\x23\x22\x21", 16);
+    assert_memory_equal(b + 120, "\x34\x33\x32\x31", 4); /* RCV.NXT */
+    assert_int_equal(b[156], 0x87);
+    bblog_dumpinfo(d, 1700000000000005000ull);
+    assert_memory_equal(d + 56, "\x00\xf1\x53\x65\0\0\0\0\x05\0\0\0\0\0\0\0", 16);
+}
 
 static void tshark_reads(void **state) {
     (void)state;
@@ -244,6 +293,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(bytes, make_path, remove_path),
         cmocka_unit_test_setup_teardown(structure, make_path, remove_path),
         cmocka_unit_test(full_disk),
+        cmocka_unit_test(control_block),
+        cmocka_unit_test_setup_teardown(states_in_wireshark, make_path, remove_path),
         cmocka_unit_test_setup_teardown(tshark_reads, make_path, remove_path),
         cmocka_unit_test_setup_teardown(tshark_reads_chinese, make_path, remove_path),
     };

@@ -131,7 +131,8 @@ static void call(enum call c) {
 static void wait_for_isn(uint32_t isn) {
     struct flow f = {addr_in(&fx.me), addr_in(&fx.peer_addr), fx.my_port, fx.peer_port};
     fx.s->now = fx.now;
-    fx.now += (uint64_t)(isn - isn_choose(fx.s, &f).v) * 4000;
+    struct secrets secrets = flow_secrets(fx.s, &f);
+    fx.now += (uint64_t)(isn - isn_choose(fx.s, &secrets).v) * 4000;
 }
 
 static void arrives_here(const struct line *l, const struct line *answer) {

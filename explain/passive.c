@@ -1,0 +1,437 @@
+/* passive.c - see passive.h. The moves are those of tcp/transition.def; what is here says which of them may have
+ * happened, and which states can have sent a segment (RFC 9293 3.10.7). */
+#include "explain/passive.h"
+
+#include "tcp/move.h"
+
+#define IN_ALL ((uint16_t)((1u << TERN_STATES) - 1))
+#define BIT(s) ((uint16_t)(1u << TERN_##s))
+#define NO_CONNECTION (BIT(CLOSED) | BIT(LISTEN))
+
+enum {
+    /* After so long in silence an end may have given up, or its TIME-WAIT may be over, whatever its settings. */
+    SILENT_MS = 1000
+};
+
+/* The table, the other way to look it up: the state that a move leads to, + 1; 0: none. */
+static const uint8_t next_of[MOVES][TERN_STATES] = {
+#define TRANSITION(from, event, to, drawn, cause, action, rfc) [MOVE_##event][TERN_##from] = TERN_##to + 1,
+#include "tcp/transition.def"
+#undef TRANSITION
+};
+
+/* Where the states of a set go that have this move; `stay`: those that have not are kept. */
+static uint16_t moved(uint16_t set, enum move m, bool stay) {
+    uint16_t out = 0;
+    for (unsigned rest = set; rest != 0; rest &= rest - 1) {
+        unsigned s = (unsigned)__builtin_ctz(rest), to = next_of[m][s];
+        if (to != 0)
+            out |= (uint16_t)(1u << (to - 1));
+        else if (stay)
+            out |= (uint16_t)(1u << s);
+    }
+    return out;
+}
+static uint16_t must(uint16_t set, enum move m) { return moved(set, m, true); }
+static uint16_t may(uint16_t set, enum move m) { return set | moved(set, m, false); }
+
+/* Does every packet that it sends or gets appear in the capture as it does so? */
+static bool near(const struct passive *v, int e) {
+    return !v->gaps && v->vantage == (e == END_A ? VANTAGE_A : VANTAGE_B);
+}
+static bool one(uint16_t set) { return set != 0 && (set & (set - 1)) == 0; }
+
+/* ---- what an end may do while no packet of its own is seen ---- */
+
+/* The moves that packets towards an end, captured so far but `except` this one, may have caused. */
+static unsigned witnessed(const struct passive *v, const struct track *t, int e, const struct sight *except) {
+    const struct track_end *self = &t->end[e], *peer = &t->end[!e];
+    unsigned moves = 0;
+    bool syn = peer->syn || peer->syn_ack, fin = peer->fin != KNOWN_NO;
+    bool syn_acked = track_syn_acked(self), fin_acked = track_fin_acked(self) || self->fin == KNOWN_MAYBE;
+    if (v->gaps) syn = fin = syn_acked = fin_acked = true;
+    if (except != NULL && !v->gaps && except->ack_new) {
+        if (except->syn_acked && !except->repeated) syn_acked = false;
+        if (except->fin_acked) fin_acked = false;
+    }
+    if (syn) moves |= 1u << MOVE_SYN;
+    if (fin) moves |= 1u << MOVE_FIN;
+    if (syn_acked) moves |= 1u << MOVE_SYN_ACKED;
+    if (fin_acked) moves |= 1u << MOVE_FIN_ACKED;
+    if (v->end[e].resets) moves |= 1u << MOVE_RESET | 1u << MOVE_BACK_TO_LISTEN;
+    return moves;
+}
+
+/* Could a FIN wait behind bytes that were not yet sent? Not when all that was sent is acknowledged and the window is
+ * open; `own` is a segment of this end, NULL: none. */
+static bool may_queue(const struct passive *v, const struct track *t, int e, const struct sight *own) {
+    const struct track_end *self = &t->end[e], *peer = &t->end[!e];
+    bool closes = own != NULL && own->fresh && self->fin == KNOWN_YES && seq_eq(own->stop, seq_add(self->fin_at, 1));
+    if (self->fin == KNOWN_YES) return closes;
+    if ((own != NULL && own->takes > 0) || track_flight(self) > 0 || !self->acked_any || peer->window < 3000)
+        return true;
+    if (own == NULL && v->end[e].now & (BIT(SYN_SENT) | BIT(SYN_RECEIVED)))
+        return true; /* written before the connection was there */
+    return !near(v, e) && !track_quiet(t, e);
+}
+
+static uint16_t given_up(const struct passive *v, const struct track *t, int e, uint16_t set, uint64_t now_ns) {
+    const struct passive_end *s = &v->end[e];
+    uint16_t waiting =
+        BIT(SYN_SENT) | BIT(SYN_RECEIVED) | BIT(FIN_WAIT_1) | BIT(FIN_WAIT_2) | BIT(CLOSING) | BIT(LAST_ACK);
+    if (track_flight(&t->end[e]) > 0) waiting |= BIT(ESTABLISHED) | BIT(CLOSE_WAIT);
+    if (now_ns > s->heard_ns + SILENT_MS * MS_NS) set |= moved(set & waiting, MOVE_GIVE_UP, false);
+    if (set & BIT(TIME_WAIT) && now_ns > s->wait_ns + SILENT_MS * MS_NS) set = may(set, MOVE_TWO_MSL);
+    return set;
+}
+
+/* Where an end may have come to by itself, and by what is under way to it. `own`: up to a segment of its own; `except`:
+ * without what this one brings. */
+static uint16_t drift(const struct passive *v, const struct track *t, int e, uint64_t now_ns, const struct sight *own,
+                      const struct sight *except) {
+    uint16_t set = v->end[e].now, before;
+    bool far = !near(v, e), queue = may_queue(v, t, e, own);
+    unsigned moves = far ? witnessed(v, t, e, except) | 1u << MOVE_ABORT : 0;
+    uint16_t closes = BIT(SYN_SENT) | BIT(LISTEN);
+    if (far || queue) closes |= BIT(SYN_RECEIVED) | BIT(ESTABLISHED) | BIT(CLOSE_WAIT);
+    do {
+        before = set;
+        set |= moved(set & closes, MOVE_CLOSE, false);
+        for (unsigned rest = moves; rest != 0; rest &= rest - 1) set = may(set, (enum move)__builtin_ctz(rest));
+    } while (set != before);
+    return given_up(v, t, e, set, now_ns);
+}
+
+/* ---- what a segment says of its sender ---- */
+
+/* The states that send such a segment, but RST. `stale`: it may have been sent long before others of its sender. */
+static uint16_t senders(const struct passive *v, const struct track *t, int e, const struct flow_packet *p,
+                        const struct sight *l, bool stale) {
+    const struct track_end *self = &t->end[e], *peer = &t->end[!e];
+    if (p->tcp.flags & TCP_SYN) { /* both opened at once: the other SYN-ACK may come before this one leaves */
+        uint16_t crossed = self->syn ? BIT(ESTABLISHED) | BIT(FIN_WAIT_1) : 0;
+        return p->tcp.flags & TCP_ACK ? BIT(SYN_RECEIVED) | crossed : BIT(SYN_SENT);
+    }
+    uint8_t own = self->fin, other = peer->fin;
+    if (other == KNOWN_YES && !l->fin_acked) other = KNOWN_NO;
+    if (stale && own == KNOWN_YES && seq_le(l->stop, self->fin_at)) own = KNOWN_MAYBE;
+    if (!(p->tcp.flags & TCP_ACK)) other = KNOWN_MAYBE;
+    bool queue = stale || may_queue(v, t, e, l);
+    uint16_t set = 0;
+    if (own != KNOWN_YES && other != KNOWN_YES) {
+        set |= BIT(ESTABLISHED) | (queue ? BIT(FIN_WAIT_1) : 0);
+        bool nothing_yet =
+            self->syn_ack && !self->guessed && (peer->syn_data || seq_le(p->tcp.ack_no, seq_add(peer->isn, 1)));
+        if (nothing_yet && (p->len == 0 || peer->syn_data)) set |= BIT(SYN_RECEIVED);
+    }
+    if (own != KNOWN_YES && other != KNOWN_NO) set |= BIT(CLOSE_WAIT) | (queue ? BIT(LAST_ACK) | BIT(CLOSING) : 0);
+    if (own != KNOWN_NO && other != KNOWN_YES) set |= BIT(FIN_WAIT_1) | BIT(FIN_WAIT_2);
+    if (own != KNOWN_NO && other != KNOWN_NO) set |= BIT(CLOSING) | BIT(LAST_ACK) | BIT(TIME_WAIT);
+    /* What still wants to be acknowledged is not sent any more once the FIN is. */
+    if (l->takes > 0 && !l->probe) set &= (uint16_t) ~(BIT(FIN_WAIT_2) | BIT(TIME_WAIT));
+    return set;
+}
+
+/* A RST leaves: mostly there is no connection any more. */
+static uint16_t reset_sender(const struct track *t, int e, const struct flow_packet *p, uint16_t prior) {
+    const struct track_end *self = &t->end[e];
+    uint16_t opening = prior & (BIT(SYN_SENT) | BIT(SYN_RECEIVED) | BIT(LISTEN));
+    bool answers = !(p->tcp.flags & TCP_ACK); /* [3.10.7.1] a RST without ACK answers an ACK, with the number of that */
+    if (!self->based) return BIT(CLOSED) | BIT(LISTEN) | (answers ? opening : 0);
+    bool fits = seq_eq(p->tcp.seq_no, self->next) || (self->acked_any && seq_eq(p->tcp.seq_no, self->acked));
+    if (fits) return BIT(CLOSED) | (answers ? opening & BIT(LISTEN) : 0);
+    return prior | BIT(CLOSED); /* it answered a stranger, or somebody else made it */
+}
+
+/* ---- what a segment does to its receiver, if it arrives ---- */
+
+/* 0 before the receiver's window, 1 touching what it has, 2 new to it: what its ACKs so far tell. */
+static int place(const struct track *t, int to, const struct sight *l) {
+    const struct track_end *from = &t->end[!to];
+    if (!from->acked_any || l->first) return 2;
+    int32_t d = seq_diff(l->stop, from->acked);
+    return d < 0 ? 0 : d == 0 && l->takes > 0 ? 1 : 2;
+}
+
+static uint16_t syn_arrives(uint16_t set, const struct flow_packet *p, const struct sight *l) {
+    if (!(p->tcp.flags & TCP_ACK)) {
+        uint16_t out = may(set, MOVE_SYN);                                              /* a full backlog drops it */
+        if (set & BIT(TIME_WAIT)) out |= BIT(CLOSED) | BIT(LISTEN) | BIT(SYN_RECEIVED); /* [RFC6191 2] */
+        if (set & BIT(SYN_RECEIVED)) out |= BIT(LISTEN);
+        return out;
+    }
+    if (l->ack_foreign || l->foreign) return set;
+    uint16_t opening = set & (BIT(SYN_SENT) | BIT(SYN_RECEIVED));
+    return (uint16_t)(set & ~opening) | must(opening, MOVE_SYN_ACKED);
+}
+
+static uint16_t ack_arrives(const struct passive *v, const struct track *t, int to, uint16_t set, const struct sight *l,
+                            int at) {
+    const struct track_end *self = &t->end[to];
+    if (set & BIT(SYN_RECEIVED) && l->syn_acked) set = may(set, MOVE_SYN_ACKED); /* a full accept queue drops it */
+    if (at == 0) return set;
+    bool unsure = at == 1 || v->gaps || self->fin == KNOWN_MAYBE;
+    if (l->fin_acked || self->fin == KNOWN_MAYBE) {
+        uint16_t then = must(set, MOVE_FIN_ACKED);
+        set = unsure ? set | then : then;
+    }
+    return set;
+}
+
+/* The FIN is taken when all before it is there, which a later segment may bring. */
+static uint16_t fin_arrives(const struct passive *v, const struct track *t, int to, uint16_t set, int at) {
+    const struct track_end *from = &t->end[!to], *self = &t->end[to];
+    if (at == 0 || from->fin == KNOWN_NO) return set;
+    bool known = from->fin == KNOWN_YES && at == 2 && !v->gaps;
+    bool room = !from->acked_any || seq_le(from->next, seq_add(from->acked, max_u32(self->window, 1)));
+    bool all = near(v, to) ? seq_gt(from->edge, from->fin_at) : from->acked_any && seq_ge(from->acked, from->fin_at);
+    uint16_t then = must(set, MOVE_FIN);
+    return known && room && all ? then : set | then;
+}
+
+static uint16_t reset_arrives(const struct passive *v, const struct track *t, int to, uint16_t set,
+                              const struct flow_packet *p) {
+    const struct track_end *self = &t->end[to], *from = &t->end[!to];
+    uint16_t out = set & (NO_CONNECTION | BIT(TIME_WAIT));
+    if (set & BIT(TIME_WAIT)) out |= BIT(CLOSED); /* [RFC1337 3] some hosts let it end */
+    if (set & BIT(SYN_SENT)) {
+        bool ours = p->tcp.flags & TCP_ACK && self->based && seq_gt(p->tcp.ack_no, self->isn) &&
+                    seq_le(p->tcp.ack_no, self->next);
+        out |= ours ? BIT(CLOSED) : BIT(SYN_SENT);
+    }
+    uint16_t rest = set & (uint16_t) ~(NO_CONNECTION | BIT(TIME_WAIT) | BIT(SYN_SENT));
+    if (rest == 0) return out;
+    bool clear = near(v, to) || (from->acked_any && seq_eq(from->acked, from->next));
+    bool exact = from->based && clear && !v->gaps && seq_eq(p->tcp.seq_no, from->edge); /* [RFC5961 3.2] */
+    if (rest & BIT(SYN_RECEIVED)) out |= NO_CONNECTION;
+    if (rest & (uint16_t)~BIT(SYN_RECEIVED)) out |= BIT(CLOSED);
+    return exact ? out : out | rest;
+}
+
+static uint16_t arrives(const struct passive *v, const struct track *t, int to, uint16_t set,
+                        const struct flow_packet *p, const struct sight *l) {
+    if (p->tcp.flags & TCP_RST) return reset_arrives(v, t, to, set, p);
+    if (p->tcp.flags & TCP_SYN) return syn_arrives(set, p, l);
+    if (l->foreign) return set;
+    int at = place(t, to, l);
+    if (p->tcp.flags & TCP_ACK) set = ack_arrives(v, t, to, set, l, at);
+    /* Who has closed for good, and not only one direction, resets what comes then [3.6.1]. */
+    uint16_t closed = BIT(FIN_WAIT_1) | BIT(FIN_WAIT_2) | BIT(CLOSING);
+    bool lost = p->len > 0 && at > 0 && set & closed;
+    if (l->takes > 0) set = fin_arrives(v, t, to, set, at);
+    return lost ? set | BIT(CLOSED) : set;
+}
+
+/* ---- the usual course, and statements ---- */
+
+/* The likeliest of a set, when the usual course is not in it. */
+static uint8_t pick(uint16_t set, uint8_t course) {
+    static const uint8_t order[] = {TERN_ESTABLISHED, TERN_CLOSE_WAIT, TERN_FIN_WAIT_1, TERN_FIN_WAIT_2,
+                                    TERN_TIME_WAIT,   TERN_LAST_ACK,   TERN_CLOSING,    TERN_SYN_RECEIVED,
+                                    TERN_SYN_SENT,    TERN_LISTEN,     TERN_CLOSED};
+    if (set & 1u << course) return course;
+    for (unsigned i = 0; i < ARRAY_LEN(order); i++)
+        if (set & 1u << order[i]) return order[i];
+    return TERN_CLOSED;
+}
+
+static uint8_t step(uint8_t course, enum move m) {
+    uint8_t to = next_of[m][course];
+    return to != 0 ? (uint8_t)(to - 1) : course;
+}
+
+/* Where the usual course leads an end that gets this segment. */
+static uint8_t course_after(const struct track *t, int to, uint8_t course, const struct flow_packet *p,
+                            const struct sight *l) {
+    unsigned flags = p->tcp.flags;
+    if (flags & TCP_RST) return course == TERN_TIME_WAIT || course == TERN_LISTEN ? course : TERN_CLOSED;
+    if (flags & TCP_SYN && !(flags & TCP_ACK)) return step(course == TERN_CLOSED ? TERN_LISTEN : course, MOVE_SYN);
+    if (l->foreign || l->ack_foreign) return course;
+    if (l->syn_acked) course = step(course, MOVE_SYN_ACKED);
+    if (l->fin_acked) course = step(course, MOVE_FIN_ACKED);
+    const struct track_end *from = &t->end[!to];
+    if (from->fin == KNOWN_YES && seq_ge(from->edge, seq_add(from->fin_at, 1))) course = step(course, MOVE_FIN);
+    return course;
+}
+
+static struct statement state_that(uint16_t set, uint8_t course, enum doubt doubt) {
+    struct statement s = {.states = set, .best = pick(set, course), .certainty = CERTAIN, .doubt = DOUBT_NONE};
+    if (one(set)) return s;
+    s.doubt = (uint8_t)doubt;
+    s.certainty = doubt == DOUBT_MIDSTREAM || doubt == DOUBT_GAPS ? UNDECIDABLE : LIKELY;
+    return s;
+}
+
+static enum doubt doubt_of(const struct passive *v, const struct track *t, int e, uint64_t now_ns, bool arrival) {
+    const struct passive_end *s = &v->end[e];
+    if (v->midstream && !s->seen) return DOUBT_MIDSTREAM;
+    if (!s->seen) return DOUBT_BEFORE;
+    if (v->gaps) return DOUBT_GAPS;
+    if (v->midstream && (t->end[e].fin == KNOWN_MAYBE || t->end[!e].fin == KNOWN_MAYBE)) return DOUBT_MIDSTREAM;
+    if (s->resets) return DOUBT_RESET;
+    if (now_ns > s->heard_ns + SILENT_MS * MS_NS) return s->course == TERN_TIME_WAIT ? DOUBT_WAIT : DOUBT_SILENCE;
+    if (s->course == TERN_ESTABLISHED && s->now & BIT(SYN_RECEIVED)) return DOUBT_ACCEPT;
+    if (near(v, e)) return arrival && t->end[!e].islands > 0 ? DOUBT_HOLE : DOUBT_QUEUED;
+    return arrival ? DOUBT_ARRIVAL : may_queue(v, t, e, NULL) ? DOUBT_QUEUED : DOUBT_FAR;
+}
+
+static void note_wait(struct passive_end *s, uint64_t now_ns) {
+    if (!(s->now & BIT(TIME_WAIT)))
+        s->wait_ns = 0;
+    else if (s->wait_ns == 0)
+        s->wait_ns = now_ns;
+}
+
+/* ---- the two events of a packet ---- */
+
+/* The states of `prior` that one move of the sender's own leads to `set` from. */
+static uint16_t origin(uint16_t prior, uint16_t set) {
+    static const enum move own[] = {MOVE_CLOSE, MOVE_ACTIVE_OPEN, MOVE_ABORT, MOVE_SYN};
+    uint16_t out = 0;
+    for (unsigned rest = prior; rest != 0; rest &= rest - 1) {
+        uint16_t from = (uint16_t)(rest & -rest), to = from;
+        for (unsigned i = 0; i < ARRAY_LEN(own); i++) to |= moved(from, own[i], false);
+        if (to & set) out |= from;
+    }
+    return out ? out : prior;
+}
+
+static void departs(struct passive *v, const struct track *t, const struct flow_packet *p, const struct sight *l,
+                    struct passive_view *out) {
+    int e = p->from;
+    struct passive_end *s = &v->end[e];
+    uint16_t idle = drift(v, t, e, p->time_ns, NULL, NULL), prior = drift(v, t, e, p->time_ns, l, NULL), set;
+    bool syn = p->tcp.flags & TCP_SYN, rst = p->tcp.flags & TCP_RST;
+    /* Overtaken on its way here: it tells how things were. */
+    bool stale = !near(v, e) && !syn && !rst &&
+                 (l->repeated || l->ack_old || (l->takes == 0 && seq_lt(l->start, t->end[e].next)));
+    if (l->foreign && !rst) {
+        set = prior;
+        stale = true;
+    } else if (rst) {
+        set = reset_sender(t, e, p, prior);
+    } else {
+        uint16_t possible = senders(v, t, e, p, l, stale);
+        if (syn && !(p->tcp.flags & TCP_ACK))
+            set = possible; /* an opening, from wherever */
+        else
+            set = stale ? possible : (uint16_t)(prior & possible);
+        if (syn && set == 0) set = possible;
+        if (set == 0) {
+            v->gaps = true; /* something that led here was not captured */
+            set = possible;
+        }
+    }
+    enum doubt doubt = doubt_of(v, t, e, p->time_ns, false);
+    if (out != NULL) out->before[e] = state_that(origin(idle, set), s->course, doubt);
+    s->seen = true;
+    if (!stale) {
+        if (syn) s->course = p->tcp.flags & TCP_ACK ? TERN_SYN_RECEIVED : TERN_SYN_SENT;
+        if (p->tcp.flags & TCP_FIN && l->fresh) s->course = step(s->course, MOVE_CLOSE);
+        if (rst && set & BIT(CLOSED)) s->course = TERN_CLOSED;
+        s->now = set;
+        s->course = pick(set, s->course);
+        s->resets = false;
+        s->heard_ns = p->time_ns;
+        note_wait(s, p->time_ns);
+        if (s->wait_ns != 0 && !rst) s->wait_ns = p->time_ns;
+    }
+    if (out != NULL) out->after[e] = state_that(set, s->course, doubt_of(v, t, e, p->time_ns, false));
+}
+
+static void reaches(struct passive *v, const struct track *t, const struct flow_packet *p, const struct sight *l,
+                    struct passive_view *out) {
+    int e = !p->from;
+    struct passive_end *s = &v->end[e];
+    uint16_t prior = drift(v, t, e, p->time_ns, NULL, l);
+    uint16_t set = arrives(v, t, e, prior, p, l);
+    uint16_t opened = set & (uint16_t)~prior & (BIT(ESTABLISHED) | BIT(CLOSE_WAIT)), possible = set;
+    if (!near(v, e)) { /* it may have closed just before, and what is sent later may come sooner */
+        struct passive later = *v;
+        later.end[e].now = set;
+        set = drift(&later, t, e, p->time_ns, NULL, l);
+        later.end[e].now = set;
+        later.gaps = true;
+        possible = drift(&later, t, e, p->time_ns, NULL, NULL);
+    } else if (prior & (BIT(SYN_SENT) | BIT(SYN_RECEIVED))) { /* a CLOSE may have waited for this [3.10.4] */
+        possible = set |= moved(opened, MOVE_CLOSE, false);
+    }
+    if (out != NULL) out->before[e] = state_that(prior, s->course, doubt_of(v, t, e, p->time_ns, true));
+    s->course = course_after(t, e, s->course, p, l);
+    if (near(v, e))
+        s->now = set;
+    else
+        s->now |= set;
+    if (p->tcp.flags & TCP_RST && !near(v, e)) s->resets = true;
+    s->course = pick(s->now, s->course);
+    note_wait(s, p->time_ns);
+    if (out != NULL) out->after[e] = state_that(possible, s->course, doubt_of(v, t, e, p->time_ns, true));
+}
+
+void passive_start(struct passive *v, const struct flow_packet *p, enum vantage vantage) {
+    memset(v, 0, sizeof *v);
+    v->vantage = (uint8_t)vantage;
+    bool syn = p->tcp.flags & TCP_SYN, ack = p->tcp.flags & TCP_ACK;
+    v->midstream = !(syn && !ack);
+    for (int e = 0; e < 2; e++) {
+        v->end[e].now = IN_ALL; /* it may still have anything to do with these sockets */
+        v->end[e].course = v->midstream ? TERN_ESTABLISHED : e == p->from ? TERN_CLOSED : TERN_LISTEN;
+        v->end[e].heard_ns = p->time_ns;
+    }
+    if (syn && ack) {
+        v->end[p->from].course = TERN_SYN_RECEIVED;
+        v->end[!p->from].course = TERN_SYN_SENT;
+    }
+}
+
+void passive_follow(struct passive *v, const struct track *t, const struct flow_packet *p, const struct sight *l,
+                    struct passive_view *out) {
+    const struct track_end *self = &t->end[p->from];
+    bool later = (p->tcp.flags & (TCP_ACK | TCP_SYN | TCP_RST)) == TCP_ACK;
+    if (later && l->ack_beyond && !l->first) v->gaps = true;
+    bool alone = !v->end[!p->from].seen && (!v->midstream || (v->end[p->from].seen && !self->guessed));
+    if (later && alone) v->gaps = true; /* it acknowledges what nobody saw */
+    if (later && l->takes > 0 && !self->guessed && !self->acked_any && !self->syn_data) v->gaps = true;
+    departs(v, t, p, l, out);
+    reaches(v, t, p, l, out);
+}
+
+struct statement passive_now(const struct passive *v, const struct track *t, int end, uint64_t now_ns) {
+    return state_that(drift(v, t, end, now_ns, NULL, NULL), v->end[end].course, doubt_of(v, t, end, now_ns, false));
+}
+
+uint16_t passive_hindsight(uint16_t earlier, uint16_t later) {
+    uint16_t out = 0;
+    for (unsigned rest = earlier; rest != 0; rest &= rest - 1) {
+        uint16_t from = (uint16_t)(rest & -rest), reach = from, before;
+        /* An opening shows in a packet of its own. */
+        if (from & NO_CONNECTION) reach = NO_CONNECTION | BIT(SYN_SENT) | BIT(SYN_RECEIVED);
+        do {
+            before = reach;
+            for (int m = MOVE_SYN; m < MOVES && !(from & NO_CONNECTION); m++) reach = may(reach, (enum move)m);
+        } while (reach != before);
+        if (reach & later) out |= from;
+    }
+    return out ? out : earlier;
+}
+
+/* ---- words ---- */
+
+const char *passive_doubt_text(enum doubt doubt, enum tern_lang lang) {
+    static const char *const words[DOUBTS][2] = {
+#define DOUBT(name, en, zh) {en, zh},
+#include "explain/doubt.def"
+#undef DOUBT
+    };
+    return (unsigned)doubt < DOUBTS ? words[doubt][lang == TERN_ZH] : "";
+}
+
+const char *passive_vantage_text(enum vantage vantage, enum tern_lang lang) {
+    static const char *const words[][2] = {
+        [VANTAGE_UNKNOWN] = {"somewhere on the way", "路径上某处"},
+        [VANTAGE_A] = {"at A", "在 A 端"},
+        [VANTAGE_B] = {"at B", "在 B 端"},
+        [VANTAGE_BETWEEN] = {"between A and B", "在 A 与 B 之间"},
+    };
+    return (unsigned)vantage < ARRAY_LEN(words) ? words[vantage][lang == TERN_ZH] : "";
+}

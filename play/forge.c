@@ -1,0 +1,52 @@
+/* forge.c - see forge.h. */
+#include "play/forge.h"
+
+#include "wire/wire.h"
+
+enum { IP_LEN = 20 };
+
+static uint32_t v4(const tern_addr *a) { return load32(a->bytes); }
+
+static void seal(uint8_t *packet, uint32_t len) {
+    ip_addr src = ip_from_v4(load32(packet + 12)), dst = ip_from_v4(load32(packet + 16));
+    uint32_t tcp = len - IP_LEN;
+    memset(packet + IP_LEN + 16, 0, 2);
+    uint16_t sum = checksum_finish(checksum_plain.add(packet + IP_LEN, tcp, pseudo_sum(&src, &dst, IP_PROTO_TCP, tcp)));
+    memcpy(packet + IP_LEN + 16, &sum, 2);
+}
+
+uint32_t forge(const struct forged *f, uint8_t packet[FORGE_MAX]) {
+    tcp_header h = {.src_port = f->from_port,
+                    .dst_port = f->to_port,
+                    .seq_no = seq_of(f->seq),
+                    .ack_no = seq_of(f->ack),
+                    .flags = f->flags,
+                    .window = f->window,
+                    .options = {.has_mss = f->mss != 0, .mss = f->mss}};
+    uint8_t tcp[64];
+    writer w = writer_of(tcp, sizeof tcp);
+    tcp_emit(&w, &h);
+    uint32_t head = (uint32_t)writer_len(&w), len = IP_LEN + head + f->len;
+    if (len > FORGE_MAX) return 0;
+    ip4_header ip = {.header_len = IP_LEN,
+                     .ttl = 64,
+                     .proto = IP_PROTO_TCP,
+                     .total_len = (uint16_t)len,
+                     .dont_fragment = true,
+                     .src = v4(&f->from),
+                     .dst = v4(&f->to)};
+    w = writer_of(packet, FORGE_MAX);
+    ip4_emit(&w, &ip);
+    write_bytes(&w, tcp, head);
+    memset(packet + IP_LEN + head, 'X', f->len);
+    seal(packet, len);
+    return len;
+}
+
+void forge_shift(uint8_t *packet, uint32_t len, uint32_t add_seq, uint32_t add_ack) {
+    if (len < IP_LEN + 20 || packet[0] != 0x45 || packet[9] != IP_PROTO_TCP) return;
+    uint8_t *tcp = packet + IP_LEN;
+    store32(tcp + 4, load32(tcp + 4) + add_seq);
+    if (tcp[13] & TERN_ACK) store32(tcp + 8, load32(tcp + 8) + add_ack);
+    seal(packet, len);
+}

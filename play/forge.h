@@ -1,0 +1,20 @@
+/* forge.h - TCP segments by hand, in IPv4: what old duplicates, strangers and altered rules put on the line. */
+#ifndef PLAY_FORGE_H
+#define PLAY_FORGE_H
+
+#include "tern.h"
+
+enum { FORGE_MAX = 1500 };
+
+struct forged {
+    tern_addr from, to;
+    uint16_t from_port, to_port, flags, window, mss;
+    uint32_t seq, ack, len; /* `len` bytes of 'X' */
+};
+
+/* Writes the packet, checksums included; returns its length. */
+uint32_t forge(const struct forged *f, uint8_t packet[FORGE_MAX]);
+/* Adds to the sequence number and to the acknowledgment number of a TCP segment in IPv4; its checksum follows. */
+void forge_shift(uint8_t *packet, uint32_t len, uint32_t add_seq, uint32_t add_ack);
+
+#endif

@@ -1,0 +1,398 @@
+/* player.c - see player.h: the clock of a run, its trace, and what is due when. */
+#include "play/stage.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "po/i18n.h"
+
+#define TICK_NS 4000u /* of the clock that ISNs are taken from, RFC 9293 3.4.1 */
+#define LIMIT_NS (3 * 86400ull * SIM_SECOND)
+enum { ROUNDS_MAX = 2000000, TRIES = 6 };
+
+uint64_t stage_now(const struct stage *g) { return g->sim->now - g->start_ns; }
+
+bool grow(void **array, size_t *room, size_t n, size_t item, size_t max) {
+    if (n < *room) return true;
+    size_t want = *room > 0 ? 2 * *room : 16;
+    void *more = want <= 2 * max ? realloc(*array, want * item) : NULL;
+    if (more == NULL) return false;
+    *array = more;
+    *room = want;
+    return true;
+}
+
+/* ---- names of connections ---- */
+
+bool same_flow(const tern_flow *a, const tern_flow *b) {
+    return a->local_port == b->local_port && a->remote_port == b->remote_port &&
+           memcmp(a->local.bytes, b->local.bytes, 16) == 0 && memcmp(a->remote.bytes, b->remote.bytes, 16) == 0;
+}
+
+tern_flow turned(const tern_flow *f) { return (tern_flow){f->remote, f->local, f->remote_port, f->local_port}; }
+
+bool who_is(const struct play_who *who, int end, const tern_flow *flow) {
+    return who->end == end && (who->port == 0 || who->port == flow->local_port || who->port == flow->remote_port);
+}
+
+struct life *life_of(struct stage *g, int end, const tern_flow *flow, bool make) {
+    for (size_t i = g->lives; i-- > 0;)
+        if (g->life[i].end == end && same_flow(&g->life[i].flow, flow)) return &g->life[i];
+    if (!make) return NULL;
+    if (!grow((void **)&g->life, &g->lives_room, g->lives, sizeof *g->life, 4 * STAGE_CONNS)) {
+        g->short_of_memory = true;
+        return NULL;
+    }
+    struct life *l = &g->life[g->lives++];
+    *l = (struct life){.end = end, .flow = *flow};
+    return l;
+}
+
+struct life *life_find(struct stage *g, const struct play_who *who) {
+    for (size_t i = g->lives; i-- > 0;)
+        if (g->life[i].steps > 0 && who_is(who, g->life[i].end, &g->life[i].flow)) return &g->life[i];
+    return NULL;
+}
+
+/* ---- cues and what is due ---- */
+
+void cue_add(struct stage *g, const struct cue *cue) {
+    if (g->cues < STAGE_CUES) g->cue[g->cues++] = *cue;
+}
+
+struct later *later_add(struct stage *g, uint64_t due_ns, int kind) {
+    if (!grow((void **)&g->later, &g->laters_room, g->laters, sizeof *g->later, STAGE_LATER)) {
+        g->short_of_memory = true;
+        return NULL;
+    }
+    struct later *l = &g->later[g->laters++];
+    *l = (struct later){.due_ns = due_ns, .kind = kind};
+    return l;
+}
+
+static bool cued(const struct play_act *a, const struct cue *c) {
+    if ((int)a->when != c->when || !who_is(&a->cause, c->end, &c->flow)) return false;
+    if (a->when == WHEN_STATE) return a->cause_state == c->state;
+    return true;
+}
+
+/* `received N` comes once, with the byte that completes it. */
+static bool enough(const struct stage *g, const struct play_act *a, const struct cue *c) {
+    if (a->when != WHEN_DATA) return true;
+    for (size_t i = g->conns; i-- > 0;)
+        if (g->conn[i].end == c->end && same_flow(&g->conn[i].flow, &c->flow))
+            return c->bytes < a->cause_bytes && g->conn[i].received >= a->cause_bytes;
+    return false;
+}
+
+static bool take_cues(struct stage *g) {
+    bool any = g->cues > 0;
+    for (unsigned i = 0; i < g->cues; i++) {
+        struct cue c = g->cue[i];
+        for (unsigned k = 0; k < g->take->acts; k++) {
+            const struct play_act *a = &g->take->act[k];
+            if (!cued(a, &c) || !enough(g, a, &c)) continue;
+            struct later *l = later_add(g, stage_now(g) + a->delay_ns, LATER_ACT);
+            if (l == NULL) continue;
+            l->act = k;
+            if (a->who.end == c.end) l->flow = c.flow;
+        }
+    }
+    g->cues = 0;
+    return any;
+}
+
+/* ---- acts ---- */
+
+static void crash(struct stage *g, int end) {
+    for (size_t i = 0; i < g->lives; i++) {
+        struct life *l = &g->life[i];
+        if (l->end != end || l->state == TERN_CLOSED) continue;
+        struct tape_entry e = {.kind = TAPE_STATE, .end = end, .time_ns = stage_now(g)};
+        e.record.flow = l->flow;
+        l->state = e.record.state = TERN_CLOSED;
+        tape_add(&g->out->tape, &e);
+    }
+    app_forget(g, end);
+    g->boot[end] = 1;
+    if (sim_restart(g->sim, end, g->ahead[end][1], NULL) != 0) g->short_of_memory = true;
+    stage_trace(g, end);
+}
+
+static void do_act(struct stage *g, unsigned k, const tern_flow *flow) {
+    const struct play_act *a = &g->take->act[k];
+    struct tape_entry e = {.kind = TAPE_SAY, .time_ns = stage_now(g), .words = &a->words};
+    switch (a->verb) {
+    case DO_SAY: tape_add(&g->out->tape, &e); break;
+    case DO_CRASH: crash(g, a->who.end); break;
+    case DO_INJECT: net_inject(g, a); break;
+    case DO_EXPECT_STATE:
+    case DO_EXPECT_COUNT: verdict_state(g, a); break;
+    default: app_act(g, a, flow); break;
+    }
+}
+
+static void do_later(struct stage *g, struct later *l) {
+    switch (l->kind) {
+    case LATER_ACT: do_act(g, l->act, l->flow.remote_port != 0 ? &l->flow : NULL); break;
+    case LATER_NO_TIME_WAIT:
+        g->silent = true;
+        app_no_time_wait(g, l->end, &l->flow);
+        g->silent = false;
+        break;
+    default: net_due(g, l); break;
+    }
+    free(l->bytes);
+}
+
+/* All that is due, in the order in which it was asked for. */
+static bool take_due(struct stage *g) {
+    bool any = false;
+    for (size_t i = 0; i < g->laters;) {
+        if (g->later[i].due_ns > stage_now(g)) {
+            i++;
+            continue;
+        }
+        struct later l = g->later[i];
+        memmove(&g->later[i], &g->later[i + 1], (--g->laters - i) * sizeof l);
+        do_later(g, &l);
+        any = true;
+    }
+    return any;
+}
+
+/* ---- the trace ---- */
+
+void edge_walked(struct stage *g, enum tern_state from, enum tern_state to, const char *event) {
+    tern_transition t;
+    for (size_t i = 0; i < PLAY_EDGES && tern_transition_at(i, &t); i++)
+        if (t.from == from && t.to == to && strcmp(t.event, event) == 0) g->out->walked[i] = true;
+}
+
+static int end_of(const tern_trace *r) {
+    bool opening = r->state_before == TERN_SYN_SENT || r->state_before == TERN_SYN_RECEIVED;
+    if (strcmp(r->event, "GIVE_UP") == 0) return TERN_ETIMEDOUT;
+    if (strcmp(r->event, "ABORT") == 0) return TERN_ECLOSED;
+    if (strcmp(r->event, "RESET") == 0) return opening ? TERN_EREFUSED : TERN_ERESET;
+    return TERN_OK;
+}
+
+static void live(struct stage *g, struct life *l, const tern_trace *r) {
+    if (l == NULL || l->state == r->state) return;
+    l->state = r->state;
+    l->ended = r->state == TERN_CLOSED;
+    l->error = l->ended && r->event != NULL ? end_of(r) : TERN_OK;
+    if (l->steps < PLAY_PATH) l->path[l->steps++] = r->state;
+    struct cue cue = {.when = l->ended ? WHEN_ENDED : WHEN_STATE, .end = l->end, .flow = l->flow, .state = r->state};
+    cue_add(g, &cue);
+    if (r->state != TERN_TIME_WAIT || !(g->take->host[l->end].alter & ALTER_NO_TIME_WAIT)) return;
+    struct later *later = later_add(g, stage_now(g), LATER_NO_TIME_WAIT);
+    if (later == NULL) return;
+    later->end = l->end;
+    later->flow = l->flow;
+}
+
+static void note_isn(struct stage *g, int end, const tern_trace *r) {
+    unsigned boot = g->boot[end];
+    g->last_isn[end] = r->seg.seq;
+    if (g->wished[end][boot]) return;
+    g->wished[end][boot] = true;
+    g->first_isn[end][boot] = r->seg.seq;
+}
+
+static int8_t state_seen(struct stage *g, int end, const tern_flow *flow) {
+    struct life *l = life_of(g, end, flow, false);
+    return l != NULL ? (int8_t)l->state : -1;
+}
+
+static void note_sent(struct stage *g, int end, const struct life *l, const tern_trace *r) {
+    if (!grow((void **)&g->sent, &g->sents_room, g->sents, sizeof *g->sent, STAGE_SENT)) {
+        g->short_of_memory = true;
+        return;
+    }
+    tern_flow back = turned(&r->flow);
+    struct sent *s = &g->sent[g->sents++];
+    *s = (struct sent){
+        .time_ns = stage_now(g), .from = end, .flags = r->seg.flags, .seq = r->seg.seq, .len = r->seg.len};
+    s->ack = r->seg.ack;
+    s->rel_seq = l != NULL && l->has_iss ? (int64_t)(uint32_t)(r->seg.seq - l->iss) : (int64_t)r->seg.seq;
+    s->rel_ack = l != NULL && l->has_irs ? (int64_t)(uint32_t)(r->seg.ack - l->irs) : (int64_t)r->seg.ack;
+    s->state[end] = state_seen(g, end, &r->flow);
+    s->state[!end] = state_seen(g, !end, &back);
+}
+
+static void on_segment(struct stage *g, int end, const tern_trace *r) {
+    bool out = r->kind == TERN_TRACE_SEGMENT_OUT, syn = r->seg.flags & TERN_SYN;
+    bool lives = r->state != TERN_CLOSED && r->state != TERN_LISTEN;
+    struct life *l = life_of(g, end, &r->flow, lives || syn);
+    if (l != NULL && syn && out && !(r->seg.flags & TERN_RST)) {
+        l->has_iss = true;
+        l->iss = r->seg.seq;
+        note_isn(g, end, r);
+    } else if (l != NULL && syn && !out && lives && r->state_before <= TERN_SYN_SENT) {
+        l->has_irs = true;
+        l->irs = r->seg.seq;
+    }
+    if (r->state_before == TERN_LISTEN && r->state == TERN_SYN_RECEIVED && !out)
+        edge_walked(g, TERN_LISTEN, TERN_SYN_RECEIVED, "SYN");
+    if (lives || (l != NULL && l->steps > 0 && !out)) live(g, l, r);
+    if (out) note_sent(g, end, l, r);
+}
+
+static void on_trace(struct stage *g, int end, const tern_trace *record) {
+    uint8_t packet[2048];
+    tern_trace r = *record;
+    if (g->sim == NULL) return;
+    r.time_ns = stage_now(g);
+    if (g->silent && r.kind != TERN_TRACE_STATE) return;
+    bool raw = r.kind == TERN_TRACE_PACKET_IN || r.kind == TERN_TRACE_PACKET_OUT;
+    if (raw && r.packet_len <= sizeof packet) {
+        memcpy(packet, r.packet, r.packet_len);
+        r.packet = packet;
+        net_shift_record(g, end, &r, packet);
+    } else {
+        net_shift_record(g, end, &r, NULL);
+    }
+    if (r.kind == TERN_TRACE_STATE) edge_walked(g, r.state_before, r.state, r.event);
+    if (r.kind == TERN_TRACE_STATE) live(g, life_of(g, end, &r.flow, true), &r);
+    if (r.kind == TERN_TRACE_SEGMENT_IN || r.kind == TERN_TRACE_SEGMENT_OUT) on_segment(g, end, &r);
+    struct tape_entry e = {.kind = TAPE_RECORD, .end = end, .time_ns = r.time_ns, .record = r};
+    if (raw) {
+        e.bytes = r.packet;
+        e.len = r.packet_len;
+    }
+    if (r.kind != TERN_TRACE_PACKET_IN) tape_add(&g->out->tape, &e);
+}
+
+static void on_trace_a(void *ctx, const tern_trace *record) { on_trace(ctx, 0, record); }
+static void on_trace_b(void *ctx, const tern_trace *record) { on_trace(ctx, 1, record); }
+
+void stage_trace(struct stage *g, int end) {
+    tern_trace_set(g->sim->stack[end], TERN_TRACE_ALL & ~(uint32_t)TERN_TRACE_WINDOW,
+                   end == 0 ? on_trace_a : on_trace_b, g);
+}
+
+/* ---- the loop ---- */
+
+static uint64_t next_time(const struct stage *g) {
+    uint64_t next = sim_deadline(g->sim);
+    for (size_t i = 0; i < g->laters; i++)
+        if (g->start_ns + g->later[i].due_ns < next) next = g->start_ns + g->later[i].due_ns;
+    return next;
+}
+
+static void run(struct stage *g) {
+    uint64_t until = g->start_ns + (g->take->until_ns != 0 ? g->take->until_ns : LIMIT_NS);
+    for (unsigned k = 0; k < g->take->acts; k++) {
+        struct later *l = g->take->act[k].when == WHEN_AT ? later_add(g, g->take->act[k].at_ns, LATER_ACT) : NULL;
+        if (l != NULL) l->act = k;
+    }
+    for (uint32_t rounds = 0; rounds < ROUNDS_MAX; rounds++) {
+        bool moved = take_due(g);
+        moved |= sim_round(g->sim) > 0;
+        moved |= take_cues(g);
+        uint64_t next = next_time(g);
+        if (next > until) break;
+        if (next > g->sim->now)
+            g->sim->now = next;
+        else if (!moved && rounds > 0 && next_time(g) < g->sim->now)
+            break; /* a deadline that stays in the past */
+    }
+    if (g->take->until_ns != 0) g->sim->now = until;
+}
+
+static int prepare(struct stage *g, struct play_error *err) {
+    struct driver_error why = {0};
+    struct sim_config c = sim_config_default(1);
+    c.mtu = g->take->mtu;
+    for (int i = 0; i < 2; i++) {
+        const struct play_host *h = &g->take->host[i];
+        c.path[i].delay_ns = g->take->link[i].delay_ns;
+        c.path[i].rate_bps = g->take->link[i].rate_bps;
+        for (unsigned k = 0; k < h->sets; k++) tern_config_set(&c.stack[i], h->set[k].name, h->set[k].value);
+        c.ahead_ns[i] = g->ahead[i][0];
+    }
+    c.app = app_event;
+    c.ctx = g;
+    g->start_ns = c.start_ns;
+    if (sim_new(&c, &g->sim, &why) < 0) {
+        snprintf(err->text, sizeof err->text, "%s: %s", g->file, why.text);
+        return -1;
+    }
+    for (int i = 0; i < 2; i++) stage_trace(g, i);
+    memlink_filter(g->sim->link, net_filter, g);
+    memlink_tap(g->sim->link, net_tap, g);
+    return 0;
+}
+
+static void clear(struct stage *g) {
+    if (g->sim != NULL)
+        for (int i = 0; i < 2; i++) tern_trace_set(g->sim->stack[i], 0, NULL, NULL);
+    sim_free(g->sim);
+    for (size_t i = 0; i < g->laters; i++) free(g->later[i].bytes);
+    free(g->conn);
+    free(g->life);
+    free(g->sent);
+    free(g->later);
+}
+
+/* An ISN hangs on the clock and on a key. The key is what it is; so hosts that are to begin with a certain number are
+ * started at the right time before. True: every wish came true. */
+static bool wind_clocks(struct stage *g) {
+    bool good = true;
+    for (int end = 0; end < 2; end++) {
+        const struct play_host *h = &g->take->host[end];
+        for (unsigned boot = 0; boot < h->isns; boot++) {
+            uint32_t off = h->isn[boot] - g->first_isn[end][boot];
+            if (!g->wished[end][boot] || off == 0) continue;
+            g->ahead[end][boot] = (uint64_t)(uint32_t)(g->ahead[end][boot] / TICK_NS + off) * TICK_NS;
+            good = false;
+        }
+    }
+    return good;
+}
+
+static void describe(struct stage *g) {
+    struct play_result *r = g->out;
+    r->end_ns = stage_now(g);
+    for (int end = 0; end < 2; end++) {
+        snprintf(r->name[end], sizeof r->name[end], "%c", 'A' + end);
+        r->initial[end] = TERN_CLOSED;
+    }
+    for (unsigned k = 0; k < g->take->acts; k++) {
+        const struct play_act *a = &g->take->act[k];
+        if (a->verb == DO_LISTEN && a->when == WHEN_AT && a->at_ns == 0) r->initial[a->who.end] = TERN_LISTEN;
+    }
+}
+
+int play(const struct scenario *s, const char *file, unsigned take, struct play_result *out, struct play_error *err) {
+    uint64_t ahead[2][2] = {{0}};
+    for (unsigned try = 0;; try++) {
+        struct stage *g = calloc(1, sizeof *g);
+        memset(out, 0, sizeof *out);
+        if (g == NULL) {
+            snprintf(err->text, sizeof err->text, _("%s: out of memory"), file);
+            return -1;
+        }
+        *g = (struct stage){.s = s, .take = &s->take[take], .file = file, .out = out};
+        memcpy(g->ahead, ahead, sizeof ahead);
+        int r = prepare(g, err);
+        if (r == 0) run(g);
+        bool good = r == 0 && (wind_clocks(g) || try == TRIES);
+        memcpy(ahead, g->ahead, sizeof ahead);
+        if (good) verdict(g);
+        if (good) describe(g);
+        bool broken = g->short_of_memory || out->tape.full;
+        clear(g);
+        free(g);
+        if (good && !broken) return 0;
+        play_result_free(out);
+        if (r != 0) return -1;
+        if (!broken) continue;
+        snprintf(err->text, sizeof err->text, _("%s: more happens than can be kept"), file);
+        return -1;
+    }
+}
+
+void play_result_free(struct play_result *r) { tape_free(&r->tape); }

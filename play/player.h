@@ -1,0 +1,24 @@
+/* player.h - plays one run of a scenario on two real stacks and a link in memory, in virtual time, and judges it. The
+ * same scenario gives the same tape, byte for byte. How it looks is for the readers of the tape. */
+#ifndef PLAY_PLAYER_H
+#define PLAY_PLAYER_H
+
+#include "play/tape.h"
+
+enum { PLAY_FAILURES = 16, PLAY_EDGES = 64 };
+
+struct play_result {
+    struct tape tape;
+    unsigned checks, failed;
+    char failure[PLAY_FAILURES][512]; /* "FILE:LINE: expected ..., but ..." */
+    bool walked[PLAY_EDGES];          /* of the table that tern_transition_at shows */
+    uint64_t end_ns;                  /* when the run was over */
+    char name[2][8];                  /* of the hosts */
+    enum tern_state initial[2];       /* before anything happens */
+};
+
+/* Plays run number `take`. 0, or -1 and the error: then nothing was played. Free with play_result_free. */
+int play(const struct scenario *s, const char *file, unsigned take, struct play_result *out, struct play_error *err);
+void play_result_free(struct play_result *r);
+
+#endif

@@ -1,0 +1,94 @@
+#!/bin/sh
+# `tern play`: the list, a file of one's own, what is said of one that is wrong, every way to look at a run.
+set -eu
+export LC_ALL=C.UTF-8
+unset NO_COLOR CLICOLOR_FORCE COLUMNS
+has() { grep "$@" >/dev/null; } # reads to the end, unlike grep -q
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+"$TERN" play >list || fail "the list: exit $?"
+has '^  open-basic ' <list || fail "open-basic is not listed"
+"$TERN" play --lang zh | has '三次握手' || fail "the list in Chinese"
+python3 - "$TERN" <<'END' || fail "the list as JSON"
+import json, subprocess, sys
+listed = json.loads(subprocess.run([sys.argv[1], "play", "--json"], capture_output=True, check=True).stdout)
+assert listed["schema"] == "tern.scenarios/1" and any(s["name"] == "open-basic" for s in listed["scenarios"])
+for s in listed["scenarios"]:
+    assert s["title"] and s["title_zh"], s["name"] + " lacks a title"
+END
+
+# The numbers of the notes: 1234567 and 7654321 are acknowledged by 1234568 and 7654322.
+"$TERN" play open-basic --absolute >basic
+has 'SYN,ACK Seq=7654321 Ack=1234568' <basic && has ' ACK Seq=1234568 Ack=7654322' <basic || fail "the numbers"
+has 'ack = 1234567 + 1 (SYN) = 1234568' <basic || fail "the sum"
+
+# The example of docs/scenarios.md is one.
+awk '/^    /{print substr($0, 5); next} /^Each line/{exit}' "$TERN_SRC/docs/scenarios.md" >example.scn
+"$TERN" play example.scn >out || fail "the example of docs/scenarios.md: $(cat out)"
+has lost <out || fail "the lost SYN is not shown lost"
+
+# What is not true is said, with its place.
+sed 's/received 100/received 99/' example.scn >false.scn
+status=0
+"$TERN" play false.scn >out || status=$?
+[ $status = 1 ] && has "false.scn:$(sed -n '/received/=' false.scn): A received 100 bytes" <out || fail "a false expectation: exit $status: $(cat out)"
+
+# What cannot be read is said, with line and column and what was expected.
+wrong() {
+    where=$1 what=$2 status=0
+    printf '%s\n' 'title x' 'at 0s A connect 80' "$3" >wrong.scn
+    "$TERN" play wrong.scn >out 2>err || status=$?
+    [ $status = 1 ] && [ ! -s out ] && has "wrong.scn:$where: .*$what" <err || fail "$3: exit $status: $(cat err)"
+}
+wrong 3:1 "expected title, .*found 'tile'" 'tile y'
+wrong 3:4 "expected a time like .*found 'soon'" 'at soon A close'
+wrong 3:6 "expected a time like .*end of the line" 'until'
+wrong 3:7 "expected a host with .*found 'C'" 'at 1s C close'
+wrong 3:9 "expected listen, connect.*found 'dance'" 'at 1s A dance'
+wrong 3:17 "expected a port.*found '65536'" 'at 1s A connect 65536'
+wrong 3:15 "expected the end of the line, found 'now'" 'at 1s A close now'
+wrong 3:10 "expected flags like SYN,ACK, found 'SYM'" 'lose A>B SYM'
+wrong 3:18 "expected which of them.*found '0'" 'lose A>B SYN nth 0'
+wrong 3:6 "expected a direction.*found 'A>A'" 'lose A>A SYN'
+wrong 3:12 "expected a setting.*found 'nix'" 'host A set nix 1'
+wrong 3:19 "expected a value.*found '0'" 'host A set msl_ms 0'
+wrong 3:18 "expected which of them.*found '0'" 'lose A>B SYN nth 0'
+wrong 3:6 "expected a direction.*found 'A>A'" 'lose A>A SYN'
+wrong 3:12 "expected a setting.*found 'nix'" 'host A set nix 1'
+wrong 3:19 "expected a value.*found '0'" 'host A set msl_ms 0'
+wrong 3:18 "expected a state.*found 'OPENED'" 'expect A>B SYN A=OPENED'
+wrong 3:20 "expected a number.*found '4294967296'" 'expect A>B SYN seq=4294967296'
+printf 'title \001\n' >wrong.scn
+"$TERN" play wrong.scn 2>err && fail "a control character"
+has 'wrong.scn:1:7: a control character' <err || fail "$(cat err)"
+printf 'title \377\n' >wrong.scn
+"$TERN" play wrong.scn 2>err && fail "a byte that is not UTF-8"
+has 'wrong.scn:1:7: a byte that is not UTF-8' <err || fail "$(cat err)"
+: >wrong.scn
+"$TERN" play wrong.scn 2>err && fail "an empty file"
+has 'no title' <err || fail "$(cat err)"
+head -c 70000 /dev/zero | tr '\0' '\n' >wrong.scn
+"$TERN" play wrong.scn 2>err && fail "a long file"
+has 'longer than 65536 bytes' <err || fail "$(cat err)"
+
+# JSON Lines are JSON, pictures are the same each time.
+"$TERN" play example.scn --json >one
+"$TERN" play example.scn --json >two
+cmp one two || fail "two runs differ"
+python3 -c '
+import json
+lines = [json.loads(line) for line in open("one", encoding="utf-8")]
+assert lines[0]["schema"] == "tern.play/1" and lines[1]["kind"] == "run" and lines[-1]["kind"] == "verdict"
+assert lines[-1]["failed"] == 0 and lines[-1]["edges"] and any(line["kind"] == "lost" for line in lines)
+' || fail "the JSON"
+
+# A step a key; q ends it.
+steps=$(printf '          ' | "$TERN" play example.scn --step 2>/dev/null | wc -l)
+few=$(printf '  q' | "$TERN" play example.scn --step 2>/dev/null | wc -l)
+[ "$few" -lt "$steps" ] || fail "--step: $few and $steps lines"
+start=$(date +%s%N)
+"$TERN" play open-basic --speed 0.5 >out
+[ $((($(date +%s%N) - start) / 1000000)) -ge 550 ] || fail "--speed 0.5 is too fast"
+cmp out - <<END || fail "pace changes what is shown"
+$("$TERN" play open-basic)
+END

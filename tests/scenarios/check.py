@@ -1,0 +1,101 @@
+#!/usr/bin/python3
+"""check.py TERN [--update] - plays the whole catalogue and holds it against tests/scenarios.
+
+Every scenario's own expectations hold; its output is that of golden/NAME.txt, byte by byte; scenarios/edges.csv says
+which of them walk which edge of src/tcp/transition.def, and leaves no edge out. With --update the goldens and edges.csv
+are written anew: look at the difference before it is committed.
+"""
+import csv
+import io
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+GOLDEN = HERE / "golden"
+EDGES = ROOT / "scenarios" / "edges.csv"
+IN_CHINESE = ["open-basic", "close-4", "open-two-way"]
+LIMIT_S = 20
+ROW = re.compile(r"^TRANSITION\((\w+),\s*(\w+),\s*(\w+),", re.M)
+
+
+def play(tern, *args):
+    environment = dict(os.environ, COLUMNS="132", LC_ALL="C.UTF-8")
+    for name in ("NO_COLOR", "CLICOLOR_FORCE"):
+        environment.pop(name, None)
+    done = subprocess.run([tern, "play", *args], capture_output=True, env=environment, timeout=120, check=False)
+    return done.returncode, done.stdout, done.stderr.decode()
+
+
+def compare(path, text, update):
+    if update:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text)
+    elif not path.exists():
+        yield f"{path.relative_to(ROOT)} is missing"
+    elif path.read_bytes() != text:
+        was, now = path.read_bytes().decode().splitlines(), text.decode().splitlines()
+        at = next((i for i, pair in enumerate(zip(was, now)) if pair[0] != pair[1]), min(len(was), len(now)))
+        yield f"{path.relative_to(ROOT)}:{at + 1}: the output differs:"
+        yield f"  was: {was[at] if at < len(was) else '(the end)'}"
+        yield f"  now: {now[at] if at < len(now) else '(the end)'}"
+
+
+def check_outputs(tern, names, update):
+    for name in names:
+        for lang in ["en"] + ["zh"] * (name in IN_CHINESE):
+            code, out, err = play(tern, name, "--fast", "--lang", lang)
+            if code != 0 or err:
+                yield f"tern play {name} --lang {lang}: exit {code}: {err}{out.decode()[-600:]}"
+            yield from compare(GOLDEN / f"{name}{'.zh' if lang == 'zh' else ''}.txt", out, update)
+
+
+def walked(tern, names):
+    edges = {}
+    for name in names:
+        _, out, _ = play(tern, name, "--json")
+        for line in out.decode().splitlines():
+            record = json.loads(line)
+            for edge in record.get("edges", []):
+                edges.setdefault(tuple(edge), []).append(name)
+    return {edge: sorted(set(by), key=by.index) for edge, by in edges.items()}
+
+
+def check_edges(tern, names, update):
+    table = ROW.findall((ROOT / "src" / "tcp" / "transition.def").read_text(encoding="utf-8"))
+    edges = walked(tern, names)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["from", "event", "to", "scenarios"])
+    for before, event, after in table:
+        edge = (before.replace("_", "-"), event, after.replace("_", "-"))
+        if edge not in edges:
+            yield f"no scenario walks {edge[0]} -> {edge[2]} ({event})"
+        writer.writerow([*edge, " ".join(edges.get(edge, []))])
+    yield from compare(EDGES, out.getvalue().encode(), update)
+
+
+def main(tern, update):
+    start = time.monotonic()
+    _, out, _ = play(tern, "--json")
+    names = [scenario["name"] for scenario in json.loads(out)["scenarios"]]
+    found = list(check_outputs(tern, names, update))
+    took = time.monotonic() - start
+    found += check_edges(tern, names, update)
+    golden = {path.name.split(".")[0] for path in GOLDEN.glob("*.txt")}
+    found += [f"tests/scenarios/golden/{name}.txt belongs to no scenario" for name in sorted(golden - set(names))]
+    if took > LIMIT_S:
+        found.append(f"the catalogue took {took:.1f} s")
+    for problem in found:
+        print(problem)
+    print(f"{len(names)} scenarios in {took:.1f} s, {len(found)} problems")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], "--update" in sys.argv))

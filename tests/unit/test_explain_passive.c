@@ -1,0 +1,256 @@
+/* test_explain_passive.c - what the passive machine says from a capture at A alone, at B alone, and between, against
+ * the states that two tern hosts really had: it may not know, but it may never be wrong (RFC 9293 3.3.2). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "explain_sim.h"
+
+static unsigned scale(unsigned full) {
+    const char *small = getenv("TERN_TEST_SCALE");
+    return small != NULL && strcmp(small, "small") == 0 ? (full + 7) / 8 : full;
+}
+
+struct score {
+    unsigned certain, likely, missed, undecided, wrong;
+};
+
+static void print_statement(const char *what, const struct statement *s, int truth) {
+    printf("  %s: true %s, said", what, tern_state_name((enum tern_state)truth));
+    for (unsigned i = 0; i < TERN_STATES; i++)
+        if (s->states & 1u << i) printf(" %s%s", tern_state_name((enum tern_state)i), i == s->best ? "!" : "");
+    printf(" (%u, doubt %u)\n", s->certainty, s->doubt);
+}
+
+/* To other hosts a listener and no listener are alike until somebody asks. */
+static bool holds(uint16_t states, int truth) {
+    uint16_t none = 1u << TERN_CLOSED | 1u << TERN_LISTEN;
+    return truth == TERN_CLOSED || truth == TERN_LISTEN ? (states & none) != 0 : (states >> truth & 1) != 0;
+}
+
+/* False when it was wrong. */
+static bool judge(struct score *score, const struct statement *s, int truth) {
+    if (truth < 0) return true;
+    bool none = truth == TERN_CLOSED || truth == TERN_LISTEN;
+    if (!holds(s->states, truth)) {
+        score->wrong++;
+        return false;
+    }
+    bool guessed = s->best == truth || (none && (s->best == TERN_CLOSED || s->best == TERN_LISTEN));
+    if (s->certainty == CERTAIN)
+        score->certain++;
+    else if (s->certainty == UNDECIDABLE)
+        score->undecided++;
+    else if (guessed)
+        score->likely++;
+    else
+        score->missed++;
+    return true;
+}
+
+static void print_crossings(const struct crossings *c, const struct glimpse *g, size_t n, size_t upto, uint64_t miss) {
+    for (size_t i = 0; i < n && i <= upto; i++) {
+        struct flow_packet p;
+        const struct crossing *x = &c->at[g[i].which];
+        if (!crossing_packet(x, g[i].time_ns, i + 1, &p)) continue;
+        char flags[40];
+        if (miss != 0 && memlink_chance(miss, i) % 10 == 0) printf("missing: ");
+        printf("%3zu %9.3f ms %c %s seq %u ack %u len %u win %u  %s -> %s%s\n", i, (double)g[i].time_ns / 1e6,
+               "AB"[x->from], flags_text(p.tcp.flags, flags), p.tcp.seq_no.v, p.tcp.ack_no.v, p.len, p.tcp.window,
+               x->left_state < 0 ? "?" : tern_state_name((enum tern_state)x->left_state),
+               x->arrived ? x->arrived_state < 0 ? "?" : tern_state_name((enum tern_state)x->arrived_state) : "lost",
+               x->arrived ? "" : "");
+    }
+}
+
+/* Feeds the capture; returns false at the first wrong statement, which is printed. `skip`: packets at the beginning
+ * that the capture lacks; `only`: one direction, -1: both. */
+static bool watch(const struct crossings *c, int where, enum vantage said, size_t skip, int only, uint64_t miss,
+                  struct score *score) {
+    static struct glimpse g[CROSSINGS_MAX];
+    static struct track t;
+    static struct passive v;
+    size_t n = crossings_seen(c, where, g, CROSSINGS_MAX);
+    bool started = false, right = true;
+    for (size_t i = skip; i < n && right; i++) {
+        const struct crossing *x = &c->at[g[i].which];
+        struct flow_packet p;
+        if (only >= 0 && x->from != only) continue;
+        if (miss != 0 && memlink_chance(miss, i) % 10 == 0) continue;
+        if (!crossing_packet(x, g[i].time_ns, i + 1, &p)) continue;
+        struct sight l;
+        struct passive_view view;
+        if (!started && skip > 0 && p.tcp.flags & TCP_SYN) continue; /* in the middle is not within the opening */
+        if (!started) {
+            track_start(&t);
+            passive_start(&v, &p, said);
+            started = true;
+        }
+        track_follow(&t, &p, &l);
+        passive_follow(&v, &t, &p, &l, &view);
+        int to = !x->from;
+        if (!judge(score, &view.after[x->from], x->left_state)) {
+            right = false;
+            print_crossings(c, g, n, i, miss);
+            print_statement("sender", &view.after[x->from], x->left_state);
+        } else if (x->arrived && !judge(score, &view.after[to], x->arrived_state)) {
+            right = false;
+            print_crossings(c, g, n, i, miss);
+            print_statement("receiver", &view.after[to], x->arrived_state);
+        }
+    }
+    return right;
+}
+
+/* What a capture may be like. */
+static const struct kind {
+    const char *name;
+    int where;
+    enum vantage said;
+    bool midstream;
+    int only;
+    bool miss;
+} kinds[] = {
+    {"at A", 0, VANTAGE_A, false, -1, false},
+    {"at B", 1, VANTAGE_B, false, -1, false},
+    {"between", 2, VANTAGE_BETWEEN, false, -1, false},
+    {"at A, not told", 0, VANTAGE_UNKNOWN, false, -1, false},
+    {"at A, from the middle", 0, VANTAGE_A, true, -1, false},
+    {"between, from the middle", 2, VANTAGE_UNKNOWN, true, -1, false},
+    {"between, only A's packets", 2, VANTAGE_UNKNOWN, false, 0, false},
+    {"between, only B's packets", 2, VANTAGE_UNKNOWN, false, 1, false},
+    {"at A, a tenth missing", 0, VANTAGE_UNKNOWN, false, -1, true},
+    {"between, a tenth missing", 2, VANTAGE_UNKNOWN, false, -1, true},
+};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+static void never_wrong(void **state) {
+    (void)state;
+    static struct crossings crossed;
+    static struct score score[KINDS];
+    for (uint64_t seed = 1; seed <= scale(600); seed++) {
+        struct plan plan;
+        plan_random(seed, &plan);
+        plan_run(&plan, &crossed);
+        for (unsigned i = 0; i < KINDS; i++) {
+            const struct kind *k = &kinds[i];
+            size_t skip = k->midstream ? 1 + memlink_chance(seed, 999) % 12 : 0;
+            if (!watch(&crossed, k->where, k->said, skip, k->only, k->miss ? seed : 0, &score[i]))
+                fail_msg("%s: wrong with seed %llu", k->name, (unsigned long long)seed);
+        }
+        crossings_free(&crossed);
+    }
+    for (unsigned i = 0; i < KINDS; i++) {
+        const struct score *s = &score[i];
+        print_message("%-26s certain %u, likely %u, likely but not so %u, undecided %u, wrong %u\n", kinds[i].name,
+                      s->certain, s->likely, s->missed, s->undecided, s->wrong);
+        assert_int_equal(s->wrong, 0);
+    }
+    /* To know nothing is no answer: at the end of a quarter it is certain, and the likeliest is nearly always true. */
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned all = score[i].certain + score[i].likely + score[i].missed + score[i].undecided;
+        assert_true(score[i].certain * 5 > all);
+        assert_true(score[i].missed * 20 < all);
+        assert_true(score[i].undecided * 100 < all);
+    }
+}
+
+/* ---- single cases ---- */
+
+/* Feeds one packet, and returns what it says. */
+static struct passive_view feed(struct track *t, struct passive *v, int from, uint16_t flags, uint32_t number,
+                                uint32_t ack, uint32_t len, uint64_t ms) {
+    struct flow_packet p = {.from = (uint8_t)from, .time_ns = ms * MS_NS, .len = len, .ttl = 64};
+    struct sight l;
+    struct passive_view view;
+    p.tcp = (tcp_header){.flags = flags, .seq_no = seq_of(number), .ack_no = seq_of(ack), .window = 60000};
+    track_follow(t, &p, &l);
+    passive_follow(v, t, &p, &l, &view);
+    return view;
+}
+
+static void expect_state_of(const struct statement *s, enum tern_state state) {
+    if (s->certainty != CERTAIN || s->best != state) {
+        print_statement("statement", s, state);
+        fail();
+    }
+}
+
+/* [RFC9293 3.6] figure 12, captured at A: every state of A is certain; of B those in which it sends. */
+static void figure_12(void **state) {
+    (void)state;
+    struct track t;
+    struct passive v;
+    struct flow_packet first = {.tcp = {.flags = TCP_SYN}};
+    struct passive_view w;
+    track_start(&t);
+    passive_start(&v, &first, VANTAGE_A);
+    w = feed(&t, &v, 0, TCP_SYN, 100, 0, 0, 0);
+    expect_state_of(&w.after[0], TERN_SYN_SENT);
+    w = feed(&t, &v, 1, TCP_SYN | TCP_ACK, 300, 101, 0, 10);
+    expect_state_of(&w.after[1], TERN_SYN_RECEIVED);
+    assert_int_equal(w.after[0].best, TERN_ESTABLISHED);
+    w = feed(&t, &v, 0, TCP_ACK, 101, 301, 0, 10);
+    expect_state_of(&w.after[0], TERN_ESTABLISHED);
+    assert_int_equal(w.after[1].best, TERN_ESTABLISHED);
+    assert_int_equal(w.after[1].certainty, LIKELY); /* a full accept queue would drop it */
+    w = feed(&t, &v, 0, TCP_FIN | TCP_ACK, 101, 301, 0, 50);
+    expect_state_of(&w.before[0], TERN_ESTABLISHED);
+    expect_state_of(&w.after[0], TERN_FIN_WAIT_1);
+    w = feed(&t, &v, 1, TCP_ACK, 301, 102, 0, 60);
+    expect_state_of(&w.after[0], TERN_FIN_WAIT_2);
+    assert_int_equal(w.after[1].best, TERN_CLOSE_WAIT);
+    w = feed(&t, &v, 1, TCP_FIN | TCP_ACK, 301, 102, 0, 70);
+    expect_state_of(&w.after[1], TERN_LAST_ACK);
+    expect_state_of(&w.after[0], TERN_TIME_WAIT);
+    w = feed(&t, &v, 0, TCP_ACK, 102, 302, 0, 70);
+    expect_state_of(&w.after[0], TERN_TIME_WAIT);
+    assert_int_equal(w.after[1].best, TERN_CLOSED);
+    struct statement late = passive_now(&v, &t, 0, 100 * SEC_NS);
+    assert_int_equal(late.certainty, LIKELY);
+    assert_int_equal(late.doubt, DOUBT_WAIT);
+}
+
+/* A capture that begins in mid-stream says so, until a FIN shows where the connection is. */
+static void from_the_middle(void **state) {
+    (void)state;
+    struct track t;
+    struct passive v;
+    struct flow_packet first = {.tcp = {.flags = TCP_ACK}};
+    track_start(&t);
+    passive_start(&v, &first, VANTAGE_A);
+    struct passive_view w = feed(&t, &v, 0, TCP_ACK, 5000, 9000, 0, 0);
+    assert_int_equal(w.after[0].certainty, UNDECIDABLE);
+    assert_int_equal(w.after[0].doubt, DOUBT_MIDSTREAM);
+    feed(&t, &v, 0, TCP_ACK, 5000, 9000, 100, 1); /* nothing is sent behind a FIN: A has not closed */
+    feed(&t, &v, 1, TCP_ACK, 9000, 5100, 50, 11);
+    feed(&t, &v, 1, TCP_ACK, 9050, 5100, 50, 12);
+    w = feed(&t, &v, 0, TCP_ACK, 5100, 9100, 0, 12);
+    expect_state_of(&w.after[0], TERN_ESTABLISHED);
+}
+
+/* What comes later decides what was open before. */
+static void hindsight(void **state) {
+    (void)state;
+    uint16_t open = 1u << TERN_ESTABLISHED | 1u << TERN_FIN_WAIT_1 | 1u << TERN_CLOSED | 1u << TERN_SYN_RECEIVED;
+    assert_int_equal(passive_hindsight(open, 1u << TERN_ESTABLISHED), 1u << TERN_ESTABLISHED | 1u << TERN_SYN_RECEIVED);
+    assert_int_equal(passive_hindsight(open, 1u << TERN_FIN_WAIT_2),
+                     1u << TERN_ESTABLISHED | 1u << TERN_SYN_RECEIVED | 1u << TERN_FIN_WAIT_1);
+    assert_int_equal(passive_hindsight(1u << TERN_TIME_WAIT, 1u << TERN_ESTABLISHED), 1u << TERN_TIME_WAIT);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(never_wrong),
+        cmocka_unit_test(figure_12),
+        cmocka_unit_test(from_the_middle),
+        cmocka_unit_test(hindsight),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
