@@ -502,6 +502,7 @@ static inline bool sack_due(const struct tcb *t) { return t->sack && (t->rcv.isl
 void sack_duplicate(struct tcb *t, seq left, seq right); /* these bytes came again */
 
 void cc_start(struct stack *s, struct tcb *t, uint32_t initial_segments);
+void cc_change(struct stack *s, struct tcb *t);
 void cc_stop(struct stack *s, struct tcb *t);
 uint32_t cc_initial(const struct tcb *t, uint32_t segments); /* the window of a new connection */
 void cc_idle(struct stack *s, struct tcb *t);                /* nothing is under way, something is about to be */
