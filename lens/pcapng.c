@@ -29,6 +29,11 @@ struct info {
     uint8_t bytes[BBLOG_TCPINFO_SIZE];
 };
 
+struct move {
+    struct info info;
+    char text[256];
+};
+
 /* Moves of a connection that no packet has shown yet. */
 struct waiting {
     uint64_t serial, age;
@@ -56,12 +61,9 @@ struct pcapng {
     uint64_t held_ns;
     uint32_t held_len, held_room;
     uint8_t *held_data;
-    char comment[COMMENT]; /* of the packet that is held */
-    struct info info;      /* and its connection */
-    struct {
-        struct info info;
-        char text[256];
-    } move[MOVES]; /* that it made, written behind it */
+    char comment[COMMENT];   /* of the packet that is held */
+    struct info info;        /* and its connection */
+    struct move move[MOVES]; /* that it made, written behind it */
     unsigned moves;
     uint32_t infos; /* so far */
     struct waiting waiting[WAITING];
@@ -285,29 +287,37 @@ static void move_text(const tern_trace *record, char *buf, size_t size) {
     snprintf(buf, size, "%s → %s", tern_state_name(record->state_before), tern_state_name(record->state));
 }
 
-/* The block of a move stands behind the packet that made it, or by itself. */
-static void tell_move(struct pcapng *p, const tern_trace *record, const char *move) {
-    bool here = p->held && p->held_ns == record->time_ns && p->moves < MOVES, event = record->event != NULL;
-    char end[96], text[256];
-    struct info info;
-    if (!p->o.states) return;
-    end_text("", &record->flow.local, record->flow.local_port, end, sizeof end);
-    snprintf(text, sizeof text, "%s: %s%s%s%s", end + 1, move, event ? " (" : "", event ? record->event : "",
+static void move_of(struct pcapng *p, struct move *m, const char *who, const tern_trace *record, bool arrived) {
+    char text[96];
+    bool event = record->event != NULL;
+    move_text(record, text, sizeof text);
+    snprintf(m->text, sizeof m->text, "%s: %s%s%s%s", who, text, event ? " (" : "", event ? record->event : "",
              event ? ")" : "");
-    info_of(p, &info, record, record->state == TERN_CLOSED ? BBLOG_END : here ? BBLOG_IN : BBLOG_OTHER);
-    if (here) {
-        p->move[p->moves].info = info;
-        snprintf(p->move[p->moves++].text, sizeof text, "%s", text);
-        return;
-    }
+    info_of(p, &m->info, record, record->state == TERN_CLOSED ? BBLOG_END : arrived ? BBLOG_IN : BBLOG_OTHER);
+}
+
+void pcapng_move(struct pcapng *p, const char *who, const tern_trace *record) {
+    struct move m;
+    if (!p->o.states) return;
     write_held(p);
-    move_block(p, &info, text);
+    move_of(p, &m, who, record, record->kind == TERN_TRACE_SEGMENT_IN);
+    move_block(p, &m.info, m.text);
+}
+
+/* The block of a move stands behind the packet that made it, or by itself. */
+static void tell_move(struct pcapng *p, const tern_trace *record) {
+    char end[96];
+    end_text("", &record->flow.local, record->flow.local_port, end, sizeof end);
+    if (p->held && p->held_ns == record->time_ns && p->moves < MOVES && p->o.states)
+        move_of(p, &p->move[p->moves++], end + 1, record, true);
+    else
+        pcapng_move(p, end + 1, record);
 }
 
 static void on_move(struct pcapng *p, const tern_trace *record) {
     char text[96];
     move_text(record, text, sizeof text);
-    tell_move(p, record, text);
+    tell_move(p, record);
     if (p->held && p->held_ns == record->time_ns) {
         join(p->comment, sizeof p->comment, semicolon(p), text);
     } else if (record->serial != 0) {
@@ -338,7 +348,7 @@ static void on_segment_out(struct pcapng *p, const tern_trace *record) {
         memset(w, 0, sizeof *w);
     } else if (record->state_before != record->state) {
         move_text(record, say->text, sizeof say->text);
-        tell_move(p, record, say->text);
+        tell_move(p, record);
     }
     explain(p, say->text, record);
 }
@@ -369,7 +379,7 @@ static void on_segment_in(struct pcapng *p, const tern_trace *record) {
     info_of(p, &p->info, record, BBLOG_IN);
     if (p->comment[0] == '\0' && record->state_before != record->state) {
         move_text(record, p->comment, sizeof p->comment);
-        tell_move(p, record, p->comment);
+        tell_move(p, record);
     }
     explain(p, p->comment, record);
 }
