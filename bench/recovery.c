@@ -108,6 +108,7 @@ static void bad_paths(const struct bench *b, unsigned control) {
     ROW(0, "queue of 0.25 BDP", c.queue_bdp = 0.25);
     ROW(0, "queue of 1 BDP", c.queue_bdp = 1);
     ROW(0, "queue of 4 BDP", c.queue_bdp = 4);
+    ROW(0, "queue of 4 BDP, marked from 5 ms on", c.queue_bdp = 4, c.mark_us = 5000);
     ROW(full * 0.6, "20 Mbit/s from the middle on", c.change_ns = c.duration_ns / 2, c.change_bps = 20 * MBIT);
     ROW(full * (1 - 3e9 / (double)c.duration_ns), "dark for 3 s", c.dark_ns = c.duration_ns / 3,
         c.dark_len_ns = 3ull * SIM_SECOND);
@@ -205,6 +206,10 @@ static void completion(const struct bench *b) {
 void bench_recovery(const struct bench *b) {
     if (b->against_linux) {
         bench_recovery_linux(b);
+        return;
+    }
+    if (b->pictures != NULL) {
+        bench_pictures(b);
         return;
     }
     for (unsigned k = 0; k < CONTROLS; k++) random_loss(b, k);

@@ -98,21 +98,11 @@ static uint32_t text_of(const struct memlink_record *r) {
     return r->len - head - (p[head + 12] >> 4) * 4u;
 }
 
-static uint32_t trace_base;
-
-static uint32_t seq_in(const struct memlink_record *r) {
-    const uint8_t *p = (const uint8_t *)r->data + 24;
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 static void tap(void *ctx, const struct memlink_record *r) {
     struct run *run = ctx;
     if (r->from != 0) return;
     uint32_t text = text_of(r);
     if (!r->copy) run->r->sent += text;
-    if (run->c->trace && r->fate != MEMLINK_DELIVERED && text != 0)
-        printf("%10.3f X %u %s\n", (double)(r->sent_ns - SIM_SECOND) / 1e6, seq_in(r) - trace_base,
-               memlink_fate_text(r->fate));
     if (r->fate != MEMLINK_DELIVERED || r->copy) return;
     run->r->arrived += text;
     uint64_t took = r->arrives_ns - r->sent_ns, wait = took > run->base_delay_ns ? took - run->base_delay_ns : 0;
@@ -120,26 +110,6 @@ static void tap(void *ctx, const struct memlink_record *r) {
     run->queue_sum_ns += wait;
     run->queue_count++;
     if (wait > run->queue_max_ns) run->queue_max_ns = wait;
-}
-
-static void trace(void *ctx, const tern_trace *t) {
-    struct run *run = ctx;
-    (void)run;
-    double now = (double)(t->time_ns - SIM_SECOND) / 1e6;
-    if (trace_base == 0) trace_base = t->tcb.iss;
-    if (t->kind == TERN_TRACE_WINDOW)
-        printf("%10.3f W una %u nxt %u cwnd %u ssthresh %u srtt %u rto %u\n", now, t->tcb.snd_una - trace_base,
-               t->tcb.snd_nxt - trace_base, t->tcb.cwnd, t->tcb.ssthresh, t->tcb.srtt_us, t->tcb.rto_ms);
-    else if (t->kind == TERN_TRACE_TIMER)
-        printf("%10.3f T %s\n", now, t->timer);
-    else if (t->kind == TERN_TRACE_SEGMENT_OUT)
-        printf("%10.3f > %u +%u %s\n", now, t->seg.seq - trace_base, t->seg.len, tern_reason_name(t->reason));
-    else if (t->kind == TERN_TRACE_SEGMENT_IN) {
-        printf("%10.3f < ack %u", now, t->seg.ack - trace_base);
-        for (unsigned i = 0; i < t->seg.sack_count; i++)
-            printf(" [%u,%u)", t->seg.sack[i].left - trace_base, t->seg.sack[i].right - trace_base);
-        printf("\n");
-    }
 }
 
 /* ---- the world ---- */
@@ -156,6 +126,7 @@ static struct memlink_path forward(const struct rec_config *c) {
                              .reorder_ns = (uint64_t)c->reorder_us * 1000,
                              .duplicate_ppm = c->duplicate_ppm,
                              .jitter_ns = (uint64_t)c->jitter_us * 1000,
+                             .mark_ns = c->mark_us * 1000,
                              .drop_mask = c->drop_mask,
                              .mtu = 1500,
                              .packets_max = 1u << 20};
@@ -185,14 +156,13 @@ static bool world(struct run *run, struct sim **out) {
         t->timestamps = !c->no_timestamps;
         t->pacing = !c->no_pacing;
         if (c->islands != 0) t->reassembly_islands = c->islands;
+        t->ecn = c->mark_us != 0;
         t->autoconf = t->dad = 0;
     }
     if (sim_new(&s, out, &err) < 0) return false;
     memlink_tap((*out)->link, tap, run);
-    if (c->trace)
-        tern_trace_set((*out)->stack[0],
-                       TERN_TRACE_WINDOW | TERN_TRACE_TIMER | TERN_TRACE_SEGMENT_IN | TERN_TRACE_SEGMENT_OUT, trace,
-                       run);
+    if (c->watch != NULL)
+        tern_trace_set((*out)->stack[0], TERN_TRACE_WINDOW | TERN_TRACE_SEGMENT_OUT, c->watch, c->watch_ctx);
     tern_listen_config l = {.size = sizeof l, .port = PORT};
     return tern_listen((*out)->stack[1], &l, &run->listener) == TERN_OK;
 }

@@ -17,6 +17,7 @@ struct rec_config {
     uint32_t ack_loss_ppm;
     uint32_t burst_enter_ppm, burst_leave_ppm, burst_loss_ppm;
     uint32_t reorder_ppm, reorder_us, jitter_us, duplicate_ppm;
+    uint64_t mark_us;   /* what waits this long in the queue is marked, and both ends agree to that (ECN) */
     uint64_t drop_mask; /* packet numbers from the sender that are lost */
     uint32_t flows;     /* 0: one */
     uint64_t bytes;     /* of each flow; 0: as much as goes in duration_ns */
@@ -25,11 +26,12 @@ struct rec_config {
     uint64_t change_ns, change_bps;                  /* the rate changes then */
     uint64_t dark_ns, dark_len_ns;                   /* nothing gets through, in either direction */
     uint64_t spike_ns, spike_len_ns, spike_delay_ns; /* packets of that time take so much longer */
-    uint32_t buffer;                                 /* of sender and receiver; 0: as they come, growing and shrinking */
-    uint32_t islands;                                /* tern_config.reassembly_islands; 0: the default */
+    uint32_t buffer;  /* of sender and receiver; 0: as they come, growing and shrinking */
+    uint32_t islands; /* tern_config.reassembly_islands; 0: the default */
     bool no_sack, no_timestamps, no_pacing;
-    uint64_t limit_ns; /* of virtual time, for what is still under way at the end; 0: 120 s */
-    bool trace;        /* prints one line an ACK */
+    uint64_t limit_ns;    /* of virtual time, for what is still under way at the end; 0: 120 s */
+    tern_trace_fn *watch; /* sees what the sender does; may be NULL */
+    void *watch_ctx;
 };
 
 struct rec_result {

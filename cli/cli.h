@@ -21,7 +21,11 @@ int demo_main(int argc, char **argv);
 int serve_main(int argc, char **argv);
 int connect_main(int argc, char **argv);
 int ping_main(int argc, char **argv);
+int states_main(int argc, char **argv);
+int myths_main(int argc, char **argv);
+int ask_main(int argc, char **argv);
 int play_main(int argc, char **argv);
+int explain_main(int argc, char **argv);
 int drill_main(int argc, char **argv);
 
 /* ---- messages: all to standard error, "tern: " or "tern COMMAND: " before them ---- */
@@ -67,6 +71,11 @@ struct help {
  * which was said. --help and --lang are handled inside: OPT_HELP means that the help was printed. */
 int opt_next(int argc, char **argv, const struct help *help, const char **value);
 void help_print(const struct help *help);
+
+/* Prints `text` in columns from `indent` to `width`; the cursor stands at `at`. */
+void paragraph(const char *text, size_t indent, size_t at, size_t width);
+/* Columns for running text: those of the terminal, within reason. */
+unsigned text_columns(void);
 
 /* A whole number within limits; false when `text` is anything else. */
 bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *out);

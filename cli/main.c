@@ -8,10 +8,14 @@
 
 static const struct command commands[] = {
     {"demo", N_("fetch a page with curl from tern, and watch the connection live and die"), demo_main},
+    {"explain", N_("tell from a capture what happened to each connection"), explain_main},
     {"serve", N_("offer echo, discard, chargen and HTTP on tern's own TCP"), serve_main},
     {"connect", N_("connect standard input and output with a TCP port, through tern"), connect_main},
     {"play", N_("play a scenario: what a connection does, and why, when segments are lost or old"), play_main},
     {"ping", N_("ask a host whether it is there"), ping_main},
+    {"states", N_("the states of a connection: the diagram, every move, and what each state means"), states_main},
+    {"myths", N_("what study notes about TCP often say, and what holds"), myths_main},
+    {"ask", N_("questions about TCP, each answered in a few lines and with a scenario to play"), ask_main},
     {"drill", N_("run packetdrill scripts against tern, in virtual time"), drill_main},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -103,8 +103,7 @@ int opt_next(int argc, char **argv, const struct help *help, const char **value)
     }
 }
 
-/* Prints `text` in columns from `indent` to `width`; the cursor stands at `at`. */
-static void paragraph(const char *text, size_t indent, size_t at, size_t width) {
+void paragraph(const char *text, size_t indent, size_t at, size_t width) {
     while (*text != '\0') {
         if (*text == '\n') {
             putchar('\n');
@@ -150,9 +149,13 @@ static void print_options(const char *title, const struct opt *opts, size_t n, s
     }
 }
 
-void help_print(const struct help *help) {
+unsigned text_columns(void) {
     unsigned width = terminal_width(STDOUT_FILENO, 80);
-    width = width < 60 ? 60 : width > 110 ? 110 : width;
+    return width < 60 ? 60 : width > 110 ? 110 : width;
+}
+
+void help_print(const struct help *help) {
+    unsigned width = text_columns();
     printf(_("Usage: tern %s %s"), help->command, help->usage);
     printf("\n\n");
     paragraph(_(help->about), 0, 0, width);

@@ -338,6 +338,23 @@ static void slot_fill(const struct direction *d, struct slot *s, const tern_fram
     }
 }
 
+/* Says "congestion experienced" where the sender's hosts understand it [RFC3168 5]. */
+static bool mark(uint8_t *p, uint32_t len) {
+    enum { CE = 3 };
+    if (len >= 40 && p[0] >> 4 == 6) {
+        if ((p[1] & 0x30) == 0) return false;
+        p[1] |= CE << 4;
+        return true;
+    }
+    if (len < 20 || p[0] >> 4 != 4 || (p[1] & CE) == 0) return false;
+    uint32_t sum = (uint32_t)(p[10] << 8 | p[11]), more = (uint32_t)(CE - (p[1] & CE));
+    p[1] |= CE;
+    sum = sum > more ? sum - more : sum + 0xffff - more; /* [RFC1624 3]: the sum is its complement */
+    p[10] = (uint8_t)(sum >> 8);
+    p[11] = (uint8_t)sum;
+    return true;
+}
+
 static void corrupt(const struct direction *d, struct slot *s, uint64_t n) {
     if (s->len == 0) return;
     uint32_t bits = d->path.corrupt_bits != 0 ? d->path.corrupt_bits : 1;
@@ -439,6 +456,7 @@ static void send_spoiled(struct memlink *link, struct direction *d, const tern_f
         link->filter(link->filter_ctx, d->from, n, s->data, s->len))
         r.fate = MEMLINK_FILTERED;
     if (r.fate == MEMLINK_DELIVERED) {
+        if (p->mark_ns != 0 && left - now >= p->mark_ns) d->stats.marked += mark(s->data, s->len);
         if (r.corrupted) corrupt(d, s, n);
         r.arrives_ns = arrival(d, &r, left);
         if (!depart(d, s, r.arrives_ns, r.reordered)) r.fate = MEMLINK_NO_ROOM;

@@ -1,5 +1,6 @@
 /* memlink.h - a link between two hosts in memory: rate, delay, queue and every way to spoil a packet. It has no clock
- * (time is an argument, virtual or real), and knows nothing of the packets' content. For two stacks on one link see
+ * (time is an argument, virtual or real), and knows nothing of the packets' content but the
+ * ECN field. For two stacks on one link see
  * sim.h.
  *
  * The ends are called side 0 and side 1. Each direction is a `memlink_path` of its own. What happens to a packet, in
@@ -10,6 +11,7 @@
  *   line       takes 8 * length / rate; fractions of a nanosecond are carried over, so that a busy line is exact.
  *   loss       by number (mask, list), by the filter, at random, in bursts (Gilbert-Elliott: a good state that loses
  *              loss_ppm and a bad one that loses burst_loss_ppm). Lost packets have used the queue and the line.
+ *   marking    what waited long is told so in its ECN field, if it allows that: the one thing done to the content.
  *   spoiling   bits flipped, copies made.
  *   delay      delay + 0..jitter; jitter alone never reorders. A reordered packet takes reorder_ns more and is
  *              overtaken.
@@ -33,6 +35,8 @@ struct memlink_path {
     uint64_t delay_ns, jitter_ns;
     uint32_t queue_bytes;   /* 0: no limit */
     uint32_t queue_packets; /* 0: no limit */
+    uint64_t mark_ns;       /* packets that waited this long are marked instead of queueing on [RFC3168 5]: IP packets
+                               that allow it, on a link without frames; 0: none */
     uint32_t loss_ppm;
     uint32_t burst_enter_ppm, burst_leave_ppm, burst_loss_ppm;
     uint32_t duplicate_ppm; /* a second copy arrives right behind the first */
@@ -110,7 +114,7 @@ void memlink_filter(struct memlink *link, memlink_filter_fn *fn, void *ctx);
 struct memlink_stats {
     uint64_t packets, bytes;       /* offered */
     uint64_t fates[MEMLINK_FATES]; /* of the packets offered: they add up to `packets` */
-    uint64_t copies, corrupted, reordered;
+    uint64_t copies, corrupted, reordered, marked;
     uint64_t under_way; /* packets not received yet */
     uint32_t queue_bytes_peak;
 };

@@ -44,7 +44,7 @@ static bool one(uint16_t set) { return set != 0 && (set & (set - 1)) == 0; }
 /* ---- what an end may do while no packet of its own is seen ---- */
 
 /* The moves that packets towards an end, captured so far but `except` this one, may have caused. */
-static unsigned witnessed(const struct passive *v, const struct track *t, int e, const struct look *except) {
+static unsigned witnessed(const struct passive *v, const struct track *t, int e, const struct sight *except) {
     const struct track_end *self = &t->end[e], *peer = &t->end[!e];
     unsigned moves = 0;
     bool syn = peer->syn || peer->syn_ack, fin = peer->fin != KNOWN_NO;
@@ -64,7 +64,7 @@ static unsigned witnessed(const struct passive *v, const struct track *t, int e,
 
 /* Could a FIN wait behind bytes that were not yet sent? Not when all that was sent is acknowledged and the window is
  * open; `own` is a segment of this end, NULL: none. */
-static bool may_queue(const struct passive *v, const struct track *t, int e, const struct look *own) {
+static bool may_queue(const struct passive *v, const struct track *t, int e, const struct sight *own) {
     const struct track_end *self = &t->end[e], *peer = &t->end[!e];
     bool closes = own != NULL && own->fresh && self->fin == KNOWN_YES && seq_eq(own->stop, seq_add(self->fin_at, 1));
     if (self->fin == KNOWN_YES) return closes;
@@ -87,8 +87,8 @@ static uint16_t given_up(const struct passive *v, const struct track *t, int e, 
 
 /* Where an end may have come to by itself, and by what is under way to it. `own`: up to a segment of its own; `except`:
  * without what this one brings. */
-static uint16_t drift(const struct passive *v, const struct track *t, int e, uint64_t now_ns, const struct look *own,
-                      const struct look *except) {
+static uint16_t drift(const struct passive *v, const struct track *t, int e, uint64_t now_ns, const struct sight *own,
+                      const struct sight *except) {
     uint16_t set = v->end[e].now, before;
     bool far = !near(v, e), queue = may_queue(v, t, e, own);
     unsigned moves = far ? witnessed(v, t, e, except) | 1u << MOVE_ABORT : 0;
@@ -106,7 +106,7 @@ static uint16_t drift(const struct passive *v, const struct track *t, int e, uin
 
 /* The states that send such a segment, but RST. `stale`: it may have been sent long before others of its sender. */
 static uint16_t senders(const struct passive *v, const struct track *t, int e, const struct flow_packet *p,
-                        const struct look *l, bool stale) {
+                        const struct sight *l, bool stale) {
     const struct track_end *self = &t->end[e], *peer = &t->end[!e];
     if (p->tcp.flags & TCP_SYN) { /* both opened at once: the other SYN-ACK may come before this one leaves */
         uint16_t crossed = self->syn ? BIT(ESTABLISHED) | BIT(FIN_WAIT_1) : 0;
@@ -146,14 +146,14 @@ static uint16_t reset_sender(const struct track *t, int e, const struct flow_pac
 /* ---- what a segment does to its receiver, if it arrives ---- */
 
 /* 0 before the receiver's window, 1 touching what it has, 2 new to it: what its ACKs so far tell. */
-static int place(const struct track *t, int to, const struct look *l) {
+static int place(const struct track *t, int to, const struct sight *l) {
     const struct track_end *from = &t->end[!to];
     if (!from->acked_any || l->first) return 2;
     int32_t d = seq_diff(l->stop, from->acked);
     return d < 0 ? 0 : d == 0 && l->takes > 0 ? 1 : 2;
 }
 
-static uint16_t syn_arrives(uint16_t set, const struct flow_packet *p, const struct look *l) {
+static uint16_t syn_arrives(uint16_t set, const struct flow_packet *p, const struct sight *l) {
     if (!(p->tcp.flags & TCP_ACK)) {
         uint16_t out = may(set, MOVE_SYN);                                              /* a full backlog drops it */
         if (set & BIT(TIME_WAIT)) out |= BIT(CLOSED) | BIT(LISTEN) | BIT(SYN_RECEIVED); /* [RFC6191 2] */
@@ -165,7 +165,7 @@ static uint16_t syn_arrives(uint16_t set, const struct flow_packet *p, const str
     return (uint16_t)(set & ~opening) | must(opening, MOVE_SYN_ACKED);
 }
 
-static uint16_t ack_arrives(const struct passive *v, const struct track *t, int to, uint16_t set, const struct look *l,
+static uint16_t ack_arrives(const struct passive *v, const struct track *t, int to, uint16_t set, const struct sight *l,
                             int at) {
     const struct track_end *self = &t->end[to];
     if (set & BIT(SYN_RECEIVED) && l->syn_acked) set = may(set, MOVE_SYN_ACKED); /* a full accept queue drops it */
@@ -209,7 +209,7 @@ static uint16_t reset_arrives(const struct passive *v, const struct track *t, in
 }
 
 static uint16_t arrives(const struct passive *v, const struct track *t, int to, uint16_t set,
-                        const struct flow_packet *p, const struct look *l) {
+                        const struct flow_packet *p, const struct sight *l) {
     if (p->tcp.flags & TCP_RST) return reset_arrives(v, t, to, set, p);
     if (p->tcp.flags & TCP_SYN) return syn_arrives(set, p, l);
     if (l->foreign) return set;
@@ -242,7 +242,7 @@ static uint8_t step(uint8_t course, enum move m) {
 
 /* Where the usual course leads an end that gets this segment. */
 static uint8_t course_after(const struct track *t, int to, uint8_t course, const struct flow_packet *p,
-                            const struct look *l) {
+                            const struct sight *l) {
     unsigned flags = p->tcp.flags;
     if (flags & TCP_RST) return course == TERN_TIME_WAIT || course == TERN_LISTEN ? course : TERN_CLOSED;
     if (flags & TCP_SYN && !(flags & TCP_ACK)) return step(course == TERN_CLOSED ? TERN_LISTEN : course, MOVE_SYN);
@@ -296,7 +296,7 @@ static uint16_t origin(uint16_t prior, uint16_t set) {
     return out ? out : prior;
 }
 
-static void departs(struct passive *v, const struct track *t, const struct flow_packet *p, const struct look *l,
+static void departs(struct passive *v, const struct track *t, const struct flow_packet *p, const struct sight *l,
                     struct passive_view *out) {
     int e = p->from;
     struct passive_end *s = &v->end[e];
@@ -339,7 +339,7 @@ static void departs(struct passive *v, const struct track *t, const struct flow_
     if (out != NULL) out->after[e] = state_that(set, s->course, doubt_of(v, t, e, p->time_ns, false));
 }
 
-static void reaches(struct passive *v, const struct track *t, const struct flow_packet *p, const struct look *l,
+static void reaches(struct passive *v, const struct track *t, const struct flow_packet *p, const struct sight *l,
                     struct passive_view *out) {
     int e = !p->from;
     struct passive_end *s = &v->end[e];
@@ -368,6 +368,27 @@ static void reaches(struct passive *v, const struct track *t, const struct flow_
     if (out != NULL) out->after[e] = state_that(possible, s->course, doubt_of(v, t, e, p->time_ns, true));
 }
 
+/* Most packets are data and ACKs in the midst of a connection, and nobody asks: then only FIN-WAIT-1 with a FIN that
+ * waits behind bytes can come and go. The same as departs and reaches would do, in no time; false: not that simple. */
+static bool steady(struct passive *v, const struct track *t, const struct flow_packet *p, const struct sight *l) {
+    int e = p->from;
+    const struct track_end *self = &t->end[e], *peer = &t->end[!e];
+    struct passive_end *s = &v->end[e], *r = &v->end[!e];
+    bool plain = (p->tcp.flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK && !l->foreign;
+    bool open = s->now & r->now & BIT(ESTABLISHED) && s->course == TERN_ESTABLISHED && r->course == TERN_ESTABLISHED;
+    if (!plain || !open || v->gaps || s->resets || self->fin != KNOWN_NO || peer->fin != KNOWN_NO) return false;
+    if ((s->now | r->now) & BIT(SYN_RECEIVED) || !self->acked_any || !peer->acked_any) return false;
+    bool stale = !near(v, e) && (l->repeated || l->ack_old || (l->takes == 0 && seq_lt(l->start, self->next)));
+    if (!stale) {
+        s->now = BIT(ESTABLISHED) | (may_queue(v, t, e, l) ? BIT(FIN_WAIT_1) : 0);
+        s->heard_ns = p->time_ns;
+        s->seen = true;
+    }
+    if (near(v, !e) && may_queue(v, t, !e, NULL)) r->now |= BIT(FIN_WAIT_1);
+    if (p->len > 0 && r->now & BIT(FIN_WAIT_1)) r->now |= BIT(CLOSED);
+    return true;
+}
+
 void passive_start(struct passive *v, const struct flow_packet *p, enum vantage vantage) {
     memset(v, 0, sizeof *v);
     v->vantage = (uint8_t)vantage;
@@ -384,7 +405,7 @@ void passive_start(struct passive *v, const struct flow_packet *p, enum vantage 
     }
 }
 
-void passive_follow(struct passive *v, const struct track *t, const struct flow_packet *p, const struct look *l,
+void passive_follow(struct passive *v, const struct track *t, const struct flow_packet *p, const struct sight *l,
                     struct passive_view *out) {
     const struct track_end *self = &t->end[p->from];
     bool later = (p->tcp.flags & (TCP_ACK | TCP_SYN | TCP_RST)) == TCP_ACK;
@@ -392,6 +413,7 @@ void passive_follow(struct passive *v, const struct track *t, const struct flow_
     bool alone = !v->end[!p->from].seen && (!v->midstream || (v->end[p->from].seen && !self->guessed));
     if (later && alone) v->gaps = true; /* it acknowledges what nobody saw */
     if (later && l->takes > 0 && !self->guessed && !self->acked_any && !self->syn_data) v->gaps = true;
+    if (out == NULL && steady(v, t, p, l)) return;
     departs(v, t, p, l, out);
     reaches(v, t, p, l, out);
 }

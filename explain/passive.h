@@ -64,7 +64,7 @@ struct passive_view {
 /* `p` is the first packet; it is not yet followed. */
 void passive_start(struct passive *v, const struct flow_packet *p, enum vantage vantage);
 /* `t` has followed the packet and `l` is what it said. `out` may be NULL. */
-void passive_follow(struct passive *v, const struct track *t, const struct flow_packet *p, const struct look *l,
+void passive_follow(struct passive *v, const struct track *t, const struct flow_packet *p, const struct sight *l,
                     struct passive_view *out);
 /* Where an end may be at a time with no packet: at the end of the capture. */
 struct statement passive_now(const struct passive *v, const struct track *t, int end, uint64_t now_ns);

@@ -99,7 +99,7 @@ static uint32_t window_of(const struct track *t, const struct flow_packet *p) {
 
 /* ---- one segment ---- */
 
-static void follow_ack(struct track *t, const struct flow_packet *p, struct look *out) {
+static void follow_ack(struct track *t, const struct flow_packet *p, struct sight *out) {
     struct track_end *o = &t->end[!p->from];
     seq ack = p->tcp.ack_no;
     bool opening = p->tcp.flags & (TCP_SYN | TCP_RST);
@@ -136,7 +136,7 @@ static void follow_ack(struct track *t, const struct flow_packet *p, struct look
 }
 
 /* Where the stream of a SYN's sender begins: with the first one, or anew when the other end took no notice of it. */
-static void follow_syn(struct track *t, const struct flow_packet *p, struct look *out) {
+static void follow_syn(struct track *t, const struct flow_packet *p, struct sight *out) {
     struct track_end *e = &t->end[p->from];
     bool with_ack = p->tcp.flags & TCP_ACK;
     if (e->based && !seq_eq(e->isn, p->tcp.seq_no)) {
@@ -162,7 +162,7 @@ static void follow_syn(struct track *t, const struct flow_packet *p, struct look
     e->syn_data |= p->len > 0;
 }
 
-static void follow_numbers(struct track_end *e, const struct flow_packet *p, struct look *out) {
+static void follow_numbers(struct track_end *e, const struct flow_packet *p, struct sight *out) {
     bool syn = p->tcp.flags & TCP_SYN, fin = p->tcp.flags & TCP_FIN;
     int32_t ahead = seq_diff(out->stop, e->next);
     out->fresh = out->takes > 0 && ahead > 0;
@@ -193,7 +193,7 @@ static void follow_numbers(struct track_end *e, const struct flow_packet *p, str
     if (p->len > e->full && !syn) e->full = p->len;
 }
 
-void track_follow(struct track *t, const struct flow_packet *p, struct look *out) {
+void track_follow(struct track *t, const struct flow_packet *p, struct sight *out) {
     struct track_end *e = &t->end[p->from];
     bool syn = p->tcp.flags & TCP_SYN, fin = p->tcp.flags & TCP_FIN, rst = p->tcp.flags & TCP_RST;
     memset(out, 0, sizeof *out);

@@ -41,7 +41,7 @@ struct track {
 };
 
 /* One segment, as the stream of its sender sees it. Numbers are the wire's. */
-struct look {
+struct sight {
     seq start, stop;        /* first number, and behind the last; SYN and FIN count */
     uint32_t takes;         /* numbers that it takes */
     bool fresh;             /* something in it was never sent before */
@@ -65,7 +65,7 @@ struct look {
 
 void track_start(struct track *t);
 /* Follows a packet and says what it was. Call once for each that is not a copy. */
-void track_follow(struct track *t, const struct flow_packet *p, struct look *out);
+void track_follow(struct track *t, const struct flow_packet *p, struct sight *out);
 
 static inline uint32_t track_flight(const struct track_end *e) {
     int32_t n = e->based && e->acked_any ? seq_diff(e->next, e->acked) : 0;

@@ -448,7 +448,7 @@ enum tern_option {
     TERN_OPT_ZERO_WINDOW_MS = 14, /* give up on a peer whose window stays shut this long; 0: never [MUST-37, RFC6429] */
     /* Tell the peer our user timeout and heed its own [RFC5482]; seconds, 0: off. */
     TERN_OPT_USER_TIMEOUT_OPTION_S = 15,
-    TERN_OPT_CONGESTION = 16,  /* enum tern_congestion; before the connection is established */
+    TERN_OPT_CONGESTION = 16,  /* enum tern_congestion; a connection goes on with the window that it has */
     TERN_OPT_SOFT_ERRORS = 17, /* 0: no TERN_EV_SOFT_ERROR for this one [SHLD-20] */
     /* 1, right after tern_connect: what is written before the SYN leaves may ride on it. A peer may get those bytes
      * twice: only for requests that bear repetition [RFC7413 2.1]. */

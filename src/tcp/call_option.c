@@ -84,6 +84,7 @@ int tern_set(tern_stack *public, tern_sock sock, enum tern_option option, int64_
     if (option == TERN_OPT_BACKLOG) return t ? TERN_ESTATE : backlog_set(s, listener_of(s, sock), value);
     store(s, opt, option, value);
     if (!t) return TERN_OK;
+    if (option == TERN_OPT_CONGESTION && state_in(t, SYNCHRONIZED)) cc_change(s, t);
     keepalive_restart(s, t);
     if (t->opt.quick_ack && t->delack_at != TERN_NEVER) ack_now(s, t, R_SEND_ACK);
     if (option == TERN_OPT_USER_TIMEOUT_OPTION_S && state_in(t, SYNCHRONIZED)) {

@@ -13,6 +13,15 @@ void cc_start(struct stack *s, struct tcb *t, uint32_t initial_segments) {
     t->cc.cwnd = cc_initial(t, initial_segments);
 }
 
+/* Another algorithm in the middle of a connection: it begins afresh, with the window that is there. */
+void cc_change(struct stack *s, struct tcb *t) {
+    uint32_t cwnd = t->cc.cwnd, ssthresh = t->cc.ssthresh;
+    cc_stop(s, t);
+    cc_start(s, t, s->cfg.initial_window);
+    t->cc.cwnd = cwnd;
+    t->cc.ssthresh = ssthresh;
+}
+
 void cc_stop(struct stack *s, struct tcb *t) {
     mem_free(s, t->cc.state, t->cc.ops->state_size);
     t->cc.state = NULL;

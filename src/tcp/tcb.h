@@ -337,6 +337,7 @@ void ring_drop(struct stack *s, ring *r);
 seq snd_first(const struct tcb *t);       /* number of the oldest byte in the send ring */
 uint32_t snd_queued(const struct tcb *t); /* written, not acknowledged */
 uint32_t snd_space(const struct tcb *t);
+bool snd_reserve(struct stack *s, struct tcb *t, uint32_t size);
 uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t len);
 void snd_trim(struct stack *s, struct tcb *t); /* una moved */
 void snd_flush(struct stack *s, struct tcb *t);
@@ -501,6 +502,7 @@ static inline bool sack_due(const struct tcb *t) { return t->sack && (t->rcv.isl
 void sack_duplicate(struct tcb *t, seq left, seq right); /* these bytes came again */
 
 void cc_start(struct stack *s, struct tcb *t, uint32_t initial_segments);
+void cc_change(struct stack *s, struct tcb *t);
 void cc_stop(struct stack *s, struct tcb *t);
 uint32_t cc_initial(const struct tcb *t, uint32_t segments); /* the window of a new connection */
 void cc_idle(struct stack *s, struct tcb *t);                /* nothing is under way, something is about to be */

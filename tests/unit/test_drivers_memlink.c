@@ -404,6 +404,35 @@ static void a_filter_sees_and_drops(void **state) {
     memlink_free(link);
 }
 
+/* 1,250 bytes take 1 ms: the first waits for nobody, each other a millisecond longer. [RFC3168 5, RFC1624 3] */
+static void a_long_wait_is_marked(void **state) {
+    (void)state;
+    static const uint8_t not_ect = 0, ect1 = 1, ect0 = 2, ce = 3;
+    const uint8_t sent[] = {ect0, ect0, ect0, not_ect, ect1, ce}, got[] = {ect0, ect0, ce, not_ect, ce, ce};
+    struct memlink_path path = {.rate_bps = 10000000, .mark_ns = 3000000};
+    for (int v6 = 0; v6 < 2; v6++) {
+        struct memlink *link = make(&path);
+        struct memlink_stats stats;
+        tern_packet p[8];
+        for (unsigned i = 0; i < 6; i++) {
+            uint8_t packet[1250] = {(uint8_t)(v6 ? 0x60 : 0x45), (uint8_t)(v6 ? sent[i] << 4 : sent[i] | 0xb8)};
+            uint32_t sum = v6 ? 0 : 0x4500u + packet[1] + 0x1234;
+            if (!v6) packet[4] = 0x12, packet[5] = 0x34, packet[10] = (uint8_t)(~sum >> 8), packet[11] = (uint8_t)~sum;
+            memlink_inject(link, 0, packet, sizeof packet, 0);
+        }
+        assert_int_equal(memlink_receive(link, 1, p, 8, 6000000), 6);
+        for (unsigned i = 0; i < 6; i++) {
+            const uint8_t *b = p[i].data;
+            assert_int_equal(v6 ? b[1] >> 4 : b[1] & 3, got[i]);
+            uint32_t sum = (uint32_t)(b[0] << 8 | b[1]) + (uint32_t)(b[4] << 8 | b[5]) + (uint32_t)(b[10] << 8 | b[11]);
+            if (!v6) assert_int_equal(sum, 0xffff);
+        }
+        memlink_stats_get(link, 0, &stats);
+        assert_int_equal(stats.marked, 3); /* one of them was already */
+        memlink_free(link);
+    }
+}
+
 static void lent_packets_stay_and_room_is_limited(void **state) {
     (void)state;
     struct memlink_path path = {.lend = true, .packets_max = 64};
@@ -464,6 +493,7 @@ int main(void) {
         cmocka_unit_test(the_same_seed_gives_the_same_world),
         cmocka_unit_test(chance_is_splitmix64),
         cmocka_unit_test(a_filter_sees_and_drops),
+        cmocka_unit_test(a_long_wait_is_marked),
         cmocka_unit_test(lent_packets_stay_and_room_is_limited),
         cmocka_unit_test(a_path_can_change_and_nonsense_is_refused),
     };

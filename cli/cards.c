@@ -1,0 +1,101 @@
+/* cards.c - see cards.h: the texts as tables, how they are printed, and which question fits. */
+#include "cli/cards.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "lens/text.h"
+#include "play/scenario.h"
+
+_Static_assert(TERN_EN == 0 && TERN_ZH == 1, "English stands first in the .def files");
+
+const struct state_card state_cards[TERN_STATES] = {
+#define STATE(state, ss, netstat, sample, who, who_zh, look, look_zh, many, many_zh)                                   \
+    [TERN_##state] = {TERN_##state, ss, netstat, sample, {who, who_zh}, {look, look_zh}, {many, many_zh}},
+#include "cli/states.def"
+#undef STATE
+};
+
+const struct myth myths[] = {
+#define MYTH(title, title_zh, says, says_zh, holds, holds_zh, rfc, scenario)                                           \
+    {{title, title_zh}, {says, says_zh}, {holds, holds_zh}, rfc, scenario},
+#include "cli/myths.def"
+#undef MYTH
+};
+const size_t myths_n = sizeof myths / sizeof myths[0];
+
+const struct question questions[] = {
+#define QUESTION(question, question_zh, words, answer, answer_zh, rfc, scenario)                                       \
+    {{question, question_zh}, words, {answer, answer_zh}, rfc, scenario},
+#include "cli/questions.def"
+#undef QUESTION
+};
+const size_t questions_n = sizeof questions / sizeof questions[0];
+
+void card_part(const char *title, const char *text) {
+    printf("\n%s\n", title);
+    paragraph(text, 2, 0, text_columns());
+}
+
+void card_places(const char *rfc, const char *scenario) {
+    const struct catalogue_scenario *played = scenario_find(scenario);
+    printf("\n  RFC %s", rfc);
+    if (played != NULL) printf("%*stern play %s", 6, "", played->name);
+    putchar('\n');
+}
+
+/* ---- matching ---- */
+
+static bool letter(uint32_t cp) { return (cp >= 'a' && cp <= 'z') || (cp >= '0' && cp <= '9'); }
+
+static uint32_t folded(uint32_t cp) { return cp >= 'A' && cp <= 'Z' ? cp + 32 : cp == '_' ? '-' : cp; }
+
+/* Does `text` hold these bytes, in either case, and where a word begins if they are Latin? */
+static bool holds(const char *text, const char *piece, size_t n) {
+    bool latin = letter(folded((unsigned char)piece[0]));
+    for (const char *at = text; *at != '\0'; at++) {
+        size_t i = 0;
+        if (latin && at > text && letter(folded((unsigned char)at[-1]))) continue;
+        while (i < n && at[i] != '\0' && folded((unsigned char)at[i]) == folded((unsigned char)piece[i])) i++;
+        if (i == n) return true;
+    }
+    return false;
+}
+
+static unsigned piece_fits(const struct question *q, const char *piece, size_t n) {
+    if (holds(q->question[TERN_EN], piece, n) || holds(q->question[TERN_ZH], piece, n)) return 4;
+    if (holds(q->words, piece, n)) return 3;
+    return holds(q->answer[TERN_EN], piece, n) || holds(q->answer[TERN_ZH], piece, n);
+}
+
+static bool filler(const char *word, size_t n) {
+    static const char *const fillers[] = {"a",  "an", "the", "is", "are", "do",  "does", "what", "how", "of",     "to",
+                                          "in", "it", "i",   "my", "on",  "tcp", "and",  "can",  "be",  "happens"};
+    for (size_t i = 0; i < sizeof fillers / sizeof fillers[0]; i++)
+        if (strlen(fillers[i]) == n && holds(fillers[i], word, n)) return true;
+    return false;
+}
+
+/* Latin text counts by words, Chinese by pairs of characters. */
+unsigned question_fits(const struct question *q, const char *typed) {
+    const char *end = typed + strlen(typed), *before = NULL;
+    unsigned fits = 0;
+    while (typed < end) {
+        uint32_t cp;
+        size_t n = utf8_next(typed, end, &cp);
+        if (letter(folded(cp))) {
+            const char *stop = typed;
+            while (stop < end && (letter(folded((unsigned char)*stop)) || *stop == '-' || *stop == '_')) stop++;
+            if (!filler(typed, (size_t)(stop - typed))) fits += 2 * piece_fits(q, typed, (size_t)(stop - typed));
+            typed = stop;
+            before = NULL;
+            continue;
+        }
+        bool wide = char_width(cp) == 2 && cp > 0x3040 && cp < 0xff00;
+        if (wide && before != NULL) fits += piece_fits(q, before, (size_t)(typed + n - before));
+        before = wide ? typed : NULL;
+        typed += n;
+    }
+    return fits;
+}

@@ -1,0 +1,12 @@
+/* history_inner.h - what the files of the history share. */
+#ifndef EXPLAIN_HISTORY_INNER_H
+#define EXPLAIN_HISTORY_INNER_H
+
+#include "explain/history.h"
+
+/* repeat.c: repetitions and what they were for, round trips. */
+void repeat_follow(struct record *r, const struct flow_packet *p, const struct sight *l);
+/* reset.c: the first RST that counts, and why it was sent. */
+void reset_follow(struct record *r, const struct flow_packet *p, const struct sight *l);
+
+#endif

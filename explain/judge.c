@@ -1,0 +1,249 @@
+/* judge.c - what is worth a sentence, from the history of a connection, and how much it matters: a normal close is no
+ * warning, and what the capture did is no fault of the connection. */
+#include "explain/history_inner.h"
+
+enum {
+    ANSWER_S = 3, /* so long is an answer waited for before a lone SYN counts as unanswered */
+    LEAK_S = 60,  /* in CLOSE-WAIT, unless the user says otherwise */
+    WAIT_NOTE_S = 10,
+    SHUT_MS = 200, /* a window shut for less costs nobody anything */
+    STUCK_S = 5,
+    FORGOTTEN_S = 60, /* silence that makes middleboxes forget */
+};
+
+struct judge {
+    const struct explain_machine *m;
+    const struct explain_flow *flow;
+    const struct record *r;
+    const struct history *h;
+    uint64_t now_ns;
+    struct finding *out;
+    size_t n, max;
+};
+
+static void add(struct judge *j, enum finding_code code, int end, enum certainty certainty, uint64_t a, uint64_t b) {
+    if (j->n < j->max)
+        j->out[j->n] = (struct finding){.code = (uint16_t)code,
+                                        .severity = (uint8_t)finding_severity(code),
+                                        .certainty = (uint8_t)certainty,
+                                        .end = (int8_t)end,
+                                        .time_ns = j->h->last_ns,
+                                        .a = a,
+                                        .b = b};
+    j->n++;
+}
+
+static uint64_t ms(uint64_t from_ns, uint64_t to_ns) { return to_ns > from_ns ? (to_ns - from_ns) / MS_NS : 0; }
+
+static bool at(const struct judge *j, int end, enum certainty *sure) {
+    enum vantage want = end == END_A ? VANTAGE_A : VANTAGE_B;
+    *sure = j->m->options.vantage != VANTAGE_UNKNOWN ? CERTAIN : LIKELY;
+    return (j->m->options.vantage != VANTAGE_UNKNOWN ? j->m->options.vantage : history_vantage(j->h)) == want;
+}
+
+static bool one_way(const struct judge *j) {
+    return j->flow->end[END_A].packets == 0 || j->flow->end[END_B].packets == 0;
+}
+
+/* ---- opening ---- */
+
+static void judge_unanswered(struct judge *j, int opener) {
+    const struct history *h = j->h;
+    const struct history_end *e = &h->end[opener];
+    enum certainty sure;
+    uint64_t waited = ms(e->syn_ns, max_u64(e->syn_last_ns, j->now_ns));
+    if (h->icmp_unreachable) {
+        add(j, h->icmp_filter ? FINDING_FILTERED : FINDING_UNREACHABLE, opener, CERTAIN, h->icmp_type, h->icmp_code);
+        return;
+    }
+    if (e->syns < 2 && waited < ANSWER_S * 1000) return;
+    if (at(j, !opener, &sure))
+        add(j, FINDING_SYN_IGNORED, opener, sure, e->syns, waited);
+    else
+        add(j, FINDING_SYN_UNANSWERED, opener, one_way(j) && j->r->passive.gaps ? UNDECIDABLE : CERTAIN, e->syns,
+            waited);
+}
+
+static void judge_syn_acks(struct judge *j, int opener) {
+    const struct history_end *p = &j->h->end[!opener];
+    enum certainty sure;
+    uint64_t took = ms(p->syn_ack_ns, p->syn_ack_last_ns);
+    bool here = at(j, !opener, &sure);
+    if (!j->h->opened) {
+        if (j->h->reset == RESET_NONE && !j->r->passive.gaps &&
+            (p->syn_acks > 1 || ms(p->syn_ack_ns, j->now_ns) > 3000))
+            add(j, FINDING_HALF_OPEN, opener, LIKELY, p->syn_acks, ms(p->syn_ack_ns, j->now_ns));
+    } else if (p->full_at > (here ? 0u : 1u)) {
+        add(j, FINDING_ACCEPT_QUEUE_FULL, !opener, here ? sure : LIKELY, p->full_at, 0);
+    } else if (p->syn_acks > 1) {
+        add(j, FINDING_SYN_ACK_REPEATED, !opener, LIKELY, p->syn_acks, took);
+    }
+}
+
+static void judge_opening(struct judge *j) {
+    const struct history *h = j->h;
+    const struct record *r = j->r;
+    if (h->before_ns != 0)
+        add(j, h->reuse_early ? FINDING_REUSE_EARLY : FINDING_REUSE_LEGAL, END_A, CERTAIN, (h->before_ns - 1) / MS_NS,
+            0);
+    if (h->opener < 0) return;
+    int opener = h->opener;
+    const struct history_end *e = &h->end[opener], *p = &h->end[!opener];
+    if (r->track.end[END_A].syn && r->track.end[END_B].syn)
+        add(j, FINDING_SIMULTANEOUS_OPEN, -1, CERTAIN, 0, 0);
+    else if (e->syns > 0 && p->syn_acks == 0 && h->reset == RESET_NONE && !h->opened && !r->passive.gaps)
+        judge_unanswered(j, opener);
+    if (e->syns_until_answer > 1)
+        add(j, FINDING_SYN_REPEATED, opener, CERTAIN, e->syns_until_answer, ms(e->syn_ns, p->syn_ack_ns));
+    if (p->syn_acks > 0) judge_syn_acks(j, opener);
+    for (int i = 0; i < 2; i++) {
+        if (r->track.end[i].syn_data) add(j, FINDING_DATA_ON_SYN, i, CERTAIN, h->end[i].syn_bytes, 0);
+        if (h->end[i].strays_syn > 0)
+            add(j, h->opened ? FINDING_SYN_IN_CONNECTION : FINDING_OLD_SYN, i, LIKELY, h->end[i].strays_syn, 0);
+    }
+}
+
+/* ---- repetitions ---- */
+
+static void judge_silence(struct judge *j, int i) {
+    const struct history *h = j->h;
+    const struct history_end *e = &h->end[i], *o = &h->end[!i];
+    const struct track_end *t = &j->r->track.end[i];
+    bool hole = e->big_lost >= 3 && e->big_len > e->acked_len && (e->acked_len > 0 || o->heard_ns > e->run_ns);
+    if (hole) add(j, FINDING_PMTU_HOLE, i, h->icmp_big > 0 ? CERTAIN : LIKELY, e->big_len, e->big_lost);
+    bool silent = e->run >= 3 && track_flight(t) > 0 && o->heard_ns <= e->run_ns && e->fins < 2;
+    if (!silent || hole) return;
+    add(j, FINDING_PEER_SILENT, i, CERTAIN, e->run, ms(o->heard_ns, h->last_ns));
+    if (h->idle_ns >= FORGOTTEN_S * SEC_NS && o->heard_ns + h->idle_ns <= e->run_ns)
+        add(j, FINDING_IDLE_FORGOTTEN, i, LIKELY, h->idle_ns / SEC_NS, 0);
+}
+
+static void judge_repeats(struct judge *j, int i) {
+    const struct history_end *e = &j->h->end[i];
+    uint32_t needless = max_u32(e->needless, e->dsacks), all = 0;
+    for (unsigned c = 0; c < REPEAT_CAUSES; c++) all += c != REPEAT_SYN ? e->repeats[c] : 0;
+    if (e->repeats[REPEAT_RTO] > 0) add(j, FINDING_REPEATED_RTO, i, LIKELY, e->repeats[REPEAT_RTO], e->longest_wait_ms);
+    if (e->repeats[REPEAT_FAST] > 0) add(j, FINDING_REPEATED_FAST, i, LIKELY, e->repeats[REPEAT_FAST], 0);
+    if (e->repeats[REPEAT_TLP] > 0) add(j, FINDING_REPEATED_TLP, i, LIKELY, e->repeats[REPEAT_TLP], 0);
+    if (needless > 0) add(j, FINDING_REPEATED_NEEDLESS, i, CERTAIN, needless, 0);
+    if (all >= 5 && all * 100 >= e->segments * 3)
+        add(j, FINDING_LOSS_HEAVY, i, LIKELY, all, all * 100 / (e->segments ? e->segments : 1));
+    if (e->out_of_order > 0) add(j, FINDING_OUT_OF_ORDER, i, LIKELY, e->out_of_order, 0);
+    if (e->strays > 0) add(j, FINDING_OLD_DUPLICATE, i, LIKELY, e->strays, 0);
+    if (e->damaged > 0 && !e->sums_bad && e->segments > 0) add(j, FINDING_CORRUPTED, i, LIKELY, e->damaged, 0);
+    judge_silence(j, i);
+}
+
+/* ---- resets ---- */
+
+static void judge_reset(struct judge *j) {
+    const struct history *h = j->h;
+    int i = h->resetter;
+    if (i < 0) return;
+    const struct history_end *e = &h->end[i];
+    uint32_t flying = track_flight(&j->r->track.end[i]) + track_flight(&j->r->track.end[!i]);
+    uint64_t silent = ms(max_u64(e->heard_ns, h->first_ns), h->reset_ns);
+    switch ((enum reset_kind)h->reset) {
+    case RESET_REFUSES: add(j, FINDING_REFUSED, i, CERTAIN, 0, 0); break;
+    case RESET_HANDSHAKE: add(j, FINDING_HANDSHAKE_RESET, i, CERTAIN, 0, 0); break;
+    case RESET_OLD_SYN: add(j, FINDING_OLD_SYN, i, CERTAIN, 0, 0); break;
+    case RESET_LATE:
+        add(j, j->r->passive.end[!i].wait_ns != 0 ? FINDING_TIME_WAIT_RESET : FINDING_RESET_LATE, i, LIKELY, 0, 0);
+        break;
+    case RESET_FORGED: add(j, FINDING_RESET_FORGED, i, LIKELY, e->reset_hops, 0); break;
+    case RESET_CLOSED: add(j, FINDING_RESET_AFTER_CLOSE, i, LIKELY, 0, 0); break;
+    case RESET_UNKNOWN:
+        add(j, FINDING_RESET_NO_CONNECTION, i, LIKELY, silent, 0);
+        if (silent >= FORGOTTEN_S * 1000) add(j, FINDING_IDLE_FORGOTTEN, i, LIKELY, silent / 1000, 0);
+        break;
+    case RESET_UNREAD: add(j, FINDING_RESET_UNREAD, i, LIKELY, e->unread, 0); break;
+    case RESET_ABORT: add(j, flying > 0 ? FINDING_RESET_DATA_LOST : FINDING_RESET_ABORT, i, LIKELY, flying, 0); break;
+    case RESET_KEEPALIVE: /* told with the probes */
+    case RESET_GIVEN_UP:  /* and with the repetitions */
+    case RESET_OUTSIDE:
+    case RESET_NONE: break;
+    }
+}
+
+/* ---- closing, windows, keepalive ---- */
+
+static void judge_closing(struct judge *j, int i) {
+    const struct history *h = j->h;
+    const struct history_end *e = &h->end[i], *o = &h->end[!i];
+    const struct track_end *t = &j->r->track.end[i];
+    bool reset = h->reset >= RESET_FORGED;
+    if (e->outside > 0) add(j, FINDING_RESET_OUTSIDE, i, LIKELY, e->outside, 0);
+    if (e->close_wait_ns != 0 && e->fins == 0 && !reset) {
+        uint64_t age = j->now_ns - min_u64(max_u64(e->close_wait_ns, e->sent_ns), j->now_ns);
+        uint64_t leak = j->m->options.close_wait_ns ? j->m->options.close_wait_ns : LEAK_S * SEC_NS;
+        if (age >= leak)
+            add(j, FINDING_CLOSE_WAIT_LEAK, i, LIKELY, age / SEC_NS, 0);
+        else if (age >= WAIT_NOTE_S * SEC_NS)
+            add(j, FINDING_CLOSE_WAIT, i, LIKELY, age / SEC_NS, 0);
+    }
+    if (e->fins > 1 && !track_fin_acked(t) && !reset)
+        add(j, FINDING_FIN_UNANSWERED, i, CERTAIN, e->fins, ms(e->fin_ns, e->fin_last_ns));
+    if (e->late_fins > 0 && track_fin_acked(t) && o->fins > 0)
+        add(j, FINDING_LAST_ACK_LOST, i, LIKELY, e->late_fins, 0);
+    if (e->half_bytes > 0) add(j, FINDING_HALF_CLOSE, i, CERTAIN, e->half_bytes, 0);
+}
+
+static void judge_flow(struct judge *j, int i) {
+    const struct history *h = j->h;
+    const struct history_end *e = &h->end[i], *o = &h->end[!i];
+    uint64_t shut = e->zero_since_ns != 0 ? ms(e->zero_since_ns, max_u64(h->last_ns, j->now_ns)) : 0;
+    uint64_t all = e->zero_ns / MS_NS + shut;
+    if (shut >= STUCK_S * 1000 && o->probes >= 2)
+        add(j, FINDING_ZERO_WINDOW_STUCK, i, CERTAIN, shut, o->probes);
+    else if (e->zero_windows > 0 && all >= SHUT_MS)
+        add(j, FINDING_ZERO_WINDOW, i, CERTAIN, e->zero_windows, all);
+    const struct track_end *self = &j->r->track.end[i], *peer = &j->r->track.end[!i];
+    bool scaled = self->scale_offered && peer->scale_offered;
+    uint32_t most = e->epochs[LIMIT_RECEIVER];
+    bool bound = most > 4 && most > e->epochs[LIMIT_SENDER] && most > e->epochs[LIMIT_NETWORK];
+    if (!scaled && h->opened && bound && o->zero_windows == 0)
+        add(j, FINDING_WINDOW_UNSCALED, i, LIKELY, peer->window, 0);
+    bool dead = e->keepalives_unanswered >= 2;
+    if (dead)
+        add(j, FINDING_KEEPALIVE_DEAD, i, CERTAIN, e->keepalives_unanswered, ms(e->probing_ns, h->last_ns));
+    else if (e->keepalives > 0)
+        add(j, FINDING_KEEPALIVE, i, LIKELY, e->keepalives, 0);
+}
+
+/* ---- the capture ---- */
+
+static void judge_capture(struct judge *j) {
+    const struct history *h = j->h;
+    const struct explain_flow *f = j->flow;
+    uint32_t supers = h->end[END_A].supers + h->end[END_B].supers, cut = h->end[END_A].cut + h->end[END_B].cut;
+    if (h->icmp_big > 0) add(j, FINDING_PMTU_TOLD, -1, CERTAIN, h->icmp_mtu, h->icmp_big);
+    if (supers > 0)
+        add(j, FINDING_CAPTURE_SUPER, -1, CERTAIN, supers, max_u32(h->end[END_A].super_max, h->end[END_B].super_max));
+    if (h->copies > 0) add(j, FINDING_CAPTURE_COPIES, -1, CERTAIN, h->copies, 0);
+    if (h->clock_steps > 0) add(j, FINDING_CAPTURE_CLOCK, -1, CERTAIN, h->clock_steps, h->clock_back_ns / MS_NS);
+    if (cut > 0) add(j, FINDING_CAPTURE_CUT, -1, CERTAIN, cut, 0);
+    if (j->r->passive.midstream && !f->self) add(j, FINDING_CAPTURE_MIDSTREAM, -1, CERTAIN, 0, 0);
+    for (int i = 0; i < 2; i++) {
+        const struct history_end *e = &h->end[i];
+        if (e->sums_open > 0) add(j, FINDING_CAPTURE_SUMS, i, CERTAIN, e->sums_open, 0);
+        if (e->sums_bad) add(j, FINDING_CAPTURE_OFFSET_SUM, i, LIKELY, e->damaged, 0);
+        if (f->end[!i].packets == 0 && j->r->passive.gaps) add(j, FINDING_CAPTURE_ONE_WAY, i, CERTAIN, 0, 0);
+        if (j->r->track.end[i].missing > 0 && !one_way(j))
+            add(j, FINDING_CAPTURE_MISSING, i, CERTAIN, j->r->track.end[i].missing, 0);
+    }
+}
+
+size_t verdict_findings(const struct explain_machine *m, const struct explain_flow *flow, uint64_t now_ns,
+                        struct finding *out, size_t max) {
+    const struct record *r = flow->machine;
+    struct judge j = {m, flow, r, &r->history, max_u64(now_ns, r->history.last_ns), out, 0, max};
+    judge_opening(&j);
+    for (int i = 0; i < 2; i++) judge_repeats(&j, i);
+    judge_reset(&j);
+    for (int i = 0; i < 2; i++) {
+        judge_closing(&j, i);
+        judge_flow(&j, i);
+    }
+    judge_capture(&j);
+    return j.n < max ? j.n : max;
+}

@@ -1,0 +1,176 @@
+/* test_tcp_options.c - settings that a connection or a listener gets while it is there: how often a SYN is repeated, how
+ * long a missing FIN is waited for, ACKs at once, the backlog, another congestion control; and listeners for one family
+ * of addresses beside each other. */
+#include "tcp_fixture.h"
+
+static void syn_retries(void **state) {
+    (void)state;
+    assert_int_equal(app_connect(), TERN_OK);
+    assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_SYN_RETRIES, 21), TERN_ERANGE);
+    assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_SYN_RETRIES, 1), TERN_OK);
+    expect(SYN, 0, 0, 0);
+    advance(1100);
+    expect(SYN, 0, 0, 0);
+    advance(1800);
+    expect_event(0);
+    advance(500);
+    expect_none();
+    expect_event(TERN_EV_CLOSED);
+    assert_int_equal(fx.ev_error, TERN_ETIMEDOUT);
+}
+
+static void fin_wait_2(void **state) {
+    (void)state;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_FIN_WAIT_2_MS, 3000), TERN_OK);
+    assert_int_equal(tern_close(fx.stack, fx.sock), TERN_OK);
+    expect(FIN | ACK, 1, 1, 0);
+    inject(ACK, 1, 2, 0);
+    advance(2900);
+    expect_none();
+    expect_state(TERN_FIN_WAIT_2);
+    advance(200);
+    assert_int_equal(counted(R_END_FIN_WAIT_2), 1);
+}
+
+static void quick_ack(void **state) {
+    (void)state;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    inject(ACK, 1, 1, 10);
+    expect_none();
+    assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_QUICK_ACK, 1), TERN_OK);
+    expect(ACK, 1, 11, 0); /* the one that was owed */
+    inject(ACK, 11, 1, 10);
+    expect(ACK, 1, 21, 0);
+    assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_QUICK_ACK, 0), TERN_OK);
+    expect_none();
+    inject(ACK, 21, 1, 10);
+    expect_none();
+}
+
+/* It says itself how many may wait; of a connection there is no such number. */
+static void backlog(void **state) {
+    (void)state;
+    int64_t n = 0;
+    assert_int_equal(app_listen(0, 5), TERN_OK);
+    assert_int_equal(tern_get(fx.stack, fx.listener, TERN_OPT_BACKLOG, &n), TERN_OK);
+    assert_int_equal(n, 5);
+    assert_int_equal(tern_set(fx.stack, fx.listener, TERN_OPT_BACKLOG, 0), TERN_ERANGE);
+    assert_int_equal(tern_set(fx.stack, fx.listener, TERN_OPT_BACKLOG, 1), TERN_OK);
+    for (uint16_t i = 0; i < 2; i++) {
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + i));
+        inject(SYN, 0, 0, 0);
+        if (i == 1) break; /* the place is taken */
+        expect(SYN | ACK, 0, 1, 0);
+        inject(ACK, 1, 1, 0);
+        expect_none();
+    }
+    drop_out();
+    tern_status_info st = {.size = sizeof st};
+    assert_int_equal(tern_status(fx.stack, fx.listener, &st), TERN_OK);
+    assert_int_equal(st.backlog, 1);
+    fx_new_peer(MY_PORT, PEER_PORT);
+    assert_int_equal(app_accept(), TERN_OK);
+    assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_BACKLOG, 3), TERN_ESTATE);
+    assert_int_equal(tern_get(fx.stack, fx.sock, TERN_OPT_BACKLOG, &n), TERN_ESTATE);
+}
+
+/* Bytes flow on, with the window that was there. */
+static void congestion(void **state) {
+    (void)state;
+    static const struct cc_ops *const known[] = {&cc_newreno, &cc_cubic, &cc_bbr};
+    tern_status_info before, after;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    app_write(5000);
+    assert_true(drop_out() > 0);
+    inject(ACK, 1, 5001, 0);
+    assert_true(status_now(&before));
+    for (int64_t which = TERN_BBR; which >= TERN_NEWRENO; which--) {
+        assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_CONGESTION, which), TERN_OK);
+        assert_true(status_now(&after));
+        assert_int_equal(after.congestion, which);
+        assert_ptr_equal(tcb_now()->cc.ops, known[which]);
+        assert_int_equal(after.cwnd, before.cwnd);
+        assert_int_equal(after.ssthresh, before.ssthresh);
+        app_write(3000);
+        assert_true(drop_out() > 0);
+        advance(1);
+        inject(ACK, 1, 1 + fx.written, 0);
+        assert_true(status_now(&before));
+        assert_int_equal(before.send_queued, 0);
+    }
+}
+
+/* What the sender has, as STATUS tells it. */
+static void sender_status(void **state) {
+    (void)state;
+    tern_status_info st;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    assert_true(status_now(&st));
+    uint32_t room = st.send_space;
+    assert_int_equal(st.send_unsent, 0);
+    assert_int_equal(st.recovery, TERN_RECOVERY_NONE);
+    app_write(1000);
+    assert_true(status_now(&st));
+    assert_int_equal(st.send_unsent, 1000);
+    assert_int_equal(st.send_space, room - 1000);
+    drop_out();
+    assert_true(status_now(&st));
+    assert_int_equal(st.send_unsent, 0);
+    assert_int_equal(st.send_queued, 1000);
+    advance(5000);
+    assert_true(drop_out() > 0);
+    assert_true(status_now(&st));
+    assert_int_equal(st.recovery, TERN_RECOVERY_TIMEOUT);
+    assert_true(st.backoff > 0);
+    inject(ACK, 1, 1001, 0);
+    assert_true(status_now(&st));
+    assert_int_equal(st.recovery, TERN_RECOVERY_NONE);
+}
+
+/* ---- listeners of one family ---- */
+
+static tern_sock listen_at(uint8_t family, const tern_addr *addr) {
+    tern_listen_config c = {.size = sizeof c, .local = {.family = family}, .port = MY_PORT};
+    tern_sock sock = {0};
+    if (addr) c.local = *addr;
+    fx_up();
+    assert_int_equal(tern_listen(fx.stack, &c, &sock), TERN_OK);
+    assert_int_equal(tern_listen(fx.stack, &c, &(tern_sock){0}), TERN_EADDRINUSE);
+    return sock;
+}
+
+static uint16_t port = PEER_PORT;
+
+/* Does a connection come to this listener, and to no other? */
+static void comes_to(tern_sock sock) {
+    tern_sock s;
+    fx_new_peer(MY_PORT, port++);
+    inject(SYN, 0, 0, 0);
+    expect(SYN | ACK, 0, 1, 0);
+    inject(ACK, 1, 1, 0);
+    assert_int_equal(tern_accept(fx.stack, sock, &s, NULL), TERN_OK);
+}
+
+/* [MUST-43] The most specific listener of the port gets the connection. */
+static void families(void **state) {
+    (void)state;
+    uint8_t mine = fx.v6 ? 6 : 4, other = fx.v6 ? 4 : 6;
+    listen_at(other, NULL);
+    fx_new_peer(MY_PORT, port++);
+    inject(SYN, 0, 0, 0);
+    expect(RST | ACK, 0, 1, 0);
+    comes_to(listen_at(0, NULL));
+    tern_sock family = listen_at(mine, NULL);
+    comes_to(family);
+    tern_status_info st = {.size = sizeof st};
+    assert_int_equal(tern_status(fx.stack, family, &st), TERN_OK);
+    assert_int_equal(st.flow.local.family, mine);
+    comes_to(listen_at(mine, &fx.me));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {BOTH(syn_retries), BOTH(fin_wait_2), BOTH(quick_ack),    BOTH(backlog),
+                                       BOTH(congestion),  BOTH(families),   BOTH(sender_status)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
