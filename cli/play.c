@@ -81,7 +81,7 @@ static int capture_open(const char *path, struct pcapng **p) {
     snprintf(application, sizeof application, "tern %s", tern_version());
     /* The year 2000: the clock of a scenario begins when it is played, and all that it writes is the same each time. */
     struct pcapng_options po = {
-        .lang = i18n_lang(), .application = application, .epoch_ns = 946684800ull * 1000000000u};
+        .lang = i18n_lang(), .states = true, .application = application, .epoch_ns = 946684800ull * 1000000000u};
     int r = pcapng_open(path, &po, p);
     return r < 0 ? trouble(_("%s: cannot open: %s"), path, strerror(-r)) : 0;
 }

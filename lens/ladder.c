@@ -172,13 +172,11 @@ static bool hidden_alike(struct ladder *l, struct talk *t, int end, const tern_t
     return true;
 }
 
-/* A SYN on a pair of sockets whose last connection is over begins a new one; and so does every SYN with another number
- * that an end sends itself: it may have forgotten the last one. */
+/* A SYN on a pair of sockets whose last connection is over begins a new one. */
 static void fresh(struct ladder *l, struct talk *t, int from, const tern_trace *record) {
     bool syn = (record->seg.flags & (TERN_SYN | TERN_ACK)) == TERN_SYN;
     const stream *s = &t->n.end[from];
-    bool sent = record->kind == TERN_TRACE_SEGMENT_OUT;
-    if (!syn || !s->based || s->base == record->seg.seq || !(s->fin || s->guessed || sent)) return;
+    if (!syn || !s->based || s->base == record->seg.seq || !(s->fin || s->guessed)) return;
     int state[2] = {t->state[0], t->state[1]};
     flush_all(l);
     drop_flights(l, t);

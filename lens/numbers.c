@@ -72,13 +72,25 @@ static void follow_ack(numbers *n, int from, const tern_trace *record, reading *
     if (!(record->seg.flags & TERN_ACK)) return;
     base(other, record->seg.ack - 1, true);
     out->ack = unwrap(other, record->seg.ack);
+    if (out->ack < 0) return; /* of another connection: there is no sum that leads to it */
     out->ack_sum = ack_sum(s, other, out->ack);
     if (record->seg.flags & TERN_RST) return;
     if (!s->acked_any || out->ack > s->acked) s->acked = out->ack;
     s->acked_any = true;
 }
 
+/* Whoever sends a SYN with another number has forgotten the last connection: after a reset, or a crash. */
+static void begin_again(numbers *n, int from, const tern_trace *record) {
+    stream *s = &n->end[from];
+    if (record->kind != TERN_TRACE_SEGMENT_OUT || !(record->seg.flags & TERN_SYN)) return;
+    if (!s->based || s->base == record->seg.seq) return;
+    *s = (stream){.wscale = -1};
+    n->end[!from].acked = 0;
+    n->end[!from].acked_any = false;
+}
+
 void numbers_follow(numbers *n, int from, const tern_trace *record, reading *out) {
+    begin_again(n, from, record);
     stream *s = &n->end[from];
     bool syn = record->seg.flags & TERN_SYN, fin = record->seg.flags & TERN_FIN, rst = record->seg.flags & TERN_RST;
     memset(out, 0, sizeof *out);

@@ -29,6 +29,11 @@ struct info {
     uint8_t bytes[BBLOG_TCPINFO_SIZE];
 };
 
+struct move {
+    struct info info;
+    char text[256];
+};
+
 /* Moves of a connection that no packet has shown yet. */
 struct waiting {
     uint64_t serial, age;
@@ -56,12 +61,9 @@ struct pcapng {
     uint64_t held_ns;
     uint32_t held_len, held_room;
     uint8_t *held_data;
-    char comment[COMMENT]; /* of the packet that is held */
-    struct info info;      /* and its connection */
-    struct {
-        struct info info;
-        char text[256];
-    } move[MOVES]; /* that it made, written behind it */
+    char comment[COMMENT];   /* of the packet that is held */
+    struct info info;        /* and its connection */
+    struct move move[MOVES]; /* that it made, written behind it */
     unsigned moves;
     uint32_t infos; /* so far */
     struct waiting waiting[WAITING];
@@ -179,7 +181,7 @@ int pcapng_iface(struct pcapng *p, enum pcapng_linktype linktype, const char *na
 }
 
 static void packet_block(struct pcapng *p, int iface, enum pcapng_direction direction, uint64_t time_ns,
-                         const void *data, uint32_t len, const char *comment, const struct info *info) {
+                         const void *data, uint32_t len, uint32_t wire, const char *comment, const struct info *info) {
     bool known = p->o.states && info != NULL && info->known;
     uint32_t kept = len < SNAPLEN ? len : SNAPLEN, flags = direction;
     uint32_t size = 32 + padded(kept) + option_size(comment) + (known ? INFO_OPTION : 0) + 8 + 4;
@@ -190,7 +192,7 @@ static void packet_block(struct pcapng *p, int iface, enum pcapng_direction dire
     put32(p, (uint32_t)(time >> 32));
     put32(p, (uint32_t)time);
     put32(p, kept);
-    put32(p, len);
+    put32(p, wire);
     put(p, data, kept);
     pad(p, kept);
     put_text(p, OPT_COMMENT, comment);
@@ -202,7 +204,12 @@ static void packet_block(struct pcapng *p, int iface, enum pcapng_direction dire
 
 void pcapng_packet(struct pcapng *p, int iface, enum pcapng_direction direction, uint64_t time_ns, const void *data,
                    uint32_t len, const char *comment) {
-    packet_block(p, iface, direction, time_ns, data, len, comment, NULL);
+    packet_block(p, iface, direction, time_ns, data, len, len, comment, NULL);
+}
+
+void pcapng_packet_cut(struct pcapng *p, int iface, enum pcapng_direction direction, uint64_t time_ns, const void *data,
+                       uint32_t len, uint32_t wire, const char *comment) {
+    packet_block(p, iface, direction, time_ns, data, len, wire, comment, NULL);
 }
 
 /* A move of the state machine as a block of its own. */
@@ -232,7 +239,7 @@ static void join(char *buf, size_t size, const char *separator, const char *text
 static void write_held(struct pcapng *p) {
     if (!p->held) return;
     p->held = false;
-    packet_block(p, p->held_iface, PCAPNG_IN, p->held_ns, p->held_data, p->held_len, p->comment, &p->info);
+    packet_block(p, p->held_iface, PCAPNG_IN, p->held_ns, p->held_data, p->held_len, p->held_len, p->comment, &p->info);
     p->comment[0] = '\0';
     p->info.known = false;
     for (unsigned i = 0; i < p->moves; i++) move_block(p, &p->move[i].info, p->move[i].text);
@@ -280,29 +287,37 @@ static void move_text(const tern_trace *record, char *buf, size_t size) {
     snprintf(buf, size, "%s → %s", tern_state_name(record->state_before), tern_state_name(record->state));
 }
 
-/* The block of a move stands behind the packet that made it, or by itself. */
-static void tell_move(struct pcapng *p, const tern_trace *record, const char *move) {
-    bool here = p->held && p->held_ns == record->time_ns && p->moves < MOVES, event = record->event != NULL;
-    char end[96], text[256];
-    struct info info;
-    if (!p->o.states) return;
-    end_text("", &record->flow.local, record->flow.local_port, end, sizeof end);
-    snprintf(text, sizeof text, "%s: %s%s%s%s", end + 1, move, event ? " (" : "", event ? record->event : "",
+static void move_of(struct pcapng *p, struct move *m, const char *who, const tern_trace *record, bool arrived) {
+    char text[96];
+    bool event = record->event != NULL;
+    move_text(record, text, sizeof text);
+    snprintf(m->text, sizeof m->text, "%s: %s%s%s%s", who, text, event ? " (" : "", event ? record->event : "",
              event ? ")" : "");
-    info_of(p, &info, record, record->state == TERN_CLOSED ? BBLOG_END : here ? BBLOG_IN : BBLOG_OTHER);
-    if (here) {
-        p->move[p->moves].info = info;
-        snprintf(p->move[p->moves++].text, sizeof text, "%s", text);
-        return;
-    }
+    info_of(p, &m->info, record, record->state == TERN_CLOSED ? BBLOG_END : arrived ? BBLOG_IN : BBLOG_OTHER);
+}
+
+void pcapng_move(struct pcapng *p, const char *who, const tern_trace *record) {
+    struct move m;
+    if (!p->o.states) return;
     write_held(p);
-    move_block(p, &info, text);
+    move_of(p, &m, who, record, record->kind == TERN_TRACE_SEGMENT_IN);
+    move_block(p, &m.info, m.text);
+}
+
+/* The block of a move stands behind the packet that made it, or by itself. */
+static void tell_move(struct pcapng *p, const tern_trace *record) {
+    char end[96];
+    end_text("", &record->flow.local, record->flow.local_port, end, sizeof end);
+    if (p->held && p->held_ns == record->time_ns && p->moves < MOVES && p->o.states)
+        move_of(p, &p->move[p->moves++], end + 1, record, true);
+    else
+        pcapng_move(p, end + 1, record);
 }
 
 static void on_move(struct pcapng *p, const tern_trace *record) {
     char text[96];
     move_text(record, text, sizeof text);
-    tell_move(p, record, text);
+    tell_move(p, record);
     if (p->held && p->held_ns == record->time_ns) {
         join(p->comment, sizeof p->comment, semicolon(p), text);
     } else if (record->serial != 0) {
@@ -333,7 +348,7 @@ static void on_segment_out(struct pcapng *p, const tern_trace *record) {
         memset(w, 0, sizeof *w);
     } else if (record->state_before != record->state) {
         move_text(record, say->text, sizeof say->text);
-        tell_move(p, record, say->text);
+        tell_move(p, record);
     }
     explain(p, say->text, record);
 }
@@ -354,7 +369,7 @@ static void on_packet_out(struct pcapng *p, int iface, const tern_trace *record)
             struct saying *say = &p->saying[(p->next_saying + i) % SAYINGS]; /* from the oldest on */
             if (same_packet(say, &seen)) found = say;
         }
-    packet_block(p, iface, PCAPNG_OUT, record->time_ns, record->packet, record->packet_len,
+    packet_block(p, iface, PCAPNG_OUT, record->time_ns, record->packet, record->packet_len, record->packet_len,
                  found != NULL ? found->text : NULL, found != NULL ? &found->info : NULL);
     if (found != NULL) found->used = false;
 }
@@ -364,7 +379,7 @@ static void on_segment_in(struct pcapng *p, const tern_trace *record) {
     info_of(p, &p->info, record, BBLOG_IN);
     if (p->comment[0] == '\0' && record->state_before != record->state) {
         move_text(record, p->comment, sizeof p->comment);
-        tell_move(p, record, p->comment);
+        tell_move(p, record);
     }
     explain(p, p->comment, record);
 }

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-enum { CHUNK = 4096 };
-
 /* ---- connections ---- */
 
 static struct conn *conn_of(struct stage *g, int end, tern_sock sock) {
@@ -57,9 +55,9 @@ static void finish(struct stage *g, struct conn *c) {
 }
 
 static void pump(struct stage *g, struct conn *c) {
-    uint8_t chunk[CHUNK];
+    uint8_t *chunk = g->chunk;
     while (c->to_send > 0) {
-        size_t n = c->to_send < CHUNK ? (size_t)c->to_send : CHUNK;
+        size_t n = c->to_send < STAGE_CHUNK ? (size_t)c->to_send : STAGE_CHUNK;
         for (size_t i = 0; i < n; i++) chunk[i] = byte_at(c, c->end, c->sent + i);
         ptrdiff_t r = tern_write(g->sim->stack[c->end], c->sock, chunk, n);
         if (r <= 0) {
@@ -73,9 +71,9 @@ static void pump(struct stage *g, struct conn *c) {
 }
 
 static void drain(struct stage *g, struct conn *c, uint64_t most) {
-    uint8_t chunk[CHUNK];
+    uint8_t *chunk = g->chunk;
     while (c->open && most > 0) {
-        size_t n = most < CHUNK ? (size_t)most : CHUNK;
+        size_t n = most < STAGE_CHUNK ? (size_t)most : STAGE_CHUNK;
         ptrdiff_t r = tern_read(g->sim->stack[c->end], c->sock, chunk, n);
         for (ptrdiff_t i = 0; i < r; i++) c->wrong |= chunk[i] != byte_at(c, !c->end, c->received + (uint64_t)i);
         struct cue cue = {.end = c->end, .flow = c->flow};
@@ -111,22 +109,28 @@ static void accept_all(struct stage *g, int end, tern_sock sock) {
     }
 }
 
+static void on_event(struct stage *g, struct conn *c, const tern_event *e) {
+    if ((e->bits & (TERN_EV_READ | TERN_EV_EOF | TERN_EV_CLOSED)) && !c->paused) drain(g, c, UINT64_MAX);
+    if (c->open && (e->bits & (TERN_EV_WRITE | TERN_EV_CONNECTED))) pump(g, c);
+    if (e->bits & TERN_EV_SENT) {
+        struct cue cue = {.when = WHEN_SENT, .end = c->end, .flow = c->flow};
+        cue_add(g, &cue);
+    }
+    if (e->bits & TERN_EV_CLOSED) {
+        g->silent = true; /* the handle is given back, which is no call that anybody wants to see */
+        tern_close(g->sim->stack[c->end], c->sock);
+        g->silent = false;
+        c->open = false;
+    }
+}
+
 void app_event(void *ctx, struct sim *sim, int end, const tern_event *e) {
     struct stage *g = ctx;
     struct conn *c = conn_of(g, end, e->sock);
     (void)sim;
     if (e->bits & TERN_EV_ACCEPT) accept_all(g, end, e->sock);
-    if (c == NULL) return;
-    if ((e->bits & (TERN_EV_READ | TERN_EV_EOF | TERN_EV_CLOSED)) && !c->paused) drain(g, c, UINT64_MAX);
-    if (c->open && (e->bits & (TERN_EV_WRITE | TERN_EV_CONNECTED))) pump(g, c);
-    if (e->bits & TERN_EV_SENT) {
-        struct cue cue = {.when = WHEN_SENT, .end = end, .flow = c->flow};
-        cue_add(g, &cue);
-    }
-    if (e->bits & TERN_EV_CLOSED) {
-        tern_close(g->sim->stack[end], c->sock);
-        c->open = false;
-    }
+    if (c != NULL) on_event(g, c, e);
+    stage_answer(g);
 }
 
 /* ---- user calls ---- */

@@ -132,6 +132,23 @@ static void take_in(struct capture *c, const struct tape *t, size_t at) {
     if (left) on_departure(c, t, at, s);
 }
 
+/* The moves of both ends; that of a half-open connection is told with its SYN. */
+static void write_move(struct pcapng *p, const struct tape *t, size_t at, uint64_t offset_ns) {
+    const struct tape_entry *e = &t->entry[at], *before = at > 0 ? &t->entry[at - 1] : NULL;
+    const char who[2] = {(char)('A' + e->end), '\0'};
+    tern_trace r = e->record;
+    bool said = before != NULL && before->kind == TAPE_RECORD && before->record.kind == TERN_TRACE_STATE &&
+                before->end == e->end && before->record.state == r.state;
+    bool moved = r.kind == TERN_TRACE_STATE || (r.kind == TERN_TRACE_SEGMENT_IN && r.state_before != r.state && !said);
+    r.time_ns += offset_ns;
+    if (moved && r.flow.remote_port != 0) pcapng_move(p, who, &r);
+}
+
+static void write_packet(struct pcapng *p, int iface, const struct shot *s, uint64_t offset_ns) {
+    pcapng_packet(p, iface, s->from == END_B ? PCAPNG_IN : PCAPNG_OUT, s->packet->time_ns + offset_ns, s->packet->bytes,
+                  s->packet->len, s->comment);
+}
+
 void capture_tape(struct pcapng *p, int iface, const struct tape *tape, uint64_t offset_ns, enum tern_lang lang) {
     struct capture c = {.lang = lang};
     size_t packets = 1;
@@ -139,10 +156,12 @@ void capture_tape(struct pcapng *p, int iface, const struct tape *tape, uint64_t
     c.shot = malloc(packets * sizeof *c.shot);
     if (c.shot == NULL) return;
     for (size_t i = 0; i < tape->n; i++) take_in(&c, tape, i);
-    for (size_t i = 0; i < c.n; i++) {
-        const struct shot *s = &c.shot[i];
-        pcapng_packet(p, iface, s->from == END_B ? PCAPNG_IN : PCAPNG_OUT, s->packet->time_ns + offset_ns,
-                      s->packet->bytes, s->packet->len, s->comment);
+    for (size_t i = 0, next = 0; i < tape->n; i++) {
+        const struct tape_entry *e = &tape->entry[i];
+        if (next < c.n && c.shot[next].packet == e)
+            write_packet(p, iface, &c.shot[next++], offset_ns);
+        else if (e->kind == TAPE_RECORD)
+            write_move(p, tape, i, offset_ns);
     }
     free(c.shot);
 }

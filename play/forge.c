@@ -22,7 +22,11 @@ uint32_t forge(const struct forged *f, uint8_t packet[FORGE_MAX]) {
                     .ack_no = seq_of(f->ack),
                     .flags = f->flags,
                     .window = f->window,
-                    .options = {.has_mss = f->mss != 0, .mss = f->mss}};
+                    .options = {.has_mss = f->mss != 0,
+                                .mss = f->mss,
+                                .has_ts = f->stamped,
+                                .ts_value = f->ts_value,
+                                .ts_echo = f->ts_echo}};
     uint8_t tcp[64];
     writer w = writer_of(tcp, sizeof tcp);
     tcp_emit(&w, &h);
@@ -41,6 +45,27 @@ uint32_t forge(const struct forged *f, uint8_t packet[FORGE_MAX]) {
     memset(packet + IP_LEN + head, 'X', f->len);
     seal(packet, len);
     return len;
+}
+
+uint32_t forge_answer(const uint8_t *syn_ack, uint32_t len, uint8_t packet[FORGE_MAX]) {
+    ip4_header ip;
+    tcp_header h;
+    reader r = reader_of(syn_ack, len);
+    if (!ip4_parse(&r, &ip) || tcp_parse(&r, &h) != TCP_PARSE_OK) return 0;
+    struct forged f = {.from = {.family = 4},
+                       .to = {.family = 4},
+                       .from_port = h.dst_port,
+                       .to_port = h.src_port,
+                       .flags = TERN_ACK,
+                       .window = 65535,
+                       .seq = h.ack_no.v,
+                       .ack = h.seq_no.v + 1,
+                       .stamped = h.options.has_ts,
+                       .ts_value = h.options.ts_echo,
+                       .ts_echo = h.options.ts_value};
+    store32(f.from.bytes, ip.dst);
+    store32(f.to.bytes, ip.src);
+    return forge(&f, packet);
 }
 
 void forge_shift(uint8_t *packet, uint32_t len, uint32_t add_seq, uint32_t add_ack) {

@@ -42,6 +42,18 @@ static bool by_rules(struct stage *g, int from, const struct peek *p, const void
     return gone;
 }
 
+/* A NAT forgets a connection that says nothing for a while, and then lets nothing of it through but a new SYN from
+ * inside, where A is. */
+static bool by_nat(struct stage *g, int from, const struct peek *p) {
+    uint64_t now = stage_now(g);
+    bool opens = from == 0 && (p->flags & (TERN_SYN | TERN_ACK)) == TERN_SYN;
+    if (g->take->nat_ns == 0) return false;
+    g->forgotten = !opens && (g->forgotten || now - g->passed_ns > g->take->nat_ns);
+    if (!g->forgotten) g->passed_ns = now;
+    g->dropped = g->forgotten;
+    return g->forgotten;
+}
+
 static void mark_lost(struct stage *g, int from, const struct peek *p) {
     for (size_t i = g->sents; i-- > 0 && i + 64 > g->sents;) {
         struct sent *s = &g->sent[i];
@@ -55,26 +67,28 @@ static void mark_lost(struct stage *g, int from, const struct peek *p) {
 
 /* Two-way handshake: whoever has sent SYN,ACK takes the connection for open. The third segment, which the peer never
  * sent, is made here and told to nobody. */
-static void two_way(struct stage *g, int end, const struct peek *p) {
+static void two_way(struct stage *g, int end, const struct peek *p, const void *data, uint32_t len) {
     uint8_t packet[FORGE_MAX];
-    struct forged f = {.from = p->dst,
-                       .to = p->src,
-                       .from_port = p->dst_port,
-                       .to_port = p->src_port,
-                       .flags = TERN_ACK,
-                       .window = 65535,
-                       .seq = p->ack,
-                       .ack = p->seq + 1};
-    struct later *l = later_add(g, stage_now(g), LATER_FORGED);
-    if (l == NULL) return;
-    l->len = forge(&f, packet);
-    l->bytes = malloc(l->len);
-    if (l->bytes == NULL) {
-        l->len = 0;
-        return;
+    if (len <= sizeof g->syn_ack.bytes) {
+        memcpy(g->syn_ack.bytes, data, len);
+        g->syn_ack.len = len;
+        g->syn_ack.flow = (tern_flow){p->src, p->dst, p->src_port, p->dst_port};
     }
-    memcpy(l->bytes, packet, l->len);
+    uint32_t n = forge_answer(data, len, packet);
+    struct later *l = later_add(g, stage_now(g), LATER_FORGED);
+    if (l == NULL || n == 0) return;
+    l->bytes = malloc(n);
+    if (l->bytes == NULL) return;
+    memcpy(l->bytes, packet, n);
+    l->len = n;
     l->end = end;
+}
+
+/* And a SYN that comes again is answered with the SYN,ACK again. */
+static void repeat_syn_ack(struct stage *g, int from, const struct peek *p) {
+    tern_flow flow = {p->dst, p->src, p->dst_port, p->src_port};
+    if (g->syn_ack.len > 0 && same_flow(&g->syn_ack.flow, &flow))
+        hold(g, !from, g->syn_ack.bytes, g->syn_ack.len, stage_now(g) + g->take->link[from].delay_ns);
 }
 
 static struct shift *shift_of(struct stage *g, int end, const tern_flow *flow) {
@@ -134,17 +148,18 @@ bool net_filter(void *ctx, int from, uint64_t number, const void *data, uint32_t
     g->dropped = false;
     if (g->passing || !peek_tcp(data, len, &p)) return false;
     if ((p.flags & (TERN_SYN | TERN_ACK)) == (TERN_SYN | TERN_ACK) && altered(g, from, ALTER_TWO_WAY))
-        two_way(g, from, &p);
+        two_way(g, from, &p, data, len);
     uint8_t bytes[2048];
     bool shifted = false;
     if (len <= sizeof bytes) {
         memcpy(bytes, data, len);
-        shifted = reshape(g, from, &p, bytes, len);
+        shifted = reshape(g, from, &p, bytes, len) && peek_tcp(bytes, len, &p);
     }
-    if (by_rules(g, from, &p, shifted ? bytes : data, len)) {
+    if (by_nat(g, from, &p) || by_rules(g, from, &p, shifted ? bytes : data, len)) {
         if (g->dropped) mark_lost(g, from, &p);
         return true;
     }
+    if (p.flags == TERN_SYN && altered(g, !from, ALTER_TWO_WAY)) repeat_syn_ack(g, from, &p);
     if (shifted) hold(g, from, bytes, len, stage_now(g));
     return shifted;
 }
@@ -183,7 +198,10 @@ static uint32_t wire_number(struct stage *g, const struct play_number *n, int wh
     struct life *own = life_of(g, whose, flow, false);
     tern_flow back = turned(flow);
     struct life *other = life_of(g, !whose, &back, false);
-    if (n->kind == NUMBER_GUESS) return g->last_isn[whose] + 64000 + n->value;
+    if (n->kind == NUMBER_GUESS) { /* whoever guesses has not seen the answer to his own SYN */
+        bool own_isn = same_flow(&g->last_flow[whose], flow);
+        return (own_isn ? g->isn_before[whose] : g->last_isn[whose]) + 64000 + n->value;
+    }
     if (n->kind != NUMBER_RELATIVE) return n->value;
     if (own != NULL && own->has_iss) return own->iss + n->value;
     return other != NULL && other->has_irs ? other->irs + n->value : n->value;

@@ -9,7 +9,7 @@
 
 #define TICK_NS 4000u /* of the clock that ISNs are taken from, RFC 9293 3.4.1 */
 #define LIMIT_NS (3 * 86400ull * SIM_SECOND)
-enum { ROUNDS_MAX = 2000000, TRIES = 6 };
+enum { ROUNDS_MAX = 2000000, TRIES = 6, BUFFER = 262144 };
 
 uint64_t stage_now(const struct stage *g) { return g->sim->now - g->start_ns; }
 
@@ -146,11 +146,17 @@ static void do_later(struct stage *g, struct later *l) {
     free(l->bytes);
 }
 
+/* An application answers an event with a call before anything is sent. */
+static bool is_call(const struct stage *g, const struct later *l) {
+    enum play_verb verb = l->kind == LATER_ACT ? g->take->act[l->act].verb : DO_INJECT;
+    return verb != DO_INJECT && verb != DO_CRASH && verb != DO_SAY && verb < DO_EXPECT_STATE;
+}
+
 /* All that is due, in the order in which it was asked for. */
-static bool take_due(struct stage *g) {
+static bool take_due(struct stage *g, bool calls_only) {
     bool any = false;
     for (size_t i = 0; i < g->laters;) {
-        if (g->later[i].due_ns > stage_now(g)) {
+        if (g->later[i].due_ns > stage_now(g) || (calls_only && !is_call(g, &g->later[i]))) {
             i++;
             continue;
         }
@@ -160,6 +166,11 @@ static bool take_due(struct stage *g) {
         any = true;
     }
     return any;
+}
+
+void stage_answer(struct stage *g) {
+    take_cues(g);
+    take_due(g, true);
 }
 
 /* ---- the trace ---- */
@@ -195,6 +206,8 @@ static void live(struct stage *g, struct life *l, const tern_trace *r) {
 
 static void note_isn(struct stage *g, int end, const tern_trace *r) {
     unsigned boot = g->boot[end];
+    if (!same_flow(&g->last_flow[end], &r->flow)) g->isn_before[end] = g->last_isn[end];
+    g->last_flow[end] = r->flow;
     g->last_isn[end] = r->seg.seq;
     if (g->wished[end][boot]) return;
     g->wished[end][boot] = true;
@@ -216,8 +229,11 @@ static void note_sent(struct stage *g, int end, const struct life *l, const tern
     *s = (struct sent){
         .time_ns = stage_now(g), .from = end, .flags = r->seg.flags, .seq = r->seg.seq, .len = r->seg.len};
     s->ack = r->seg.ack;
-    s->rel_seq = l != NULL && l->has_iss ? (int64_t)(uint32_t)(r->seg.seq - l->iss) : (int64_t)r->seg.seq;
-    s->rel_ack = l != NULL && l->has_irs ? (int64_t)(uint32_t)(r->seg.ack - l->irs) : (int64_t)r->seg.ack;
+    const struct life *peer = life_of(g, !end, &back, false); /* it knows where there is no connection */
+    uint32_t iss = l != NULL && l->has_iss ? l->iss : peer != NULL && peer->has_irs ? peer->irs : 0;
+    uint32_t irs = l != NULL && l->has_irs ? l->irs : peer != NULL && peer->has_iss ? peer->iss : 0;
+    s->rel_seq = (int64_t)(uint32_t)(r->seg.seq - iss);
+    s->rel_ack = (int64_t)(uint32_t)(r->seg.ack - irs);
     s->state[end] = state_seen(g, end, &r->flow);
     s->state[!end] = state_seen(g, !end, &back);
 }
@@ -236,8 +252,31 @@ static void on_segment(struct stage *g, int end, const tern_trace *r) {
     }
     if (r->state_before == TERN_LISTEN && r->state == TERN_SYN_RECEIVED && !out)
         edge_walked(g, TERN_LISTEN, TERN_SYN_RECEIVED, "SYN");
-    if (lives || (l != NULL && l->steps > 0 && !out)) live(g, l, r);
+    if (lives || (l != NULL && l->steps > 0 && r->state == TERN_CLOSED && !out)) live(g, l, r);
     if (out) note_sent(g, end, l, r);
+}
+
+/* Where there is no connection, there may be a listener. */
+static void listening(struct stage *g, int end, tern_trace *r) {
+    bool segment = r->kind == TERN_TRACE_SEGMENT_IN || r->kind == TERN_TRACE_SEGMENT_OUT;
+    if (!segment || r->serial != 0 || r->state != TERN_CLOSED || r->state_before != TERN_CLOSED) return;
+    for (unsigned i = 0; i < g->listeners; i++)
+        if (g->listener[i].end == end && g->listener[i].port == r->flow.local_port) r->state = TERN_LISTEN;
+    const struct life *l = r->state == TERN_LISTEN ? life_of(g, end, &r->flow, false) : NULL;
+    if (l != NULL && l->state == TERN_SYN_RECEIVED) r->state = l->state; /* dropped before the record was looked at */
+    r->state_before = r->state;
+}
+
+/* What an application writes at one instant is one call to a reader, whatever pieces it was made in. */
+static bool more_sent(struct stage *g, int end, const tern_trace *r) {
+    struct tape *t = &g->out->tape;
+    struct tape_entry *last = t->n > 0 ? &t->entry[t->n - 1] : NULL;
+    if (r->kind != TERN_TRACE_CALL || last == NULL || last->kind != TAPE_RECORD || last->end != end) return false;
+    if (last->record.kind != TERN_TRACE_CALL || last->time_ns != r->time_ns) return false;
+    if (strcmp(r->call, "send") != 0 || strcmp(last->record.call, "send") != 0) return false;
+    if (r->value <= 0 || last->record.value <= 0 || !same_flow(&last->record.flow, &r->flow)) return false;
+    last->record.value += r->value;
+    return true;
 }
 
 static void on_trace(struct stage *g, int end, const tern_trace *record) {
@@ -246,6 +285,7 @@ static void on_trace(struct stage *g, int end, const tern_trace *record) {
     if (g->sim == NULL) return;
     r.time_ns = stage_now(g);
     if (g->silent && r.kind != TERN_TRACE_STATE) return;
+    listening(g, end, &r);
     bool raw = r.kind == TERN_TRACE_PACKET_IN || r.kind == TERN_TRACE_PACKET_OUT;
     if (raw && r.packet_len <= sizeof packet) {
         memcpy(packet, r.packet, r.packet_len);
@@ -257,6 +297,7 @@ static void on_trace(struct stage *g, int end, const tern_trace *record) {
     if (r.kind == TERN_TRACE_STATE) edge_walked(g, r.state_before, r.state, r.event);
     if (r.kind == TERN_TRACE_STATE) live(g, life_of(g, end, &r.flow, true), &r);
     if (r.kind == TERN_TRACE_SEGMENT_IN || r.kind == TERN_TRACE_SEGMENT_OUT) on_segment(g, end, &r);
+    if (more_sent(g, end, &r)) return;
     struct tape_entry e = {.kind = TAPE_RECORD, .end = end, .time_ns = r.time_ns, .record = r};
     if (raw) {
         e.bytes = r.packet;
@@ -289,7 +330,9 @@ static void run(struct stage *g) {
         if (l != NULL) l->act = k;
     }
     for (uint32_t rounds = 0; rounds < ROUNDS_MAX; rounds++) {
-        bool moved = take_due(g);
+        for (int end = 0; end < 2; end++) /* a user call knows no time but the stack's */
+            tern_expire(g->sim->stack[end], g->sim->now + g->sim->ahead_ns[end]);
+        bool moved = take_due(g, false);
         moved |= sim_round(g->sim) > 0;
         moved |= take_cues(g);
         uint64_t next = next_time(g);
@@ -308,6 +351,9 @@ static int prepare(struct stage *g, struct play_error *err) {
     c.mtu = g->take->mtu;
     for (int i = 0; i < 2; i++) {
         const struct play_host *h = &g->take->host[i];
+        /* Buffers that stay as they are: windows do not hang on what the defaults are today. */
+        c.stack[i].send_buffer = c.stack[i].send_buffer_max = BUFFER;
+        c.stack[i].receive_buffer = c.stack[i].receive_buffer_max = BUFFER;
         c.path[i].delay_ns = g->take->link[i].delay_ns;
         c.path[i].rate_bps = g->take->link[i].rate_bps;
         for (unsigned k = 0; k < h->sets; k++) tern_config_set(&c.stack[i], h->set[k].name, h->set[k].value);

@@ -203,14 +203,16 @@ static bool take_line(struct reading *r) {
     if (lex_is(l, "lose")) return rule(r, RULE_LOSE);
     if (lex_is(l, "delay")) return rule(r, RULE_DELAY);
     if (lex_is(l, "copy")) return rule(r, RULE_COPY);
+    if (lex_is(l, "nat")) return lex_time(l, &r->take->nat_ns) && lex_over(l);
     if (lex_is(l, "until")) return lex_time(l, &r->take->until_ns) && lex_over(l);
     if (lex_is(l, "at")) return read_act(l, r->take, true);
     if (lex_is(l, "when")) return read_act(l, r->take, false);
     if (lex_is(l, "say-zh")) return read_say_zh(l, r->take);
     if (lex_is(l, "expect")) return read_expect(l, r->take);
     return lex_expected(
-        l, N_("title, about, chapter, claims, figure, rfc, numbers, run, link, host, lose, delay, copy, until, at, "
-              "when, say-zh or expect"));
+        l,
+        N_("title, about, chapter, claims, figure, rfc, numbers, run, link, host, lose, delay, copy, nat, until, at, "
+           "when, say-zh or expect"));
 }
 
 static bool read_all(struct reading *r) {

@@ -7,8 +7,8 @@
 #include "tern.h"
 
 enum {
-    PLAY_TAKES = 8, /* runs of one scenario */
-    PLAY_ACTS = 96, /* of one run, as all that follow */
+    PLAY_TAKES = 12, /* runs of one scenario */
+    PLAY_ACTS = 96,  /* of one run, as all that follow */
     PLAY_RULES = 24,
     PLAY_EXPECTS = 64,
     PLAY_PATH = 20, /* states that an `expect path` lists */
@@ -155,6 +155,7 @@ struct play_take {
     struct play_host host[2];
     struct play_link link[2]; /* [0]: from A to B */
     uint32_t mtu;
+    uint64_t nat_ns;   /* a NAT on the way forgets who is silent for so long; 0: there is none */
     uint64_t until_ns; /* 0: until nothing is under way */
     unsigned rules, acts, expects;
     struct play_rule rule[PLAY_RULES];

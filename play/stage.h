@@ -14,7 +14,8 @@ enum {
     STAGE_LATER = 4096,
     STAGE_SENT = 200000,
     STAGE_LISTENERS = 8,
-    SHIFTS = 16
+    SHIFTS = 16,
+    STAGE_CHUNK = 65536
 };
 
 /* A connection in the hands of an application. */
@@ -87,6 +88,7 @@ struct stage {
     uint64_t start_ns;
     uint64_t ahead[2][2]; /* of each end's clock at its first and second start */
     unsigned boot[2];
+    uint8_t chunk[STAGE_CHUNK];
     bool silent; /* a record is the player's doing, not the host's */
 
     struct conn *conn;
@@ -112,13 +114,21 @@ struct stage {
     unsigned cues;
     struct later *later;
     size_t laters, laters_room;
+    uint64_t passed_ns; /* when the NAT last saw a packet */
+    bool forgotten;     /* it knows no connection any more */
+    struct {
+        tern_flow flow; /* as its sender sees it */
+        uint8_t bytes[160];
+        uint32_t len;
+    } syn_ack;                 /* of a host with the two-way rule: the latest */
     uint32_t seen[PLAY_RULES]; /* segments that each rule matched */
     bool passing, dropped;     /* the packet in the filter: let it through; it was lost and not held back */
     struct shift shift[SHIFTS];
     unsigned shifts;
-    uint32_t counted;     /* ISNs handed out by a counter */
-    uint32_t last_isn[2]; /* on the wire */
-    bool wished[2][2];    /* the ISN was seen: */
+    uint32_t counted;                    /* ISNs handed out by a counter */
+    uint32_t last_isn[2], isn_before[2]; /* on the wire: the newest, and that of the connection before it */
+    tern_flow last_flow[2];
+    bool wished[2][2]; /* the ISN was seen: */
     uint32_t first_isn[2][2];
 };
 
@@ -150,6 +160,8 @@ void net_inject(struct stage *g, const struct play_act *act);
 void net_shift_record(struct stage *g, int end, tern_trace *record, uint8_t *packet);
 
 /* ---- player.c ---- */
+/* What the applications do about what they just heard. */
+void stage_answer(struct stage *g);
 void stage_trace(struct stage *g, int end);
 void edge_walked(struct stage *g, enum tern_state from, enum tern_state to, const char *event);
 

@@ -10,7 +10,7 @@ static void send(struct stack *s, struct segment_out *o, enum reason why) {
 /* The numbers make it acceptable to whoever sent the segment [3.10.7.1]. */
 void reset_reply(struct arrival *a) {
     if ((a->h->flags & TCP_RST) || !ip_rate_allows(a->s, &a->ip->src)) return;
-    struct segment_out o = {.local = &a->ip->dst, .remote = &a->ip->src};
+    struct segment_out o = {.local = &a->ip->dst, .remote = &a->ip->src, .state = a->t ? a->t->state : TERN_CLOSED};
     o.h = (tcp_header){.src_port = a->h->dst_port, .dst_port = a->h->src_port, .flags = TCP_RST};
     if (a->h->flags & TCP_ACK) {
         o.h.seq_no = a->h->ack_no;

@@ -92,3 +92,13 @@ start=$(date +%s%N)
 cmp out - <<END || fail "pace changes what is shown"
 $("$TERN" play open-basic)
 END
+
+# Wireshark prints the states of both ends by itself, in the order of time, and has nothing to complain of.
+"$TERN" play open-basic --pcap states.pcapng >/dev/null
+if command -v tshark >/dev/null 2>&1; then
+    tshark -r states.pcapng -Y bblog -T fields -e bblog.state -e frame.comment 2>/dev/null >states
+    printf '%s\t%s\n' 2 'A: CLOSED → SYN-SENT (ACTIVE_OPEN)' 3 'B: LISTEN → SYN-RECEIVED' 4 'A: SYN-SENT → ESTABLISHED (SYN_ACKED)' \
+        4 'B: SYN-RECEIVED → ESTABLISHED (SYN_ACKED)' | cmp - states || fail "the states in the capture: $(cat states)"
+    tshark -r states.pcapng 2>&1 >/dev/null | grep -v 'Running as user' >bad || true
+    [ ! -s bad ] || fail "tshark complains: $(cat bad)"
+fi
