@@ -75,6 +75,11 @@ void bench_conn(const struct bench *b);
 void bench_memory(const struct bench *b);
 void bench_tun(const struct bench *b);
 void bench_recovery(const struct bench *b);
+void bench_latency(const struct bench *b); /* a part of tun */
+void bench_scale(const struct bench *b);
+/* One shard's run, in a thread of its own: Gbit/s, thousand connections per second, by the thread's processor time. */
+double bulk_shard(uint64_t ns);
+double conn_shard(uint64_t ns);
 void bench_recovery_linux(const struct bench *b);
 void bench_pictures(const struct bench *b);
 

@@ -13,12 +13,21 @@
 static const struct {
     const char *name;
     void (*run)(const struct bench *b);
-} suites[] = {{"bulk", bench_bulk},
-              {"conn", bench_conn},
-              {"memory", bench_memory},
-              {"tun", bench_tun},
-              {"recovery", bench_recovery}};
+} suites[] = {{"bulk", bench_bulk}, {"conn", bench_conn},   {"memory", bench_memory},
+              {"tun", bench_tun},   {"scale", bench_scale}, {"recovery", bench_recovery}};
 enum { SUITES = sizeof suites / sizeof *suites };
+
+/* What instruction counts depend on, as one word. */
+#ifdef __clang__
+#define COMPILER "clang"
+#else
+#define COMPILER "gcc"
+#endif
+#ifdef __OPTIMIZE__
+#define OPTIMIZED "-optimized"
+#else
+#define OPTIMIZED ""
+#endif
 
 static const struct {
     const char *name;
@@ -31,6 +40,7 @@ static const char usage[] =
     "  conn      connections opened and closed per second, 1-byte round trips, among idle connections\n"
     "  memory    bytes per idle connection, per TIME-WAIT and per half-open record\n"
     "  tun       against the Linux kernel's TCP through a TUN device\n"
+    "  scale     one shard on one processor, two on two\n"
     "  recovery  loss, reordering, queues and changes of the path, in virtual time\n"
     "  all       all of them (default)\n"
     "  --quick      fewer and shorter runs: about a minute\n"
@@ -89,6 +99,10 @@ __attribute__((noinline, used)) void counted(counted_fn *fn, void *ctx, unsigned
 }
 
 static _Noreturn void run_fixed(const char *name) {
+    if (name != NULL && strcmp(name, "compiler") == 0) {
+        printf("%s-%s%s\n", COMPILER, __VERSION__, OPTIMIZED);
+        exit(0);
+    }
     for (size_t i = 0; name != NULL && i < sizeof fixed / sizeof *fixed; i++) {
         if (strcmp(name, fixed[i].name) != 0) continue;
         printf("%u\n", fixed[i].run());

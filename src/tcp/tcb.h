@@ -337,6 +337,7 @@ void ring_drop(struct stack *s, ring *r);
 seq snd_first(const struct tcb *t);       /* number of the oldest byte in the send ring */
 uint32_t snd_queued(const struct tcb *t); /* written, not acknowledged */
 uint32_t snd_space(const struct tcb *t);
+bool snd_reserve(struct stack *s, struct tcb *t, uint32_t size);
 uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t len);
 void snd_trim(struct stack *s, struct tcb *t); /* una moved */
 void snd_flush(struct stack *s, struct tcb *t);
