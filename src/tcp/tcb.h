@@ -413,7 +413,7 @@ uint16_t ecn_syn_ack_flags(enum ecn_mode mode, uint8_t syn_ecn);
 void ecn_syn_acked(struct arrival *a);
 void ecn_open_complete(struct arrival *a);
 void ecn_arrived(struct arrival *a);
-void ecn_acked(struct arrival *a);
+void ecn_acked(struct arrival *a, seq una);
 uint16_t ecn_flags(struct tcb *t, bool fresh_data);
 uint8_t ecn_capable(const struct tcb *t, bool fresh_data); /* for the IP header */
 
