@@ -93,11 +93,11 @@ static void print_place(const char *rfc) {
     char text[32];
     bool usual = strncmp(rfc, "9293 ", 5) == 0;
     snprintf(text, sizeof text, "%s%s", usual ? "" : "RFC ", usual ? rfc + 5 : rfc);
-    printf(" %-10s", text);
+    printf(" %-9s", text);
 }
 
 static void print_move(const tern_transition *t, const char *what, enum tern_state state, unsigned number) {
-    enum { BEFORE = 62, BELOW = 20 };
+    enum { BEFORE = 61, BELOW = 20 };
     char no[12] = "";
     const char *scenario = edge_scenario(t);
     if (number != 0) snprintf(no, sizeof no, "%u", number);

@@ -230,6 +230,7 @@ static double degrees(double t) { return (t - t * t * t / 3 + t * t * t * t * t 
 struct path {
     int x1, y1, x2, y2;
     bool near, drawn;
+    bool level; /* its words lie level: something stands below them */
 };
 
 static struct path path_of(const struct picture *p, size_t i, const struct svg_place *places) {
@@ -240,6 +241,8 @@ static struct path path_of(const struct picture *p, size_t i, const struct svg_p
                      .x2 = lane_x(!s->from) - sign * EDGE,
                      .y2 = places[i].end,
                      .near = s->open || s->lost};
+    const struct step *next = i + 1 < p->n ? &p->steps[i + 1] : NULL;
+    w.level = w.near && next != NULL && next->kind == STEP_LANE && next->from == s->from;
     w.drawn = s->kind == STEP_SEGMENT || (s->kind == STEP_ARRIVAL && s->pair == PICTURE_ALONE);
     if (s->kind == STEP_ARRIVAL) {
         w.x1 = w.x2 - sign * (LANE_B - LANE_A) * 3 / 5;
@@ -262,7 +265,7 @@ static size_t shortly(const char *numbers_text) {
 /* The words above and below a line, along it unless it is steep. */
 static void words_along(const struct step *s, const struct path *w, FILE *out) {
     double slope = (double)(w->y2 - w->y1) / (w->x2 - w->x1);
-    double angle = slope > STEEP || slope < -STEEP ? 0 : degrees(slope);
+    double angle = w->level || slope > STEEP || slope < -STEEP ? 0 : degrees(slope);
     bool right = w->x2 > w->x1;
     int x = w->near ? w->x1 + (right ? 16 : -16) : (w->x1 + w->x2) / 2;
     double y = w->near ? w->y1 + (angle == 0 ? 0 : (x - w->x1) * slope) : (w->y1 + w->y2) / 2.0;
