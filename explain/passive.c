@@ -368,6 +368,27 @@ static void reaches(struct passive *v, const struct track *t, const struct flow_
     if (out != NULL) out->after[e] = state_that(possible, s->course, doubt_of(v, t, e, p->time_ns, true));
 }
 
+/* Most packets are data and ACKs in the midst of a connection, and nobody asks: then only FIN-WAIT-1 with a FIN that
+ * waits behind bytes can come and go. The same as departs and reaches would do, in no time; false: not that simple. */
+static bool steady(struct passive *v, const struct track *t, const struct flow_packet *p, const struct sight *l) {
+    int e = p->from;
+    const struct track_end *self = &t->end[e], *peer = &t->end[!e];
+    struct passive_end *s = &v->end[e], *r = &v->end[!e];
+    bool plain = (p->tcp.flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK && !l->foreign;
+    bool open = s->now & r->now & BIT(ESTABLISHED) && s->course == TERN_ESTABLISHED && r->course == TERN_ESTABLISHED;
+    if (!plain || !open || v->gaps || s->resets || self->fin != KNOWN_NO || peer->fin != KNOWN_NO) return false;
+    if ((s->now | r->now) & BIT(SYN_RECEIVED) || !self->acked_any || !peer->acked_any) return false;
+    bool stale = !near(v, e) && (l->repeated || l->ack_old || (l->takes == 0 && seq_lt(l->start, self->next)));
+    if (!stale) {
+        s->now = BIT(ESTABLISHED) | (may_queue(v, t, e, l) ? BIT(FIN_WAIT_1) : 0);
+        s->heard_ns = p->time_ns;
+        s->seen = true;
+    }
+    if (near(v, !e) && may_queue(v, t, !e, NULL)) r->now |= BIT(FIN_WAIT_1);
+    if (p->len > 0 && r->now & BIT(FIN_WAIT_1)) r->now |= BIT(CLOSED);
+    return true;
+}
+
 void passive_start(struct passive *v, const struct flow_packet *p, enum vantage vantage) {
     memset(v, 0, sizeof *v);
     v->vantage = (uint8_t)vantage;
@@ -392,6 +413,7 @@ void passive_follow(struct passive *v, const struct track *t, const struct flow_
     bool alone = !v->end[!p->from].seen && (!v->midstream || (v->end[p->from].seen && !self->guessed));
     if (later && alone) v->gaps = true; /* it acknowledges what nobody saw */
     if (later && l->takes > 0 && !self->guessed && !self->acked_any && !self->syn_data) v->gaps = true;
+    if (out == NULL && steady(v, t, p, l)) return;
     departs(v, t, p, l, out);
     reaches(v, t, p, l, out);
 }

@@ -14,6 +14,18 @@ void *mem_alloc(struct stack *s, size_t size) {
     return p;
 }
 
+static bool in_the_last_part(const struct stack *s) {
+    return unlikely(s->cfg.memory_max - s->mem_used < s->cfg.memory_max / 16);
+}
+
+bool mem_tight(struct stack *s) {
+    if (likely(!in_the_last_part(s))) return false;
+    mem_buffers_drop(s);
+    if (!in_the_last_part(s)) return false;
+    s->mem_refused++;
+    return true;
+}
+
 void *mem_zalloc(struct stack *s, size_t size) {
     void *p = mem_alloc(s, size);
     if (p) memset(p, 0, size);

@@ -96,6 +96,10 @@ void *mem_alloc(struct stack *s, size_t size); /* not zeroed */
 void *mem_zalloc(struct stack *s, size_t size);
 void mem_free(struct stack *s, void *p, size_t size); /* p may be NULL */
 
+/* The last sixteenth is for connections that exist and get on: no new ones, no more for those that stand still. True,
+ * and counted: to be refused. */
+bool mem_tight(struct stack *s);
+
 /* Buffers whose size is a power of two, not zeroed; given back they wait for reuse and stay charged to the cap. */
 void *mem_buffer_take(struct stack *s, uint32_t size);
 void mem_buffer_give(struct stack *s, void *p, uint32_t size);

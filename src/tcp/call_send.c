@@ -52,7 +52,7 @@ int tern_write_reserve(tern_stack *public, tern_sock sock, size_t want, void *pt
     uint32_t queued = snd_queued(t), n = min_u32(snd_space(t), (uint32_t)min_size(want, INT32_MAX));
     if (n < want) t->want_write = true;
     if (n == 0) return TERN_EAGAIN;
-    if (!ring_reserve(s, &t->snd.ring, queued + n, snd_first(t), t->snd.end)) return TERN_ENOMEM;
+    if (!snd_reserve(s, t, queued + n)) return TERN_ENOMEM;
     uint8_t *at[2] = {NULL, NULL};
     uint32_t lens[2] = {0, 0};
     ring_view(&t->snd.ring, t->snd.end, n, at, lens);

@@ -396,7 +396,8 @@ void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
     struct flight *f = t->flight;
     uint32_t i, next;
     seq to = seq_add(from, len);
-    if (seq_lt(to, f->end)) flight_split(s, f, to, &next); /* without room the whole piece counts as sent */
+    if (t->rexmit_at == TERN_NEVER) recovery_timer(s, t, 0, false); /* a window that opened again had stopped it */
+    if (seq_lt(to, f->end)) flight_split(s, f, to, &next);          /* without room the whole piece counts as sent */
     i = flight_find(f, from);
     if (!seq_eq(piece_at(f, i)->from, from) && !flight_split(s, f, from, &i)) return;
     flight_set(f, i, PIECE_SENT);

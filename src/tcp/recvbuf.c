@@ -6,6 +6,8 @@
  * Lending happens only while the ring is empty, so the order needs no bookkeeping. */
 #include "tcp/tcb.h"
 
+enum { MODEST = 16384 }; /* bytes that a connection may hold however short memory is */
+
 uint32_t rcv_readable(const struct tcb *t) { return (uint32_t)seq_diff(t->rcv.nxt, t->rcv.read) - t->fin_taken; }
 
 uint32_t rcv_space(const struct tcb *t) {
@@ -21,7 +23,10 @@ seq rcv_ring_base(const struct tcb *t) { return seq_add(t->rcv.read, t->rcv.lent
 static bool ring_reach(struct stack *s, struct tcb *t, seq right) {
     seq base = rcv_ring_base(t), last = t->rcv.nxt;
     if (t->rcv.islands) last = seq_max(last, islands_end(t));
-    return ring_reserve(s, &t->rcv.ring, (uint32_t)seq_diff(right, base), base, last);
+    uint32_t size = (uint32_t)seq_diff(right, base);
+    /* Nobody reads, or too much is missing: others go on with what is left. */
+    if (size > max_u32(t->rcv.ring.size, MODEST) && mem_tight(s)) return false;
+    return ring_reserve(s, &t->rcv.ring, size, base, last);
 }
 
 /* What is held already stays as it came: the first copy of a byte wins, so that the stream does not depend on who

@@ -43,10 +43,18 @@ uint32_t snd_space(const struct tcb *t) {
     return queued < limit ? limit - queued : 0;
 }
 
+/* Room for `size` bytes in all. When memory is short, only for what can leave at once: a peer that keeps its window shut
+ * must not pin what others need (CVE-2008-4609). */
+bool snd_reserve(struct stack *s, struct tcb *t, uint32_t size) {
+    bool stands = t->snd.wnd == 0 || snd_queued(t);
+    if (size > t->snd.ring.size && stands && mem_tight(s)) return false;
+    return ring_reserve(s, &t->snd.ring, size, snd_first(t), t->snd.end);
+}
+
 uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t len) {
     uint32_t queued = snd_queued(t);
     len = min_u32(len, snd_space(t));
-    if (len == 0 || !ring_reserve(s, &t->snd.ring, queued + len, snd_first(t), t->snd.end)) return 0;
+    if (len == 0 || !snd_reserve(s, t, queued + len)) return 0;
     if (data) ring_write(&t->snd.ring, t->snd.end, data, len);
     t->snd.end = seq_add(t->snd.end, len);
     return len;

@@ -25,7 +25,7 @@ void tcb_options_default(const struct stack *s, struct tcb_options *o) {
 /* A block in CLOSED, outside the flow table: it exists for the application only until tcb_register. */
 struct tcb *tcb_new(struct stack *s, const struct flow *f, uint32_t hash, const struct tcb_options *opt) {
     uint32_t index;
-    struct tcb *t = pool_take(&s->tcp.tcbs, s, &index);
+    struct tcb *t = mem_tight(s) ? NULL : pool_take(&s->tcp.tcbs, s, &index);
     if (!t) return NULL;
     t->index = index;
     t->flow = *f;

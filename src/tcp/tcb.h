@@ -337,6 +337,7 @@ void ring_drop(struct stack *s, ring *r);
 seq snd_first(const struct tcb *t);       /* number of the oldest byte in the send ring */
 uint32_t snd_queued(const struct tcb *t); /* written, not acknowledged */
 uint32_t snd_space(const struct tcb *t);
+bool snd_reserve(struct stack *s, struct tcb *t, uint32_t size);
 uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t len);
 void snd_trim(struct stack *s, struct tcb *t); /* una moved */
 void snd_flush(struct stack *s, struct tcb *t);
@@ -412,7 +413,7 @@ uint16_t ecn_syn_ack_flags(enum ecn_mode mode, uint8_t syn_ecn);
 void ecn_syn_acked(struct arrival *a);
 void ecn_open_complete(struct arrival *a);
 void ecn_arrived(struct arrival *a);
-void ecn_acked(struct arrival *a);
+void ecn_acked(struct arrival *a, seq una);
 uint16_t ecn_flags(struct tcb *t, bool fresh_data);
 uint8_t ecn_capable(const struct tcb *t, bool fresh_data); /* for the IP header */
 

@@ -284,9 +284,9 @@ void apps_check_end(struct world *w) {
                     i, side, known ? tern_state_name(s.state) : "no connection", known && s.timer ? s.timer : "-",
                     e->open, e->shut, e->eof, e->written, e->total, e->got, peer->total);
             }
-            /* The last ACK may be lost until the peer's TIME-WAIT is over: then its host answers with RST. */
+            /* The last ACK may be lost until the peer's TIME-WAIT is over, or evicted: then its host answers with RST. */
             bool late = e->error == TERN_ERESET && peer->done && peer->error == TERN_OK && peer->eof;
-            whole = whole && e->done && (e->error == TERN_OK || late) && e->eof && e->got == peer->total;
+            whole = whole && e->done && ((e->error == TERN_OK && e->eof) || late) && e->got == peer->total;
             if (strict && !whole)
                 violation(w, "call %u side %u ended with %s: eof %d, wrote %u of %u, got %u of %u", i, side,
                           tern_error_name(e->error), e->eof, e->written, e->total, e->got, peer->total);

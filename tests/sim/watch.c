@@ -32,6 +32,10 @@ void watch_host(struct world *w, struct host *h) {
         const struct tcb *t = pool_at(&s->tcp.tcbs, i);
         tcb_check(s, t);
         compare(w, h, &h->shadows[i], t);
+        bool waits = state_in(t, SYNCHRONIZED & ~IN(TIME_WAIT)) && seq_lt(t->snd.una, t->snd.nxt);
+        if (waits && t->rexmit_at == TERN_NEVER && !t->ready_link)
+            violation(w, "host %u: connection %llu waits for an ACK without a timer", h->index,
+                      (unsigned long long)t->serial);
         h->shadows[i] = (struct shadow){t->serial, t->snd.una, t->rcv.nxt, t->rcv.adv, state_in(t, SYNCHRONIZED)};
     }
     if (s->stats.bad_moves) violation(w, "host %u: a move that the table does not know", h->index);
