@@ -5,6 +5,7 @@
  * from 64 KiB of its own and out again, as with sockets. "no copies": it writes in the send buffer
  * (tern_write_reserve) and reads in the packets (tern_read_borrow), so that the link's copy is the only one. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bench/bench.h"
@@ -104,22 +105,38 @@ unsigned bulk_fixed(void) {
 }
 
 /* One run: goodput, nanoseconds per data segment, segments back per data segment. */
-static void run_tern(const struct bulk_case *c, uint64_t ns, struct samples out[3]) {
-    static struct flow_state f;
-    flow_open(&f, c, false);
-    turns(&f, ns / 4);
-    uint64_t bytes = f.read, start = thread_ns();
-    tern_stats sent = pair_stats(&f.pair, 0), back = pair_stats(&f.pair, 1);
-    turns(&f, ns);
-    double took = (double)(thread_ns() - start), got = (double)(f.read - bytes);
-    tern_stats sent2 = pair_stats(&f.pair, 0), back2 = pair_stats(&f.pair, 1);
+static void measure_flow(struct flow_state *f, uint64_t ns, struct samples out[3]) {
+    turns(f, ns / 4);
+    uint64_t bytes = f->read, start = thread_ns();
+    tern_stats sent = pair_stats(&f->pair, 0), back = pair_stats(&f->pair, 1);
+    turns(f, ns);
+    double took = (double)(thread_ns() - start), got = (double)(f->read - bytes);
+    tern_stats sent2 = pair_stats(&f->pair, 0), back2 = pair_stats(&f->pair, 1);
     double segments = (double)(sent2.segments_out - sent.segments_out);
     if (sent2.retransmitted != 0)
         give_up_bench("%llu segments were sent again on a perfect link", (unsigned long long)sent2.retransmitted);
     samples_add(&out[0], got * 8 / took);
     samples_add(&out[1], took / segments);
     samples_add(&out[2], (double)(back2.segments_out - back.segments_out) / segments);
+}
+
+static void run_tern(const struct bulk_case *c, uint64_t ns, struct samples out[3]) {
+    static struct flow_state f;
+    flow_open(&f, c, false);
+    measure_flow(&f, ns, out);
     pair_close(&f.pair);
+}
+
+double bulk_shard(uint64_t ns) {
+    static const struct bulk_case c = {.window = 64 << 10};
+    struct samples out[3] = {{0}};
+    struct flow_state *f = malloc(sizeof *f);
+    if (f == NULL) give_up_bench("out of memory");
+    flow_open(f, &c, false);
+    measure_flow(f, ns, out);
+    pair_close(&f->pair);
+    free(f);
+    return out[0].value[0];
 }
 
 static const struct column columns[] = {

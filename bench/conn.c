@@ -162,6 +162,17 @@ unsigned trip_fixed(void) {
     return TRIPS;
 }
 
+double conn_shard(uint64_t ns) {
+    struct world w;
+    struct samples out[3] = {{0}};
+    world_open(&w, 1, 1000, false);
+    world_fill(&w);
+    while (w.cycles < 1000) cycle(&w, 32);
+    measure_cycles(&w, ns, 32, out);
+    world_close(&w);
+    return out[0].value[0];
+}
+
 /* ---- tables ---- */
 
 static const struct column cycle_columns[] = {

@@ -13,12 +13,21 @@
 static const struct {
     const char *name;
     void (*run)(const struct bench *b);
-} suites[] = {{"bulk", bench_bulk},
-              {"conn", bench_conn},
-              {"memory", bench_memory},
-              {"tun", bench_tun},
-              {"recovery", bench_recovery}};
+} suites[] = {{"bulk", bench_bulk},   {"conn", bench_conn},         {"memory", bench_memory},  {"tun", bench_tun},
+              {"scale", bench_scale}, {"recovery", bench_recovery}, {"explain", bench_explain}};
 enum { SUITES = sizeof suites / sizeof *suites };
+
+/* What instruction counts depend on, as one word. */
+#ifdef __clang__
+#define COMPILER "clang"
+#else
+#define COMPILER "gcc"
+#endif
+#ifdef __OPTIMIZE__
+#define OPTIMIZED "-optimized"
+#else
+#define OPTIMIZED ""
+#endif
 
 static const struct {
     const char *name;
@@ -31,7 +40,9 @@ static const char usage[] =
     "  conn      connections opened and closed per second, 1-byte round trips, among idle connections\n"
     "  memory    bytes per idle connection, per TIME-WAIT and per half-open record\n"
     "  tun       against the Linux kernel's TCP through a TUN device\n"
+    "  scale     one shard on one processor, two on two\n"
     "  recovery  loss, reordering, queues and changes of the path, in virtual time\n"
+    "  explain   reading a capture, against tshark and tcptrace\n"
     "  all       all of them (default)\n"
     "  --quick      fewer and shorter runs: about a minute\n"
     "  --runs N     runs of each measure (default 7, quick 3; at most 64)\n"
@@ -40,7 +51,7 @@ static const char usage[] =
     "  --two-cores  tun: also with the kernel's end on another processor\n"
     "  --linux      recovery: beside Linux, in real time\n"
     "  --pictures DIR  recovery: draws SVG pictures there instead\n"
-    "  --big        conn, memory: also with 1000000 connections (needs about 2 GB)\n"
+    "  --big        conn, memory: also with 1000000 connections (needs about 2 GB); explain: 1 GB\n"
     "  --case TEXT  only what has TEXT in its table's or row's name (not memory)\n"
     "  --fixed NAME only a fixed amount of work, for counting instructions: bulk, conn or trip\n"
     "  --json FILE  write the figures there too (-: standard output)\n";
@@ -89,6 +100,10 @@ __attribute__((noinline, used)) void counted(counted_fn *fn, void *ctx, unsigned
 }
 
 static _Noreturn void run_fixed(const char *name) {
+    if (name != NULL && strcmp(name, "compiler") == 0) {
+        printf("%s-%s%s\n", COMPILER, __VERSION__, OPTIMIZED);
+        exit(0);
+    }
     for (size_t i = 0; name != NULL && i < sizeof fixed / sizeof *fixed; i++) {
         if (strcmp(name, fixed[i].name) != 0) continue;
         printf("%u\n", fixed[i].run());

@@ -281,6 +281,7 @@ static void table(const struct bench *b, struct tun_case c, const char *title, b
 void bench_tun(const struct bench *b) {
     struct tun_case c = {.window = 512 << 10, .k = {b->run_ns, b->cpu, b->cpu}};
     table(b, c, "goodput against the kernel, MTU 1500, everything on one core", true);
+    bench_latency(b);
     if (!b->two_cores) {
         report_note("the kernel's end on another core: not measured; --two-cores does");
         return;

@@ -89,6 +89,8 @@ struct explain_flow {
     bool keep;     /* someone will draw it: keep what is needed for that */
     bool over;     /* set by the machine: both ends are done, only TIME-WAIT and strays remain */
     uint8_t ended; /* enum flow_end, once it has ended */
+    char history[20];         /* connlog.h writes it */
+    uint32_t history_seen[2];
     void *machine; /* the machine's own record */
     struct finding *finding;
     uint32_t findings, findings_room;
