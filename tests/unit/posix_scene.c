@@ -171,17 +171,25 @@ static void compare(const char *linux_says, const char *tern_says) {
     assert_int_equal(bad, 0);
 }
 
+static void play(void (*scene)(void), const struct side *side, struct log *said) {
+    said->len = 0;
+    said->text[0] = 0;
+    out = said;
+    os = side;
+    scene();
+}
+
+/* The kernel's ports are everybody's: what another program did in between may not decide, so there are three tries. */
 void on_both(void **state) {
     void (*scene)(void) = *(void (**)(void)) * state;
+    static struct log said[2];
     if (kernel_too_old()) skip();
-    struct log said[2] = {{.len = 0}, {.len = 0}};
-    out = &said[0];
-    os = &kernel_side;
-    scene();
-    tern_side_begin();
-    out = &said[1];
-    os = &tern_side;
-    scene();
-    tern_side_end();
+    for (int tries = 0; tries < 3; tries++) {
+        play(scene, &kernel_side, &said[0]);
+        tern_side_begin();
+        play(scene, &tern_side, &said[1]);
+        tern_side_end();
+        if (strcmp(said[0].text, said[1].text) == 0) return;
+    }
     compare(said[0].text, said[1].text);
 }
