@@ -222,11 +222,10 @@ static void progress(struct run *r) {
 }
 
 static void take(struct run *r, const struct capture_packet *p) {
-    struct decoded d;
-    enum decode_kind kind = decode(&r->decoder, p, &d);
+    enum decode_kind kind = decode(&r->decoder, p, flow_table_room(r->table));
     totals_packet(&r->totals, p, kind);
-    if (kind == DECODE_TCP) flow_table_packet(r->table, &d);
-    if (kind == DECODE_ICMP) flow_table_icmp(r->table, &d);
+    if (kind == DECODE_TCP || kind == DECODE_ICMP) flow_table_take(r->table, kind == DECODE_ICMP);
+    if (r->annotate != NULL) flow_table_settle(r->table); /* what is said of a packet stands with it */
     if (r->annotate != NULL)
         annotate_packet(r->annotate, p, r->capture != NULL ? capture_iface_name(r->capture, p->iface) : r->plan->iface);
 }
@@ -252,6 +251,7 @@ static int read_live(struct run *r) {
         int got = live_next(r->live, &p, error);
         if (got < 0) return trouble(_("--live: %s"), error);
         if (got > 0) take(r, &p);
+        flow_table_settle(r->table);
     }
     r->totals.dropped = live_dropped(r->live);
     return 0;

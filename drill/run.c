@@ -331,9 +331,9 @@ static void run_code(struct run *r) {
 /* ---- the whole ---- */
 
 static void run_event(struct run *r, const struct event *e) {
+    if (e->kind == EVENT_CALL && e->when.blocking) pending_finish(r);
     struct span s = span_of(r, e);
     bool was_inject = e->kind == EVENT_IN;
-    if (e->kind == EVENT_CALL && e->when.blocking) pending_finish(r);
     if (e->kind != EVENT_OUT && !r->failed) wait_for(r, e, &s);
     if (r->failed) return;
     switch (e->kind) {
