@@ -44,7 +44,7 @@ uint32_t cc_initial(const struct tcb *t, uint32_t segments) {
  * connection would have; ssthresh remembers three quarters of it, so that it comes back quickly
  * [RFC2861 3.1, RFC5681 4.1]. A model looks after its own start. */
 void cc_idle(struct stack *s, struct tcb *t) {
-    if (t->cc.ops != wanted(t)) cc_change(s, t);
+    if (unlikely(t->cc.ops != wanted(t))) cc_change(s, t);
     uint32_t idle_ms = clock_ms(s) - t->sent_ms, rto_ms = max_u32((uint32_t)(rto_ns(s, t) / MS_NS), 1);
     uint32_t least = min_u32(cc_initial(t, s->cfg.initial_window), t->cc.cwnd);
     if (!t->bytes_sent) return;
