@@ -1,5 +1,6 @@
 /* bench.h - what the measurements share: options, samples with their median, tables on standard output and as JSON, and
- * clocks. What is measured is each sub-command's own file: bulk.c conn.c memory.c tun.c recovery.c. */
+ * clocks. What is measured is each sub-command's own file: bulk.c conn.c memory.c tun.c recovery.c
+ * explain.c. */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
@@ -75,6 +76,7 @@ void bench_conn(const struct bench *b);
 void bench_memory(const struct bench *b);
 void bench_tun(const struct bench *b);
 void bench_recovery(const struct bench *b);
+void bench_explain(const struct bench *b);
 void bench_latency(const struct bench *b); /* a part of tun */
 void bench_scale(const struct bench *b);
 /* One shard's run, in a thread of its own: Gbit/s, thousand connections per second, by the thread's processor time. */

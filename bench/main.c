@@ -13,8 +13,8 @@
 static const struct {
     const char *name;
     void (*run)(const struct bench *b);
-} suites[] = {{"bulk", bench_bulk}, {"conn", bench_conn},   {"memory", bench_memory},
-              {"tun", bench_tun},   {"scale", bench_scale}, {"recovery", bench_recovery}};
+} suites[] = {{"bulk", bench_bulk},   {"conn", bench_conn},         {"memory", bench_memory},  {"tun", bench_tun},
+              {"scale", bench_scale}, {"recovery", bench_recovery}, {"explain", bench_explain}};
 enum { SUITES = sizeof suites / sizeof *suites };
 
 /* What instruction counts depend on, as one word. */
@@ -42,6 +42,7 @@ static const char usage[] =
     "  tun       against the Linux kernel's TCP through a TUN device\n"
     "  scale     one shard on one processor, two on two\n"
     "  recovery  loss, reordering, queues and changes of the path, in virtual time\n"
+    "  explain   reading a capture, against tshark and tcptrace\n"
     "  all       all of them (default)\n"
     "  --quick      fewer and shorter runs: about a minute\n"
     "  --runs N     runs of each measure (default 7, quick 3; at most 64)\n"
@@ -50,7 +51,7 @@ static const char usage[] =
     "  --two-cores  tun: also with the kernel's end on another processor\n"
     "  --linux      recovery: beside Linux, in real time\n"
     "  --pictures DIR  recovery: draws SVG pictures there instead\n"
-    "  --big        conn, memory: also with 1000000 connections (needs about 2 GB)\n"
+    "  --big        conn, memory: also with 1000000 connections (needs about 2 GB); explain: 1 GB\n"
     "  --case TEXT  only what has TEXT in its table's or row's name (not memory)\n"
     "  --fixed NAME only a fixed amount of work, for counting instructions: bulk, conn or trip\n"
     "  --json FILE  write the figures there too (-: standard output)\n";

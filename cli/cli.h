@@ -25,6 +25,7 @@ int states_main(int argc, char **argv);
 int myths_main(int argc, char **argv);
 int ask_main(int argc, char **argv);
 int play_main(int argc, char **argv);
+int explain_main(int argc, char **argv);
 int drill_main(int argc, char **argv);
 
 /* ---- messages: all to standard error, "tern: " or "tern COMMAND: " before them ---- */

@@ -8,6 +8,7 @@
 
 static const struct command commands[] = {
     {"demo", N_("fetch a page with curl from tern, and watch the connection live and die"), demo_main},
+    {"explain", N_("tell from a capture what happened to each connection"), explain_main},
     {"serve", N_("offer echo, discard, chargen and HTTP on tern's own TCP"), serve_main},
     {"connect", N_("connect standard input and output with a TCP port, through tern"), connect_main},
     {"play", N_("play a scenario: what a connection does, and why, when segments are lost or old"), play_main},

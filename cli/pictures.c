@@ -33,7 +33,12 @@ bool pictures_stdout(const struct pictures *p) {
 
 int pictures_begin(struct pictures *p, const char *title, struct ladder_options *o) {
     bool wanted = false;
-    for (size_t i = 0; i < PICTURE_KINDS; i++) wanted = wanted || p->path[i] != NULL;
+    for (size_t i = 0; i < PICTURE_KINDS; i++) {
+        if (p->path[i] == NULL) continue;
+        wanted = true;
+        p->file[i] = strcmp(p->path[i], "-") == 0 ? stdout : fopen(p->path[i], "we");
+        if (p->file[i] == NULL) return trouble(_("%s: cannot open: %s"), p->path[i], strerror(errno));
+    }
     if (!wanted) return 0;
     p->picture = picture_new(title, o->lang);
     if (p->picture == NULL) return trouble("%s", strerror(ENOMEM));
@@ -41,13 +46,10 @@ int pictures_begin(struct pictures *p, const char *title, struct ladder_options 
     return 0;
 }
 
-static int write_one(const struct picture *picture, size_t kind, const char *path) {
-    bool std = strcmp(path, "-") == 0;
-    FILE *out = std ? stdout : fopen(path, "we");
-    if (out == NULL) return trouble(_("%s: cannot open: %s"), path, strerror(errno));
+static int write_one(const struct picture *picture, size_t kind, const char *path, FILE *out) {
     bool drawn = kinds[kind].draw(picture, out), bad = fflush(out) != 0 || ferror(out);
     int error = errno;
-    if (!std && fclose(out) != 0 && !bad) {
+    if (out != stdout && fclose(out) != 0 && !bad) {
         bad = true;
         error = errno;
     }
@@ -58,7 +60,7 @@ static int write_one(const struct picture *picture, size_t kind, const char *pat
 int pictures_end(struct pictures *p) {
     int code = 0;
     for (size_t i = 0; i < PICTURE_KINDS && p->picture != NULL; i++) {
-        int r = p->path[i] != NULL ? write_one(p->picture, i, p->path[i]) : 0;
+        int r = p->file[i] != NULL ? write_one(p->picture, i, p->path[i], p->file[i]) : 0;
         if (code == 0) code = r;
     }
     picture_free(p->picture);

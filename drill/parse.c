@@ -80,12 +80,13 @@ static void read_options(struct parse *p, const struct overrides *over) {
                 quote = quote != (*end == '"' || *end == '`');
             value = arena_copy(p->script->arena, at, (size_t)(end - at));
         }
-        scan_take(&p->scan, (size_t)(end - name.from));
         bool overridden = false;
         for (size_t i = 0; i < over->n && !next_too; i++)
             overridden = overridden || strcmp(over->of[i].name, name.text) == 0;
         if (!overridden && !drill_option(&p->script->options, p->script->arena, name.text, value, &err))
             scan_fail(&p->scan, name.at, "%s", err.text);
+        /* The token behind it may be a word that was just defined. */
+        scan_take(&p->scan, (size_t)(end - name.from));
     }
 }
 

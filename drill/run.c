@@ -184,6 +184,9 @@ static void expect(struct run *r, const struct event *e, const struct span *s) {
     tested_learn(&r->tested, e->packet, &found.live);
     if (!add_up(r, e, until, &found)) return;
     bool stamps = o->ts_tick_us != 0 && r->tested.stamp_known;
+    found.live.has_ports = e->packet->has_ports;
+    found.live.src_port = e->packet->src_port;
+    found.live.dst_port = e->packet->dst_port;
     struct rules rules = {stamps, o->strict, stamps ? s->slack_ns / 1000 / o->ts_tick_us : 0};
     tested_in(&r->tested, &found.live, &got);
     unsigned cells = packet_differs(e->packet, &got, &rules);
@@ -328,9 +331,9 @@ static void run_code(struct run *r) {
 /* ---- the whole ---- */
 
 static void run_event(struct run *r, const struct event *e) {
+    if (e->kind == EVENT_CALL && e->when.blocking) pending_finish(r);
     struct span s = span_of(r, e);
     bool was_inject = e->kind == EVENT_IN;
-    if (e->kind == EVENT_CALL && e->when.blocking) pending_finish(r);
     if (e->kind != EVENT_OUT && !r->failed) wait_for(r, e, &s);
     if (r->failed) return;
     switch (e->kind) {

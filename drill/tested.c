@@ -45,8 +45,9 @@ void tested_inject(struct tested *t, const struct packet *k, const struct drill_
 /* Added to the script's numbers of the peer, and of the stack. */
 static uint32_t peer_offset(const struct tested *t, bool syn) { return syn ? 0 : t->remote_isn; }
 
-static uint32_t own_offset(const struct tested *t, bool syn) {
-    if (!t->local_known) return 0;
+static uint32_t own_offset(const struct tested *t, const struct packet *k) {
+    bool syn = k->flags & TERN_SYN;
+    if (!t->local_known || k->has_ports) return 0; /* of another connection nothing is known */
     return syn ? t->local_isn - t->local_script : t->local_isn;
 }
 
@@ -71,16 +72,16 @@ bool tested_out(const struct tested *t, const struct packet *k, bool ecr_scaled,
     bool known = true;
     *live = *k;
     if (k->kind == PACKET_ICMP) {
-        live->echoed_seq = k->echoed_seq + own_offset(t, false);
+        live->echoed_seq = k->echoed_seq + (t->local_known ? t->local_isn : 0);
         return true;
     }
     if (!k->seq_absolute) live->seq += peer_offset(t, syn);
-    if ((k->flags & TERN_ACK) && !k->ack_absolute) live->ack += own_offset(t, syn);
+    if ((k->flags & TERN_ACK) && !k->ack_absolute) live->ack += own_offset(t, k);
     for (unsigned i = 0; i < k->options_n; i++) {
         struct tcp_option *o = &live->options[i];
         for (unsigned b = 0; o->kind == OPTION_SACK && b < o->blocks; b++) {
-            o->left[b] += own_offset(t, syn);
-            o->right[b] += own_offset(t, syn);
+            o->left[b] += own_offset(t, k);
+            o->right[b] += own_offset(t, k);
         }
         if (o->kind == OPTION_TS) known = known && stamp_out(t, o->b, ecr_scaled, &o->b);
     }
@@ -121,12 +122,12 @@ void tested_learn(struct tested *t, const struct packet *want, const struct pack
     t->local_script = want->seq;
 }
 
-void tested_in(const struct tested *t, const struct packet *live, struct packet *out) {
-    bool syn = live->flags & TERN_SYN;
-    *out = *live;
-    if (live->kind != PACKET_TCP) return;
-    out->seq -= own_offset(t, syn);
-    if (live->flags & TERN_ACK) out->ack -= peer_offset(t, syn);
+void tested_in(const struct tested *t, const struct packet *k, struct packet *out) {
+    bool syn = k->flags & TERN_SYN;
+    *out = *k;
+    if (k->kind != PACKET_TCP) return;
+    out->seq -= own_offset(t, k);
+    if (k->flags & TERN_ACK) out->ack -= peer_offset(t, syn);
     for (unsigned i = 0; i < out->options_n; i++) {
         struct tcp_option *o = &out->options[i];
         for (unsigned b = 0; o->kind == OPTION_SACK && b < o->blocks; b++) {

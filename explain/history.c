@@ -162,9 +162,11 @@ static void follow_speed(struct record *r, const struct flow_packet *p, const st
     if (e->epoch_ns != 0 && p->time_ns >= e->epoch_ns + history_rtt(h)) {
         bool shut = h->end[!p->from].zero_since_ns != 0;
         bool scaled = !self->guessed || peer->window == 0;
-        enum limit by = shut || (scaled && e->epoch_bytes >= peer->window / 4 * 3) ? LIMIT_RECEIVER
-                        : e->last_len < self->full && !e->repeated_now             ? LIMIT_SENDER
-                                                                                   : LIMIT_NETWORK;
+        bool idle = l->flight <= l->takes && p->time_ns > e->sent_ns + 2 * history_rtt(h);
+        enum limit by = idle                                                         ? LIMIT_SENDER
+                        : shut || (scaled && e->epoch_bytes >= peer->window / 4 * 3) ? LIMIT_RECEIVER
+                        : e->last_len < self->full && !e->repeated_now               ? LIMIT_SENDER
+                                                                                     : LIMIT_NETWORK;
         e->epochs[by]++;
         e->epoch_ns = 0;
     }

@@ -37,8 +37,9 @@ static uint64_t ms(uint64_t from_ns, uint64_t to_ns) { return to_ns > from_ns ? 
 
 static bool at(const struct judge *j, int end, enum certainty *sure) {
     enum vantage want = end == END_A ? VANTAGE_A : VANTAGE_B;
-    *sure = j->m->options.vantage != VANTAGE_UNKNOWN ? CERTAIN : LIKELY;
-    return (j->m->options.vantage != VANTAGE_UNKNOWN ? j->m->options.vantage : history_vantage(j->h)) == want;
+    enum vantage said = vantage_said(j->m, j->flow);
+    *sure = said != VANTAGE_UNKNOWN ? CERTAIN : LIKELY;
+    return (said != VANTAGE_UNKNOWN ? said : history_vantage(j->h)) == want;
 }
 
 static bool one_way(const struct judge *j) {
@@ -126,6 +127,7 @@ static void judge_repeats(struct judge *j, int i) {
     if (e->repeats[REPEAT_FAST] > 0) add(j, FINDING_REPEATED_FAST, i, LIKELY, e->repeats[REPEAT_FAST], 0);
     if (e->repeats[REPEAT_TLP] > 0) add(j, FINDING_REPEATED_TLP, i, LIKELY, e->repeats[REPEAT_TLP], 0);
     if (needless > 0) add(j, FINDING_REPEATED_NEEDLESS, i, CERTAIN, needless, 0);
+    all -= min_u32(all, e->run); /* nobody was there to lose them */
     if (all >= 5 && all * 100 >= e->segments * 3)
         add(j, FINDING_LOSS_HEAVY, i, LIKELY, all, all * 100 / (e->segments ? e->segments : 1));
     if (e->out_of_order > 0) add(j, FINDING_OUT_OF_ORDER, i, LIKELY, e->out_of_order, 0);
@@ -139,6 +141,7 @@ static void judge_repeats(struct judge *j, int i) {
 static void judge_reset(struct judge *j) {
     const struct history *h = j->h;
     int i = h->resetter;
+    size_t first = j->n;
     if (i < 0) return;
     const struct history_end *e = &h->end[i];
     uint32_t flying = track_flight(&j->r->track.end[i]) + track_flight(&j->r->track.end[!i]);
@@ -162,6 +165,10 @@ static void judge_reset(struct judge *j) {
     case RESET_GIVEN_UP:  /* and with the repetitions */
     case RESET_OUTSIDE:
     case RESET_NONE: break;
+    }
+    for (; first < j->n && first < j->max; first++) {
+        j->out[first].number = h->reset_number;
+        j->out[first].time_ns = h->reset_ns;
     }
 }
 
@@ -191,7 +198,7 @@ static void judge_closing(struct judge *j, int i) {
 static void judge_flow(struct judge *j, int i) {
     const struct history *h = j->h;
     const struct history_end *e = &h->end[i], *o = &h->end[!i];
-    uint64_t shut = e->zero_since_ns != 0 ? ms(e->zero_since_ns, max_u64(h->last_ns, j->now_ns)) : 0;
+    uint64_t shut = e->zero_since_ns != 0 ? ms(e->zero_since_ns, h->last_ns) : 0;
     uint64_t all = e->zero_ns / MS_NS + shut;
     if (shut >= STUCK_S * 1000 && o->probes >= 2)
         add(j, FINDING_ZERO_WINDOW_STUCK, i, CERTAIN, shut, o->probes);

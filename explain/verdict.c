@@ -56,7 +56,9 @@ static void end_of(const struct record *r, int i, uint64_t now_ns, struct verdic
     out->needless = max_u32(e->needless, e->dsacks);
     out->out_of_order = e->out_of_order;
     out->zero_windows = e->zero_windows;
-    out->zero_ns = e->zero_ns + (e->zero_since_ns != 0 && now_ns > e->zero_since_ns ? now_ns - e->zero_since_ns : 0);
+    uint64_t until_ns = r->history.last_ns; /* later the capture shows nothing of it */
+    out->zero_ns =
+        e->zero_ns + (e->zero_since_ns != 0 && until_ns > e->zero_since_ns ? until_ns - e->zero_since_ns : 0);
     out->probes = e->probes;
     out->keepalives = e->keepalives;
     uint32_t n = e->rtt_samples;
@@ -86,8 +88,9 @@ void verdict_of(const struct explain_machine *m, const struct explain_flow *flow
     out->opened_by = out->opening == OPENING_SIMULTANEOUS || out->opening == OPENING_SELF ? -1 : h->opener;
     out->closed_first = h->simultaneous_fin ? -1 : h->closer;
     out->reset_by = reset_counts(h) || h->reset == RESET_REFUSES || h->reset == RESET_HANDSHAKE ? h->resetter : -1;
-    bool said = m->options.vantage != VANTAGE_UNKNOWN;
-    out->vantage = (uint8_t)(said ? m->options.vantage : history_vantage(h));
+    enum vantage at = vantage_said(m, flow);
+    bool said = at != VANTAGE_UNKNOWN;
+    out->vantage = (uint8_t)(said ? at : history_vantage(h));
     out->vantage_certainty = said ? CERTAIN : out->vantage != VANTAGE_UNKNOWN ? LIKELY : UNDECIDABLE;
     uint64_t syn = 0;
     for (int i = 0; i < 2; i++) {

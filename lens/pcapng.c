@@ -181,7 +181,7 @@ int pcapng_iface(struct pcapng *p, enum pcapng_linktype linktype, const char *na
 }
 
 static void packet_block(struct pcapng *p, int iface, enum pcapng_direction direction, uint64_t time_ns,
-                         const void *data, uint32_t len, const char *comment, const struct info *info) {
+                         const void *data, uint32_t len, uint32_t wire, const char *comment, const struct info *info) {
     bool known = p->o.states && info != NULL && info->known;
     uint32_t kept = len < SNAPLEN ? len : SNAPLEN, flags = direction;
     uint32_t size = 32 + padded(kept) + option_size(comment) + (known ? INFO_OPTION : 0) + 8 + 4;
@@ -192,7 +192,7 @@ static void packet_block(struct pcapng *p, int iface, enum pcapng_direction dire
     put32(p, (uint32_t)(time >> 32));
     put32(p, (uint32_t)time);
     put32(p, kept);
-    put32(p, len);
+    put32(p, wire);
     put(p, data, kept);
     pad(p, kept);
     put_text(p, OPT_COMMENT, comment);
@@ -204,7 +204,12 @@ static void packet_block(struct pcapng *p, int iface, enum pcapng_direction dire
 
 void pcapng_packet(struct pcapng *p, int iface, enum pcapng_direction direction, uint64_t time_ns, const void *data,
                    uint32_t len, const char *comment) {
-    packet_block(p, iface, direction, time_ns, data, len, comment, NULL);
+    packet_block(p, iface, direction, time_ns, data, len, len, comment, NULL);
+}
+
+void pcapng_packet_cut(struct pcapng *p, int iface, enum pcapng_direction direction, uint64_t time_ns, const void *data,
+                       uint32_t len, uint32_t wire, const char *comment) {
+    packet_block(p, iface, direction, time_ns, data, len, wire, comment, NULL);
 }
 
 /* A move of the state machine as a block of its own. */
@@ -234,7 +239,7 @@ static void join(char *buf, size_t size, const char *separator, const char *text
 static void write_held(struct pcapng *p) {
     if (!p->held) return;
     p->held = false;
-    packet_block(p, p->held_iface, PCAPNG_IN, p->held_ns, p->held_data, p->held_len, p->comment, &p->info);
+    packet_block(p, p->held_iface, PCAPNG_IN, p->held_ns, p->held_data, p->held_len, p->held_len, p->comment, &p->info);
     p->comment[0] = '\0';
     p->info.known = false;
     for (unsigned i = 0; i < p->moves; i++) move_block(p, &p->move[i].info, p->move[i].text);
@@ -364,7 +369,7 @@ static void on_packet_out(struct pcapng *p, int iface, const tern_trace *record)
             struct saying *say = &p->saying[(p->next_saying + i) % SAYINGS]; /* from the oldest on */
             if (same_packet(say, &seen)) found = say;
         }
-    packet_block(p, iface, PCAPNG_OUT, record->time_ns, record->packet, record->packet_len,
+    packet_block(p, iface, PCAPNG_OUT, record->time_ns, record->packet, record->packet_len, record->packet_len,
                  found != NULL ? found->text : NULL, found != NULL ? &found->info : NULL);
     if (found != NULL) found->used = false;
 }

@@ -26,6 +26,9 @@ int pcapng_iface(struct pcapng *p, enum pcapng_linktype linktype, const char *na
 /* One packet of the interface that pcapng_iface numbered; `comment` NULL or empty: none. */
 void pcapng_packet(struct pcapng *p, int iface, enum pcapng_direction direction, uint64_t time_ns, const void *data,
                    uint32_t len, const char *comment);
+/* The same of a packet that had `wire` bytes, of which `len` are there. */
+void pcapng_packet_cut(struct pcapng *p, int iface, enum pcapng_direction direction, uint64_t time_ns, const void *data,
+                       uint32_t len, uint32_t wire, const char *comment);
 /* With `states`, a move as a block of its own; `who` made it, `record` tells of it. */
 void pcapng_move(struct pcapng *p, const char *who, const tern_trace *record);
 /* Feeds a trace record of a stack whose interface 0 is number `first` here. Packets wait for the records that explain

@@ -54,6 +54,7 @@ static void lane(row *r, const struct rung *rung, int end) {
     row_look(r, state_look(state));
     size_t stop = r->column + LANE;
     row_put(r, tern_state_name((enum tern_state)state));
+    if (rung->unsure[end]) row_put(r, "?");
     row_look(r, LOOK_PLAIN);
     row_to(r, stop);
 }

@@ -28,6 +28,7 @@ struct rung {
     uint32_t reason[2];  /* as each end gave it, 0: none */
     int state[2];        /* enum tern_state or LADDER_UNKNOWN */
     bool changed[2];     /* since the last rung: drawn bold */
+    bool unsure[2];      /* the state is the likeliest of several: it gets a question mark */
     const tern_trace *record;
     const struct reading *reading;
     bool repeated;

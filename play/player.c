@@ -260,10 +260,13 @@ static void on_segment(struct stage *g, int end, const tern_trace *r) {
 static void listening(struct stage *g, int end, tern_trace *r) {
     bool segment = r->kind == TERN_TRACE_SEGMENT_IN || r->kind == TERN_TRACE_SEGMENT_OUT;
     if (!segment || r->serial != 0 || r->state != TERN_CLOSED || r->state_before != TERN_CLOSED) return;
+    const struct life *l = life_of(g, end, &r->flow, false);
+    bool opened = l != NULL && l->state > TERN_LISTEN;
+    if (opened && r->kind == TERN_TRACE_SEGMENT_OUT) return; /* its own RST, and the end of it */
     for (unsigned i = 0; i < g->listeners; i++)
         if (g->listener[i].end == end && g->listener[i].port == r->flow.local_port) r->state = TERN_LISTEN;
-    const struct life *l = r->state == TERN_LISTEN ? life_of(g, end, &r->flow, false) : NULL;
-    if (l != NULL && l->state == TERN_SYN_RECEIVED) r->state = l->state; /* dropped before the record was looked at */
+    /* dropped before the record was looked at */
+    if (r->state == TERN_LISTEN && opened && l->state == TERN_SYN_RECEIVED) r->state = l->state;
     r->state_before = r->state;
 }
 

@@ -5,11 +5,13 @@ check BUILD     runs the tests that the table names; fails when a requirement is
                 something that does not exist, a tag in the tree names no row, or docs/conformance.md is stale
 generate BUILD  runs them and writes docs/conformance.md
 
-A row is one label. `implemented` and `test` hold any number of FILE:NAME and PROGRAM:NAME, separated by spaces. Without
+A row is one label. `implemented` and `test` hold any number of FILE:NAME and PROGRAM:NAME, separated by spaces; the
+program drill stands for tern drill, and its names are scripts of tests/drill. Without
 an exception the requirement is met; with one and an implementation it is met in part; with one alone we do otherwise.
 """
 import concurrent.futures
 import csv
+import json
 import pathlib
 import re
 import subprocess
@@ -17,6 +19,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLE = ROOT / "rfc" / "9293.csv"
+DRILL = ROOT / "tests" / "drill"
 DOCUMENT = ROOT / "docs" / "conformance.md"
 FIELDS = ["label", "section", "requirement", "implemented", "test", "exception"]
 CLASSES = [("MUST", 69), ("SHLD", 31), ("REC", 1), ("MAY", 18)]
@@ -38,8 +41,22 @@ def read_table():
 # ---- the tests -------------------------------------------------------------------------------------------------------
 
 
+def run_drill(build):
+    """The outcome of each script, by its name below tests/drill without its suffix."""
+    command = [pathlib.Path(build, "cli", "tern"), "drill", "--strict", "--json", DRILL]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=LIMIT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    return {str(pathlib.Path(r["path"]).relative_to(DRILL).with_suffix("")): r["verdict"] == "pass"
+            for r in records if r["kind"] == "script"}
+
+
 def run(build, program):
     """The outcome of each test function of a program; what a program with "/v6" behind a name says counts for the name."""
+    if program == "drill":
+        return run_drill(build)
     path = pathlib.Path(build, "tests", "unit", program)
     if not path.exists():
         return {}
@@ -116,6 +133,12 @@ def check_address(row):
         yield f"{row['label']}: no test and no exception"
 
 
+def source_of(test):
+    """Where a test stands, from the top of the tree."""
+    program, _, name = test.partition(":")
+    return f"tests/drill/{name}.pkt" if program == "drill" else f"tests/unit/{program}.c"
+
+
 def tags_of(path):
     labels = set()
     for inside in BRACKETS.findall(path.read_text(encoding="utf-8")):
@@ -125,15 +148,15 @@ def tags_of(path):
 
 def check_tags(rows):
     """Both ways: what a tag names is a row, and where a row points the tag stands."""
-    files = [p for top in TAGGED for p in sorted((ROOT / top).rglob("*")) if p.suffix in (".c", ".h", ".def")]
+    files = [p for top in TAGGED for p in sorted((ROOT / top).rglob("*")) if p.suffix in (".c", ".h", ".def", ".pkt")]
     tags = {path: tags_of(path) for path in files}
     known = {row["label"] for row in rows}
     for path, labels in tags.items():
         for label in sorted(labels - known):
             yield f"{path.relative_to(ROOT)}: {label} is no requirement of {TABLE.name}"
     for row in rows:
-        for field, place in (("implemented", "{0}"), ("test", "tests/unit/{0}.c")):
-            at = {ROOT / place.format(entry.split(":")[0]) for entry in row[field].split()}
+        for field, place in (("implemented", lambda entry: entry.split(":")[0]), ("test", source_of)):
+            at = {ROOT / place(entry) for entry in row[field].split()}
             if at and not any(row["label"] in tags.get(path, ()) for path in at):
                 names = ", ".join(sorted(str(p.relative_to(ROOT)) for p in at))
                 yield f"{row['label']}: its tag stands nowhere in {names}"
@@ -173,8 +196,7 @@ def link(place):
 
 
 def test_link(test):
-    program, _, name = test.partition(":")
-    return f"[{name}](../tests/unit/{program}.c)"
+    return f"[{test.partition(':')[2]}](../{source_of(test)})"
 
 
 def document_row(row, results):

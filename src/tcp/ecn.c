@@ -102,15 +102,16 @@ static bool marks_reported(struct arrival *a) {
 }
 
 /* Once a window of data; not while a loss is being answered [RFC3168 6.1.2]. The classic peer goes on reporting
- * until the CWR reaches it, which is the first byte behind that window. */
-void ecn_acked(struct arrival *a) {
+ * until the CWR reaches it, which is the first byte behind that window. What was under way counts from `una`, where
+ * this ACK found it: it may have acknowledged all of it. */
+void ecn_acked(struct arrival *a, seq una) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
     bool answered = seq_le(t->snd.una, t->ecn_until);
     if (!answered)
         t->ecn_until = seq_add(t->snd.una, (uint32_t)-1); /* follows, lest it come to lie ahead when the numbers wrap */
     if (!marks_reported(a) || answered || t->in_recovery || t->in_loss) return;
-    uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
+    uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, una);
     t->ecn_until = t->snd.nxt;
     t->ecn_cwr = t->ecn == ECN_CLASSIC;
     count(s, R_ECN_REPORTED);

@@ -92,6 +92,7 @@ enum reason step5_ack(struct arrival *a) {
     if (unlikely(t->state == TERN_SYN_RECEIVED)) return syn_received(a);
     enum reason bad = check_range(a);
     if (unlikely(bad != R_NONE)) return bad;
+    seq una = t->snd.una;
     ts_remember(a);
     if (t->opt.keepalive) keepalive_restart(a->s, t);
     if (t->ecn) ecn_arrived(a);
@@ -101,7 +102,7 @@ enum reason step5_ack(struct arrival *a) {
     bool changed = false, fresh = seq_gt(a->ack, t->snd.una);
     if (unlikely(fresh && !t->syn_acked)) syn_acked(a);
     if (fresh) take_new(a);
-    if (t->ecn) ecn_acked(a);
+    if (t->ecn) ecn_acked(a, una);
     if (seq_ge(a->ack, t->snd.una)) {
         changed = update_window(a);
         if (!fresh && changed) a->note = R_WINDOW_UPDATE;

@@ -39,7 +39,7 @@ struct tcb_options {
     bool fast_open;
     uint16_t mss_cap; /* 0: none */
     uint8_t tos, ttl;
-    bool nodelay : 1, cork : 1, keepalive : 1, no_soft_errors : 1, quick_ack : 1;
+    bool nodelay : 1, cork : 1, keepalive : 1, no_soft_errors : 1, quick_ack : 1, no_reader : 1;
 };
 
 /* Received packets that the caller lent: their bytes come before those in the ring. */
@@ -413,7 +413,7 @@ uint16_t ecn_syn_ack_flags(enum ecn_mode mode, uint8_t syn_ecn);
 void ecn_syn_acked(struct arrival *a);
 void ecn_open_complete(struct arrival *a);
 void ecn_arrived(struct arrival *a);
-void ecn_acked(struct arrival *a);
+void ecn_acked(struct arrival *a, seq una);
 uint16_t ecn_flags(struct tcb *t, bool fresh_data);
 uint8_t ecn_capable(const struct tcb *t, bool fresh_data); /* for the IP header */
 

@@ -8,9 +8,10 @@ import sys
 EVERY = 16  # one script of so many
 SOURCE, OUT = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 EXPECTED = re.compile(r"^(\S+\s+> .*|.*\) = .*)$")
-# What is compared: the sequence number with its end, the acknowledgment, a stated window or MSS, a result.
+# What is compared: the sequence number with its end (but a SYN's only names our first number), the acknowledgment, a
+# stated window or MSS, a result, a time.
 NUMBERS = [
-    (re.compile(r"(?<=[.FSRPU-] )(\d+):(\d+)\("), lambda m: f"{int(m[1]) + 7}:{int(m[2]) + 7}("),
+    (re.compile(r"(?<=[.FRPU-] )(?<!S. )(\d+):(\d+)\("), lambda m: f"{int(m[1]) + 7}:{int(m[2]) + 7}("),
     (re.compile(r"ack (\d+)"), lambda m: f"ack {int(m[1]) + 1}"),
     (re.compile(r"win (\d+)"), lambda m: f"win {int(m[1]) ^ 1}"),
     (re.compile(r"mss (\d+)"), lambda m: f"mss {int(m[1]) + 4}"),

@@ -7,7 +7,7 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 
 # Help goes to standard output, names every option of the command, and is at most 80 columns wide.
 for lang in en zh; do
-    for command in demo play serve connect ping drill states myths ask; do
+    for command in demo play explain serve connect ping drill states myths ask; do
         "$TERN" "$command" --lang $lang --help >out 2>err || fail "$command --help: exit $?"
         [ ! -s err ] || fail "$command --help wrote to standard error"
         look='--color --absolute --all --ascii'
@@ -28,7 +28,7 @@ for line in open('out', encoding='utf-8'):
 END
     done
     "$TERN" --lang $lang --help >out 2>err || fail "--help: exit $?"
-    for command in demo play serve connect ping drill states myths ask; do grep -q "^  $command " out || fail "--help says nothing of $command"; done
+    for command in demo play explain serve connect ping drill states myths ask; do grep -q "^  $command " out || fail "--help says nothing of $command"; done
 done
 for option in --link --addr --peer-addr --route --mtu --set --no-offload --pcap --trace --json --keep-privileges; do
     for command in serve connect ping; do
@@ -58,6 +58,13 @@ misuse() {
 base="--link tun:x --addr 10.9.0.2/24"
 misuse demo
 misuse nix nix
+misuse --live explain
+misuse x explain --flow x f
+misuse 10.0.0.1/33 explain --host 10.0.0.1/33 f
+misuse CLOSEDISH explain --state CLOSEDISH f
+misuse urgent explain --problem=urgent f
+misuse "standard output" explain --json --metrics f
+misuse "standard input" explain - -
 misuse --nix --nix
 misuse xx --lang xx
 misuse xx serve --lang xx

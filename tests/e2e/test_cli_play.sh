@@ -82,6 +82,21 @@ assert lines[0]["schema"] == "tern.play/1" and lines[1]["kind"] == "run" and lin
 assert lines[-1]["failed"] == 0 and lines[-1]["edges"] and any(line["kind"] == "lost" for line in lines)
 ' || fail "the JSON"
 
+# The altered rules of the what-if scenarios are the player's. It sees the stacks through tern.h alone, and no source of
+# libtern knows of them.
+grep -rnE 'alter|two.way|counted.isn|no.time.wait' "$TERN_SRC/src" "$TERN_SRC/include" >out || true
+[ ! -s out ] || fail "libtern knows an altered rule: $(cat out)"
+grep -hoE '#include "[^"]+"' "$TERN_SRC"/play/*.[ch] | sort -u | grep -vE '"(play|lens|po|drivers)/|"tern.h"|"wire/wire.h"' >out || true
+[ ! -s out ] || fail "the player includes $(cat out)"
+grep -l '"wire/wire.h"' "$TERN_SRC"/play/*.[ch] | grep -v '/forge.c$' >out || true
+[ ! -s out ] || fail "only forge.c makes packets, but $(cat out)"
+for name in open-two-way timewait-off isn-predictable; do
+    "$TERN" play $name >out || fail "$name: exit $?"
+    has 'things that must be true' <out || fail "$name says nothing"
+    runs=$(grep -c 'things that must be true here are true' out)
+    [ "$runs" -ge 2 ] || fail "$name shows only $runs runs"
+done
+
 # A step a key; q ends it.
 steps=$(printf '          ' | "$TERN" play example.scn --step 2>/dev/null | wc -l)
 few=$(printf '  q' | "$TERN" play example.scn --step 2>/dev/null | wc -l)
@@ -94,7 +109,7 @@ $("$TERN" play open-basic)
 END
 
 # Wireshark prints the states of both ends by itself, in the order of time, and has nothing to complain of.
-"$TERN" play open-basic --pcap states.pcapng >/dev/null
+"$TERN" play open-basic --run notes --pcap states.pcapng >/dev/null
 if command -v tshark >/dev/null 2>&1; then
     tshark -r states.pcapng -Y bblog -T fields -e bblog.state -e frame.comment 2>/dev/null >states
     printf '%s\t%s\n' 2 'A: CLOSED → SYN-SENT (ACTIVE_OPEN)' 3 'B: LISTEN → SYN-RECEIVED' 4 'A: SYN-SENT → ESTABLISHED (SYN_ACKED)' \
@@ -102,3 +117,28 @@ if command -v tshark >/dev/null 2>&1; then
     tshark -r states.pcapng 2>&1 >/dev/null | grep -v 'Running as user' >bad || true
     [ ! -s bad ] || fail "tshark complains: $(cat bad)"
 fi
+
+# tshark reads every capture without a complaint, and finds a comment on each packet.
+command -v tshark >/dev/null 2>&1 || exit 0
+python3 - "$TERN" <<'END' || fail "tshark complains"
+import concurrent.futures, json, subprocess, sys
+tern = sys.argv[1]
+names = [s["name"] for s in json.loads(subprocess.run([tern, "play", "--json"], capture_output=True, check=True).stdout)["scenarios"]]
+some = names[::11] + ["open-two-way", "isn-predictable"]
+
+def check(name):
+    path = name + ".pcapng"
+    subprocess.run([tern, "play", name, "--pcap", path], capture_output=True, check=True)
+    read = ["tshark", "-n", "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-r", path, "-T", "fields"]
+    fields = ["frame.comment", "_ws.malformed", "ip.checksum.status", "tcp.checksum.status"]
+    done = subprocess.run(read + ["-E", "separator=|", *(word for field in fields for word in ("-e", field))],
+                          capture_output=True, text=True, check=False)
+    said = [line for line in done.stderr.splitlines() if "Running as user" not in line]
+    bad = [line for line in done.stdout.splitlines() if line[0] == "|" or "Malformed" in line or "|0" in line]
+    return [f"{name}: {line}" for line in said + bad] + [f"{name}: exit {done.returncode}"] * (done.returncode != 0)
+
+with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    wrong = [line for lines in pool.map(check, some) for line in lines]
+print("\n".join(wrong))
+sys.exit(1 if wrong else 0)
+END

@@ -12,7 +12,7 @@ exact='--strict --tolerance_usecs=1000 --tolerance_percent=0 --jobs 2'
 }
 tail -n 1 "$OLDPWD/output"
 "$TERN" drill examples/drill | tail -n 1
-[ "$(grep -c '"kind":"script"' "$OLDPWD/results.json")" -ge 180 ]
+[ "$(grep -c '"kind":"script"' "$OLDPWD/results.json")" -ge 300 ]
 python3 tests/drill/grid.py --check
 cd "$OLDPWD"
 python3 "$TERN_SRC/tests/drill/mutate.py" "$TERN_SRC/tests/drill" mutants

@@ -17,3 +17,7 @@ LD_LIBRARY_PATH="$PWD/root$libdir" ./shared | tee output
 ./static | cmp - output
 ldd shared | grep -q "root$libdir/libtern.so" || LD_LIBRARY_PATH="$PWD/root$libdir" ldd shared | grep -q libtern.so
 grep -qx 'the server read: hello, world' output
+# The manual, where scdoc was there to make it.
+if grep -q tern-drill.1 "$TERN_BUILD/build.ninja"; then
+    find root -path '*/man1/tern-drill.1*' | grep -q .
+fi

@@ -620,3 +620,19 @@ void to_state(enum tern_state st, enum opening how) {
     fx.ev_bits = fx.listener_bits = 0;
     fx.ev_error = 0;
 }
+
+tern_status_info fx_status(void) {
+    tern_status_info i;
+    assert_true(status_now(&i));
+    return i;
+}
+
+int app_set(enum tern_option o, int64_t v) { return tern_set(fx.stack, fx.sock, o, v); }
+
+int fx_setup_sack(void **state) {
+    fx_setup_v4(state);
+    fx.cfg.sack = 1;
+    fx.cfg.congestion = TERN_CUBIC;
+    fx.peer.sack = true;
+    return 0;
+}

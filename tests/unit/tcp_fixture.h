@@ -113,6 +113,10 @@ int fx_teardown(void **state);
 #define BOTH(f)                                                                                                        \
     cmocka_unit_test_setup_teardown(f, fx_setup_v4, fx_teardown), { #f "/v6", f, fx_setup_v6, fx_teardown, NULL }
 #define ONLY4(f) cmocka_unit_test_setup_teardown(f, fx_setup_v4, fx_teardown)
+/* What must hold whatever loss recovery is in use is tried with a peer that sends SACK blocks too. */
+int fx_setup_sack(void **state);
+#define SACKED(f)                                                                                                      \
+    { #f "/sack", f, fx_setup_sack, fx_teardown, NULL }
 void fx_reset(bool v6);
 void fx_up(void); /* makes the stack, if there is none */
 void fx_down(void);
@@ -125,6 +129,7 @@ void fx_check(void); /* the invariants of every control block */
 int app_connect(void);
 int app_listen(uint32_t flags, uint32_t backlog);
 int app_accept(void);
+int app_set(enum tern_option o, int64_t value);
 void app_write(uint32_t len); /* all of it must fit */
 uint32_t app_read(uint32_t most);
 #define expect_read(n) fx_expect_read(n, __FILE__, __LINE__)
@@ -162,6 +167,7 @@ void fx_expect_after(uint64_t ms, const char *file, int line);
 void to_state(enum tern_state st, enum opening how);
 enum tern_state state_now(void);
 bool status_now(tern_status_info *i); /* of the connection, in whatever record; false: there is none */
+tern_status_info fx_status(void);     /* the same where there must be one */
 struct tcb *tcb_now(void);            /* NULL when it has none */
 uint64_t counted(enum reason r);
 

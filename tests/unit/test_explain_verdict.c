@@ -703,10 +703,87 @@ static void no_false_alarm(void **state) {
     assert_int_equal(alarms, 0);
 }
 
+/* Who bounds the speed: the window, the application, or neither, then it is the network. */
+static void who_limits(void **state) {
+    (void)state;
+    struct outcome o;
+    memset(&t, 0, sizeof t);
+    unscaled();
+    explain_tale(&t, PLAIN, VANTAGE_UNKNOWN, &o);
+    assert_int_equal(o.verdict.end[END_A].limit, LIMIT_RECEIVER);
+    assert_int_equal(o.verdict.end[END_A].bytes, 300 * LEN_MAX);
+    assert_int_equal(o.verdict.end[END_B].limit, LIMIT_NONE);
+
+    memset(&t, 0, sizeof t);
+    handshake(&t);
+    for (unsigned i = 0; i < 40; i++) {
+        wait_ms(&t, 100);
+        for (unsigned k = 0; k < 3; k++) tell(&t, 0, TCP_ACK, LEN_MAX);
+        tell(&t, 0, TCP_ACK | TCP_PSH, 200);
+        wait_ms(&t, 20);
+        tell(&t, 1, TCP_ACK, 0);
+    }
+    explain_tale(&t, PLAIN, VANTAGE_UNKNOWN, &o);
+    assert_int_equal(o.verdict.end[END_A].limit, LIMIT_SENDER);
+
+    memset(&t, 0, sizeof t);
+    handshake(&t);
+    bulk(&t, 0, 400, LEN_MAX); /* ten at a time, into a window of 256000 */
+    explain_tale(&t, PLAIN, VANTAGE_UNKNOWN, &o);
+    assert_int_equal(o.verdict.end[END_A].limit, LIMIT_NETWORK);
+}
+
+/* The numbers of a verdict: sums, times, round trips, who waits in TIME-WAIT and until when. */
+static void sums(void **state) {
+    (void)state;
+    struct outcome o;
+    memset(&t, 0, sizeof t);
+    download();
+    explain_tale(&t, PLAIN, VANTAGE_UNKNOWN, &o);
+    const struct verdict *v = &o.verdict;
+    assert_int_equal(v->end[END_A].bytes, 300);
+    assert_int_equal(v->end[END_B].bytes, 100 * LEN_MAX);
+    assert_int_equal(v->vantage, VANTAGE_A);
+    assert_int_equal(v->vantage_certainty, LIKELY);
+    assert_int_equal(v->end[END_A].mss, LEN_MAX);
+    assert_int_equal(v->end[END_A].shift, 7);
+    assert_true(v->end[END_A].sack);
+    assert_in_range(v->setup_ns, 19000000, 21000000);
+    assert_in_range(v->end[END_A].rtt.min_us, 19000, 21000);
+    assert_int_equal(v->end[END_A].time_wait_until_ns, 0);
+    assert_in_range(v->end[END_B].time_wait_until_ns, t.now_us * 1000 + 59 * SEC_NS, t.now_us * 1000 + 61 * SEC_NS);
+    assert_int_equal(v->severity, SEVERITY_INFO);
+}
+
+/* Every sentence is complete, in both languages, and one thing is told in the singular. */
+static void sentences(void **state) {
+    (void)state;
+    char words[512];
+    for (unsigned code = 0; code < FINDINGS; code++)
+        for (int lang = 0; lang < 2; lang++)
+            for (int8_t end = 0; end < 2; end++) {
+                struct finding f = {.code = (uint16_t)code, .end = end, .a = 7, .b = 1};
+                finding_text(&f, lang ? TERN_ZH : TERN_EN, words, sizeof words);
+                assert_true(strlen(words) > 10);
+                assert_null(strpbrk(words, "{}?"));
+            }
+    struct finding f = {.code = FINDING_REPEATED_FAST, .end = END_B, .a = 1};
+    finding_text(&f, TERN_EN, words, sizeof words);
+    assert_string_equal(words, "B repeated 1 segment because ACKs told of a hole");
+    f.a = 2;
+    finding_text(&f, TERN_EN, words, sizeof words);
+    assert_string_equal(words, "B repeated 2 segments because ACKs told of a hole");
+    finding_text(&f, TERN_EN, words, 8);
+    assert_string_equal(words, "B repea");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_fault_is_found),
         cmocka_unit_test(no_false_alarm),
+        cmocka_unit_test(who_limits),
+        cmocka_unit_test(sums),
+        cmocka_unit_test(sentences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,15 +1,6 @@
 /* test_tcp_send.c - what leaves, when, and again: segment sizes, Nagle, silly windows and probes (RFC 9293 3.7,
- * 3.8.6), the retransmission timer (RFC 6298), NewReno (RFC 5681, 6582, 3042, 6928), keepalive, and what ICMP
- * reports change. */
+ * 3.8.6), the retransmission timer (RFC 6298), NewReno (RFC 5681, 6582, 3042, 6928). */
 #include "tcp_fixture.h"
-
-static tern_status_info now_status(void) {
-    tern_status_info i;
-    assert_true(status_now(&i));
-    return i;
-}
-
-static int set(enum tern_option o, int64_t v) { return tern_set(fx.stack, fx.sock, o, v); }
 
 /* The host's `n` next segments, full ones of 1000 bytes from `at` on. */
 #define expect_run(at, n)                                                                                              \
@@ -91,7 +82,7 @@ static void initial_window(void **state) {
         fx.mtu = 9000;
         fx.peer.mss = mss[i][0];
         to_state(TERN_ESTABLISHED, ACTIVE);
-        assert_int_equal(now_status().cwnd, mss[i][1]);
+        assert_int_equal(fx_status().cwnd, mss[i][1]);
     }
 }
 
@@ -103,7 +94,7 @@ static void initial_window_on_a_narrow_path(void **state) {
     ip_addr peer = addr_in(&fx.peer_addr);
     assert_true(ip_path_mtu_learn(fx.s, &peer, 1300));
     to_state(TERN_ESTABLISHED, ACTIVE);
-    assert_int_equal(now_status().cwnd, 10 * (1300 - (fx.v6 ? 60 : 40)));
+    assert_int_equal(fx_status().cwnd, 10 * (1300 - (fx.v6 ? 60 : 40)));
 }
 
 /* ---- when to send: 3.7.4, 3.8.6.2.1, 3.9.1.2 ---- */
@@ -145,7 +136,7 @@ static void nagle(void **state) {
 static void nagle_off(void **state) {
     (void)state;
     to_state(TERN_ESTABLISHED, ACTIVE);
-    assert_int_equal(set(TERN_OPT_NODELAY, 1), TERN_OK);
+    assert_int_equal(app_set(TERN_OPT_NODELAY, 1), TERN_OK);
     for (uint32_t i = 0; i < 5; i++) {
         app_write(10);
         expect(ACK, 1 + 10 * i, 1, 10);
@@ -158,7 +149,7 @@ static void nagle_off(void **state) {
     expect(ACK, 1, 1, 10);
     app_write(10);
     expect_none();
-    assert_int_equal(set(TERN_OPT_NODELAY, 1), TERN_OK);
+    assert_int_equal(app_set(TERN_OPT_NODELAY, 1), TERN_OK);
     expect(ACK, 11, 1, 10);
 }
 
@@ -179,17 +170,17 @@ static void nagle_in_a_small_window(void **state) {
 static void cork(void **state) {
     (void)state;
     to_state(TERN_ESTABLISHED, ACTIVE);
-    assert_int_equal(set(TERN_OPT_CORK, 1), TERN_OK);
+    assert_int_equal(app_set(TERN_OPT_CORK, 1), TERN_OK);
     app_write(600);
     expect_none();
     app_write(600);
     expect(ACK, 1, 1, 1000);
     inject(ACK, 1, 1001, 0);
     expect_none();
-    assert_int_equal(set(TERN_OPT_CORK, 0), TERN_OK);
+    assert_int_equal(app_set(TERN_OPT_CORK, 0), TERN_OK);
     expect(ACK, 1001, 1, 200);
     inject(ACK, 1, 1201, 0);
-    assert_int_equal(set(TERN_OPT_CORK, 1), TERN_OK);
+    assert_int_equal(app_set(TERN_OPT_CORK, 1), TERN_OK);
     app_write(300);
     expect_after(200); /* tern.h: 200 ms at most [MUST-60] */
     expect(ACK, 1201, 1, 300);
@@ -431,7 +422,7 @@ static void rto_estimator(void **state) {
             drop_out();
             inject(ACK, 1, 1 + 100 * i, 0);
         }
-        tern_status_info st = now_status();
+        tern_status_info st = fx_status();
         if (step_by_step[i].rtt_ms > 400) break; /* that one was repeated: Karn, see below */
         assert_in_range(st.srtt_us, step_by_step[i].srtt_us - 1, step_by_step[i].srtt_us + 1);
         assert_in_range(st.rttvar_us, step_by_step[i].rttvar_us - 1, step_by_step[i].rttvar_us + 1);
@@ -444,7 +435,7 @@ static void rto_estimator(void **state) {
 static void karn(void **state) {
     (void)state;
     to_state(TERN_ESTABLISHED, ACTIVE);
-    tern_status_info before = now_status();
+    tern_status_info before = fx_status();
     app_write(100);
     expect(ACK, 1, 1, 100);
     expect_after(1000);
@@ -453,7 +444,7 @@ static void karn(void **state) {
     expect(ACK, 1, 1, 100);
     advance(5);
     inject(ACK, 1, 101, 0);
-    tern_status_info after = now_status();
+    tern_status_info after = fx_status();
     assert_int_equal(after.srtt_us, before.srtt_us);
     assert_int_equal(after.rttvar_us, before.rttvar_us);
     app_write(100);
@@ -465,7 +456,7 @@ static void karn(void **state) {
     expect(ACK, 201, 1, 100);
     advance(10);
     inject(ACK, 1, 301, 0); /* sent once: a sample; it falls back to its length */
-    assert_int_equal(now_status().rto_ms, 1000);
+    assert_int_equal(fx_status().rto_ms, 1000);
 }
 
 /* [RFC7323 4.1] With timestamps every ACK is a sample. */
@@ -482,7 +473,7 @@ static void timestamps_are_samples(void **state) {
     advance(400);
     fx.peer.ts_value += 1400;
     inject_with(.flags = ACK, .seq = 1, .ack = 101, .ts = true, .ts_value = fx.peer.ts_value, .ts_echo = sent);
-    assert_in_range(now_status().srtt_us, 48000, 52000); /* an eighth of 400 ms */
+    assert_in_range(fx_status().srtt_us, 48000, 52000); /* an eighth of 400 ms */
 }
 
 /* [RFC6298 5.2, 5.3] Restarted by an ACK of new data, off when nothing is left. */
@@ -493,7 +484,7 @@ static void rto_restarts(void **state) {
     expect_run(1, 2);
     advance(900);
     inject(ACK, 1, 1001, 0);
-    expect_after(now_status().rto_ms);
+    expect_after(fx_status().rto_ms);
     expect(ACK, 1001, 1, 1000);
     inject(ACK, 1, 2001, 0);
     advance(100000);
@@ -504,7 +495,7 @@ static void rto_restarts(void **state) {
 static void r1_and_r2(void **state) {
     (void)state;
     to_state(TERN_ESTABLISHED, ACTIVE);
-    assert_int_equal(set(TERN_OPT_USER_TIMEOUT_MS, 120000), TERN_OK);
+    assert_int_equal(app_set(TERN_OPT_USER_TIMEOUT_MS, 120000), TERN_OK);
     app_write(100);
     drop_out();
     uint64_t start = fx.now;
@@ -541,7 +532,7 @@ static void start_flight(uint32_t segments) {
     app_write(100000);
     expect_run(1, segments);
     expect_none();
-    assert_int_equal(now_status().cwnd, segments * 1000);
+    assert_int_equal(fx_status().cwnd, segments * 1000);
 }
 
 /* [MUST-19, RFC5681 3.1 (2)] */
@@ -549,10 +540,10 @@ static void slow_start(void **state) {
     (void)state;
     start_flight(4);
     inject(ACK, 1, 1001, 0);
-    assert_int_equal(now_status().cwnd, 5000);
+    assert_int_equal(fx_status().cwnd, 5000);
     expect_run(4001, 2);
     inject(ACK, 1, 2001, 0);
-    assert_int_equal(now_status().cwnd, 6000);
+    assert_int_equal(fx_status().cwnd, 6000);
     expect_run(6001, 2);
     expect_none();
 }
@@ -562,9 +553,9 @@ static void ack_division(void **state) {
     (void)state;
     start_flight(4);
     for (uint32_t i = 1; i <= 50; i++) inject(ACK, 1, 1 + i * 20, 0);
-    assert_int_equal(now_status().cwnd, 5000);
+    assert_int_equal(fx_status().cwnd, 5000);
     inject(ACK, 1, 4001, 0); /* [RFC3465 2.3] one ACK for much opens by two segments at most */
-    assert_in_range(now_status().cwnd, 6000, 7000);
+    assert_in_range(fx_status().cwnd, 6000, 7000);
 }
 
 /* [RFC5681 3.1 (4)] Timeout: one segment, half the flight; again: the half stays. Then slow start by one segment an ACK
@@ -575,31 +566,31 @@ static void loss_by_timeout(void **state) {
     expect_after(1000);
     expect(ACK, 1, 1, 1000);
     expect_none();
-    assert_int_equal(now_status().cwnd, 1000);
-    assert_int_equal(now_status().ssthresh, 5000);
+    assert_int_equal(fx_status().cwnd, 1000);
+    assert_int_equal(fx_status().ssthresh, 5000);
     expect_after(2000);
     expect(ACK, 1, 1, 1000);
     expect_none();
-    assert_int_equal(now_status().ssthresh, 5000);
+    assert_int_equal(fx_status().ssthresh, 5000);
     inject(ACK, 1, 1001, 0);
-    assert_int_equal(now_status().cwnd, 2000);
+    assert_int_equal(fx_status().cwnd, 2000);
     expect_run(1001, 2);
     expect_none();
     inject(ACK, 1, 3001, 0);
-    assert_int_equal(now_status().cwnd, 3000);
+    assert_int_equal(fx_status().cwnd, 3000);
     expect_run(3001, 3);
     inject(ACK, 1, 4001, 0);
     inject(ACK, 1, 5001, 0);
-    assert_int_equal(now_status().cwnd, 5000);
+    assert_int_equal(fx_status().cwnd, 5000);
     drop_out();
     uint32_t at = 5001;
     for (unsigned i = 0; i < 5; i++) { /* one window of bytes opens by one segment */
-        assert_int_equal(now_status().cwnd, 5000);
+        assert_int_equal(fx_status().cwnd, 5000);
         at += 1000;
         inject(ACK, 1, at, 0);
         drop_out();
     }
-    assert_int_equal(now_status().cwnd, 6000);
+    assert_int_equal(fx_status().cwnd, 6000);
 }
 
 /* [RFC5681 3.2 (1) to (4), RFC3042] */
@@ -610,21 +601,21 @@ static void fast_retransmit(void **state) {
     expect(ACK, 10001, 1, 1000); /* limited transmit */
     inject(ACK, 1, 1, 0);
     expect(ACK, 11001, 1, 1000);
-    assert_int_equal(now_status().cwnd, 10000);
+    assert_int_equal(fx_status().cwnd, 10000);
     expect_none();
     inject(ACK, 1, 1, 0);
     expect(ACK, 1, 1, 1000);
     expect_none();
-    tern_status_info i = now_status();
+    tern_status_info i = fx_status();
     assert_int_equal(i.ssthresh, 5000); /* what limited transmit sent does not count */
     assert_int_equal(i.cwnd, 8000);
     for (unsigned k = 0; k < 6; k++) inject(ACK, 1, 1, 0);
-    assert_int_equal(now_status().cwnd, 14000);
+    assert_int_equal(fx_status().cwnd, 14000);
     expect_run(12001, 2);
     expect_none();
     /* [RFC6582 3.2 (3)] full ACK: min(ssthresh, max(flight, SMSS) + SMSS) */
     inject(ACK, 1, 14001, 0);
-    assert_int_equal(now_status().cwnd, 2000);
+    assert_int_equal(fx_status().cwnd, 2000);
     expect_run(14001, 2);
     expect_none();
 }
@@ -639,7 +630,7 @@ static void not_duplicates(void **state) {
     inject_with(.flags = ACK, .seq = 61, .ack = 1, .wnd = 50002);
     advance(500);
     while (out_waiting()) expect(ACK, 10001, 61, 0);
-    assert_int_equal(now_status().cwnd, 10000);
+    assert_int_equal(fx_status().cwnd, 10000);
 }
 
 /* [RFC6582 3.2 (3)] Partial ACKs show the next hole. */
@@ -649,10 +640,10 @@ static void partial_acks(void **state) {
     for (unsigned k = 0; k < 3; k++) inject(ACK, 1, 1, 0);
     expect(ACK, 1, 1, 1000);
     drop_out();
-    assert_int_equal(now_status().cwnd, 8000);
+    assert_int_equal(fx_status().cwnd, 8000);
     inject(ACK, 1, 4001, 0); /* 4001 was lost too */
     expect(ACK, 4001, 1, 1000);
-    assert_int_equal(now_status().cwnd, 8000 - 4000 + 1000);
+    assert_int_equal(fx_status().cwnd, 8000 - 4000 + 1000);
     drop_out();
 }
 
@@ -664,9 +655,9 @@ static void no_fast_retransmit_after_timeout(void **state) {
     expect(ACK, 1, 1, 1000);
     inject(ACK, 1, 1001, 0);
     drop_out();
-    tern_status_info i = now_status();
+    tern_status_info i = fx_status();
     for (unsigned k = 0; k < 5; k++) inject(ACK, 1, 1001, 0);
-    assert_int_equal(now_status().ssthresh, i.ssthresh);
+    assert_int_equal(fx_status().ssthresh, i.ssthresh);
     while (out_waiting()) {
         expect(ACK, ANY, 1, 1000);
         assert_int_not_equal(fx.out.seq, 1001);
@@ -684,255 +675,6 @@ static void duplicate_spoofing(void **state) {
     }
     assert_in_range(n, 1, 11);
 }
-
-/* ---- keepalive: 3.8.4 ---- */
-
-/* [MUST-25] */
-static void keepalive_is_off(void **state) {
-    (void)state;
-    to_state(TERN_ESTABLISHED, PASSIVE);
-    advance(UINT64_C(30) * 24 * 3600 * 1000);
-    expect_none();
-    expect_state(TERN_ESTABLISHED);
-}
-
-/* [MUST-24, MUST-27, MUST-28, MUST-29, SHLD-12, MAY-5] */
-static void keepalive_finds_the_dead(void **state) {
-    (void)state;
-    to_state(TERN_ESTABLISHED, ACTIVE);
-    assert_int_equal(set(TERN_OPT_KEEPALIVE, 1), TERN_OK);
-    expect_after(7200000);
-    expect(ACK, 0, 1, 0);
-    for (unsigned i = 1; i < 9; i++) {
-        expect_after(75000);
-        expect(ACK, 0, 1, 0);
-    }
-    expect_state(TERN_ESTABLISHED);
-    advance(76000);
-    drop_out();
-    expect_state(TERN_CLOSED);
-    expect_event(TERN_EV_CLOSED);
-    assert_int_equal(fx.ev_error, TERN_ETIMEDOUT);
-}
-
-/* [MUST-26] An answer, or any segment, starts the interval anew; data under way is the other timer's. */
-static void keepalive_of_the_living(void **state) {
-    (void)state;
-    fx.cfg.keepalive_idle_ms = 10000;
-    to_state(TERN_ESTABLISHED, ACTIVE);
-    assert_int_equal(set(TERN_OPT_KEEPALIVE, 1), TERN_OK);
-    for (unsigned i = 0; i < 5; i++) {
-        expect_after(10000);
-        expect(ACK, 0, 1, 0);
-        inject(ACK, 1, 1, 0);
-    }
-    advance(9000);
-    inject(ACK, 1, 1, 10);
-    advance(50);
-    expect(ACK, 1, 11, 0);
-    advance(9900);
-    expect_none();
-    app_write(100);
-    expect(ACK, 1, 11, 100);
-    advance(500);
-    expect_none();
-    assert_int_equal(set(TERN_OPT_KEEPALIVE, 0), TERN_OK);
-    inject(ACK, 11, 101, 0);
-    advance(100000);
-    expect_none();
-}
-
-/* Half-closed, and the peer is gone: nothing of ours is under way, so only a probe can tell. */
-static void keepalive_when_half_closed(void **state) {
-    (void)state;
-    fx.cfg.keepalive_idle_ms = 10000;
-    fx.cfg.keepalive_interval_ms = 5000;
-    fx.cfg.keepalive_probes = 2;
-    to_state(TERN_ESTABLISHED, ACTIVE);
-    assert_int_equal(set(TERN_OPT_KEEPALIVE, 1), TERN_OK);
-    assert_int_equal(tern_shutdown(fx.stack, fx.sock), TERN_OK);
-    expect(FIN | ACK, 1, 1, 0);
-    inject(ACK, 1, 2, 0);
-    expect_state(TERN_FIN_WAIT_2);
-    expect_after(10000);
-    expect(ACK, 1, 1, 0);
-    inject(ACK, 1, 2, 0);
-    expect_after(10000);
-    expect(ACK, 1, 1, 0);
-    expect_after(5000);
-    expect(ACK, 1, 1, 0);
-    advance(6000);
-    drop_out();
-    expect_state(TERN_CLOSED);
-    expect_event(TERN_EV_SENT | TERN_EV_CLOSED);
-    assert_int_equal(fx.ev_error, TERN_ETIMEDOUT);
-}
-
-/* [MUST-27] Only the peer's own segments count: forged ones, outside the window, with an impossible ACK, without any or
- * with a RST that is not exact, do not keep the dead alive. The peer's own probe does, since its number is exact. */
-static void keepalive_is_not_fooled(void **state) {
-    (void)state;
-    fx.cfg.keepalive_idle_ms = 10000;
-    fx.cfg.keepalive_interval_ms = 5000;
-    fx.cfg.keepalive_probes = 2;
-    to_state(TERN_ESTABLISHED, ACTIVE);
-    assert_int_equal(set(TERN_OPT_KEEPALIVE, 1), TERN_OK);
-    advance(9000);
-    inject(ACK, 0, 1, 0);
-    drop_out();
-    expect_after(10000);
-    expect(ACK, 0, 1, 0);
-    for (unsigned i = 0; i < 12 && state_now() == TERN_ESTABLISHED; i++) {
-        inject(ACK, 1u << 30, 1, 10);
-        inject(ACK, (uint32_t)-5000, 1, 10);
-        inject(ACK, 1, 1u << 30, 0);
-        inject(ACK, 1, 0x90000000u, 0);
-        inject(PSH, 1, 0, 1);
-        inject(SYN, 77, 0, 0);
-        inject(RST, 5, 0, 0);
-        advance(1000);
-        drop_out();
-    }
-    expect_state(TERN_CLOSED);
-    expect_event(TERN_EV_CLOSED);
-    assert_int_equal(fx.ev_error, TERN_ETIMEDOUT);
-}
-
-/* ---- ICMP: 3.9.2.2 ---- */
-
-enum { UNREACHABLE_4 = 3, UNREACHABLE_6 = 1, TOO_BIG_6 = 2 };
-
-/* [MUST-54, MUST-56, SHLD-25] Soft: told, not ended. Hard ones count as soft once established [RFC5461 4.1]. */
-static void icmp_unreachable(void **state) {
-    (void)state;
-    to_state(TERN_ESTABLISHED, ACTIVE);
-    app_write(100);
-    drop_out();
-    uint8_t type = fx.v6 ? UNREACHABLE_6 : UNREACHABLE_4;
-    for (uint8_t code = 0; code < (fx.v6 ? 5 : 4); code++) {
-        inject_icmp(type, code, 0, 1);
-        expect_event(TERN_EV_SOFT_ERROR);
-        expect_state(TERN_ESTABLISHED);
-    }
-    /* [RFC5927 4.1] a number that is not under way */
-    inject_icmp(type, 0, 0, 0);
-    inject_icmp(type, 0, 0, 101);
-    inject_icmp(type, 0, 0, 0x40000000);
-    expect_event(0);
-    expect_none();
-}
-
-/* [SHLD-26] In SYN-SENT hard errors end the open, soft ones do not. */
-static void icmp_in_synsent(void **state) {
-    (void)state;
-    to_state(TERN_SYN_SENT, ACTIVE);
-    uint8_t type = fx.v6 ? UNREACHABLE_6 : UNREACHABLE_4;
-    inject_icmp(type, fx.v6 ? 3 : 1, 0, 0);
-    expect_event(TERN_EV_SOFT_ERROR);
-    expect_state(TERN_SYN_SENT);
-    inject_icmp(type, fx.v6 ? 4 : 3, 0, 5); /* wrong number */
-    expect_state(TERN_SYN_SENT);
-    inject_icmp(type, fx.v6 ? 4 : 3, 0, 0); /* port unreachable */
-    expect_state(TERN_CLOSED);
-    expect_event(TERN_EV_CLOSED);
-    assert_int_equal(fx.ev_error, TERN_EREFUSED);
-}
-
-/* [RFC1191 6.4, RFC8201 4] What is under way is cut anew and sent again; a wrong number changes nothing. */
-static void icmp_too_big(void **state) {
-    (void)state;
-    fx.peer.mss = 1400;
-    to_state(TERN_ESTABLISHED, ACTIVE);
-    app_write(2800);
-    expect(ACK, 1, 1, 1400);
-    expect(ACK, 1401, 1, 1400);
-    uint8_t type = fx.v6 ? TOO_BIG_6 : UNREACHABLE_4, code = fx.v6 ? 0 : 4;
-    uint32_t mtu = fx.v6 ? 1280 : 1000, mss = fx.v6 ? 1220 : 960;
-    inject_icmp(type, code, mtu, 2801);
-    expect_none();
-    assert_int_equal(now_status().mss, 1400);
-    inject_icmp(type, code, mtu, 1);
-    expect(ACK, 1, 1, mss);
-    expect(ACK, 1 + mss, 1, ANY);
-    drop_out();
-    advance(100);
-    inject(ACK, 1, 2801, 0); /* Karn: no sample from this */
-    assert_true(now_status().srtt_us < 10000);
-    inject_icmp(type, code, 0, 2801);
-    assert_int_equal(now_status().mss, mss);
-}
-
-/* (attack list B11) A forged MTU of 68 does not multiply packets. */
-static void icmp_too_small(void **state) {
-    (void)state;
-    fx.cfg.initial_window = 100;
-    fx.peer.mss = 1400;
-    to_state(TERN_ESTABLISHED, ACTIVE);
-    app_write(4200);
-    assert_int_equal(drop_out(), 3);
-    inject_icmp(fx.v6 ? TOO_BIG_6 : UNREACHABLE_4, fx.v6 ? 0 : 4, 68, 1);
-    assert_true(drop_out() <= 4200 / 512 + 1);
-}
-
-/* [MUST-55, RFC6633] */
-static void icmp_quench(void **state) {
-    (void)state;
-    to_state(TERN_ESTABLISHED, ACTIVE);
-    app_write(100);
-    drop_out();
-    tern_status_info before = now_status();
-    inject_icmp(4, 0, 0, 1);
-    expect_event(0);
-    assert_int_equal(now_status().cwnd, before.cwnd);
-}
-
-/* ---- the IP layer's fields ---- */
-
-/* [MUST-48, MUST-49, SHLD-21, SHLD-22] */
-static void dscp_and_ttl(void **state) {
-    (void)state;
-    to_state(TERN_ESTABLISHED, ACTIVE);
-    assert_int_equal(fx.out.ttl, 64);
-    assert_int_equal(fx.out.tos, 0);
-    assert_int_equal(set(TERN_OPT_DSCP, 46), TERN_OK);
-    assert_int_equal(set(TERN_OPT_TTL, 9), TERN_OK);
-    app_write(10);
-    expect(ACK, 1, 1, 10);
-    assert_int_equal(fx.out.ttl, 9);
-    assert_int_equal(fx.out.tos, 46 << 2);
-    inject(ACK, 2, 1, 10);
-    expect(ACK, 11, 1, 0);
-    assert_int_equal(fx.out.tos, 46 << 2);
-    assert_int_equal(set(TERN_OPT_DSCP, 64), TERN_ERANGE);
-    assert_int_equal(set(TERN_OPT_TTL, 0), TERN_ERANGE);
-}
-
-/* [MUST-30, MUST-62] The urgent pointer leads behind the urgent byte. */
-static void urgent_out(void **state) {
-    (void)state;
-    to_state(TERN_ESTABLISHED, ACTIVE);
-    fx.unchecked = true;
-    assert_int_equal(tern_write_urgent(fx.stack, fx.sock, "stop", 4), 4);
-    tern_frame f;
-    assert_int_equal(tern_output(fx.stack, &f, 1, fx.now), 1);
-    uint8_t p[200];
-    size_t n = tern_frame_copy(&f, p, sizeof p);
-    const uint8_t *t = p + (fx.v6 ? 40 : 20);
-    assert_true(n > 20);
-    assert_true(t[13] & URG);
-    assert_int_equal(t[18] << 8 | t[19], 4);
-}
-
-/* What must hold whatever loss recovery is in use is tried with a peer that sends SACK blocks too. */
-static int setup_sack(void **state) {
-    fx_setup_v4(state);
-    fx.cfg.sack = 1;
-    fx.cfg.congestion = TERN_CUBIC;
-    fx.peer.sack = true;
-    return 0;
-}
-#define SACKED(f)                                                                                                      \
-    { #f "/sack", f, setup_sack, fx_teardown, NULL }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -973,18 +715,6 @@ int main(void) {
         BOTH(partial_acks),
         BOTH(no_fast_retransmit_after_timeout),
         BOTH(duplicate_spoofing),
-        BOTH(keepalive_is_off),
-        BOTH(keepalive_finds_the_dead),
-        BOTH(keepalive_of_the_living),
-        BOTH(keepalive_is_not_fooled),
-        BOTH(keepalive_when_half_closed),
-        BOTH(icmp_unreachable),
-        BOTH(icmp_in_synsent),
-        BOTH(icmp_too_big),
-        BOTH(icmp_too_small),
-        ONLY4(icmp_quench),
-        BOTH(dscp_and_ttl),
-        BOTH(urgent_out),
         SACKED(push_on_the_last),
         SACKED(nagle),
         SACKED(nagle_off),
@@ -1001,10 +731,6 @@ int main(void) {
         SACKED(zero_window_fin),
         SACKED(r2_default),
         SACKED(initial_window),
-        SACKED(keepalive_finds_the_dead),
-        SACKED(icmp_unreachable),
-        SACKED(icmp_too_big),
-        SACKED(icmp_too_small),
     };
     return cmocka_run_group_tests_name("tcp send", tests, NULL, NULL);
 }

@@ -1,0 +1,303 @@
+/* test_tcp_listen.c - listeners: their limits, SYNs that they hold, one beside the other (3.9.1.1, RFC 4987). What
+ * LISTEN does with a segment: test_tcp_open.c. */
+#include "tcp_fixture.h"
+
+/* ---- limits ---- */
+
+/* A full backlog ignores the last ACK, sends no RST, and takes it once there is room (attack list C18). */
+static void backlog_full(void **state) {
+    (void)state;
+    assert_int_equal(app_listen(0, 1), TERN_OK);
+    for (uint16_t i = 0; i < 2; i++) {
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + i));
+        inject(SYN, 0, 0, 0);
+        expect(SYN | ACK, 0, 1, 0);
+    }
+    uint32_t iss2 = fx.iss;
+    fx_new_peer(MY_PORT, PEER_PORT);
+    uint64_t cursor = 0;
+    tern_status_info i;
+    while (tern_list(fx.stack, &cursor, &i))
+        if (i.flow.remote_port == PEER_PORT) fx.iss = i.iss;
+    inject(ACK, 1, 1, 0);
+    expect_state(TERN_ESTABLISHED);
+    fx_new_peer(MY_PORT, PEER_PORT + 1);
+    fx.iss = iss2;
+    inject(ACK, 1, 1, 0);
+    expect_state(TERN_SYN_RECEIVED);
+    expect_none();
+    fx_new_peer(MY_PORT, PEER_PORT + 2); /* and a new SYN waits outside */
+    inject(SYN, 0, 0, 0);
+    expect_none();
+    expect_state(TERN_CLOSED);
+    assert_true(counted(R_BACKLOG_FULL) >= 2);
+    assert_int_equal(app_accept(), TERN_OK);
+    fx_new_peer(MY_PORT, PEER_PORT + 1);
+    fx.iss = iss2;
+    inject(ACK, 1, 1, 0);
+    expect_state(TERN_ESTABLISHED);
+    assert_int_equal(app_accept(), TERN_OK);
+    assert_int_equal(app_accept(), TERN_EAGAIN);
+}
+
+/* [RFC4987 3] Half-open connections have a limit; those that exist still complete. */
+static void half_open_limit(void **state) {
+    (void)state;
+    fx.cfg.half_open_max = 5;
+    fx.cfg.syn_cookies = 0;
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    for (uint16_t i = 0; i < 8; i++) {
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + i));
+        inject(SYN, 0, 0, 0);
+        if (i < 5)
+            expect(SYN | ACK, 0, 1, 0);
+        else
+            expect_none();
+    }
+    assert_int_equal(counted(R_HALF_OPEN_LIMIT), 3);
+    tern_stats st = {.size = sizeof st};
+    assert_int_equal(tern_stats_get(fx.stack, &st), TERN_OK);
+    assert_int_equal(st.half_open, 5);
+    advance(400000);
+    drop_out();
+    assert_int_equal(tern_stats_get(fx.stack, &st), TERN_OK);
+    assert_int_equal(st.half_open, 0);
+}
+
+/* [RFC4987 3.6] With cookies on, the peer keeps what we have no room for; only an ACK of what was sent opens. */
+static void half_open_cookies(void **state) {
+    (void)state;
+    fx.cfg.half_open_max = 1;
+    fx.cfg.synack_retries = 7; /* the one record stays */
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    inject(ACK, 1, 1, 0); /* no cookie was sent: an ACK is only an ACK */
+    expect(RST, 1, 0, 0);
+    inject(SYN, 0, 0, 0);
+    expect(SYN | ACK, 0, 1, 0);
+    for (uint16_t i = 1; i < 20; i++) {
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + i));
+        inject(SYN, 0, 0, 0);
+        expect(SYN | ACK, 0, 1, 0);
+        expect_state(TERN_CLOSED);
+        inject(ACK, 2, 1, 0); /* another number of the peer: not what the cookie was made for */
+        expect_state(TERN_CLOSED);
+        inject(ACK, 1, 2, 0);
+        expect_state(TERN_CLOSED);
+        advance(1000); /* also for the limit on resets */
+        drop_out();
+        inject(ACK, 1, 1, 0);
+        expect_state(TERN_ESTABLISHED);
+        expect_none();
+        assert_int_equal(app_accept(), TERN_OK);
+        inject(ACK, 1, 1, 10);
+        expect_read(10);
+        drop_out();
+    }
+    fx_new_peer(MY_PORT, PEER_PORT + 50);
+    inject(SYN, 0, 0, 0);
+    if (out_waiting()) expect(SYN | ACK, 0, 1, 0);
+    advance(200000);
+    drop_out();
+    inject(ACK, 1, 1, 0);
+    expect(RST, 1, 0, 0);
+}
+
+static void connection_limit(void **state) {
+    (void)state;
+    fx.cfg.connections_max = 1;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    tern_sock first = fx.sock;
+    fx_new_peer(MY_PORT + 1, PEER_PORT);
+    assert_int_equal(app_connect(), TERN_ELIMIT);
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    inject(SYN, 0, 0, 0);
+    expect(SYN | ACK, 0, 1, 0);
+    inject(ACK, 1, 1, 0);
+    expect_none();
+    expect_state(TERN_SYN_RECEIVED);
+    assert_int_equal(tern_abort(fx.stack, first), TERN_OK);
+    drop_out();
+    inject(ACK, 1, 1, 0);
+    expect_state(TERN_ESTABLISHED);
+}
+
+/* ---- held SYNs ---- */
+
+static void hold_one(tern_sock *held) {
+    assert_int_equal(app_listen(TERN_LISTEN_HOLD, 0), TERN_OK);
+    assert_int_equal(tern_held(fx.stack, fx.listener, held, NULL), TERN_EAGAIN);
+    inject(SYN, 0, 0, 0);
+    expect_none();
+    expect_event(0);
+    assert_int_equal(fx.listener_bits, TERN_EV_SYN);
+    tern_flow flow;
+    assert_int_equal(tern_held(fx.stack, fx.listener, held, &flow), TERN_OK);
+    assert_int_equal(flow.remote_port, PEER_PORT);
+    assert_int_equal(flow.local_port, MY_PORT);
+    assert_memory_equal(&flow.remote, &fx.peer_addr, sizeof flow.remote);
+    assert_int_equal(tern_held(fx.stack, fx.listener, &(tern_sock){0}, NULL), TERN_EAGAIN);
+}
+
+static void held_accept(void **state) {
+    (void)state;
+    tern_sock held;
+    hold_one(&held);
+    inject(SYN, 0, 0, 0); /* again: still nothing */
+    expect_none();
+    advance(3000);
+    expect_none();
+    assert_int_equal(tern_hold_accept(fx.stack, held), TERN_OK);
+    expect(SYN | ACK, 0, 1, 0);
+    assert_int_equal(tern_hold_accept(fx.stack, held), TERN_ESTATE);
+    inject(ACK, 1, 1, 0);
+    assert_int_equal(app_accept(), TERN_OK);
+    expect_state(TERN_ESTABLISHED);
+    assert_int_equal(tern_hold_refuse(fx.stack, held, true), TERN_ESTALE);
+}
+
+static void held_refuse(void **state) {
+    (void)state;
+    tern_sock held;
+    hold_one(&held);
+    assert_int_equal(tern_hold_refuse(fx.stack, held, true), TERN_OK);
+    expect(RST | ACK, ANY, 1, 0);
+    assert_int_equal(fx.out.abs_seq, 0);
+    expect_state(TERN_CLOSED);
+    assert_int_equal(tern_hold_accept(fx.stack, held), TERN_ESTALE);
+    fx.listener_bits = 0;
+    inject(SYN, 0, 0, 0);
+    assert_int_equal(tern_held(fx.stack, fx.listener, &held, NULL), TERN_OK);
+    assert_int_equal(tern_hold_refuse(fx.stack, held, false), TERN_OK);
+    expect_none();
+    expect_state(TERN_CLOSED);
+}
+
+static void held_too_long(void **state) {
+    (void)state;
+    tern_sock held;
+    hold_one(&held);
+    advance(fx.cfg.hold_ms - 100);
+    expect_state(TERN_SYN_RECEIVED);
+    advance(200);
+    expect_state(TERN_CLOSED);
+    expect_none();
+    assert_int_equal(tern_hold_accept(fx.stack, held), TERN_ESTALE);
+}
+
+/* [RFC9293 3.10.7.4 second] The peer takes its SYN back before anybody decided. */
+static void held_reset(void **state) {
+    (void)state;
+    tern_sock held;
+    hold_one(&held);
+    inject(RST, 1, 0, 0);
+    expect_state(TERN_CLOSED);
+    assert_int_equal(tern_hold_accept(fx.stack, held), TERN_ESTALE);
+    expect_none();
+}
+
+/* A listener that goes takes its half-open connections with it. */
+static void listener_closed(void **state) {
+    (void)state;
+    to_state(TERN_SYN_RECEIVED, PASSIVE);
+    assert_int_equal(tern_close(fx.stack, fx.listener), TERN_OK);
+    expect(RST | ACK, 1, 1, 0);
+    expect_state(TERN_CLOSED);
+    inject(SYN, 0, 0, 0);
+    expect(RST | ACK, ANY, 1, 0);
+    assert_int_equal(app_accept(), TERN_ESTALE);
+}
+
+static void listener_closed_with_backlog(void **state) {
+    (void)state;
+    to_state(TERN_SYN_RECEIVED, PASSIVE);
+    inject(ACK, 1, 1, 10);
+    expect_state(TERN_ESTABLISHED);
+    drop_out();
+    assert_int_equal(tern_close(fx.stack, fx.listener), TERN_OK);
+    expect(RST | ACK, 1, 11, 0);
+    expect_state(TERN_CLOSED);
+}
+
+/* ---- listeners ---- */
+
+/* [MUST-41, MUST-42] A listener and connections share a port. */
+static void listen_beside_connections(void **state) {
+    (void)state;
+    to_state(TERN_SYN_SENT, ACTIVE);
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    assert_int_equal(app_listen(0, 0), TERN_EADDRINUSE);
+    expect_state(TERN_SYN_SENT);
+    inject(SYN | ACK, 0, 1, 0);
+    expect(ACK, 1, 1, 0);
+    expect_state(TERN_ESTABLISHED);
+    fx_new_peer(MY_PORT, PEER_PORT + 1);
+    inject(SYN, 0, 0, 0);
+    expect(SYN | ACK, 0, 1, 0);
+}
+
+/* [MUST-43] The more specific listener gets the SYN. */
+static void listen_on_one_address(void **state) {
+    (void)state;
+    fx_up();
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    tern_sock any = fx.listener, one;
+    tern_listen_config c = {.size = sizeof c, .port = MY_PORT, .local = fx.me};
+    assert_int_equal(tern_listen(fx.stack, &c, &one), TERN_OK);
+    fx.listener = one;
+    inject(SYN, 0, 0, 0);
+    expect(SYN | ACK, 0, 1, 0);
+    inject(ACK, 1, 1, 0);
+    assert_int_equal(tern_accept(fx.stack, any, &fx.sock, NULL), TERN_EAGAIN);
+    assert_int_equal(tern_accept(fx.stack, one, &fx.sock, NULL), TERN_OK);
+}
+
+static void transparent(void **state) {
+    (void)state;
+    fx.iface_flags = TERN_IFACE_ANY_LOCAL;
+    fx_up();
+    tern_listen_config c = {.size = sizeof c, .flags = TERN_LISTEN_TRANSPARENT};
+    assert_int_equal(tern_listen(fx.stack, &c, &fx.listener), TERN_OK);
+    fx.me = fx.v6 ? (tern_addr){6, {0x20, 1, 0xd, 0xb8, [15] = 9}} : (tern_addr){4, {198, 51, 100, 9}};
+    fx_new_peer(443, PEER_PORT);
+    inject(SYN, 0, 0, 0);
+    expect(SYN | ACK, 0, 1, 0);
+    inject(ACK, 1, 1, 0);
+    tern_flow flow;
+    assert_int_equal(tern_accept(fx.stack, fx.listener, &fx.sock, &flow), TERN_OK);
+    assert_int_equal(flow.local_port, 443);
+    assert_memory_equal(&flow.local, &fx.me, sizeof fx.me);
+    app_write(5);
+    expect(ACK, 1, 1, 5);
+}
+
+/* A listener that is not transparent does not answer for other addresses. */
+static void not_transparent(void **state) {
+    (void)state;
+    fx.iface_flags = TERN_IFACE_ANY_LOCAL;
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    fx.me = fx.v6 ? (tern_addr){6, {0x20, 1, 0xd, 0xb8, [15] = 9}} : (tern_addr){4, {198, 51, 100, 9}};
+    inject(SYN, 0, 0, 0);
+    if (out_waiting()) expect(RST | ACK, ANY, 1, 0);
+    expect_none();
+    expect_state(TERN_CLOSED);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        BOTH(backlog_full),
+        BOTH(half_open_limit),
+        BOTH(half_open_cookies),
+        BOTH(connection_limit),
+        BOTH(held_accept),
+        BOTH(held_refuse),
+        BOTH(held_too_long),
+        BOTH(held_reset),
+        BOTH(listener_closed),
+        BOTH(listener_closed_with_backlog),
+        BOTH(listen_beside_connections),
+        BOTH(listen_on_one_address),
+        BOTH(transparent),
+        BOTH(not_transparent),
+    };
+    return cmocka_run_group_tests_name("tcp open", tests, NULL, NULL);
+}
