@@ -38,24 +38,35 @@ enum severity finding_severity(unsigned code) {
     return code < FINDINGS ? (enum severity)findings[code].severity : SEVERITY_INFO;
 }
 
-/* The value of "{name" at p, which ends at its brace; NULL: no such place. */
-static const char *place_text(const struct finding *f, const char *p, size_t len, char number[24]) {
+enum { VALUE = 64 };
+
+/* "7 bytes" of "a:byte,bytes"; plain "7" of "a". */
+static const char *number_text(const struct finding *f, const char *p, size_t len, char buf[VALUE]) {
+    uint64_t n = *p == 'a' ? f->a : f->b;
+    const char *comma = memchr(p, ',', len), *noun = n == 1 ? p + 2 : comma + 1, *stop = n == 1 ? comma : p + len;
+    if (len == 1)
+        snprintf(buf, VALUE, "%" PRIu64, n);
+    else if (comma != NULL && p[1] == ':')
+        snprintf(buf, VALUE, "%" PRIu64 " %.*s", n, (int)(stop - noun), noun);
+    else
+        return NULL;
+    return buf;
+}
+
+/* What stands for the name at p; NULL: it is none. */
+static const char *place_text(const struct finding *f, const char *p, size_t len, char buf[VALUE]) {
     static const char *const ends[2] = {"A", "B"};
     bool known = f->end == 0 || f->end == 1;
-    if (len == 1 && (*p == 'a' || *p == 'b')) {
-        snprintf(number, 24, "%" PRIu64, *p == 'a' ? f->a : f->b);
-        return number;
-    }
     if (len == 3 && memcmp(p, "end", 3) == 0) return known ? ends[f->end] : "?";
     if (len == 4 && memcmp(p, "peer", 4) == 0) return known ? ends[!f->end] : "?";
-    return NULL;
+    return len > 0 && (*p == 'a' || *p == 'b') ? number_text(f, p, len, buf) : NULL;
 }
 
 void finding_text(const struct finding *f, enum tern_lang lang, char *buf, size_t size) {
     const char *p = f->code < FINDINGS ? findings[f->code].text[lang == TERN_ZH] : "";
     size_t n = 0;
     while (*p != '\0' && n + 1 < size) {
-        char number[24];
+        char number[VALUE];
         const char *stop = *p == '{' ? strchr(p, '}') : NULL;
         const char *value = stop != NULL ? place_text(f, p + 1, (size_t)(stop - p - 1), number) : NULL;
         if (value == NULL) {

@@ -27,6 +27,9 @@ struct list {
     struct slot *first, *last;
 };
 
+/* Packets that wait for their turn. After LOOK_AT more its place in the table is there, after MEET its flow. */
+enum { BEHIND = 16, LOOK_AT = 5, MEET = 10, LINE = 64, RECORD_LINES = 8 };
+
 struct flow_table {
     struct flow_machine machine;
     uint32_t limit;
@@ -41,6 +44,12 @@ struct flow_table {
     struct copies *copies;
     uint64_t *iface_ns; /* the latest time of each interface */
     uint32_t ifaces;
+    struct waiting {
+        struct decoded decoded;
+        uint32_t hash, ref; /* ref: the flow as it seems now, 0: none */
+        bool icmp;
+    } waiting[BEHIND];
+    uint64_t first, next; /* of them, modulo BEHIND */
 };
 
 /* Both directions in one: the lower address and port first. Without a gap, so that its bytes can be hashed. */
@@ -162,13 +171,20 @@ static void end_silent(struct flow_table *t) {
         end_flow(t, s, FLOW_OVER);
 }
 
-static bool make_room(struct flow_table *t) {
-    if (t->counts.live >= t->limit) {
+/* `before` ends as soon as its successor is there: then nothing else has to make way. */
+static bool make_room(struct flow_table *t, const struct slot *before) {
+    if (before == NULL && t->counts.live >= t->limit) {
         struct slot *s = t->list[LIST_OVER].first;
         if (s == NULL) s = t->list[LIST_OPEN].first;
         end_flow(t, s, FLOW_EVICTED);
     }
     return (t->spare != NULL || more_slots(t)) && room_in_table(t);
+}
+
+void flow_table_time(struct flow_table *t, uint64_t now_ns) {
+    flow_table_settle(t);
+    t->now_ns = max_u64(t->now_ns, now_ns);
+    end_silent(t);
 }
 
 static int by_id(const void *a, const void *b) {
@@ -178,6 +194,7 @@ static int by_id(const void *a, const void *b) {
 
 void flow_table_end(struct flow_table *t) {
     size_t n = 0;
+    flow_table_settle(t);
     struct slot **all = malloc((t->counts.live + 1) * sizeof *all);
     for (uint32_t i = 0; i < t->slabs && all != NULL; i++)
         for (size_t k = 0; k < SLAB; k++)
@@ -225,7 +242,7 @@ static bool source_opened(const struct decoded *d) {
 }
 
 static struct slot *create(struct flow_table *t, uint32_t hash, struct decoded *d, struct slot *before) {
-    if (!make_room(t)) return NULL;
+    if (!make_room(t, before)) return NULL;
     struct slot *s = t->spare;
     t->spare = s->after;
     bool a = source_opened(d);
@@ -292,17 +309,20 @@ static void count(struct flow_table *t, struct explain_flow *f, const struct dec
     h->ip_bytes += d->ip_len;
 }
 
-void flow_table_packet(struct flow_table *t, struct decoded *d) {
-    struct flow_packet *p = &d->tcp;
+static uint32_t hash_of(const struct flow_table *t, const struct decoded *d) {
     struct pair pair = pair_of(d);
-    uint64_t hash = siphash13(&t->key, &pair, sizeof pair);
+    return (uint32_t)siphash13(&t->key, &pair, sizeof pair);
+}
+
+static void packet(struct flow_table *t, struct decoded *d, uint32_t hash) {
+    struct flow_packet *p = &d->tcp;
     watch_clock(t, p);
     end_silent(t);
-    struct slot *s = find(t, (uint32_t)hash, d, &p->from);
+    struct slot *s = find(t, hash, d, &p->from);
     if (copies_seen(t->copies, hash, d)) p->marks |= FLOW_COPY;
     bool syn = (p->tcp.flags & (TCP_SYN | TCP_RST)) == TCP_SYN;
     if (s == NULL || (syn && !(p->marks & FLOW_COPY) && t->machine.begins(t->machine.ctx, &s->flow, p)))
-        s = create(t, (uint32_t)hash, d, s);
+        s = create(t, hash, d, s);
     if (s == NULL) {
         t->counts.refused++;
         return;
@@ -315,14 +335,68 @@ void flow_table_packet(struct flow_table *t, struct decoded *d) {
     enlist(t, s, list);
 }
 
-void flow_table_icmp(struct flow_table *t, struct decoded *d) {
-    struct pair pair = pair_of(d);
-    struct slot *s = find(t, (uint32_t)siphash13(&t->key, &pair, sizeof pair), d, &d->icmp.from);
+static void icmp(struct flow_table *t, struct decoded *d, uint32_t hash) {
+    struct slot *s = find(t, hash, d, &d->icmp.from);
     t->counts.icmp++;
     if (s == NULL)
         t->counts.icmp_stray++;
     else
         t->machine.icmp(t->machine.ctx, &s->flow, &d->icmp);
+}
+
+void flow_table_packet(struct flow_table *t, struct decoded *d) {
+    flow_table_settle(t);
+    packet(t, d, hash_of(t, d));
+}
+
+void flow_table_icmp(struct flow_table *t, struct decoded *d) {
+    flow_table_settle(t);
+    icmp(t, d, hash_of(t, d));
+}
+
+/* ---- a few packets behind ---- */
+
+static void prefetch(const void *p, unsigned lines) {
+    for (unsigned i = 0; i < lines; i++) __builtin_prefetch((const char *)p + i * LINE, 1);
+}
+
+static void process(struct flow_table *t) {
+    struct waiting *w = &t->waiting[t->first++ % BEHIND];
+    if (unlikely(w->icmp))
+        icmp(t, &w->decoded, w->hash);
+    else
+        packet(t, &w->decoded, w->hash);
+}
+
+struct decoded *flow_table_room(struct flow_table *t) {
+    return &t->waiting[t->next % BEHIND].decoded;
+}
+
+/* Three packets move on at once: this one's hash is made, an earlier one's flow is looked up, a still earlier one's
+ * record. What is looked up may have changed when its turn comes; it is then looked up again. */
+void flow_table_take(struct flow_table *t, bool is_icmp) {
+    struct waiting *w = &t->waiting[t->next % BEHIND];
+    w->hash = hash_of(t, &w->decoded);
+    w->ref = 0;
+    w->icmp = is_icmp;
+    w->decoded.tcp.payload = NULL;
+    __builtin_prefetch(&t->table.at[table_first(&t->table, w->hash)]);
+    uint64_t waits = ++t->next - t->first;
+    if (waits > LOOK_AT) {
+        struct waiting *then = &t->waiting[(t->next - 1 - LOOK_AT) % BEHIND];
+        uint32_t i = table_first(&t->table, then->hash);
+        then->ref = table_probe(&t->table, then->hash, &i);
+        if (then->ref != 0) prefetch(slot_of(t, then->ref), (unsigned)((sizeof(struct slot) + LINE - 1) / LINE));
+    }
+    if (waits > MEET) {
+        const struct waiting *then = &t->waiting[(t->next - 1 - MEET) % BEHIND];
+        if (then->ref != 0) prefetch(slot_of(t, then->ref)->flow.machine, RECORD_LINES);
+    }
+    if (waits == BEHIND) process(t);
+}
+
+void flow_table_settle(struct flow_table *t) {
+    while (t->first != t->next) process(t);
 }
 
 bool flow_note(struct explain_flow *flow, const struct finding *finding) {

@@ -85,11 +85,11 @@ struct explain_flow {
     uint64_t first_number, last_number;
     uint16_t marks; /* of all packets */
     bool v6;
-    bool self;     /* both ends have the same address and port: which of them sends cannot be seen */
-    bool keep;     /* someone will draw it: keep what is needed for that */
-    bool over;     /* set by the machine: both ends are done, only TIME-WAIT and strays remain */
-    uint8_t ended; /* enum flow_end, once it has ended */
-    char history[20];         /* connlog.h writes it */
+    bool self;        /* both ends have the same address and port: which of them sends cannot be seen */
+    bool keep;        /* someone will draw it: keep what is needed for that */
+    bool over;        /* set by the machine: both ends are done, only TIME-WAIT and strays remain */
+    uint8_t ended;    /* enum flow_end, once it has ended */
+    char history[20]; /* connlog.h writes it */
     uint32_t history_seen[2];
     void *machine; /* the machine's own record */
     struct finding *finding;
@@ -130,6 +130,14 @@ struct flow_table *flow_table_new(const struct flow_machine *machine, uint32_t l
 struct decoded;
 void flow_table_packet(struct flow_table *t, struct decoded *d);
 void flow_table_icmp(struct flow_table *t, struct decoded *d);
+/* The same a few packets behind, so that what a packet needs is in the processor's cache when its turn comes: decode
+ * into the room, then take it. Payloads are not there any more by then. Ending settles first. */
+struct decoded *flow_table_room(struct flow_table *t);
+void flow_table_take(struct flow_table *t, bool icmp);
+/* Time goes on without packets: what has been over for long enough ends. */
+void flow_table_time(struct flow_table *t, uint64_t now_ns);
+/* Nothing is left behind. */
+void flow_table_settle(struct flow_table *t);
 /* Ends all flows, in the order of their ids. */
 void flow_table_end(struct flow_table *t);
 const struct flow_counts *flow_table_counts(const struct flow_table *t);

@@ -127,6 +127,7 @@ static void judge_repeats(struct judge *j, int i) {
     if (e->repeats[REPEAT_FAST] > 0) add(j, FINDING_REPEATED_FAST, i, LIKELY, e->repeats[REPEAT_FAST], 0);
     if (e->repeats[REPEAT_TLP] > 0) add(j, FINDING_REPEATED_TLP, i, LIKELY, e->repeats[REPEAT_TLP], 0);
     if (needless > 0) add(j, FINDING_REPEATED_NEEDLESS, i, CERTAIN, needless, 0);
+    all -= min_u32(all, e->run); /* nobody was there to lose them */
     if (all >= 5 && all * 100 >= e->segments * 3)
         add(j, FINDING_LOSS_HEAVY, i, LIKELY, all, all * 100 / (e->segments ? e->segments : 1));
     if (e->out_of_order > 0) add(j, FINDING_OUT_OF_ORDER, i, LIKELY, e->out_of_order, 0);
@@ -140,6 +141,7 @@ static void judge_repeats(struct judge *j, int i) {
 static void judge_reset(struct judge *j) {
     const struct history *h = j->h;
     int i = h->resetter;
+    size_t first = j->n;
     if (i < 0) return;
     const struct history_end *e = &h->end[i];
     uint32_t flying = track_flight(&j->r->track.end[i]) + track_flight(&j->r->track.end[!i]);
@@ -149,7 +151,8 @@ static void judge_reset(struct judge *j) {
     case RESET_HANDSHAKE: add(j, FINDING_HANDSHAKE_RESET, i, CERTAIN, 0, 0); break;
     case RESET_OLD_SYN: add(j, FINDING_OLD_SYN, i, CERTAIN, 0, 0); break;
     case RESET_LATE:
-        add(j, j->r->passive.end[!i].wait_ns != 0 ? FINDING_TIME_WAIT_RESET : FINDING_RESET_LATE, i, LIKELY, 0, 0);
+        add(j, j->r->passive.end[!i].course == TERN_TIME_WAIT ? FINDING_TIME_WAIT_RESET : FINDING_RESET_LATE, i, LIKELY,
+            0, 0);
         break;
     case RESET_FORGED: add(j, FINDING_RESET_FORGED, i, LIKELY, e->reset_hops, 0); break;
     case RESET_CLOSED: add(j, FINDING_RESET_AFTER_CLOSE, i, LIKELY, 0, 0); break;
@@ -163,6 +166,10 @@ static void judge_reset(struct judge *j) {
     case RESET_GIVEN_UP:  /* and with the repetitions */
     case RESET_OUTSIDE:
     case RESET_NONE: break;
+    }
+    for (; first < j->n && first < j->max; first++) {
+        j->out[first].number = h->reset_number;
+        j->out[first].time_ns = h->reset_ns;
     }
 }
 
@@ -192,7 +199,7 @@ static void judge_closing(struct judge *j, int i) {
 static void judge_flow(struct judge *j, int i) {
     const struct history *h = j->h;
     const struct history_end *e = &h->end[i], *o = &h->end[!i];
-    uint64_t shut = e->zero_since_ns != 0 ? ms(e->zero_since_ns, max_u64(h->last_ns, j->now_ns)) : 0;
+    uint64_t shut = e->zero_since_ns != 0 ? ms(e->zero_since_ns, h->last_ns) : 0;
     uint64_t all = e->zero_ns / MS_NS + shut;
     if (shut >= STUCK_S * 1000 && o->probes >= 2)
         add(j, FINDING_ZERO_WINDOW_STUCK, i, CERTAIN, shut, o->probes);
@@ -226,7 +233,7 @@ static void judge_capture(struct judge *j) {
     if (j->r->passive.midstream && !f->self) add(j, FINDING_CAPTURE_MIDSTREAM, -1, CERTAIN, 0, 0);
     for (int i = 0; i < 2; i++) {
         const struct history_end *e = &h->end[i];
-        if (e->sums_open > 0) add(j, FINDING_CAPTURE_SUMS, i, CERTAIN, e->sums_open, 0);
+        if (e->sums_open > 0) add(j, FINDING_CAPTURE_SUMS, i, LIKELY, e->sums_open, 0);
         if (e->sums_bad) add(j, FINDING_CAPTURE_OFFSET_SUM, i, LIKELY, e->damaged, 0);
         if (f->end[!i].packets == 0 && j->r->passive.gaps) add(j, FINDING_CAPTURE_ONE_WAY, i, CERTAIN, 0, 0);
         if (j->r->track.end[i].missing > 0 && !one_way(j))

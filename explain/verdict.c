@@ -56,7 +56,9 @@ static void end_of(const struct record *r, int i, uint64_t now_ns, struct verdic
     out->needless = max_u32(e->needless, e->dsacks);
     out->out_of_order = e->out_of_order;
     out->zero_windows = e->zero_windows;
-    out->zero_ns = e->zero_ns + (e->zero_since_ns != 0 && now_ns > e->zero_since_ns ? now_ns - e->zero_since_ns : 0);
+    uint64_t until_ns = r->history.last_ns; /* later the capture shows nothing of it */
+    out->zero_ns =
+        e->zero_ns + (e->zero_since_ns != 0 && until_ns > e->zero_since_ns ? until_ns - e->zero_since_ns : 0);
     out->probes = e->probes;
     out->keepalives = e->keepalives;
     uint32_t n = e->rtt_samples;

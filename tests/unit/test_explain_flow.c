@@ -332,6 +332,50 @@ static void ends_reuse_and_eviction(void **state) {
     flow_table_free(t);
 }
 
+/* In a full table: the one whose sockets are taken is also the one that would make way. */
+static void reuse_in_a_full_table(void **state) {
+    (void)state;
+    struct flow_table *t = table_new(1);
+    clock_now = 1000 * SEC_NS;
+    segment s = syn4, fin = syn4;
+    fin.flags = TCP_FIN | TCP_ACK;
+    for (int i = 0; i < 3; i++) {
+        s.seq += 1000;
+        put(t, &s, 0);
+        put(t, &fin, 0);
+    }
+    assert_int_equal(told.ended[FLOW_REUSED], 2);
+    assert_int_equal(told.ended[FLOW_EVICTED], 0);
+    assert_int_equal(flow_table_counts(t)->live, 1);
+    flow_table_end(t);
+    assert_int_equal(flow_table_counts(t)->live, 0);
+    flow_table_free(t);
+}
+
+/* Handed in ahead, packets are told of in their order, and none is forgotten. */
+static void a_few_packets_behind(void **state) {
+    (void)state;
+    struct flow_table *t = table_new(100);
+    clock_now = 1000 * SEC_NS;
+    for (uint16_t i = 0; i < 100; i++) {
+        uint8_t frame[2048];
+        segment s = i % 2 ? data6 : syn4;
+        s.src_port = (uint16_t)(1000 + i / 4);
+        uint32_t n = made_ip(frame, sizeof frame, &s);
+        struct decoded *d = flow_table_room(t);
+        assert_int_equal(decode_bytes(101, frame, n, n, d), DECODE_TCP);
+        d->tcp.time_ns = clock_now + i * SEC_NS;
+        flow_table_take(t, false);
+    }
+    assert_true(told.packets < 100);
+    flow_table_settle(t);
+    assert_int_equal(told.packets, 100);
+    assert_int_equal(flow_table_counts(t)->marked[6], 0); /* in their order: no clock steps back */
+    assert_int_equal(told.created, 50);
+    flow_table_end(t);
+    flow_table_free(t);
+}
+
 static void clock_steps(void **state) {
     (void)state;
     struct flow_table *t = table_new(3);
@@ -374,11 +418,18 @@ static void changed_bytes(void **state) {
 int main(void) {
     decoder_init(&dec);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(link_types),       cmocka_unit_test(cut_at_every_length),
-        cmocka_unit_test(checksums),        cmocka_unit_test(fragments_are_put_together),
-        cmocka_unit_test(icmp_errors),      cmocka_unit_test(directions),
-        cmocka_unit_test(copies_are_known), cmocka_unit_test(ends_reuse_and_eviction),
-        cmocka_unit_test(clock_steps),      cmocka_unit_test(changed_bytes),
+        cmocka_unit_test(link_types),
+        cmocka_unit_test(cut_at_every_length),
+        cmocka_unit_test(checksums),
+        cmocka_unit_test(fragments_are_put_together),
+        cmocka_unit_test(icmp_errors),
+        cmocka_unit_test(directions),
+        cmocka_unit_test(copies_are_known),
+        cmocka_unit_test(ends_reuse_and_eviction),
+        cmocka_unit_test(reuse_in_a_full_table),
+        cmocka_unit_test(a_few_packets_behind),
+        cmocka_unit_test(clock_steps),
+        cmocka_unit_test(changed_bytes),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     decoder_free(&dec);

@@ -703,10 +703,165 @@ static void no_false_alarm(void **state) {
     assert_int_equal(alarms, 0);
 }
 
+static uint64_t chaos;
+
+static uint32_t chance(uint32_t of) { /* splitmix64 */
+    uint64_t z = chaos += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return (uint32_t)((z ^ z >> 31) % of);
+}
+
+static void never_empty(void *ctx, struct explain_flow *flow, const struct flow_packet *p, const struct sight *look,
+                        const struct passive_view *view) {
+    uint64_t *seen = ctx;
+    (void)flow;
+    (void)p;
+    (void)look;
+    if (view == NULL) return;
+    ++*seen;
+    for (int e = 0; e < 2; e++) {
+        const struct statement *all[2] = {&view->before[e], &view->after[e]};
+        for (int i = 0; i < 2; i++) {
+            assert_int_not_equal(all[i]->states, 0);
+            assert_true(all[i]->states >> all[i]->best & 1);
+            assert_true(all[i]->certainty != CERTAIN || (all[i]->states & (all[i]->states - 1)) == 0);
+            assert_true(all[i]->doubt < DOUBTS);
+        }
+    }
+}
+
+/* Packets without sense, numbers near and far, time that jumps: nothing breaks, and no set is ever empty. */
+static void nonsense(void **state) {
+    (void)state;
+    uint64_t seen = 0;
+    for (chaos = 1; seen < 60000;) {
+        struct explain_machine m;
+        struct explain_flow flow = {.id = 1, .end = {{.port = 1}, {.port = 2}}};
+        struct explain_options o = {.seen = never_empty, .ctx = &seen, .vantage = (enum vantage)chance(4)};
+        uint32_t near[2] = {chance(UINT32_MAX), chance(UINT32_MAX)};
+        struct flow_packet p = {.time_ns = 1 << 30};
+        machine_init(&m, &o);
+        for (unsigned n = 200, i = 0; i < n; i++) {
+            uint8_t from = (uint8_t)chance(2);
+            p.number = i + 1;
+            p.from = from;
+            p.time_ns += chance(4) == 0 ? (uint64_t)chance(2000000000) * 20 : chance(1000000);
+            if (chance(50) == 0) p.time_ns -= p.time_ns / 2;
+            p.len = chance(3) == 0 ? chance(70000) : 0;
+            p.ttl = (uint8_t)chance(256);
+            p.ip_id = (uint16_t)chance(4);
+            p.marks = chance(10) == 0 ? (uint16_t)chance(256) : 0;
+            memset(&p.tcp, 0, sizeof p.tcp);
+            p.tcp.flags = chance(3) == 0 ? (uint16_t)chance(512) : TCP_ACK;
+            p.tcp.window = chance(3) == 0 ? 0 : (uint16_t)chance(65536);
+            p.tcp.seq_no = seq_of(chance(20) == 0 ? chance(UINT32_MAX) : near[from] + chance(5000));
+            p.tcp.ack_no = seq_of(chance(20) == 0 ? chance(UINT32_MAX) : near[!from] + chance(5000));
+            p.tcp.options.has_ts = chance(2);
+            p.tcp.options.ts_value = chance(10);
+            p.tcp.options.has_wscale = chance(2);
+            p.tcp.options.wscale = (uint8_t)chance(256);
+            p.tcp.options.sack_count = (uint8_t)chance(5);
+            for (unsigned k = 0; k < 4; k++) {
+                p.tcp.options.sack[k].left = seq_of(near[!from] + chance(9000));
+                p.tcp.options.sack[k].right = seq_of(near[!from] + chance(9000));
+            }
+            if (i == 0) assert_true(m.ops.created(m.ops.ctx, &flow, NULL, &p));
+            m.ops.begins(m.ops.ctx, &flow, &p);
+            flow.end[from].packets++;
+            m.ops.fed(m.ops.ctx, &flow, &p);
+            if (chance(40) == 0)
+                m.ops.icmp(m.ops.ctx, &flow,
+                           &(struct flow_icmp){.type = (uint8_t)chance(16), .code = (uint8_t)chance(16)});
+        }
+        struct verdict v;
+        verdict_of(&m, &flow, p.time_ns, &v);
+        assert_true(v.opening < OPENINGS && v.closing < CLOSINGS);
+        m.ops.ended(m.ops.ctx, &flow, p.time_ns);
+        assert_null(flow.machine);
+        for (uint32_t i = 0; i < flow.findings; i++) assert_true(flow.finding[i].code < FINDINGS);
+        free(flow.finding);
+    }
+}
+
+/* Who bounds the speed: the window, the application, or neither, then it is the network. */
+static void who_limits(void **state) {
+    (void)state;
+    struct outcome o;
+    memset(&t, 0, sizeof t);
+    unscaled();
+    explain_tale(&t, PLAIN, VANTAGE_UNKNOWN, &o);
+    assert_int_equal(o.verdict.end[END_A].limit, LIMIT_RECEIVER);
+    assert_int_equal(o.verdict.end[END_A].bytes, 300 * LEN_MAX);
+    assert_int_equal(o.verdict.end[END_B].limit, LIMIT_NONE);
+
+    memset(&t, 0, sizeof t);
+    handshake(&t);
+    for (unsigned i = 0; i < 40; i++) {
+        wait_ms(&t, 100);
+        for (unsigned k = 0; k < 3; k++) tell(&t, 0, TCP_ACK, LEN_MAX);
+        tell(&t, 0, TCP_ACK | TCP_PSH, 200);
+        wait_ms(&t, 20);
+        tell(&t, 1, TCP_ACK, 0);
+    }
+    explain_tale(&t, PLAIN, VANTAGE_UNKNOWN, &o);
+    assert_int_equal(o.verdict.end[END_A].limit, LIMIT_SENDER);
+
+    memset(&t, 0, sizeof t);
+    handshake(&t);
+    bulk(&t, 0, 400, LEN_MAX); /* ten at a time, into a window of 256000 */
+    explain_tale(&t, PLAIN, VANTAGE_UNKNOWN, &o);
+    assert_int_equal(o.verdict.end[END_A].limit, LIMIT_NETWORK);
+}
+
+/* The numbers of a verdict: sums, times, round trips, who waits in TIME-WAIT and until when. */
+static void sums(void **state) {
+    (void)state;
+    struct outcome o;
+    memset(&t, 0, sizeof t);
+    download();
+    explain_tale(&t, PLAIN, VANTAGE_UNKNOWN, &o);
+    const struct verdict *v = &o.verdict;
+    assert_int_equal(v->end[END_A].bytes, 300);
+    assert_int_equal(v->end[END_B].bytes, 100 * LEN_MAX);
+    assert_int_equal(v->vantage, VANTAGE_A);
+    assert_int_equal(v->vantage_certainty, LIKELY);
+    assert_int_equal(v->end[END_A].mss, LEN_MAX);
+    assert_int_equal(v->end[END_A].shift, 7);
+    assert_true(v->end[END_A].sack);
+    assert_in_range(v->setup_ns, 19000000, 21000000);
+    assert_in_range(v->end[END_A].rtt.min_us, 19000, 21000);
+    assert_int_equal(v->end[END_A].time_wait_until_ns, 0);
+    assert_in_range(v->end[END_B].time_wait_until_ns, t.now_us * 1000 + 59 * SEC_NS, t.now_us * 1000 + 61 * SEC_NS);
+    assert_int_equal(v->severity, SEVERITY_INFO);
+}
+
+/* Every sentence is complete, in both languages, and one thing is told in the singular. */
+static void sentences(void **state) {
+    (void)state;
+    char words[512];
+    for (unsigned code = 0; code < FINDINGS; code++)
+        for (int lang = 0; lang < 2; lang++)
+            for (int8_t end = 0; end < 2; end++) {
+                struct finding f = {.code = (uint16_t)code, .end = end, .a = 7, .b = 1};
+                finding_text(&f, lang ? TERN_ZH : TERN_EN, words, sizeof words);
+                assert_true(strlen(words) > 10);
+                assert_null(strpbrk(words, "{}?"));
+            }
+    struct finding f = {.code = FINDING_REPEATED_FAST, .end = END_B, .a = 1};
+    finding_text(&f, TERN_EN, words, sizeof words);
+    assert_string_equal(words, "B repeated 1 segment because ACKs told of a hole");
+    f.a = 2;
+    finding_text(&f, TERN_EN, words, sizeof words);
+    assert_string_equal(words, "B repeated 2 segments because ACKs told of a hole");
+    finding_text(&f, TERN_EN, words, 8);
+    assert_string_equal(words, "B repea");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_fault_is_found),
-        cmocka_unit_test(no_false_alarm),
+        cmocka_unit_test(every_fault_is_found), cmocka_unit_test(no_false_alarm), cmocka_unit_test(nonsense),
+        cmocka_unit_test(who_limits),           cmocka_unit_test(sums),           cmocka_unit_test(sentences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
