@@ -21,6 +21,8 @@ enum { UNWRAPPED = 2000, ERRORS_TOLD = 10, PROGRESS_EVERY = 8192 };
 
 /* What is over stays known for so long: a late FIN, and a new connection on the same ports, belong to it. */
 static const uint64_t linger_ns = 120 * SEC_NS, progress_ns = 200 * MS_NS;
+/* Who looks on wants to hear of it sooner. */
+static const uint64_t live_linger_ns = 3 * SEC_NS;
 
 struct run {
     const struct explain_plan *plan;
@@ -179,7 +181,7 @@ static int begin(struct run *r, const struct explain_plan *plan) {
     if (r->connlog.file != NULL || r->annotate != NULL || plan->draws) options.seen = seen;
     machine_init(&r->machine, &options);
     decoder_init(&r->decoder);
-    r->table = flow_table_new(&r->machine.ops, plan->max_flows, linger_ns);
+    r->table = flow_table_new(&r->machine.ops, plan->max_flows, r->live != NULL ? live_linger_ns : linger_ns);
     if (r->table == NULL) return trouble("%s", strerror(ENOMEM));
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
@@ -251,7 +253,9 @@ static int read_live(struct run *r) {
         int got = live_next(r->live, &p, error);
         if (got < 0) return trouble(_("--live: %s"), error);
         if (got > 0) take(r, &p);
-        flow_table_settle(r->table);
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        flow_table_time(r->table, (uint64_t)t.tv_sec * SEC_NS + (uint64_t)t.tv_nsec);
     }
     r->totals.dropped = live_dropped(r->live);
     return 0;

@@ -181,6 +181,12 @@ static bool make_room(struct flow_table *t, const struct slot *before) {
     return (t->spare != NULL || more_slots(t)) && room_in_table(t);
 }
 
+void flow_table_time(struct flow_table *t, uint64_t now_ns) {
+    flow_table_settle(t);
+    t->now_ns = max_u64(t->now_ns, now_ns);
+    end_silent(t);
+}
+
 static int by_id(const void *a, const void *b) {
     const struct slot *x = *(struct slot *const *)a, *y = *(struct slot *const *)b;
     return x->flow.id < y->flow.id ? -1 : x->flow.id > y->flow.id;

@@ -134,6 +134,8 @@ void flow_table_icmp(struct flow_table *t, struct decoded *d);
  * into the room, then take it. Payloads are not there any more by then. Ending settles first. */
 struct decoded *flow_table_room(struct flow_table *t);
 void flow_table_take(struct flow_table *t, bool icmp);
+/* Time goes on without packets: what has been over for long enough ends. */
+void flow_table_time(struct flow_table *t, uint64_t now_ns);
 /* Nothing is left behind. */
 void flow_table_settle(struct flow_table *t);
 /* Ends all flows, in the order of their ids. */

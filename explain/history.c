@@ -184,6 +184,7 @@ static void follow_speed(struct record *r, const struct flow_packet *p, const st
 void history_follow(struct record *r, const struct flow_packet *p, const struct sight *l) {
     struct history *h = &r->history;
     struct history_end *e = &h->end[p->from], *o = &h->end[!p->from];
+    h->ways[p->from] |= p->direction;
     if (p->tcp.flags & TCP_RST) {
         reset_follow(r, p, l);
         return;
@@ -236,6 +237,9 @@ static bool whole_ttl(uint8_t ttl) { return ttl == 64 || ttl == 128 || ttl == 25
 
 enum vantage history_vantage(const struct history *h) {
     const struct history_end *a = &h->end[END_A], *b = &h->end[END_B];
+    /* The capture says what came in and what went out. Checksums say less: a virtual device leaves them open. */
+    if (h->ways[END_A] == CAPTURE_OUT && h->ways[END_B] == CAPTURE_IN) return VANTAGE_A;
+    if (h->ways[END_A] == CAPTURE_IN && h->ways[END_B] == CAPTURE_OUT) return VANTAGE_B;
     if (a->sums_open >= 2 && b->sums_open == 0 && b->segments > 1) return VANTAGE_A;
     if (b->sums_open >= 2 && a->sums_open == 0 && a->segments > 1) return VANTAGE_B;
     if (a->ttl_any && b->ttl_any && whole_ttl(a->ttl) != whole_ttl(b->ttl))

@@ -66,6 +66,7 @@ struct history {
     uint32_t copies, clock_steps, icmp_big, icmp_mtu;
     int8_t opener, closer, resetter;
     uint8_t reset, icmp_type, icmp_code, simultaneous_fin;
+    uint8_t ways[2]; /* how each end's packets crossed the interface: enum capture_direction, as a set of bits */
     bool icmp_unreachable, icmp_filter, icmp_v6, opened, reset_alone, reuse_early, fast;
 };
 

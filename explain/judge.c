@@ -151,7 +151,8 @@ static void judge_reset(struct judge *j) {
     case RESET_HANDSHAKE: add(j, FINDING_HANDSHAKE_RESET, i, CERTAIN, 0, 0); break;
     case RESET_OLD_SYN: add(j, FINDING_OLD_SYN, i, CERTAIN, 0, 0); break;
     case RESET_LATE:
-        add(j, j->r->passive.end[!i].wait_ns != 0 ? FINDING_TIME_WAIT_RESET : FINDING_RESET_LATE, i, LIKELY, 0, 0);
+        add(j, j->r->passive.end[!i].course == TERN_TIME_WAIT ? FINDING_TIME_WAIT_RESET : FINDING_RESET_LATE, i, LIKELY,
+            0, 0);
         break;
     case RESET_FORGED: add(j, FINDING_RESET_FORGED, i, LIKELY, e->reset_hops, 0); break;
     case RESET_CLOSED: add(j, FINDING_RESET_AFTER_CLOSE, i, LIKELY, 0, 0); break;
@@ -232,7 +233,7 @@ static void judge_capture(struct judge *j) {
     if (j->r->passive.midstream && !f->self) add(j, FINDING_CAPTURE_MIDSTREAM, -1, CERTAIN, 0, 0);
     for (int i = 0; i < 2; i++) {
         const struct history_end *e = &h->end[i];
-        if (e->sums_open > 0) add(j, FINDING_CAPTURE_SUMS, i, CERTAIN, e->sums_open, 0);
+        if (e->sums_open > 0) add(j, FINDING_CAPTURE_SUMS, i, LIKELY, e->sums_open, 0);
         if (e->sums_bad) add(j, FINDING_CAPTURE_OFFSET_SUM, i, LIKELY, e->damaged, 0);
         if (f->end[!i].packets == 0 && j->r->passive.gaps) add(j, FINDING_CAPTURE_ONE_WAY, i, CERTAIN, 0, 0);
         if (j->r->track.end[i].missing > 0 && !one_way(j))

@@ -2,6 +2,7 @@
 #include "explain/live.h"
 
 #include <pcap/pcap.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,6 +40,11 @@ static int start(struct live *l, const char *iface, const char *filter, char err
     r = pcap_setfilter(p, &program);
     pcap_freecode(&program);
     if (r < 0) snprintf(error, LIVE_ERROR, "%s", pcap_geterr(p));
+    char why[PCAP_ERRBUF_SIZE];
+    if (r == 0 && pcap_setnonblock(p, 1, why) < 0) { /* waiting is done here, so that a signal ends it */
+        snprintf(error, LIVE_ERROR, "%s", why);
+        r = -1;
+    }
     return r;
 }
 
@@ -70,6 +76,11 @@ int live_next(struct live *l, struct capture_packet *out, char error[LIVE_ERROR]
     struct pcap_pkthdr *head;
     const u_char *data;
     int r = pcap_next_ex(l->pcap, &head, &data);
+    if (r == 0) {
+        struct pollfd ready = {.fd = pcap_get_selectable_fd(l->pcap), .events = POLLIN};
+        poll(&ready, 1, WAIT_MS);
+        r = pcap_next_ex(l->pcap, &head, &data);
+    }
     if (r < 0) snprintf(error, LIVE_ERROR, "%s", pcap_geterr(l->pcap));
     if (r <= 0) return r < 0 ? -1 : 0;
     uint64_t part = (uint64_t)head->ts.tv_usec * (l->nanoseconds ? 1 : 1000);

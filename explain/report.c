@@ -62,15 +62,19 @@ static enum look severity_look(unsigned severity) {
     return severity == SEVERITY_PROBLEM ? LOOK_RED : severity == SEVERITY_WARNING ? LOOK_YELLOW : LOOK_PLAIN;
 }
 
+static const char *certainty_words(unsigned certainty) {
+    static const char *const sure[] = {"", N_(" (likely)"), N_(" (cannot be decided here)")};
+    return certainty < ARRAY_LEN(sure) && certainty > 0 ? _(sure[certainty]) : "";
+}
+
 /* "problem: no answer came (likely)" */
 static void finding_line(const struct report *r, const struct finding *f) {
     static const char *const severities[] = {N_("info"), N_("note"), N_("warning"), N_("problem")};
-    static const char *const sure[] = {"", N_(" (likely)"), N_(" (cannot be decided here)")};
     char said[512], head[32], all[640];
     row line;
     finding_text(f, r->lang, said, sizeof said);
     snprintf(head, sizeof head, "%s", f->severity < ARRAY_LEN(severities) ? _(severities[f->severity]) : "");
-    const char *certainty = f->certainty < ARRAY_LEN(sure) && f->certainty > 0 ? _(sure[f->certainty]) : "";
+    const char *certainty = certainty_words(f->certainty);
     snprintf(all, sizeof all, r->lang == TERN_ZH ? "%s：%s%s" : "%s: %s%s", head, said, certainty);
     row_start(&line, r->colour);
     paragraph(r, &line, INDENT, severity_look(f->severity), all);
@@ -159,7 +163,8 @@ static void opening_facts(const struct report *r, const struct explain_flow *f, 
     if (v->setup_ns != 0) fact(r, _("handshake"), "%s", span_name(v->setup_ns, buf));
     form_fact(r, _("closing"), closing_text(v->closing, r->lang), closing_rfc(v->closing));
     if (v->closed_first >= 0) fact(r, _("closed first by"), "%s", end_letter(v->closed_first));
-    fact(r, _("captured"), "%s", passive_vantage_text((enum vantage)v->vantage, r->lang));
+    fact(r, _("captured"), "%s%s", passive_vantage_text((enum vantage)v->vantage, r->lang),
+         v->vantage_certainty == LIKELY ? certainty_words(LIKELY) : "");
 }
 
 static const char *repeat_word(unsigned cause) {

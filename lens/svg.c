@@ -455,10 +455,6 @@ void svg_ladder(const struct picture *p, const struct svg_place *places, int hei
         struct path w = path_of(p, i, places);
         if (w.drawn) segment(&p->steps[i], &w, out);
     }
-    for (size_t i = 0; i < p->n; i++) { /* words stand on top of all lines */
-        struct path w = path_of(p, i, places);
-        if (w.drawn) words_along(&p->steps[i], &w, out);
-    }
     for (size_t i = 0; i < p->n; i++) {
         const struct step *s = &p->steps[i];
         if (places[i].gap != 0) pause_mark(p, places[i].gap, s->time_ns - clock.last, out);
@@ -476,6 +472,10 @@ void svg_ladder(const struct picture *p, const struct svg_place *places, int hei
         }
         if (has_time(s)) states(s, &places[i], out);
         why(s, places[i].top + (places[i].gap != 0 ? GAP : 0) + (s->kind == STEP_SEGMENT ? 8 : 5), out);
+    }
+    for (size_t i = 0; i < p->n; i++) { /* words stand on top of lines and calls */
+        struct path w = path_of(p, i, places);
+        if (w.drawn) words_along(&p->steps[i], &w, out);
     }
     if (p->cut > 0) {
         char text[80];

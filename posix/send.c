@@ -79,6 +79,7 @@ static ssize_t send_data(struct posix *p, struct sock *s, struct px_call *c) {
         int error = fast_open(s, c);
         if (error) return fail(error);
         c->flags &= ~MSG_FASTOPEN;
+        if (!call_expired(p, c)) s->phase = CONNECTED; /* a call that blocks answers for the opening as well */
         fast = true;
     }
     enum tern_state state = s->phase == LISTENING ? TERN_CLOSED : sock_state(s);

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "drivers/host.h"
@@ -62,6 +64,13 @@ const struct side kernel_side = {.name = "Linux",
                                  .epoll_wait = epoll_wait,
                                  .pipe = pipe,
                                  .splice = splice};
+
+bool kernel_too_old(void) {
+    struct utsname u;
+    unsigned major = 0, minor = 0;
+    if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2) return true;
+    return major < 6 || (major == 6 && minor < 1);
+}
 
 /* ---- tern ---- */
 

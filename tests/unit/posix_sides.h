@@ -3,6 +3,7 @@
 #ifndef POSIX_SIDES_H
 #define POSIX_SIDES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "posix/posix.h"
@@ -43,6 +44,9 @@ struct side {
 };
 
 extern const struct side kernel_side, tern_side;
+
+/* Older kernels answer some calls otherwise; this one is from before 6.1. */
+bool kernel_too_old(void);
 
 /* A stack with 10.0.0.1 and fd00::1, and its end. */
 void tern_side_begin(void);
