@@ -220,8 +220,8 @@ static void check_result(struct run *r, const struct event *e, const struct outc
     if (!differs && !other) return;
     const char *got = out->result == -1 ? errno_format(out->error, got_error) : "";
     const char *wanted = c->error != 0 ? errno_format(c->error, want_error) : "";
-    fail_plain(r, e->at, _("%s gave %lld %s, expected was %lld %s"), c->name, (long long)out->result, got,
-               (long long)want->value, wanted);
+    fail_plain(r, e->at, _("%s gave %lld%s%s, expected was %lld%s%s"), c->name, (long long)out->result,
+               got[0] != '\0' ? " " : "", got, (long long)want->value, wanted[0] != '\0' ? " " : "", wanted);
 }
 
 /* Only one call may wait: an earlier one is given its time. */

@@ -151,7 +151,8 @@ static void judge_reset(struct judge *j) {
     case RESET_HANDSHAKE: add(j, FINDING_HANDSHAKE_RESET, i, CERTAIN, 0, 0); break;
     case RESET_OLD_SYN: add(j, FINDING_OLD_SYN, i, CERTAIN, 0, 0); break;
     case RESET_LATE:
-        add(j, j->r->passive.end[!i].wait_ns != 0 ? FINDING_TIME_WAIT_RESET : FINDING_RESET_LATE, i, LIKELY, 0, 0);
+        add(j, j->r->passive.end[!i].course == TERN_TIME_WAIT ? FINDING_TIME_WAIT_RESET : FINDING_RESET_LATE, i, LIKELY,
+            0, 0);
         break;
     case RESET_FORGED: add(j, FINDING_RESET_FORGED, i, LIKELY, e->reset_hops, 0); break;
     case RESET_CLOSED: add(j, FINDING_RESET_AFTER_CLOSE, i, LIKELY, 0, 0); break;

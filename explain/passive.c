@@ -10,7 +10,9 @@
 
 enum {
     /* After so long in silence an end may have given up, or its TIME-WAIT may be over, whatever its settings. */
-    SILENT_MS = 1000
+    SILENT_MS = 1000,
+    /* An ACK may leave before bytes that wait for their turn: so long the pace of sending may hold them back. */
+    PACED_MS = 200
 };
 
 /* The table, the other way to look it up: the state that a move leads to, + 1; 0: none. */
@@ -70,6 +72,8 @@ static bool may_queue(const struct passive *v, const struct track *t, int e, con
     if (self->fin == KNOWN_YES) return closes;
     if ((own != NULL && own->takes > 0) || track_flight(self) > 0 || !self->acked_any || peer->window < 3000)
         return true;
+    bool sent = seq_gt(self->next, seq_add(self->isn, 1)) || self->guessed;
+    if (own != NULL && sent && own->quiet_ns < PACED_MS * MS_NS) return true;
     if (own == NULL && v->end[e].now & (BIT(SYN_SENT) | BIT(SYN_RECEIVED)))
         return true; /* written before the connection was there */
     return !near(v, e) && !track_quiet(t, e);
@@ -199,6 +203,7 @@ static uint16_t reset_arrives(const struct passive *v, const struct track *t, in
         bool ours = p->tcp.flags & TCP_ACK && self->based && seq_gt(p->tcp.ack_no, self->isn) &&
                     seq_le(p->tcp.ack_no, self->next);
         out |= ours ? BIT(CLOSED) : BIT(SYN_SENT);
+        if (!near(v, to)) out |= BIT(SYN_RECEIVED); /* a SYN sent later may have come before */
     }
     uint16_t rest = set & (uint16_t) ~(NO_CONNECTION | BIT(TIME_WAIT) | BIT(SYN_SENT));
     if (rest == 0) return out;

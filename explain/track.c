@@ -130,6 +130,7 @@ static void follow_ack(struct track *t, const struct flow_packet *p, struct sigh
         if (seq_eq(ack, o->next)) {
             o->quiet_at = t->end[p->from].next; /* what is new in this segment comes with this ACK */
             o->quiet_any = true;
+            o->quiet_ns = p->time_ns;
         }
     }
     out->fin_acked = o->fin == KNOWN_YES && seq_gt(ack, o->fin_at);
@@ -220,4 +221,5 @@ void track_follow(struct track *t, const struct flow_packet *p, struct sight *ou
     out->window_changed = out->window != e->window;
     if (!out->ack_old) e->window = out->window;
     out->flight = track_flight(e);
+    if (out->flight == 0 && e->quiet_any && p->time_ns > e->quiet_ns) out->quiet_ns = p->time_ns - e->quiet_ns;
 }

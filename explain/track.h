@@ -21,6 +21,7 @@ struct track_end {
     struct {
         seq left, right;
     } island[TRACK_ISLANDS]; /* captured behind a hole, ascending */
+    uint64_t quiet_ns;       /* when the other end had acknowledged all of this one's */
     seq quiet_at;            /* where the other end's stream was when that had acknowledged all of this one's */
     uint32_t window;         /* its latest, scaled */
     uint32_t missing;        /* bytes that the other end acknowledged and the capture does not have */
@@ -57,10 +58,11 @@ struct sight {
     bool first;             /* the sender's first segment in the capture */
     bool window_changed;
     uint32_t newly_acked;
-    uint32_t window; /* scaled */
-    uint32_t flight; /* of the sender, with this segment: sent and not acknowledged */
-    bool fin_acked;  /* its ACK covers the other end's FIN */
-    bool syn_acked;  /* its ACK covers the other end's SYN */
+    uint32_t window;   /* scaled */
+    uint64_t quiet_ns; /* for so long all that the sender had sent is acknowledged; 0: it is not, or just now */
+    uint32_t flight;   /* of the sender, with this segment: sent and not acknowledged */
+    bool fin_acked;    /* its ACK covers the other end's FIN */
+    bool syn_acked;    /* its ACK covers the other end's SYN */
 };
 
 void track_start(struct track *t);

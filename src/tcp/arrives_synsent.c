@@ -43,7 +43,7 @@ void syn_acked(struct arrival *a) {
     uint32_t mtu = ip_path_mtu(s, &t->flow.remote);
     mss_update(s, t, mtu ? mtu : UINT32_MAX);
     /* When a SYN was lost the path is suspect: one segment to begin with [RFC5681 3.1], and 3 s [RFC6298 5.7]. */
-    cc_start(s, t, t->syn_repeated ? 1 : s->cfg.initial_window);
+    cc_start(t, t->syn_repeated ? 1 : s->cfg.initial_window);
     if (t->rtt_timing)
         rto_sample(s, t, (uint64_t)(clock_us(s) - t->rtt_at_us) * US_NS);
     else if (t->syn_repeated)

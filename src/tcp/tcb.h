@@ -501,7 +501,7 @@ unsigned sack_blocks(const struct tcb *t, tcp_options *o, unsigned most);
 static inline bool sack_due(const struct tcb *t) { return t->sack && (t->rcv.islands || t->rcv.dup_len); }
 void sack_duplicate(struct tcb *t, seq left, seq right); /* these bytes came again */
 
-void cc_start(struct stack *s, struct tcb *t, uint32_t initial_segments);
+void cc_start(struct tcb *t, uint32_t initial_segments);
 void cc_change(struct stack *s, struct tcb *t);
 void cc_stop(struct stack *s, struct tcb *t);
 uint32_t cc_initial(const struct tcb *t, uint32_t segments); /* the window of a new connection */

@@ -134,7 +134,8 @@ def synchronized(s):
          arrives(".", rcv - 10, 0, nxt) + ack_now + still(s))
     # second: RST
     if s.name == "TIME-WAIT":
-        case("rst", "a RST does not end the wait early", " second [RFC1337 3 (F1)]", arrives("R.", rcv, 0, nxt) + still(s))
+        case("rst", "a RST does not end the wait early", " second [RFC1337 3 (F1)]", arrives("R.", rcv, 0, nxt)
+             + still(s))
     else:
         case("rst", "a RST at exactly RCV.NXT ends the connection", " second [RFC5961 3.2]",
              arrives("R.", rcv, 0, nxt) + gone(s))
@@ -253,7 +254,8 @@ def listen():
     def case(name, title, labels, line, reply):
         reply = f"+0   > {reply}\n" if reply else ""
         tail = "+.01 < S 100:100(0) win 1000 <mss 1000>\n+0   > S. 0:0(0) ack 101 <...>\n"
-        put("3.10.7.2-listen", name, f"LISTEN: {title}", f".2{labels}", f"{LISTEN}+.1  < {line} win 1000\n{reply}{tail}")
+        put("3.10.7.2-listen", name, f"LISTEN: {title}", f".2{labels}", f"{LISTEN}+.1  < {line} win 1000\n"
+            f"{reply}{tail}")
 
     case("rst", "a RST is ignored", " first", "R 0:0(0)", None)
     case("rst-ack", "a RST with ACK is ignored", " first", "R. 0:0(0) ack 1", None)
@@ -268,7 +270,8 @@ def listen():
     case("urgent", "URG alone opens nothing", " fourth", "U 0:10(10)", None)
     put("3.10.7.2-listen", "syn", "LISTEN: a SYN is answered with SYN,ACK; its ACK establishes the connection",
         ".2 third [MUST-20]", LISTEN + "+.1  < S 0:0(0) win 1000 <mss 1000>\n+0   > S. 0:0(0) ack 1 <...>\n"
-        "+.1  < . 1:1(0) ack 1 win 1000\n+0   accept(3, ..., ...) = 4\n+0   %{ assert tcpi_state == TCP_ESTABLISHED }%\n")
+        "+.1  < . 1:1(0) ack 1 win 1000\n+0   accept(3, ..., ...) = 4\n"
+        "+0   %{ assert tcpi_state == TCP_ESTABLISHED }%\n")
     put("3.10.7.2-listen", "syn-isn-at-the-end", "LISTEN: numbers wrap: a SYN with the highest number there is",
         ".2 third; 3.4", LISTEN + "+.1  < S 4294967295:4294967295(0) win 1000 <mss 1000>\n"
         "+0   > S. 0:0(0) ack 0 <...>\n+.1  < . 1:1(0) ack 1 win 1000\n+0   accept(3, ..., ...) = 4\n"
@@ -323,7 +326,8 @@ def syn_received():
 
     case("ack", "the ACK of our SYN establishes the connection", " fifth", opens)
     case("ack-with-text", "text on the ACK is taken", " fifth, seventh",
-         arrives("P.", 1, 100, 1) + "+.04 > . 1:1(0) ack 101\n+0   accept(3, ..., ...) = 4\n+0   read(4, ..., 1000) = 100\n")
+         arrives("P.", 1, 100, 1) + "+.04 > . 1:1(0) ack 101\n+0   accept(3, ..., ...) = 4\n"
+         "+0   read(4, ..., 1000) = 100\n")
     case("ack-with-fin", "a FIN on the ACK leads to CLOSE-WAIT", " fifth, eighth",
          arrives("F.", 1, 0, 1) + answer(".", 1, 0, 2) + "+0   accept(3, ..., ...) = 4\n"
          + "+0   %{ assert tcpi_state == TCP_CLOSE_WAIT }%\n+0   read(4, ..., 1000) = 0\n")

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""mutate.py SCRIPTS OUT - copies of a sample of the scripts, each with one expected number changed: a window, a sequence
-or acknowledgment number, a length, a result, a time. Every one of them must fail."""
+"""mutate.py SCRIPTS OUT - copies of a sample of the scripts, each with one expected number changed: a window, a
+sequence or acknowledgment number, a length, a result, a time. Every one of them must fail."""
 import pathlib
 import re
 import sys

@@ -190,6 +190,8 @@ static void from_the_middle(void **state) {
     feed(&t, &v, 1, TCP_ACK, 9000, 5100, 50, 11);
     feed(&t, &v, 1, TCP_ACK, 9050, 5100, 50, 12);
     w = feed(&t, &v, 0, TCP_ACK, 5100, 9100, 0, 12);
+    assert_int_equal(w.after[0].doubt, DOUBT_QUEUED); /* bytes and a FIN may wait for their turn */
+    w = feed(&t, &v, 0, TCP_ACK, 5100, 9100, 0, 400);
     expect_state_of(&w.after[0], TERN_ESTABLISHED);
 }
 

@@ -703,6 +703,87 @@ static void no_false_alarm(void **state) {
     assert_int_equal(alarms, 0);
 }
 
+static uint64_t chaos;
+
+static uint32_t chance(uint32_t of) { /* splitmix64 */
+    uint64_t z = chaos += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return (uint32_t)((z ^ z >> 31) % of);
+}
+
+static void never_empty(void *ctx, struct explain_flow *flow, const struct flow_packet *p, const struct sight *look,
+                        const struct passive_view *view) {
+    uint64_t *seen = ctx;
+    (void)flow;
+    (void)p;
+    (void)look;
+    if (view == NULL) return;
+    ++*seen;
+    for (int e = 0; e < 2; e++) {
+        const struct statement *all[2] = {&view->before[e], &view->after[e]};
+        for (int i = 0; i < 2; i++) {
+            assert_int_not_equal(all[i]->states, 0);
+            assert_true(all[i]->states >> all[i]->best & 1);
+            assert_true(all[i]->certainty != CERTAIN || (all[i]->states & (all[i]->states - 1)) == 0);
+            assert_true(all[i]->doubt < DOUBTS);
+        }
+    }
+}
+
+/* Packets without sense, numbers near and far, time that jumps: nothing breaks, and no set is ever empty. */
+static void nonsense(void **state) {
+    (void)state;
+    uint64_t seen = 0;
+    for (chaos = 1; seen < 60000;) {
+        struct explain_machine m;
+        struct explain_flow flow = {.id = 1, .end = {{.port = 1}, {.port = 2}}};
+        struct explain_options o = {.seen = never_empty, .ctx = &seen, .vantage = (enum vantage)chance(4)};
+        uint32_t near[2] = {chance(UINT32_MAX), chance(UINT32_MAX)};
+        struct flow_packet p = {.time_ns = 1 << 30};
+        machine_init(&m, &o);
+        for (unsigned n = 200, i = 0; i < n; i++) {
+            uint8_t from = (uint8_t)chance(2);
+            p.number = i + 1;
+            p.from = from;
+            p.time_ns += chance(4) == 0 ? (uint64_t)chance(2000000000) * 20 : chance(1000000);
+            if (chance(50) == 0) p.time_ns -= p.time_ns / 2;
+            p.len = chance(3) == 0 ? chance(70000) : 0;
+            p.ttl = (uint8_t)chance(256);
+            p.ip_id = (uint16_t)chance(4);
+            p.marks = chance(10) == 0 ? (uint16_t)chance(256) : 0;
+            memset(&p.tcp, 0, sizeof p.tcp);
+            p.tcp.flags = chance(3) == 0 ? (uint16_t)chance(512) : TCP_ACK;
+            p.tcp.window = chance(3) == 0 ? 0 : (uint16_t)chance(65536);
+            p.tcp.seq_no = seq_of(chance(20) == 0 ? chance(UINT32_MAX) : near[from] + chance(5000));
+            p.tcp.ack_no = seq_of(chance(20) == 0 ? chance(UINT32_MAX) : near[!from] + chance(5000));
+            p.tcp.options.has_ts = chance(2);
+            p.tcp.options.ts_value = chance(10);
+            p.tcp.options.has_wscale = chance(2);
+            p.tcp.options.wscale = (uint8_t)chance(256);
+            p.tcp.options.sack_count = (uint8_t)chance(5);
+            for (unsigned k = 0; k < 4; k++) {
+                p.tcp.options.sack[k].left = seq_of(near[!from] + chance(9000));
+                p.tcp.options.sack[k].right = seq_of(near[!from] + chance(9000));
+            }
+            if (i == 0) assert_true(m.ops.created(m.ops.ctx, &flow, NULL, &p));
+            m.ops.begins(m.ops.ctx, &flow, &p);
+            flow.end[from].packets++;
+            m.ops.fed(m.ops.ctx, &flow, &p);
+            if (chance(40) == 0)
+                m.ops.icmp(m.ops.ctx, &flow,
+                           &(struct flow_icmp){.type = (uint8_t)chance(16), .code = (uint8_t)chance(16)});
+        }
+        struct verdict v;
+        verdict_of(&m, &flow, p.time_ns, &v);
+        assert_true(v.opening < OPENINGS && v.closing < CLOSINGS);
+        m.ops.ended(m.ops.ctx, &flow, p.time_ns);
+        assert_null(flow.machine);
+        for (uint32_t i = 0; i < flow.findings; i++) assert_true(flow.finding[i].code < FINDINGS);
+        free(flow.finding);
+    }
+}
+
 /* Who bounds the speed: the window, the application, or neither, then it is the network. */
 static void who_limits(void **state) {
     (void)state;
@@ -779,11 +860,8 @@ static void sentences(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_fault_is_found),
-        cmocka_unit_test(no_false_alarm),
-        cmocka_unit_test(who_limits),
-        cmocka_unit_test(sums),
-        cmocka_unit_test(sentences),
+        cmocka_unit_test(every_fault_is_found), cmocka_unit_test(no_false_alarm), cmocka_unit_test(nonsense),
+        cmocka_unit_test(who_limits),           cmocka_unit_test(sums),           cmocka_unit_test(sentences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,11 +111,30 @@ static void status_tells_what_is_lost(void **state) {
     assert_true(i.recovery < TERN_RECOVERY_FAST);
 }
 
+/* A connection that only waits, or only closes, needs no memory for its congestion control. */
+static void memory_comes_with_the_first_bytes(void **state) {
+    (void)state;
+    fx.cfg.congestion = TERN_CUBIC;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    assert_null(cc()->state);
+    uint32_t cwnd = cc()->cwnd;
+    app_write(100);
+    assert_int_equal(drop_out(), 1);
+    assert_non_null(cc()->state);
+    assert_ptr_equal(cc()->ops, &cc_cubic);
+    assert_int_equal(cc()->cwnd, cwnd);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(within_the_timeout_it_stays), BOTH(each_timeout_halves_it), ONLY4(never_below_that_of_a_new_connection),
-        ONLY4(a_small_window_stays_small), ONLY4(it_can_be_turned_off),  ONLY4(status_tells_why),
+        BOTH(within_the_timeout_it_stays),
+        BOTH(each_timeout_halves_it),
+        ONLY4(never_below_that_of_a_new_connection),
+        ONLY4(a_small_window_stays_small),
+        ONLY4(it_can_be_turned_off),
+        ONLY4(status_tells_why),
         ONLY4(status_tells_what_is_lost),
+        ONLY4(memory_comes_with_the_first_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

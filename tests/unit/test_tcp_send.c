@@ -86,6 +86,17 @@ static void initial_window(void **state) {
     }
 }
 
+/* It counts in segments that the path is known to carry, not only those that fit on the first link [RFC8201 5.2]. */
+static void initial_window_on_a_narrow_path(void **state) {
+    (void)state;
+    fx.peer.mss = 1460;
+    fx_up();
+    ip_addr peer = addr_in(&fx.peer_addr);
+    assert_true(ip_path_mtu_learn(fx.s, &peer, 1300));
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    assert_int_equal(fx_status().cwnd, 10 * (1300 - (fx.v6 ? 60 : 40)));
+}
+
 /* ---- when to send: 3.7.4, 3.8.6.2.1, 3.9.1.2 ---- */
 
 /* [MUST-61, SHLD-27, SHLD-28] Full segments; PSH on the last. */
@@ -673,6 +684,7 @@ int main(void) {
         BOTH(mss_with_timestamps),
         BOTH(mss_tiny),
         BOTH(initial_window),
+        BOTH(initial_window_on_a_narrow_path),
         BOTH(push_on_the_last),
         BOTH(nagle),
         BOTH(nagle_off),
