@@ -30,9 +30,9 @@ static uint64_t mix(uint64_t h, uint64_t v) {
     return h ^ h >> 29;
 }
 
-static uint64_t print_of(uint64_t flow_hash, const struct decoded *d, bool from_source) {
+static uint64_t print_of(uint64_t flow_hash, const struct decoded *d, bool forth) {
     const tcp_header *h = &d->tcp.tcp;
-    uint64_t v = mix(flow_hash + from_source, (uint64_t)h->seq_no.v << 32 | h->ack_no.v);
+    uint64_t v = mix(flow_hash + forth, (uint64_t)h->seq_no.v << 32 | h->ack_no.v);
     v = mix(v, (uint64_t)d->tcp.len << 32 | (uint64_t)h->window << 16 | h->flags);
     v = mix(v, (uint64_t)d->tcp.ip_id << 32 | (uint64_t)h->header_len << 16 | h->urgent);
     if (h->options.has_ts) v = mix(v, (uint64_t)h->options.ts_value << 32 | h->options.ts_echo);
@@ -41,16 +41,10 @@ static uint64_t print_of(uint64_t flow_hash, const struct decoded *d, bool from_
     return v;
 }
 
-/* Which of the two ends wrote it, whatever end is called A. */
-static bool lower_sends(const struct decoded *d) {
-    int order = memcmp(&d->src, &d->dst, sizeof d->src);
-    return order < 0 || (order == 0 && d->src_port < d->dst_port);
-}
-
 bool copies_seen(struct copies *c, uint64_t flow_hash, const struct decoded *d) {
     const struct flow_packet *p = &d->tcp;
     bool copy = false;
-    uint64_t what = print_of(flow_hash, d, lower_sends(d));
+    uint64_t what = print_of(flow_hash, d, decoded_forth(d));
     struct print *seen = &c->print[what >> 54];
     if (seen->what == what && p->time_ns >= seen->time_ns && !(p->marks & FLOW_UNTIMED)) {
         uint64_t later = p->time_ns - seen->time_ns;

@@ -25,6 +25,16 @@ struct decoded {
     uint32_t ip_len;        /* on the wire */
 };
 
+/* Both directions of a connection in one order, whichever it is: does this packet go forth in it? */
+static inline bool decoded_forth(const struct decoded *d) {
+    uint64_t src = ip_half(&d->src, 0), dst = ip_half(&d->dst, 0);
+    if (src == dst) {
+        src = ip_half(&d->src, 1);
+        dst = ip_half(&d->dst, 1);
+    }
+    return src < dst || (src == dst && d->src_port <= d->dst_port);
+}
+
 struct fragments;
 struct decoder {
     const checksum_ops *sums;

@@ -52,7 +52,7 @@ struct flow_table {
     uint64_t first, next; /* of them, modulo BEHIND */
 };
 
-/* Both directions in one: the lower address and port first. Without a gap, so that its bytes can be hashed. */
+/* Both directions in one, in the order of decoded_forth. Without a gap, so that its bytes can be hashed. */
 struct pair {
     ip_addr low, high;
     uint16_t low_port, high_port;
@@ -209,10 +209,8 @@ void flow_table_end(struct flow_table *t) {
 /* ---- finding ---- */
 
 static struct pair pair_of(const struct decoded *d) {
-    int order = memcmp(&d->src, &d->dst, sizeof d->src);
-    bool forth = order < 0 || (order == 0 && d->src_port <= d->dst_port);
-    return forth ? (struct pair){d->src, d->dst, d->src_port, d->dst_port}
-                 : (struct pair){d->dst, d->src, d->dst_port, d->src_port};
+    return decoded_forth(d) ? (struct pair){d->src, d->dst, d->src_port, d->dst_port}
+                            : (struct pair){d->dst, d->src, d->dst_port, d->src_port};
 }
 
 static bool end_is(const struct flow_half *e, const ip_addr *addr, uint16_t port) {
