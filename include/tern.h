@@ -457,6 +457,7 @@ enum tern_option {
     TERN_OPT_SYN_RETRIES = 20,   /* SYNs repeated before the open fails, as tern_config.syn_retries */
     TERN_OPT_FIN_WAIT_2_MS = 21, /* closed by the application, peer's FIN missing, as tern_config.fin_wait_2_ms */
     TERN_OPT_QUICK_ACK = 22,     /* 1: every segment is acknowledged at once; an ACK that is owed leaves now */
+    TERN_OPT_NO_READER = 23, /* 1: behind our FIN, bytes that arrive reset the connection: nobody reads them [SHLD-3] */
 };
 /* Set on a listener, options pass to the connections it accepts later. */
 TERN_API int tern_set(tern_stack *stack, tern_sock sock, enum tern_option option, int64_t value);

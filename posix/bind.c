@@ -25,8 +25,8 @@ static bool shares(const struct sock *a, const struct sock *b) {
 static bool stack_conflict(const struct sock *s, const tern_addr *addr, uint16_t port) {
     tern_status_info st;
     for (uint64_t cursor = 0; tern_list(s->px->config.stack, &cursor, &st);)
-        if (st.state != TERN_LISTEN && (st.passive || st.closed_by_user) && st.flow.local_port == port &&
-            overlap(addr, &st.flow.local))
+        if (st.state != TERN_LISTEN && st.state != TERN_CLOSED && (st.passive || st.closed_by_user) &&
+            st.flow.local_port == port && overlap(addr, &st.flow.local))
             return true;
     return false;
 }

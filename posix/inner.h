@@ -22,7 +22,7 @@ struct file {
     struct watch *watches; /* by epolls: see epoll.c */
 };
 
-enum phase { UNCONNECTED, CONNECTING, CONNECTED, LISTENING };
+enum phase { UNCONNECTED, CONNECTING, CONNECTED, LISTENING, SPOILT }; /* SPOILT: shut down before it was connected */
 enum { SHUT_RECEIVE = 1, SHUT_SEND = 2, SHUT_BOTH = 3 };
 
 /* Settings that are one int: see options.c for their names. */
@@ -83,6 +83,7 @@ struct sock {
     int domain; /* AF_INET, AF_INET6 */
     enum phase phase;
     uint8_t shut;      /* SHUT_RECEIVE, SHUT_SEND */
+    bool fin;          /* the peer's FIN has come */
     bool ended;        /* the stack's connection is CLOSED, and that was noted */
     bool full;         /* a write found no room since the last TERN_EV_WRITE */
     bool defer;        /* Fast Open: connect waits for the first write */
@@ -94,7 +95,7 @@ struct sock {
     /* bound to */
     tern_addr local;
     uint16_t port; /* 0: not bound */
-    bool locked;   /* by bind(), not by connect() */
+    bool locked;   /* the port was asked for, not chosen */
     struct sock *bound_next, **bound_link;
     tern_addr to; /* where a deferred connect leads */
     uint16_t to_port;

@@ -25,6 +25,7 @@ bool oob_ready(const struct sock *s) { return s->oob == OOB_AHEAD && s->mark - s
 
 ssize_t oob_receive(struct sock *s, struct px_call *c) {
     if (s->opt[S_OOBINLINE] || s->oob != OOB_AHEAD) return fail(EINVAL);
+    if (sock_state(s) == TERN_CLOSED && !s->fin) return fail(ENOTCONN);
     if (!oob_ready(s)) return s->shut & SHUT_RECEIVE ? 0 : fail(EAGAIN);
     uint8_t byte;
     received_copy(s, (size_t)(s->mark - s->read), &byte, 1);

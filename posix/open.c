@@ -31,6 +31,7 @@ int px_bind(struct posix *p, int fd, const struct sockaddr *addr, socklen_t len)
     uint16_t port;
     if (!s) return -1;
     events_collect(p);
+    sock_refresh(s);
     int error = addr_from(s, addr, len, &local, &port);
     /* AF_UNSPEC with 0.0.0.0 means AF_INET, from days of old */
     if (error == EAFNOSUPPORT && s->domain == AF_INET && addr->sa_family == AF_UNSPEC) {
@@ -41,10 +42,10 @@ int px_bind(struct posix *p, int fd, const struct sockaddr *addr, socklen_t len)
             in.sin_addr.s_addr ? EAFNOSUPPORT : addr_from(s, (struct sockaddr *)(void *)&in, sizeof in, &local, &port);
     }
     if (!error && s->opt[S_V6ONLY] && local.family == 4 && s->domain == AF_INET6) error = EINVAL;
-    if (!error && (s->phase != UNCONNECTED || s->port)) error = EINVAL;
+    if (!error && (s->phase == LISTENING || sock_state(s) != TERN_CLOSED || s->port)) error = EINVAL;
     if (!error) error = bind_port(s, &local, port);
     if (error) return fail(error);
-    s->locked = true;
+    s->locked = port != 0;
     return 0;
 }
 
@@ -113,6 +114,7 @@ static struct sock *child_of(const struct sock *listener, const tern_flow *flow,
     s->receive_timeout_ns = listener->receive_timeout_ns;
     s->send_timeout_ns = listener->send_timeout_ns;
     s->phase = CONNECTED;
+    s->shut = listener->shut;
     if (flags & SOCK_NONBLOCK) s->file.flags |= O_NONBLOCK;
     bind_inherit(s, &flow->local, flow->local_port);
     return s;
@@ -131,6 +133,7 @@ static ssize_t accept_one(struct posix *p, struct px_call *c, struct sock *liste
         return fail(error);
     }
     sock_attach(s, handle);
+    if (s->shut & SHUT_SEND) tern_shutdown(p->config.stack, handle);
     addr_to(s, &flow.remote, flow.remote_port, c->at, c->addrlen);
     return fd;
 }
@@ -216,6 +219,11 @@ ssize_t connect_step(struct posix *p, struct px_call *c) {
     return 0;
 }
 
+/* Leaving a connection in this state is an error of it. */
+static bool cuts_off(enum tern_state state) {
+    return state != TERN_CLOSED && state != TERN_CLOSING && state != TERN_LAST_ACK;
+}
+
 /* 0: go on and wait; 1: done, all is well; else -1 with errno. */
 static int connect_begin(struct sock *s, struct px_call *c, const struct sockaddr *addr, socklen_t len) {
     tern_addr to;
@@ -223,14 +231,15 @@ static int connect_begin(struct sock *s, struct px_call *c, const struct sockadd
     if (!addr) return fail(EFAULT);
     if (len < (socklen_t)sizeof addr->sa_family) return fail(EINVAL);
     if (addr->sa_family == AF_UNSPEC) {
-        bool was_open = s->phase != LISTENING && sock_state(s) != TERN_CLOSED;
+        bool cut = s->phase != LISTENING && cuts_off(sock_state(s));
         sock_disconnect(s);
-        if (was_open) s->error = ECONNRESET;
+        if (cut) s->error = ECONNRESET;
         file_wake(&s->file);
         return 1;
     }
     if (s->phase == CONNECTED || s->phase == LISTENING) return fail(EISCONN);
     if (s->phase == CONNECTING && s->defer) return fail(EISCONN);
+    if (s->phase == SPOILT) return fail(EINVAL);
     c->flags = s->phase == CONNECTING;
     if (c->flags) return 0;
     int error = addr_from(s, addr, len, &to, &port);
@@ -266,14 +275,20 @@ int px_shutdown(struct posix *p, int fd, int how) {
     sock_refresh(s);
     int bits = how + 1; /* SHUT_RECEIVE, SHUT_SEND, SHUT_BOTH */
     enum tern_state state = sock_state(s);
+    bool early = state == TERN_CLOSED || state == TERN_SYN_SENT || state == TERN_SYN_RECEIVED;
+    if (s->phase == CONNECTING) s->phase = early ? SPOILT : CONNECTED;
     if (s->phase == LISTENING) {
         if (bits & SHUT_RECEIVE) sock_disconnect(s);
-    } else if (state == TERN_CLOSED) {
+    } else if (state == TERN_CLOSED) { /* an error, and yet it counts for the time that is left */
+        s->shut |= (uint8_t)bits;
+        file_wake(&s->file);
         return fail(ENOTCONN);
     } else if (state == TERN_SYN_SENT) {
         sock_disconnect(s);
+        s->error = ECONNRESET;
     } else {
         s->shut |= (uint8_t)bits;
+        if (bits & SHUT_RECEIVE) tern_set(p->config.stack, s->handle, TERN_OPT_NO_READER, 1);
         if (bits & SHUT_SEND) tern_shutdown(p->config.stack, s->handle);
     }
     file_wake(&s->file);

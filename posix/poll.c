@@ -91,7 +91,8 @@ int px_poll(struct posix *p, struct pollfd *fds, nfds_t count, int timeout_ms) {
 /* Up to the mark, as reading goes; nothing is counted while the connection opens. */
 static int readable(const struct sock *s) {
     size_t there = received_bytes(s);
-    return (int)(s->opt[S_OOBINLINE] ? there : oob_limit(s, s->read, there));
+    if (s->opt[S_OOBINLINE]) return (int)there;
+    return oob_at(s, s->read) ? 0 : (int)oob_limit(s, s->read, there);
 }
 
 /* Our FIN counts as one byte until it is acknowledged. */

@@ -123,6 +123,7 @@ static ssize_t receive(struct posix *p, struct sock *s, struct px_call *c) {
     if (c->done && (s->error || s->shut & SHUT_RECEIVE || call_expired(p, c) || oob_at(s, s->read)))
         return (ssize_t)c->done;
     if (c->done) return PX_PENDING;
+    if (s->fin) return 0;
     int error = sock_take_error(s);
     if (error) return fail(error);
     if (s->shut & SHUT_RECEIVE) return 0;

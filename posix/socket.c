@@ -66,12 +66,12 @@ void sock_free(struct posix *p, struct sock *s) {
 
 void sock_attach(struct sock *s, tern_sock handle) {
     s->handle = handle;
-    s->ended = s->full = false;
-    s->shut = 0;
+    s->ended = s->full = s->fin = false;
     s->read = 0;
     s->oob = OOB_NONE;
     tern_set_user(s->px->config.stack, handle, s->slot);
     options_apply(s);
+    if (s->shut & SHUT_RECEIVE) tern_set(s->px->config.stack, handle, TERN_OPT_NO_READER, 1);
 }
 
 /* One of several that share a listener of the stack leaves; true: others remain. */
@@ -105,12 +105,12 @@ void sock_release(struct posix *p, struct sock *s) {
 /* connect() to AF_UNSPEC, and what a failed connect() and a stopped listener come to: as new, but for settings, and for
  * the name if bind() gave it. */
 void sock_disconnect(struct sock *s) {
+    bool lived = s->handle.id && !s->ended;
     let_go(s, s->phase != LISTENING);
     s->phase = UNCONNECTED;
     s->shut = 0;
-    s->ended = s->defer = false;
-    s->error = s->soft = 0;
-    if (!s->locked) bind_release(s);
+    s->ended = s->defer = s->fin = false;
+    if (lived && !s->locked) bind_release(s);
 }
 
 bool sock_status(const struct sock *s, tern_status_info *out) {
@@ -134,14 +134,21 @@ static int end_error(const struct sock *s, const tern_status_info *st) {
 void sock_refresh(struct sock *s) {
     tern_status_info st;
     if (s->phase == LISTENING || s->ended || !sock_status(s, &st)) return;
-    if (st.peer_closed) s->shut |= SHUT_RECEIVE;
-    if (st.state == TERN_TIME_WAIT) s->shut = SHUT_BOTH;
+    if (st.peer_closed) {
+        s->fin = true;
+        s->shut |= SHUT_RECEIVE;
+    }
+    if (st.state == TERN_TIME_WAIT) {
+        s->shut = SHUT_BOTH;
+        if (!s->locked) bind_release(s);
+    }
     oob_refresh(s, &st);
     if (st.state != TERN_CLOSED) return;
     s->ended = true;
     s->shut = SHUT_BOTH;
     int error = end_error(s, &st);
     if (error) s->error = error;
+    if (!s->locked) bind_release(s);
 }
 
 int sock_take_error(struct sock *s) {

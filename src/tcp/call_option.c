@@ -29,6 +29,7 @@ static const struct limits limits_of[] = {
     [TERN_OPT_SYN_RETRIES] = {0, 20},
     [TERN_OPT_FIN_WAIT_2_MS] = {0, UINT32_MAX},
     [TERN_OPT_QUICK_ACK] = {0, 1},
+    [TERN_OPT_NO_READER] = {0, 1},
 };
 
 static int find(tern_stack *public, tern_sock sock, struct tcb **t, struct tcb_options **opt) {
@@ -64,6 +65,7 @@ static void store(const struct stack *s, struct tcb_options *o, enum tern_option
     case TERN_OPT_SYN_RETRIES: o->syn_retries = (uint8_t)v; break;
     case TERN_OPT_FIN_WAIT_2_MS: o->fin_wait_2_ms = (uint32_t)v; break;
     case TERN_OPT_QUICK_ACK: o->quick_ack = v; break;
+    case TERN_OPT_NO_READER: o->no_reader = v; break;
     case TERN_OPT_BACKLOG: break; /* a listener's, not its connections' */
     }
 }
@@ -125,6 +127,7 @@ int tern_get(tern_stack *public, tern_sock sock, enum tern_option option, int64_
     case TERN_OPT_SYN_RETRIES: *value = o->syn_retries; return TERN_OK;
     case TERN_OPT_FIN_WAIT_2_MS: *value = o->fin_wait_2_ms; return TERN_OK;
     case TERN_OPT_QUICK_ACK: *value = o->quick_ack; return TERN_OK;
+    case TERN_OPT_NO_READER: *value = o->no_reader; return TERN_OK;
     case TERN_OPT_BACKLOG:
         if (l) *value = l->backlog;
         return l ? TERN_OK : TERN_ESTATE;

@@ -39,7 +39,7 @@ struct tcb_options {
     bool fast_open;
     uint16_t mss_cap; /* 0: none */
     uint8_t tos, ttl;
-    bool nodelay : 1, cork : 1, keepalive : 1, no_soft_errors : 1, quick_ack : 1;
+    bool nodelay : 1, cork : 1, keepalive : 1, no_soft_errors : 1, quick_ack : 1, no_reader : 1;
 };
 
 /* Received packets that the caller lent: their bytes come before those in the ring. */

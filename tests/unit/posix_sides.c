@@ -118,6 +118,8 @@ void tern_side_end(void) {
     type r = call;                                                                                                     \
     int error = errno;                                                                                                 \
     tern_settle();                                                                                                     \
+    px_poll(tern_posix, NULL, 0, 0); /* what happened may ask for an answer */                                         \
+    tern_settle();                                                                                                     \
     errno = error;                                                                                                     \
     return r
 

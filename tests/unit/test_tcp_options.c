@@ -48,6 +48,26 @@ static void quick_ack(void **state) {
     expect_none();
 }
 
+/* [SHLD-3] What came before can still be read. */
+static void no_reader(void **state) {
+    (void)state;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_NO_READER, 1), TERN_OK);
+    inject(ACK, 1, 1, 10); /* no FIN of ours yet: as ever */
+    advance(100);
+    expect(ACK, 1, 11, 0);
+    assert_int_equal(tern_shutdown(fx.stack, fx.sock), TERN_OK);
+    expect(FIN | ACK, 1, 11, 0);
+    inject(ACK, 11, 2, 0);
+    expect_none();
+    expect_state(TERN_FIN_WAIT_2);
+    inject(ACK, 11, 2, 10);
+    expect(RST | ACK, 2, ANY, 0);
+    expect_event(TERN_EV_READ | TERN_EV_SENT | TERN_EV_CLOSED);
+    assert_int_equal(fx.ev_error, TERN_ERESET);
+    assert_int_equal(app_read(100), 10);
+}
+
 /* It says itself how many may wait; of a connection there is no such number. */
 static void backlog(void **state) {
     (void)state;
@@ -170,7 +190,7 @@ static void families(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {BOTH(syn_retries), BOTH(fin_wait_2), BOTH(quick_ack),    BOTH(backlog),
-                                       BOTH(congestion),  BOTH(families),   BOTH(sender_status)};
+    const struct CMUnitTest tests[] = {BOTH(syn_retries), BOTH(fin_wait_2), BOTH(quick_ack), BOTH(no_reader),
+                                       BOTH(backlog),     BOTH(congestion), BOTH(families),  BOTH(sender_status)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
