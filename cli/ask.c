@@ -9,10 +9,10 @@
 
 enum { TYPED = 512, ALSO = 3 };
 
-static const char about[] =
-    N_("Answers questions about TCP as people ask them, at interviews and on call: in a few lines, with the place in the "
-       "RFC and a scenario to play. WORDS may be English or Chinese, a whole question or a few words of it, or a number "
-       "of the list; a Chinese question is answered in Chinese. Without WORDS it lists the questions.");
+static const char about[] = N_(
+    "Answers questions about TCP as people ask them, at interviews and on call: in a few lines, with the place in the "
+    "RFC and a scenario to play. WORDS may be English or Chinese, a whole question or a few words of it, or a number "
+    "of the list; a Chinese question is answered in Chinese. Without WORDS it lists the questions.");
 
 static void list(enum tern_lang lang) {
     for (size_t i = 0; i < questions_n; i++) {

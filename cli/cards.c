@@ -6,7 +6,6 @@
 
 #include "cli/cli.h"
 #include "lens/text.h"
-#include "play/scenario.h"
 
 _Static_assert(TERN_EN == 0 && TERN_ZH == 1, "English stands first in the .def files");
 
@@ -33,17 +32,22 @@ const struct question questions[] = {
 };
 const size_t questions_n = sizeof questions / sizeof questions[0];
 
+const char *edge_scenario(const tern_transition *t) {
+    for (size_t i = 0; i < walked_edges_n; i++) {
+        const struct walked_edge *e = &walked_edges[i];
+        if (strcmp(e->from, tern_state_name(t->from)) == 0 && strcmp(e->to, tern_state_name(t->to)) == 0 &&
+            strcmp(e->event, t->event) == 0)
+            return e->scenario;
+    }
+    return "";
+}
+
 void card_part(const char *title, const char *text) {
     printf("\n%s\n", title);
     paragraph(text, 2, 0, text_columns());
 }
 
-void card_places(const char *rfc, const char *scenario) {
-    const struct catalogue_scenario *played = scenario_find(scenario);
-    printf("\n  RFC %s", rfc);
-    if (played != NULL) printf("%*stern play %s", 6, "", played->name);
-    putchar('\n');
-}
+void card_places(const char *rfc, const char *scenario) { printf("\n  RFC %s      tern play %s\n", rfc, scenario); }
 
 /* ---- matching ---- */
 

@@ -16,6 +16,15 @@ struct state_card {
 };
 extern const struct state_card state_cards[TERN_STATES];
 
+/* Which scenario walks a move: out of scenarios/edges.csv, which a test keeps true. */
+struct walked_edge {
+    const char *from, *event, *to, *scenario;
+};
+extern const struct walked_edge walked_edges[];
+extern const size_t walked_edges_n;
+/* "": none. */
+const char *edge_scenario(const tern_transition *t);
+
 /* A line of the notes that leads astray. */
 struct myth {
     card_text title, says, holds;

@@ -88,10 +88,23 @@ static void draw_line(const char *line, bool ascii) {
 
 /* ---- the list of moves ---- */
 
+/* "3.10.4" of RFC 9293, "RFC 6191 2" of another. */
+static void print_place(const char *rfc) {
+    char text[32];
+    bool usual = strncmp(rfc, "9293 ", 5) == 0;
+    snprintf(text, sizeof text, "%s%s", usual ? "" : "RFC ", usual ? rfc + 5 : rfc);
+    printf(" %-9s", text);
+}
+
 static void print_move(const tern_transition *t, const char *what, enum tern_state state, unsigned number) {
+    enum { BEFORE = 61, BELOW = 20 };
     char no[12] = "";
+    const char *scenario = edge_scenario(t);
     if (number != 0) snprintf(no, sizeof no, "%u", number);
-    printf("  %3s %s %-13s %-19s %-12s RFC %s\n", no, what, tern_state_name(state), t->cause, t->action, t->rfc);
+    printf(" %3s %s %-12s %-18s %-11s", no, what, tern_state_name(state), t->cause, t->action);
+    print_place(t->rfc);
+    if (scenario[0] != '\0' && BEFORE + strlen(scenario) > text_columns()) printf("\n%*s", BELOW - 1, "");
+    printf(scenario[0] != '\0' ? " %s\n" : "\n", scenario);
 }
 
 /* The number of a row in the drawing, 0: it has none. */
@@ -115,9 +128,11 @@ static void print_moves(enum tern_state state, bool out, bool ascii) {
 
 static void print_all(bool ascii) {
     for (size_t i = 0; i < sizeof drawing / sizeof drawing[0]; i++) draw_line(drawing[i], ascii);
-    printf("\n%s\n",
-           _("Every move: its number in the drawing, where it leads, what causes it, what is done, where it is "
-             "written."));
+    putchar('\n');
+    paragraph(
+        _("Every move: its number in the drawing, where it leads, what causes it, what is done, the section of RFC "
+          "9293, and the scenario that walks it ('tern play NAME')."),
+        0, 0, text_columns());
     for (int s = 0; s < TERN_STATES; s++) {
         printf("\n%s\n", tern_state_name((enum tern_state)s));
         print_moves((enum tern_state)s, true, ascii);
@@ -190,6 +205,7 @@ static void print_json(void) {
         field(",", "cause", t.cause);
         field(",", "action", t.action);
         field(",", "rfc", t.rfc);
+        field(",", "scenario", edge_scenario(&t));
         printf(",\"number\":%u}", number_of(i));
     }
     printf("]}\n");

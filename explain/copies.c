@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { REMEMBERED = 4096 };
+enum { REMEMBERED = 1024 };
 
 /* Between two looks at one packet lies a switch or a host, never a retransmission timeout (RFC 6298 2.4 and the
  * 200 ms that hosts really use). */
@@ -51,7 +51,7 @@ bool copies_seen(struct copies *c, uint64_t flow_hash, const struct decoded *d) 
     const struct flow_packet *p = &d->tcp;
     bool copy = false;
     uint64_t what = print_of(flow_hash, d, lower_sends(d));
-    struct print *seen = &c->print[what >> 52];
+    struct print *seen = &c->print[what >> 54];
     if (seen->what == what && p->time_ns >= seen->time_ns && !(p->marks & FLOW_UNTIMED)) {
         uint64_t later = p->time_ns - seen->time_ns;
         bool moved = p->iface != seen->iface || p->ttl != seen->ttl || p->direction != seen->direction;

@@ -8,5 +8,7 @@
 void repeat_follow(struct record *r, const struct flow_packet *p, const struct sight *l);
 /* reset.c: the first RST that counts, and why it was sent. */
 void reset_follow(struct record *r, const struct flow_packet *p, const struct sight *l);
+/* machine.c: where the user says that it was taken. */
+enum vantage vantage_said(const struct explain_machine *m, const struct explain_flow *flow);
 
 #endif

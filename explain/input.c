@@ -8,7 +8,7 @@
 #include <zstd.h>
 
 /* A piece at a time: large enough that the system call costs nothing, small enough to stay in the processor's cache. */
-enum { PIECE = 256 << 10, PACKED = 128 << 10 };
+enum { PIECE = 128 << 10, PACKED = 128 << 10 };
 
 struct unpacker {
     bool gzip, zstd;      /* neither: bytes go through as they are */

@@ -37,8 +37,9 @@ static uint64_t ms(uint64_t from_ns, uint64_t to_ns) { return to_ns > from_ns ? 
 
 static bool at(const struct judge *j, int end, enum certainty *sure) {
     enum vantage want = end == END_A ? VANTAGE_A : VANTAGE_B;
-    *sure = j->m->options.vantage != VANTAGE_UNKNOWN ? CERTAIN : LIKELY;
-    return (j->m->options.vantage != VANTAGE_UNKNOWN ? j->m->options.vantage : history_vantage(j->h)) == want;
+    enum vantage said = vantage_said(j->m, j->flow);
+    *sure = said != VANTAGE_UNKNOWN ? CERTAIN : LIKELY;
+    return (said != VANTAGE_UNKNOWN ? said : history_vantage(j->h)) == want;
 }
 
 static bool one_way(const struct judge *j) {

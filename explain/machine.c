@@ -19,9 +19,9 @@ static bool begins(void *ctx, const struct explain_flow *flow, const struct flow
     const struct track_end *self = &r->track.end[p->from];
     (void)ctx;
     if (flow->self) return false;
+    if (is_over(r)) return true; /* were it a copy of an old one: whoever listens takes it for new */
     bool known = (self->syn || self->syn_ack) && seq_eq(self->isn, p->tcp.seq_no);
     if (known) return false;
-    if (is_over(r)) return true;
     if (p->tcp.flags & TCP_ACK) return false;
     if (p->time_ns > r->history.last_ns + SILENT_S * SEC_NS) return true;
     bool unheard = self->syn && !self->acked_any && !r->track.end[!p->from].syn;
@@ -47,13 +47,21 @@ static void note_reuse(struct history *h, const struct explain_flow *flow, const
     h->reuse_early = !reset && !newer && !later && since < SILENT_S * SEC_NS;
 }
 
+enum vantage vantage_said(const struct explain_machine *m, const struct explain_flow *flow) {
+    if (m->options.at_host && !ip_eq(&flow->end[END_A].addr, &flow->end[END_B].addr)) {
+        if (ip_eq(&m->options.host, &flow->end[END_A].addr)) return VANTAGE_A;
+        if (ip_eq(&m->options.host, &flow->end[END_B].addr)) return VANTAGE_B;
+    }
+    return m->options.vantage;
+}
+
 static bool created(void *ctx, struct explain_flow *flow, const struct explain_flow *before,
                     const struct flow_packet *p) {
     const struct explain_machine *m = ctx;
     struct record *r = malloc(sizeof *r);
     if (r == NULL) return false;
     track_start(&r->track);
-    passive_start(&r->passive, p, m->options.vantage);
+    passive_start(&r->passive, p, vantage_said(m, flow));
     history_start(&r->history, p);
     if (before != NULL && before->machine != NULL && !(p->tcp.flags & TCP_ACK))
         note_reuse(&r->history, flow, before, p);

@@ -75,12 +75,9 @@ static bool may_queue(const struct passive *v, const struct track *t, int e, con
     return !near(v, e) && !track_quiet(t, e);
 }
 
-static uint16_t given_up(const struct passive *v, const struct track *t, int e, uint16_t set, uint64_t now_ns) {
+static uint16_t given_up(const struct passive *v, int e, uint16_t set, uint64_t now_ns) {
     const struct passive_end *s = &v->end[e];
-    uint16_t waiting =
-        BIT(SYN_SENT) | BIT(SYN_RECEIVED) | BIT(FIN_WAIT_1) | BIT(FIN_WAIT_2) | BIT(CLOSING) | BIT(LAST_ACK);
-    if (track_flight(&t->end[e]) > 0) waiting |= BIT(ESTABLISHED) | BIT(CLOSE_WAIT);
-    if (now_ns > s->heard_ns + SILENT_MS * MS_NS) set |= moved(set & waiting, MOVE_GIVE_UP, false);
+    if (now_ns > s->heard_ns + SILENT_MS * MS_NS) set |= BIT(CLOSED); /* or its host is gone, without a word */
     if (set & BIT(TIME_WAIT) && now_ns > s->wait_ns + SILENT_MS * MS_NS) set = may(set, MOVE_TWO_MSL);
     return set;
 }
@@ -94,12 +91,13 @@ static uint16_t drift(const struct passive *v, const struct track *t, int e, uin
     unsigned moves = far ? witnessed(v, t, e, except) | 1u << MOVE_ABORT : 0;
     uint16_t closes = BIT(SYN_SENT) | BIT(LISTEN);
     if (far || queue) closes |= BIT(SYN_RECEIVED) | BIT(ESTABLISHED) | BIT(CLOSE_WAIT);
+    uint16_t silent = BIT(SYN_SENT) | BIT(CLOSING) | BIT(LAST_ACK) | BIT(TIME_WAIT); /* [3.10.5] no RST tells of it */
     do {
         before = set;
-        set |= moved(set & closes, MOVE_CLOSE, false);
+        set |= moved(set & closes, MOVE_CLOSE, false) | moved(set & silent, MOVE_ABORT, false);
         for (unsigned rest = moves; rest != 0; rest &= rest - 1) set = may(set, (enum move)__builtin_ctz(rest));
     } while (set != before);
-    return given_up(v, t, e, set, now_ns);
+    return given_up(v, e, set, now_ns);
 }
 
 /* ---- what a segment says of its sender ---- */
@@ -112,6 +110,8 @@ static uint16_t senders(const struct passive *v, const struct track *t, int e, c
         uint16_t crossed = self->syn ? BIT(ESTABLISHED) | BIT(FIN_WAIT_1) : 0;
         return p->tcp.flags & TCP_ACK ? BIT(SYN_RECEIVED) | crossed : BIT(SYN_SENT);
     }
+    if (l->ack_foreign) /* it answers a new SYN out of an old connection [RFC5961 4.2] */
+        return (uint16_t)(IN_ALL & ~(NO_CONNECTION | BIT(SYN_SENT) | BIT(SYN_RECEIVED)));
     uint8_t own = self->fin, other = peer->fin;
     if (other == KNOWN_YES && !l->fin_acked) other = KNOWN_NO;
     if (stale && own == KNOWN_YES && seq_le(l->stop, self->fin_at)) own = KNOWN_MAYBE;
@@ -139,7 +139,7 @@ static uint16_t reset_sender(const struct track *t, int e, const struct flow_pac
     bool answers = !(p->tcp.flags & TCP_ACK); /* [3.10.7.1] a RST without ACK answers an ACK, with the number of that */
     if (!self->based) return BIT(CLOSED) | BIT(LISTEN) | (answers ? opening : 0);
     bool fits = seq_eq(p->tcp.seq_no, self->next) || (self->acked_any && seq_eq(p->tcp.seq_no, self->acked));
-    if (fits) return BIT(CLOSED) | (answers ? opening & BIT(LISTEN) : 0);
+    if (fits) return BIT(CLOSED) | (answers ? opening : 0);
     return prior | BIT(CLOSED); /* it answered a stranger, or somebody else made it */
 }
 
@@ -153,7 +153,7 @@ static int place(const struct track *t, int to, const struct sight *l) {
     return d < 0 ? 0 : d == 0 && l->takes > 0 ? 1 : 2;
 }
 
-static uint16_t syn_arrives(uint16_t set, const struct flow_packet *p, const struct sight *l) {
+static uint16_t syn_arrives(uint16_t set, const struct flow_packet *p, const struct sight *l, bool far) {
     if (!(p->tcp.flags & TCP_ACK)) {
         uint16_t out = may(set, MOVE_SYN);                                              /* a full backlog drops it */
         if (set & BIT(TIME_WAIT)) out |= BIT(CLOSED) | BIT(LISTEN) | BIT(SYN_RECEIVED); /* [RFC6191 2] */
@@ -162,7 +162,8 @@ static uint16_t syn_arrives(uint16_t set, const struct flow_packet *p, const str
     }
     if (l->ack_foreign || l->foreign) return set;
     uint16_t opening = set & (BIT(SYN_SENT) | BIT(SYN_RECEIVED));
-    return (uint16_t)(set & ~opening) | must(opening, MOVE_SYN_ACKED);
+    uint16_t then = (uint16_t)(set & ~opening) | must(opening, MOVE_SYN_ACKED);
+    return far ? set | then : then; /* the SYN that it answers may have been an old duplicate */
 }
 
 static uint16_t ack_arrives(const struct passive *v, const struct track *t, int to, uint16_t set, const struct sight *l,
@@ -186,7 +187,7 @@ static uint16_t fin_arrives(const struct passive *v, const struct track *t, int 
     bool room = !from->acked_any || seq_le(from->next, seq_add(from->acked, max_u32(self->window, 1)));
     bool all = near(v, to) ? seq_gt(from->edge, from->fin_at) : from->acked_any && seq_ge(from->acked, from->fin_at);
     uint16_t then = must(set, MOVE_FIN);
-    return known && room && all ? then : set | then;
+    return known && room && all ? then | (set & BIT(SYN_RECEIVED)) : set | then; /* a full accept queue drops it */
 }
 
 static uint16_t reset_arrives(const struct passive *v, const struct track *t, int to, uint16_t set,
@@ -211,7 +212,7 @@ static uint16_t reset_arrives(const struct passive *v, const struct track *t, in
 static uint16_t arrives(const struct passive *v, const struct track *t, int to, uint16_t set,
                         const struct flow_packet *p, const struct sight *l) {
     if (p->tcp.flags & TCP_RST) return reset_arrives(v, t, to, set, p);
-    if (p->tcp.flags & TCP_SYN) return syn_arrives(set, p, l);
+    if (p->tcp.flags & TCP_SYN) return syn_arrives(set, p, l, !near(v, to));
     if (l->foreign) return set;
     int at = place(t, to, l);
     if (p->tcp.flags & TCP_ACK) set = ack_arrives(v, t, to, set, l, at);
@@ -296,6 +297,24 @@ static uint16_t origin(uint16_t prior, uint16_t set) {
     return out ? out : prior;
 }
 
+/* The sender's states as the segment left, out of those that it may have been in. */
+static uint16_t left_from(struct passive *v, const struct track *t, const struct flow_packet *p, const struct sight *l,
+                          uint16_t prior, bool stale) {
+    int e = p->from;
+    const struct track_end *self = &t->end[e];
+    bool syn = p->tcp.flags & TCP_SYN, opens = syn && !(p->tcp.flags & TCP_ACK);
+    if (p->tcp.flags & TCP_RST) return reset_sender(t, e, p, prior) | (near(v, e) ? 0 : prior); /* it may be forged */
+    if (l->foreign && syn && near(v, e)) return BIT(SYN_SENT); /* it has started anew */
+    if (l->foreign) return syn ? prior | BIT(SYN_SENT) : prior;
+    uint16_t possible = senders(v, t, e, p, l, stale);
+    if (opens || stale) return possible;
+    bool unheard = self->syn && !self->acked_any && !syn; /* nobody answered its SYN: it may be an old duplicate */
+    if (prior & possible) return unheard ? prior | possible : prior & possible;
+    if (syn) return possible;
+    v->gaps = true; /* what led here was not captured */
+    return unheard ? prior | possible : possible;
+}
+
 static void departs(struct passive *v, const struct track *t, const struct flow_packet *p, const struct sight *l,
                     struct passive_view *out) {
     int e = p->from;
@@ -305,23 +324,8 @@ static void departs(struct passive *v, const struct track *t, const struct flow_
     /* Overtaken on its way here: it tells how things were. */
     bool stale = !near(v, e) && !syn && !rst &&
                  (l->repeated || l->ack_old || (l->takes == 0 && seq_lt(l->start, t->end[e].next)));
-    if (l->foreign && !rst) {
-        set = prior;
-        stale = true;
-    } else if (rst) {
-        set = reset_sender(t, e, p, prior);
-    } else {
-        uint16_t possible = senders(v, t, e, p, l, stale);
-        if (syn && !(p->tcp.flags & TCP_ACK))
-            set = possible; /* an opening, from wherever */
-        else
-            set = stale ? possible : (uint16_t)(prior & possible);
-        if (syn && set == 0) set = possible;
-        if (set == 0) {
-            v->gaps = true; /* something that led here was not captured */
-            set = possible;
-        }
-    }
+    if (l->foreign && !rst && !(syn && near(v, e))) stale = !syn;
+    set = left_from(v, t, p, l, prior, stale);
     enum doubt doubt = doubt_of(v, t, e, p->time_ns, false);
     if (out != NULL) out->before[e] = state_that(origin(idle, set), s->course, doubt);
     s->seen = true;
@@ -331,7 +335,7 @@ static void departs(struct passive *v, const struct track *t, const struct flow_
         if (rst && set & BIT(CLOSED)) s->course = TERN_CLOSED;
         s->now = set;
         s->course = pick(set, s->course);
-        s->resets = false;
+        s->resets = rst && !near(v, e);
         s->heard_ns = p->time_ns;
         note_wait(s, p->time_ns);
         if (s->wait_ns != 0 && !rst) s->wait_ns = p->time_ns;

@@ -102,7 +102,8 @@ static uint32_t window_of(const struct track *t, const struct flow_packet *p) {
 static void follow_ack(struct track *t, const struct flow_packet *p, struct sight *out) {
     struct track_end *o = &t->end[!p->from];
     seq ack = p->tcp.ack_no;
-    bool opening = p->tcp.flags & (TCP_SYN | TCP_RST);
+    bool unheard = o->syn && !o->guessed && !o->acked_any && !t->end[p->from].acked_any; /* its SYN was not answered */
+    bool opening = unheard || p->tcp.flags & (TCP_SYN | TCP_RST);
     if (!(p->tcp.flags & TCP_ACK)) return;
     if (!o->based) {
         if (p->tcp.flags & TCP_RST) return;

@@ -86,8 +86,9 @@ void verdict_of(const struct explain_machine *m, const struct explain_flow *flow
     out->opened_by = out->opening == OPENING_SIMULTANEOUS || out->opening == OPENING_SELF ? -1 : h->opener;
     out->closed_first = h->simultaneous_fin ? -1 : h->closer;
     out->reset_by = reset_counts(h) || h->reset == RESET_REFUSES || h->reset == RESET_HANDSHAKE ? h->resetter : -1;
-    bool said = m->options.vantage != VANTAGE_UNKNOWN;
-    out->vantage = (uint8_t)(said ? m->options.vantage : history_vantage(h));
+    enum vantage at = vantage_said(m, flow);
+    bool said = at != VANTAGE_UNKNOWN;
+    out->vantage = (uint8_t)(said ? at : history_vantage(h));
     out->vantage_certainty = said ? CERTAIN : out->vantage != VANTAGE_UNKNOWN ? LIKELY : UNDECIDABLE;
     uint64_t syn = 0;
     for (int i = 0; i < 2; i++) {

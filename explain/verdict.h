@@ -96,7 +96,9 @@ struct verdict {
 };
 
 struct explain_options {
-    enum vantage vantage;   /* what the user says; VANTAGE_UNKNOWN: find out */
+    enum vantage vantage; /* what the user says; VANTAGE_UNKNOWN: find out */
+    bool at_host;         /* it was taken at the host that has this address: then it is at A or at B of a connection */
+    ip_addr host;
     uint64_t close_wait_ns; /* longer than this in CLOSE-WAIT is suspicious; 0: 60 s */
     /* After each packet; `look` and `view` are NULL for copies and for what is not heeded. NULL: not wanted. */
     void (*seen)(void *ctx, struct explain_flow *flow, const struct flow_packet *packet, const struct sight *look,

@@ -14,6 +14,7 @@
 
 #include "lens/ladder_hold.h"
 #include "lens/peek.h"
+#include "lens/picture.h"
 #include "lens/words.h"
 
 struct ladder *ladder_new(const struct ladder_options *options) {
@@ -308,7 +309,10 @@ void ladder_lost(struct ladder *l, int from, const void *packet, size_t len) {
     flush_flights(l, f);
     bool held = f->status != FLIGHT_DRAWN;
     f->status = FLIGHT_NONE;
-    if (held) draw_segment(l, f, RUNG_LOST, NULL);
+    if (held)
+        draw_segment(l, f, RUNG_LOST, NULL);
+    else if (l->o.picture != NULL)
+        picture_lost(l->o.picture, f->id);
 }
 
 void ladder_settle(struct ladder *l) {

@@ -81,6 +81,12 @@ static size_t departure_of(const struct picture *p, uint64_t flight) {
     return PICTURE_ALONE;
 }
 
+void picture_lost(struct picture *p, uint64_t flight) {
+    size_t i = departure_of(p, flight);
+    if (i == PICTURE_ALONE) return;
+    p->steps[i].lost = true;
+}
+
 static enum step_kind kind_of(enum rung_kind kind) {
     switch (kind) {
     case RUNG_ARRIVE: return STEP_ARRIVAL;

@@ -53,6 +53,8 @@ void picture_free(struct picture *p);
 
 void picture_heading(struct picture *p, const struct ladder_options *o, const tern_flow *flow);
 void picture_rung(struct picture *p, const struct ladder_options *o, const struct rung *rung, const numbers *n);
+/* What was drawn as under way turns out to be lost. */
+void picture_lost(struct picture *p, uint64_t flight);
 void picture_note(struct picture *p, const char *text);
 
 /* ---- the drawers. False: memory ran out; whether all was written, ferror() tells ---- */

@@ -226,24 +226,63 @@ static const char *text_class(const struct step *s) {
 #define STEEP 0.5
 static double degrees(double t) { return (t - t * t * t / 3 + t * t * t * t * t / 5) * 57.29578; }
 
-/* The words above and below a line from (x1, y1) to (x2, y2), along it unless it is steep. */
-static void words_along(const struct step *s, int x1, int y1, int x2, int y2, bool near, FILE *out) {
-    double slope = (double)(y2 - y1) / (x2 - x1), angle = slope > STEEP || slope < -STEEP ? 0 : degrees(slope);
-    int x = near ? x1 + (x2 > x1 ? 16 : -16) : (x1 + x2) / 2;
-    double y = near ? y1 + (angle == 0 ? 0 : (x - x1) * slope) : (y1 + y2) / 2.0;
-    const char *anchor = !near ? "middle" : x2 > x1 ? "start" : "end";
+/* From where to where a segment's line goes; `near`: others may cross it, so that its words stand at the sender. */
+struct path {
+    int x1, y1, x2, y2;
+    bool near, drawn;
+    bool level; /* its words lie level: something stands below them */
+};
+
+static struct path path_of(const struct picture *p, size_t i, const struct svg_place *places) {
+    const struct step *s = &p->steps[i];
+    int sign = s->from == END_A ? 1 : -1;
+    struct path w = {.x1 = lane_x(s->from) + sign * EDGE,
+                     .y1 = places[i].y,
+                     .x2 = lane_x(!s->from) - sign * EDGE,
+                     .y2 = places[i].end,
+                     .near = s->open || s->lost};
+    const struct step *next = i + 1 < p->n ? &p->steps[i + 1] : NULL;
+    w.level = w.near && next != NULL && next->kind == STEP_LANE && next->from == s->from;
+    w.drawn = s->kind == STEP_SEGMENT || (s->kind == STEP_ARRIVAL && s->pair == PICTURE_ALONE);
+    if (s->kind == STEP_ARRIVAL) {
+        w.x1 = w.x2 - sign * (LANE_B - LANE_A) * 3 / 5;
+        w.y1 -= SLANT / 2;
+    } else if (s->pair != PICTURE_ALONE) {
+        w.y2 = places[s->pair].y;
+    } else if (w.near) {
+        w.x2 = w.x1 + (w.x2 - w.x1) * 3 / 5;
+        w.y2 = w.y1 + SLANT * 3 / 5;
+    }
+    return w;
+}
+
+/* The bytes of "Seq=0 Ack=1" in "Seq=0 Ack=1 Len=0 Win=65535". */
+static size_t shortly(const char *numbers_text) {
+    const char *rest = strstr(numbers_text, " Len=0");
+    return rest != NULL ? (size_t)(rest - numbers_text) : strlen(numbers_text);
+}
+
+/* The words above and below a line, along it unless it is steep. */
+static void words_along(const struct step *s, const struct path *w, FILE *out) {
+    double slope = (double)(w->y2 - w->y1) / (w->x2 - w->x1);
+    double angle = w->level || slope > STEEP || slope < -STEEP ? 0 : degrees(slope);
+    bool right = w->x2 > w->x1;
+    int x = w->near ? w->x1 + (right ? 16 : -16) : (w->x1 + w->x2) / 2;
+    double y = w->near ? w->y1 + (angle == 0 ? 0 : (x - w->x1) * slope) : (w->y1 + w->y2) / 2.0;
     fprintf(out,
             "<g transform=\"translate(%d %.1f) rotate(%.2f)\" text-anchor=\"%s\"><text class=\"halo ink\" y=\"-6\" "
             "paint-order=\"stroke\" stroke-width=\"4\">",
-            x, y, angle, anchor);
+            x, y, angle,
+            !w->near ? "middle"
+            : right  ? "start"
+                     : "end");
     fprintf(out, "<tspan class=\"%s\" font-weight=\"bold\">", text_class(s));
     xml_put(out, s->head);
     fputs("</tspan> ", out);
-    xml_put(out, s->numbers);
+    xml_put_n(out, s->numbers, w->near ? shortly(s->numbers) : strlen(s->numbers));
     fputs("</text>", out);
-    if (s->options[0] != '\0') {
-        fputs("<text class=\"halo dim\" y=\"15\" font-size=\"11\" style=\"font-size:11px\" paint-order=\"stroke\" "
-              "stroke-width=\"4\">",
+    if (s->options[0] != '\0' && !w->near) {
+        fputs("<text class=\"halo dim\" y=\"15\" style=\"font-size:11px\" paint-order=\"stroke\" stroke-width=\"4\">",
               out);
         xml_put(out, s->options);
         fputs("</text>", out);
@@ -268,32 +307,21 @@ static const char *tip(const struct step *s) {
                                         : " marker-end=\"url(#tip)\"";
 }
 
-static void segment(const struct picture *p, size_t i, const struct svg_place *places, FILE *out) {
-    const struct step *s = &p->steps[i];
-    int sign = s->from == END_A ? 1 : -1, x1 = lane_x(s->from) + sign * EDGE, x2 = lane_x(!s->from) - sign * EDGE;
-    int y1 = places[i].y, y2 = places[i].end;
-    bool lost = s->lost || (s->open && s->pair == PICTURE_ALONE);
-    if (s->pair != PICTURE_ALONE) y2 = places[s->pair].y;
-    if (lost) {
-        x2 = x1 + (x2 - x1) * 3 / 5;
-        y2 = y1 + SLANT * 3 / 5;
-    }
-    if (s->bulk) {
-        line("line", x1, y1 - 3, x2 - sign * 6, y2 - 3, " stroke-dasharray=\"7 4\" opacity=\".55\"", out);
-        line("line", x1, y1 + 3, x2 - sign * 6, y2 + 3, " stroke-dasharray=\"7 4\" opacity=\".55\"", out);
-    }
-    line(line_class(s), x1, y1, x2, y2, s->lost ? "" : lost ? " stroke-dasharray=\"3 4\"" : tip(s), out);
-    if (s->lost) cross(x2, y2, out);
-    words_along(s, x1, y1, x2, y2, s->pair != PICTURE_ALONE || lost, out);
-}
-
-static void arrival(const struct step *s, const struct svg_place *at, FILE *out) {
-    int sign = s->from == END_A ? 1 : -1, x2 = lane_x(!s->from) - sign * EDGE;
-    if (s->pair != PICTURE_ALONE) return; /* its line was drawn from where it left */
-    int x1 = x2 - sign * (LANE_B - LANE_A) * 3 / 5, y1 = at->y - SLANT / 2;
-    fprintf(out, "<text class=\"dim\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">…</text>\n", x1 - sign * 12, y1 + 3);
-    line(line_class(s), x1, y1, x2, at->y, tip(s), out);
-    words_along(s, x1, y1, x2, at->y, false, out);
+static void segment(const struct step *s, const struct path *w, FILE *out) {
+    int sign = s->from == END_A ? 1 : -1;
+    bool under_way = s->open && s->pair == PICTURE_ALONE;
+    if (s->kind == STEP_ARRIVAL) /* nobody saw it leave */
+        fprintf(out, "<text class=\"dim\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">…</text>\n", w->x1 - sign * 12,
+                w->y1 + 3);
+    for (int side = -3; side <= 3 && s->bulk; side += 6)
+        line("line", w->x1, w->y1 + side, w->x2 - sign * 6, w->y2 + side, " stroke-dasharray=\"7 4\" opacity=\".55\"",
+             out);
+    line(line_class(s), w->x1, w->y1, w->x2, w->y2,
+         s->lost     ? ""
+         : under_way ? " stroke-dasharray=\"3 4\""
+                     : tip(s),
+         out);
+    if (s->lost) cross(w->x2, w->y2, out);
 }
 
 static void lane(const struct step *s, const struct svg_place *at, FILE *out) {
@@ -424,6 +452,14 @@ void svg_ladder(const struct picture *p, const struct svg_place *places, int hei
     lives(p, places, END_A, bottom, out);
     lives(p, places, END_B, bottom, out);
     for (size_t i = 0; i < p->n; i++) {
+        struct path w = path_of(p, i, places);
+        if (w.drawn) segment(&p->steps[i], &w, out);
+    }
+    for (size_t i = 0; i < p->n; i++) { /* words stand on top of all lines */
+        struct path w = path_of(p, i, places);
+        if (w.drawn) words_along(&p->steps[i], &w, out);
+    }
+    for (size_t i = 0; i < p->n; i++) {
         const struct step *s = &p->steps[i];
         if (places[i].gap != 0) pause_mark(p, places[i].gap, s->time_ns - clock.last, out);
         times(s, &places[i], &clock, out);
@@ -434,8 +470,8 @@ void svg_ladder(const struct picture *p, const struct svg_place *places, int hei
             break;
         case STEP_NOTE: note(s->head, places[i].y, out); break;
         case STEP_LANE: lane(s, &places[i], out); break;
-        case STEP_SEGMENT: segment(p, i, places, out); break;
-        case STEP_ARRIVAL: arrival(s, &places[i], out); break;
+        case STEP_SEGMENT:
+        case STEP_ARRIVAL:
         case STEP_STATES: break;
         }
         if (has_time(s)) states(s, &places[i], out);

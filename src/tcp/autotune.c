@@ -3,7 +3,10 @@
  * application's. */
 #include "tcp/tcb.h"
 
-enum { LOCAL_US = 200 };
+enum { LOCAL_US = 200, UNKNOWN_US = 100000 };
+
+/* Who only reads learns the round trip from the handshake alone, and nothing when that had to be repeated. */
+static uint32_t round_trip(const struct tcb *t) { return t->srtt_us ? t->srtt_us : UNKNOWN_US; }
 
 /* Three quarters of the memory are in use: nobody gets more. */
 static bool memory_tight(const struct stack *s) { return s->mem_used > s->cfg.memory_max / 4 * 3; }
@@ -15,14 +18,14 @@ static bool memory_tight(const struct stack *s) { return s->mem_used > s->cfg.me
 void autotune_read(struct stack *s, struct tcb *t, uint32_t n) {
     uint32_t now = clock_us(s), elapsed = now - t->tune_us, first = min_u32(s->cfg.receive_buffer, t->opt.receive_max);
     t->tune_read += n;
-    if (elapsed < max_u32(t->srtt_us, LOCAL_US)) return;
-    uint64_t pace = (uint64_t)t->tune_read * t->srtt_us / elapsed;
+    if (elapsed < max_u32(round_trip(t), LOCAL_US)) return;
+    uint64_t pace = (uint64_t)t->tune_read * round_trip(t) / elapsed;
     t->tune_read = 0;
     t->tune_us = now;
     uint32_t *size = &t->opt.receive_buffer;
     if (memory_tight(s)) {
         *size = max_u32(*size / 2, min_u32(*size, 4096));
-    } else if (t->srtt_us >= LOCAL_US && 3 * pace > *size) {
+    } else if (round_trip(t) >= LOCAL_US && 3 * pace > *size) {
         *size = (uint32_t)min_u64(max_u64(4 * pace, *size), max_u32(t->opt.receive_max, *size));
     } else if (*size > first && *size > 8 * pace) {
         *size = max_u32(*size - *size / 8, first);
@@ -36,8 +39,8 @@ void autotune_read(struct stack *s, struct tcb *t, uint32_t n) {
 void autotune_held(struct stack *s, struct tcb *t) {
     uint32_t now = clock_us(s), *size = &t->opt.receive_buffer;
     uint32_t held = (uint32_t)seq_diff(islands_end(t), t->rcv.read);
-    if (held < *size / 2 || *size >= t->opt.receive_max || rcv_readable(t) || t->srtt_us < LOCAL_US) return;
-    if (now - t->tune_us < t->srtt_us || memory_tight(s)) return;
+    if (held < *size / 2 || *size >= t->opt.receive_max || rcv_readable(t) || round_trip(t) < LOCAL_US) return;
+    if (now - t->tune_us < round_trip(t) || memory_tight(s)) return;
     *size = min_u32(2 * *size, t->opt.receive_max);
     t->tune_us = now;
     t->tune_read = 0;
@@ -47,7 +50,7 @@ void autotune_held(struct stack *s, struct tcb *t) {
  * should be there when it is. */
 uint32_t autotune_send_limit(const struct tcb *t) {
     uint32_t share =
-        t->srtt_us >= LOCAL_US ? 4 : 2; /* while a hole is repaired the stretch behind it goes on growing */
+        round_trip(t) >= LOCAL_US ? 4 : 2; /* while a hole is repaired the stretch behind it goes on growing */
     uint32_t path =
         min_u32(t->cc.cwnd < UINT32_MAX / share ? share * t->cc.cwnd : UINT32_MAX, t->snd.wnd + t->opt.send_buffer);
     return max_u32(t->opt.send_buffer, min_u32(path, t->opt.send_max));

@@ -12,6 +12,7 @@ import re
 drawing, moves = open('out', encoding='utf-8').read().split('\n\n', 1)
 numbers = sorted(int(n) for n in re.findall(r'(?<![-\w])(\d+)(?![-\w])', drawing))
 listed = sorted(int(n) for n in re.findall(r'^ +(\d+) →', moves, re.M))
+assert max(map(len, moves.split('\n'))) <= 80
 assert numbers == listed == list(range(1, len(listed) + 1)), (numbers, listed)
 states = 'CLOSED LISTEN SYN-SENT SYN-RECEIVED ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 CLOSE-WAIT CLOSING LAST-ACK TIME-WAIT'
 for state in states.split():
@@ -24,6 +25,7 @@ python3 - <<'END' || fail "states --json"
 import json
 d = json.load(open('states.json', encoding='utf-8'))
 assert d['schema'] == 'tern.states/1' and len(d['states']) == 11 and len(d['moves']) > 45
+assert sum(m['scenario'] != '' for m in d['moves']) > 40
 assert all(s[k][lang] for s in d['states'] for k in ('who', 'look', 'many') for lang in ('en', 'zh'))
 END
 for lang in en zh; do
@@ -36,7 +38,7 @@ done
 for name in FIN-WAIT-1 fin_wait1 FIN_WAIT_1 fin-wait-1; do
     "$TERN" states $name >card
     grep -q '^FIN-WAIT-1 (ss: FIN-WAIT-1, netstat: FIN_WAIT1)' card || fail "states $name"
-    grep -q '→ CLOSING .*RFC 9293 3.10.7.4' card || fail "states $name: what ends it"
+    grep -q '→ CLOSING .* 3.10.7.4 .*close-simultaneous' card || fail "states $name: what ends it"
     grep -q '← ESTABLISHED' card || fail "states $name: what leads to it"
     grep -q 'ss -tanop state fin-wait-1' card || fail "states $name: ss"
 done
@@ -45,6 +47,7 @@ done
 "$TERN" myths >out
 [ "$(grep -c '^ *[0-9]' out)" = 16 ] || fail "16 corrections"
 "$TERN" myths 1 | has '1234568' || fail "myths 1"
+"$TERN" myths 1 | has 'tern play open-basic$' || fail "the scenario of myths 1"
 [ "$("$TERN" myths all | grep -c '^  RFC ')" = 16 ] || fail "myths all"
 "$TERN" --lang zh myths 7 | has 先关闭的一方 || fail "myths in Chinese"
 

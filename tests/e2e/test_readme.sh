@@ -32,7 +32,7 @@ done >"$OLDPWD/missing"
 # A file that a document names, with or without its directory, exists.
 # shellcheck disable=SC2016
 grep -ohE '`[a-z0-9_./-]+\.(c|h|def|md|sh|py|svg|map)`' ./*.md docs/*.md docs/decisions/*.md | tr -d '`' | sort -u | while read -r name; do
-    [ -e "$name" ] || find include src drivers lens play cli tests scripts docs -name "$(basename "$name")" | grep -q . || echo "no such file: $name"
+    [ -e "$name" ] || find include src drivers lens explain play cli tests scripts docs -name "$(basename "$name")" | grep -q . || echo "no such file: $name"
 done >"$OLDPWD/missing"
 [ ! -s "$OLDPWD/missing" ] || {
     cat "$OLDPWD/missing"

@@ -4,9 +4,9 @@
 #define TESTS_EXPLAIN_SIM_H
 
 #include "drivers/sim.h"
-#include "explain/passive.h"
+#include "explain/verdict.h"
 
-enum { PLAN_STEPS = 12, CROSSINGS_MAX = 4096 };
+enum { PLAN_STEPS = 12 };
 
 enum plan_what {
     PLAN_WRITE,
@@ -38,7 +38,7 @@ struct plan {
 /* One packet on its way. */
 struct crossing {
     uint8_t from;
-    bool arrived, left_known;
+    bool arrived, lost, foreign; /* foreign: its sender never sent it */
     uint64_t left_ns, arrived_ns;
     int left_state, arrived_state; /* enum tern_state of the sender as it left, of the receiver after it came */
     uint32_t len;
@@ -46,9 +46,25 @@ struct crossing {
 };
 
 struct crossings {
-    size_t count;
-    struct crossing at[CROSSINGS_MAX];
+    size_t count, room;
+    struct crossing *at;
 };
+
+/* Makes crossings out of the traces of two hosts, and of what came from elsewhere. */
+struct observer {
+    struct crossings *c;
+    bool segments; /* the trace has no TERN_TRACE_PACKET_IN: arrivals are known by their segments */
+    struct observed *host[2];
+};
+void observer_start(struct observer *o, struct crossings *c);
+void observer_record(struct observer *o, int end, const tern_trace *r);
+/* What `end` had sent will not arrive. */
+void observer_lost(struct observer *o, int end, const uint8_t *bytes, uint32_t len);
+/* A packet of neither host arrives at `end`; its arrival is told by the trace, too. */
+void observer_foreign(struct observer *o, int end, uint64_t time_ns, const uint8_t *bytes, uint32_t len);
+/* Without a word, the connection is in this state now. */
+void observer_state(struct observer *o, int end, const tern_flow *flow, enum tern_state state);
+void observer_stop(struct observer *o);
 
 /* Runs the plan; free with crossings_free. */
 void plan_run(const struct plan *plan, struct crossings *out);
@@ -62,9 +78,18 @@ struct glimpse {
     size_t which;
     uint64_t time_ns;
 };
-size_t crossings_seen(const struct crossings *c, int where, struct glimpse *out, size_t max);
+/* Allocated; *n of them. */
+struct glimpse *crossings_seen(const struct crossings *c, int where, size_t *n);
 
 /* The packet as the flow table would give it; false: no TCP. A is the side 0. */
 bool crossing_packet(const struct crossing *x, uint64_t time_ns, uint64_t number, struct flow_packet *out);
+
+/* How often what was said was certain and right, likely, ... */
+struct score {
+    unsigned certain, likely, missed, undecided, wrong;
+};
+/* One statement against the truth (-1: not known). False when it was wrong; then it is printed. */
+bool score_statement(struct score *score, const char *what, const struct statement *s, int truth);
+void score_print(const char *name, const struct score *score);
 
 #endif

@@ -17,43 +17,6 @@ static unsigned scale(unsigned full) {
     return small != NULL && strcmp(small, "small") == 0 ? (full + 7) / 8 : full;
 }
 
-struct score {
-    unsigned certain, likely, missed, undecided, wrong;
-};
-
-static void print_statement(const char *what, const struct statement *s, int truth) {
-    printf("  %s: true %s, said", what, tern_state_name((enum tern_state)truth));
-    for (unsigned i = 0; i < TERN_STATES; i++)
-        if (s->states & 1u << i) printf(" %s%s", tern_state_name((enum tern_state)i), i == s->best ? "!" : "");
-    printf(" (%u, doubt %u)\n", s->certainty, s->doubt);
-}
-
-/* To other hosts a listener and no listener are alike until somebody asks. */
-static bool holds(uint16_t states, int truth) {
-    uint16_t none = 1u << TERN_CLOSED | 1u << TERN_LISTEN;
-    return truth == TERN_CLOSED || truth == TERN_LISTEN ? (states & none) != 0 : (states >> truth & 1) != 0;
-}
-
-/* False when it was wrong. */
-static bool judge(struct score *score, const struct statement *s, int truth) {
-    if (truth < 0) return true;
-    bool none = truth == TERN_CLOSED || truth == TERN_LISTEN;
-    if (!holds(s->states, truth)) {
-        score->wrong++;
-        return false;
-    }
-    bool guessed = s->best == truth || (none && (s->best == TERN_CLOSED || s->best == TERN_LISTEN));
-    if (s->certainty == CERTAIN)
-        score->certain++;
-    else if (s->certainty == UNDECIDABLE)
-        score->undecided++;
-    else if (guessed)
-        score->likely++;
-    else
-        score->missed++;
-    return true;
-}
-
 static void print_crossings(const struct crossings *c, const struct glimpse *g, size_t n, size_t upto, uint64_t miss) {
     for (size_t i = 0; i < n && i <= upto; i++) {
         struct flow_packet p;
@@ -73,10 +36,10 @@ static void print_crossings(const struct crossings *c, const struct glimpse *g, 
  * that the capture lacks; `only`: one direction, -1: both. */
 static bool watch(const struct crossings *c, int where, enum vantage said, size_t skip, int only, uint64_t miss,
                   struct score *score) {
-    static struct glimpse g[CROSSINGS_MAX];
-    static struct track t;
-    static struct passive v;
-    size_t n = crossings_seen(c, where, g, CROSSINGS_MAX);
+    struct track t;
+    struct passive v;
+    size_t n;
+    struct glimpse *g = crossings_seen(c, where, &n);
     bool started = false, right = true;
     for (size_t i = skip; i < n && right; i++) {
         const struct crossing *x = &c->at[g[i].which];
@@ -97,16 +60,11 @@ static bool watch(const struct crossings *c, int where, enum vantage said, size_
         passive_follow(&v, &t, &p, &l, asked ? &view : NULL);
         if (!asked) continue;
         int to = !x->from;
-        if (!judge(score, &view.after[x->from], x->left_state)) {
-            right = false;
-            print_crossings(c, g, n, i, miss);
-            print_statement("sender", &view.after[x->from], x->left_state);
-        } else if (x->arrived && !judge(score, &view.after[to], x->arrived_state)) {
-            right = false;
-            print_crossings(c, g, n, i, miss);
-            print_statement("receiver", &view.after[to], x->arrived_state);
-        }
+        right = score_statement(score, "sender", &view.after[x->from], x->left_state);
+        if (right && x->arrived) right = score_statement(score, "receiver", &view.after[to], x->arrived_state);
+        if (!right) print_crossings(c, g, n, i, miss);
     }
+    free(g);
     return right;
 }
 
@@ -150,8 +108,7 @@ static void never_wrong(void **state) {
     }
     for (unsigned i = 0; i < KINDS; i++) {
         const struct score *s = &score[i];
-        print_message("%-26s certain %u, likely %u, likely but not so %u, undecided %u, wrong %u\n", kinds[i].name,
-                      s->certain, s->likely, s->missed, s->undecided, s->wrong);
+        score_print(kinds[i].name, s);
         assert_int_equal(s->wrong, 0);
     }
     /* To know nothing is no answer: at the end of a quarter it is certain, and the likeliest is nearly always true. */
@@ -179,8 +136,7 @@ static struct passive_view feed(struct track *t, struct passive *v, int from, ui
 
 static void expect_state_of(const struct statement *s, enum tern_state state) {
     if (s->certainty != CERTAIN || s->best != state) {
-        print_statement("statement", s, state);
-        fail();
+        fail_msg("%s expected, %x said", tern_state_name(state), s->states);
     }
 }
 

@@ -210,6 +210,22 @@ static void lost_and_reset(void **state) {
     assert_non_null(strstr(drawn(picture_mermaid), "A-xB: SYN [lost]"));
 }
 
+/* What was drawn as under way before it was lost is lost all the same. */
+static void lost_on_the_way(void **state) {
+    (void)state;
+    uint8_t packet[40] = {0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 9, 0, 2, 10, 9, 0, 1};
+    const uint8_t tcp[14] = {A_PORT >> 8, A_PORT & 255, 0, B_PORT, 0, 0x12, 0xd6, 0x87, 0, 0, 0, 0, 0x50, TERN_SYN};
+    memcpy(packet + 20, tcp, sizeof tcp); /* 0x12d687 is 1234567 */
+    begin("client", "server");
+    sent(0, 0, TERN_CLOSED, TERN_SYN_SENT, "SEND_SYN", TERN_SYN, 0, 0);
+    ladder_note(ladder, "meanwhile");
+    assert_true(step(STEP_SEGMENT, 0)->open && !step(STEP_SEGMENT, 0)->lost);
+    ladder_lost(ladder, 0, packet, sizeof packet);
+    end();
+    assert_true(step(STEP_SEGMENT, 0)->lost);
+    assert_non_null(strstr(drawn(picture_mermaid), "A-xB: SYN"));
+}
+
 static void limits(void **state) {
     (void)state;
     begin("client", "server");
@@ -246,6 +262,7 @@ int main(void) {
         cmocka_unit_test_teardown(nothing_becomes_markup, done),
         cmocka_unit_test_teardown(self_contained, done),
         cmocka_unit_test_teardown(lost_and_reset, done),
+        cmocka_unit_test_teardown(lost_on_the_way, done),
         cmocka_unit_test_teardown(limits, done),
         cmocka_unit_test_teardown(empty, done),
         cmocka_unit_test_teardown(json, done),

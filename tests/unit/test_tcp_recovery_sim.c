@@ -142,6 +142,21 @@ static void long_path_by_default(void **state) {
     }
 }
 
+/* A SYN,ACK that is lost leaves the reader without a round trip of its own, but for the timestamps'; its window grows all
+ * the same. */
+static void opening_lost(void **state) {
+    (void)state;
+    for (unsigned k = 0; k < 2; k++) {
+        struct rec_config c = rec_default(1, TERN_CUBIC, 100000000, 100);
+        c.duration_ns = 10ull * SIM_SECOND; /* of which one is lost with the SYN,ACK */
+        c.dark_ns = 40000000;
+        c.dark_len_ns = 50000000;
+        c.no_timestamps = k == 1;
+        struct rec_result r = run(&c);
+        if (goodput(&r) < 0.70 * 100e6) fail_msg("timestamps %u: %.1f Mbit/s", !k, goodput(&r) / 1e6);
+    }
+}
+
 /* A hole holds up everything behind it: the window must reach further then, or random losses, which a model does not
  * mind, would set the pace after all. */
 static void losses_by_default(void **state) {
@@ -212,11 +227,17 @@ static void foul_weather(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_packets_sack),   cmocka_unit_test(first_packets_sack_only),
-        cmocka_unit_test(first_packets_plain),  cmocka_unit_test(reordering),
-        cmocka_unit_test(random_loss),          cmocka_unit_test(full_link),
-        cmocka_unit_test(long_path_by_default), cmocka_unit_test(losses_by_default),
-        cmocka_unit_test(delay_spike),          cmocka_unit_test(blackout),
+        cmocka_unit_test(first_packets_sack),
+        cmocka_unit_test(first_packets_sack_only),
+        cmocka_unit_test(first_packets_plain),
+        cmocka_unit_test(reordering),
+        cmocka_unit_test(random_loss),
+        cmocka_unit_test(full_link),
+        cmocka_unit_test(long_path_by_default),
+        cmocka_unit_test(opening_lost),
+        cmocka_unit_test(losses_by_default),
+        cmocka_unit_test(delay_spike),
+        cmocka_unit_test(blackout),
         cmocka_unit_test(foul_weather),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
