@@ -162,6 +162,11 @@ static void json_entry(const struct tape_entry *e) {
     if (e->kind == TAPE_SAY) {
         printf("\"kind\":\"say\",\"text\":");
         json_put(stdout, play_text(e->words, i18n_lang()));
+    } else if (e->kind == TAPE_TIMER) {
+        printf("\"host\":\"%s\",\"kind\":\"timer_runs\",\"local_port\":%u,\"remote_port\":%u,\"timer\":", host,
+               e->record.flow.local_port, e->record.flow.remote_port);
+        json_put(stdout, e->record.timer != NULL ? e->record.timer : "");
+        printf(",\"due_ns\":%llu", (unsigned long long)e->due_ns);
     } else if (e->kind == TAPE_STATE) {
         printf("\"host\":\"%s\",\"kind\":\"crash\",\"state\":\"%s\"", host, tern_state_name(e->record.state));
     } else {

@@ -281,6 +281,12 @@ void ladder_record(struct ladder *l, int end, const tern_trace *record) {
     }
 }
 
+void ladder_timer(struct ladder *l, int end, const tern_flow *flow, const char *timer, uint64_t due_ns) {
+    struct talk *t = talk_of(l, end, flow);
+    t->timer[end] = timer;
+    t->timer_due[end] = due_ns;
+}
+
 void ladder_peer(struct ladder *l, int end, const tern_flow *flow, int state) {
     struct talk *t = talk_of(l, end, flow);
     t->state[end] = state;

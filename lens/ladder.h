@@ -39,6 +39,8 @@ void ladder_record(struct ladder *ladder, int end, const tern_trace *record);
 /* What is known from elsewhere of the state at `end`, for instance from the kernel; `flow` as that end sees it. A
  * segment just sent towards it is drawn now. */
 void ladder_peer(struct ladder *ladder, int end, const tern_flow *flow, int state);
+/* The timer that runs at `end` and when it goes off, on the clock of the records; NULL: none. The name must last. */
+void ladder_timer(struct ladder *ladder, int end, const tern_flow *flow, const char *timer, uint64_t due_ns);
 /* The link lost a packet that `from` sent: raw bytes, IP or Ethernet. */
 void ladder_lost(struct ladder *ladder, int from, const void *packet, size_t len);
 /* Nothing more happens for now: draws segments that were held back, and states that changed without a segment. */

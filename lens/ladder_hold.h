@@ -16,6 +16,8 @@ struct talk {
     tern_flow flow; /* as A sees it */
     numbers n;
     int state[2], shown[2];
+    const char *timer[2], *timer_shown[2]; /* that runs; NULL: none, or nobody told */
+    uint64_t timer_due[2];
 };
 
 /* A segment between its departure and its arrival. */

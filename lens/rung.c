@@ -151,6 +151,13 @@ static void first_row(row *r, struct canvas *c, const struct rung *rung, const c
     lane(r, rung, END_B);
 }
 
+/* The timer lane stands in the line below the state. */
+static void timer(row *r, const struct rung *rung, int end) {
+    row_look(r, LOOK_CYAN);
+    row_cell(r, rung->timer[end], LANE);
+    row_look(r, LOOK_PLAIN);
+}
+
 void canvas_rung(struct canvas *c, const struct rung *rung, const numbers *n) {
     struct label t = {.n = 0};
     char text[LABEL_TEXT];
@@ -170,15 +177,24 @@ void canvas_rung(struct canvas *c, const struct rung *rung, const numbers *n) {
         why_piece(&r, &why, c->beside);
     }
     finish(c, &r);
-    while (at < t.n || *why != '\0') {
+    bool timers = rung->timed[END_A] || rung->timed[END_B];
+    for (bool second = true; at < t.n || *why != '\0' || (second && timers); second = false) {
         row_start(&r, c->o.colour);
+        if (second && rung->timer[END_A][0] != '\0') {
+            row_to(&r, LEFT);
+            timer(&r, rung, END_A);
+        }
         if (at < t.n) {
             at = label_join(&t, at, c->middle - 3, text, sizeof text);
             row_to(&r, MIDDLE + 3);
             row_put(&r, text);
         } else if (c->beside == 0) {
             row_to(&r, MIDDLE + 3);
-            why_piece(&r, &why, c->o.width - MIDDLE - 3);
+            why_piece(&r, &why, second && timers ? c->middle - 3 : c->o.width - MIDDLE - 3);
+        }
+        if (second && rung->timer[END_B][0] != '\0') {
+            row_to(&r, MIDDLE + c->middle + 1);
+            timer(&r, rung, END_B);
         }
         if (c->beside > 0 && *why != '\0') {
             row_to(&r, MIDDLE + c->middle + 1 + LANE + 2);

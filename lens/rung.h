@@ -28,6 +28,8 @@ struct rung {
     uint32_t reason[2];  /* as each end gave it, 0: none */
     int state[2];        /* enum tern_state or LADDER_UNKNOWN */
     bool changed[2];     /* since the last rung: drawn bold */
+    char timer[2][24];   /* that runs at each end, below its state; empty: none, or nobody told */
+    bool timed[2];       /* it is another one than in the last rung */
     bool unsure[2];      /* the state is the likeliest of several: it gets a question mark */
     const tern_trace *record;
     const struct reading *reading;

@@ -37,6 +37,31 @@ const char *timer_word(const char *timer, enum tern_lang lang) {
 }
 
 static const struct {
+    const char *name, *en, *zh;
+} running[] = {
+    {"retransmission", "rexmit", "重传"}, {"persist", "persist", "坚持"},    {"delayed ACK", "del.ACK", "延迟ACK"},
+    {"keepalive", "keepalive", "保活"},   {"reordering", "reorder", "乱序"}, {"tail loss probe", "TLP", "TLP"},
+    {"FIN-WAIT-2", "orphan", "无主"},     {"linger", "linger", "linger"},    {"pacing", "pacing", "节拍"},
+};
+
+void running_text(const char *timer, uint64_t left_ns, enum tern_lang lang, char *buf, size_t size) {
+    const char *name = timer;
+    char left[16];
+    uint64_t ms = (left_ns + 500000) / 1000000, s = (ms + 500) / 1000;
+    for (size_t i = 0; i < sizeof running / sizeof running[0]; i++)
+        if (strcmp(running[i].name, timer) == 0) name = lang == TERN_ZH ? running[i].zh : running[i].en;
+    if (ms < 1000)
+        snprintf(left, sizeof left, "%" PRIu64 "ms", ms);
+    else if (ms < 9950)
+        snprintf(left, sizeof left, "%.1fs", (double)ms / 1000);
+    else if (s < 600)
+        snprintf(left, sizeof left, "%" PRIu64 "s", s);
+    else
+        snprintf(left, sizeof left, s < 7200 ? "%" PRIu64 "min" : "%" PRIu64 "h", s < 7200 ? s / 60 : s / 3600);
+    snprintf(buf, size, "%s %s", name, left);
+}
+
+static const struct {
     const char *name, *en, *zh, *en_value, *zh_value;
 } calls[] = {
     {"open", "open", "打开", NULL, NULL},

@@ -8,6 +8,8 @@
 enum word { WORD_LOST, WORD_REPEATED, WORD_TIMER, WORD_DROPPED, WORD_SEPARATOR, WORDS };
 const char *word(enum word w, enum tern_lang lang);
 const char *timer_word(const char *timer, enum tern_lang lang);
+/* A timer that runs, and how long still, in twelve columns: "rexmit 1.0s". */
+void running_text(const char *timer, uint64_t left_ns, enum tern_lang lang, char *buf, size_t size);
 /* A user call: "send 78 bytes". */
 void call_text(const tern_trace *record, enum tern_lang lang, char *buf, size_t size);
 

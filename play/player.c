@@ -317,6 +317,36 @@ void stage_trace(struct stage *g, int end) {
                    end == 0 ? on_trace_a : on_trace_b, g);
 }
 
+/* ---- timers ---- */
+
+static void timer_runs(struct stage *g, struct life *l, const char *timer, uint64_t due_ns) {
+    struct tape_entry e = {.kind = TAPE_TIMER, .end = l->end, .time_ns = stage_now(g), .due_ns = due_ns};
+    bool same = l->timer == timer || (l->timer != NULL && timer != NULL && strcmp(l->timer, timer) == 0);
+    if (same && l->due_ns == due_ns) return;
+    l->timer = timer;
+    l->due_ns = due_ns;
+    e.record.flow = l->flow;
+    e.record.timer = timer;
+    tape_add(&g->out->tape, &e);
+}
+
+/* Which timers run, as the stacks say. */
+static void look_at_timers(struct stage *g) {
+    tern_status_info info = {.size = sizeof info};
+    for (int end = 0; end < 2; end++) {
+        uint64_t cursor = 0, base = g->start_ns + g->sim->ahead_ns[end];
+        while (tern_list(g->sim->stack[end], &cursor, &info)) {
+            struct life *l = info.state > TERN_LISTEN ? life_of(g, end, &info.flow, false) : NULL;
+            bool runs = info.timer_ns != TERN_NEVER && info.timer != NULL && info.timer[0] != '\0';
+            if (l == NULL) continue;
+            l->round = g->sim->rounds;
+            timer_runs(g, l, runs ? info.timer : NULL, runs && info.timer_ns > base ? info.timer_ns - base : 0);
+        }
+    }
+    for (size_t i = 0; i < g->lives; i++)
+        if (g->life[i].round != g->sim->rounds && g->life[i].timer != NULL) timer_runs(g, &g->life[i], NULL, 0);
+}
+
 /* ---- the loop ---- */
 
 static uint64_t next_time(const struct stage *g) {
@@ -338,6 +368,7 @@ static void run(struct stage *g) {
         bool moved = take_due(g, false);
         moved |= sim_round(g->sim) > 0;
         moved |= take_cues(g);
+        look_at_timers(g);
         uint64_t next = next_time(g);
         if (next > until) break;
         if (next > g->sim->now)
@@ -431,6 +462,7 @@ int play(const struct scenario *s, const char *file, unsigned take, struct play_
         bool good = r == 0 && (wind_clocks(g) || try == TRIES);
         memcpy(ahead, g->ahead, sizeof ahead);
         if (good) verdict(g);
+        if (good && !tape_timers_first(&out->tape)) out->tape.full = true;
         if (good) describe(g);
         bool broken = g->short_of_memory || out->tape.full;
         clear(g);

@@ -38,6 +38,8 @@ struct life {
     uint32_t iss, irs;
     enum tern_state state;
     int error;
+    const char *timer; /* that runs; NULL: none */
+    uint64_t due_ns, round;
     unsigned steps;
     enum tern_state path[PLAY_PATH];
 };

@@ -11,6 +11,7 @@ enum tape_kind {
     TAPE_LOST,    /* what `end` had sent: bytes */
     TAPE_STATE,   /* nobody tells, but the connection record.flow at `end` is in record.state now: its host crashed */
     TAPE_FOREIGN, /* a packet from neither host arrives at `end`: bytes */
+    TAPE_TIMER,   /* from now on this timer runs for record.flow at `end`: record.timer until due_ns; NULL: none does */
     TAPE_SAY,     /* words */
 };
 
@@ -21,6 +22,7 @@ struct tape_entry {
     tern_trace record;
     const uint8_t *bytes; /* NULL: none */
     uint32_t len;
+    uint64_t due_ns;
     const struct play_words *words; /* of the scenario */
 };
 
@@ -33,6 +35,9 @@ struct tape {
 enum { TAPE_MAX = 400000 };
 
 void tape_add(struct tape *t, const struct tape_entry *entry);
+/* Within an instant, the timers that run when it is over come before all that happens in it: then they are known when
+ * it is drawn. False: no memory. */
+bool tape_timers_first(struct tape *t);
 void tape_free(struct tape *t);
 /* Feeds one entry to a ladder. */
 void tape_ladder(const struct tape_entry *entry, struct ladder *ladder, enum tern_lang lang);
