@@ -39,7 +39,7 @@ uint32_t flow_find_recent(struct stack *s, const struct flow *f, uint32_t *hash)
     const struct tcb *t = s->tcp.recent;
     if (t && flow_eq(&t->flow, f)) {
         *hash = t->hash;
-        return ref_make(REF_TCB, t->index);
+        return ref_make(REF_TCB, tcb_index(t));
     }
     *hash = flow_hash(s, f);
     uint32_t ref = flow_find(s, f, *hash);
@@ -60,7 +60,7 @@ int flow_reserve(struct stack *s) { return reserve(s, &s->tcp.flows); }
 void flow_insert(struct stack *s, uint32_t hash, uint32_t ref) { table_insert(&s->tcp.flows, hash, ref); }
 
 static void forget_recent(struct stack *s, uint32_t ref) {
-    if (s->tcp.recent && ref == ref_make(REF_TCB, s->tcp.recent->index)) s->tcp.recent = NULL;
+    if (s->tcp.recent && ref == ref_make(REF_TCB, tcb_index(s->tcp.recent))) s->tcp.recent = NULL;
 }
 
 void flow_remove(struct stack *s, uint32_t hash, uint32_t ref) {
