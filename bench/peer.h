@@ -21,4 +21,10 @@ void peer_lwip_bulk(const struct bulk_case *c, uint64_t ns, struct samples out[3
 void peer_lwip_conn(uint32_t idle, uint32_t time_wait, uint64_t ns, struct samples cycles[3], struct samples *same,
                     struct samples *random);
 
+/* gVisor's netstack, as bench/peers/gvisor/build.sh builds it: one run each. False: peer_gvisor_missing says why. */
+const char *peer_gvisor_missing(void); /* NULL: it is there */
+bool peer_gvisor_bulk(uint32_t window, uint64_t ns, struct samples out[3]);
+bool peer_gvisor_conn(uint64_t ns, struct samples cycles[3], struct samples *trip);
+bool peer_gvisor_memory(uint32_t count, struct samples *bytes); /* of its heap, for each end of an idle connection */
+
 #endif
