@@ -126,9 +126,9 @@ static void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, e
         uint32_t head = TCP_LEAST + b->options;
         bool fresh = len && seq_ge(at, t->snd.nxt) &&
                      why != R_SEND_PROBE; /* a probe is neither marked nor an answer [RFC3168 6.1.6] */
-        uint8_t tos = t->opt.tos;
+        uint8_t tos = t->opt->tos;
         if (unlikely(t->ecn)) tos = (uint8_t)(tos | ecn_capable(t, fresh));
-        uint8_t *p = ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, tos, t->opt.ttl,
+        uint8_t *p = ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, tos, t->opt->ttl,
                                     head + len, f);
         if (t->ecn) flags |= ecn_flags(t, fresh);
         put_header(b, p, at, flags);
@@ -178,7 +178,7 @@ static void put_syn(struct burst *b) {
     tcp_emit(&w, &h);
     uint32_t len = (uint32_t)writer_len(&w), data = put_syn_data(b, f, may, len - TCP_LEAST);
     uint8_t spans = f->spans;
-    uint8_t *p = ip_frame_start(s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, t->opt.tos, t->opt.ttl,
+    uint8_t *p = ip_frame_start(s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, t->opt->tos, t->opt->ttl,
                                 len + data, f);
     memcpy(p, bytes, len);
     f->head_len = (uint16_t)(f->csum_start + len);
@@ -246,7 +246,7 @@ static bool worth_sending(const struct burst *b, uint32_t n, uint32_t all) {
     const struct tcb *t = b->t;
     if (n >= b->mss || seq_lt(t->snd.pos, t->snd.nxt) || t->work & WORK_OVERRIDE) return true;
     if (n == all && t->fin_queued) return true;
-    bool may = !t->opt.cork && (t->opt.nodelay || seq_eq(t->snd.una, t->snd.nxt));
+    bool may = !t->on.cork && (t->on.nodelay || seq_eq(t->snd.una, t->snd.nxt));
     return may && n > 0 && (n == all || n >= t->snd.max_wnd / 2);
 }
 
