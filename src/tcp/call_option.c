@@ -122,7 +122,7 @@ int tern_set(tern_stack *public, tern_sock sock, enum tern_option option, int64_
     if (!t || !store_switch(&t->on, option, value)) err = change(s, opt, option, value);
     if (err || !t) return err;
     if (option == TERN_OPT_RECEIVE_BUFFER) t->receive_buffer = (uint32_t)value;
-    if (option == TERN_OPT_CONGESTION) t->cc.kept = 0;
+    if (option == TERN_OPT_CONGESTION) t->resting.kept = 0;
     if (tcb_awake(t)) set_awake(s, t, option, value);
     return TERN_OK;
 }

@@ -29,7 +29,7 @@ void cc_change(struct stack *s, struct tcb *t) {
     ops->init(&t->busy->cc, t->mss, s->cfg.initial_window);
     t->busy->cc.cwnd = cwnd;
     t->busy->cc.ssthresh = ssthresh;
-    if (ops->resume) ops->resume(&t->busy->cc, t->cc.kept);
+    if (ops->resume) ops->resume(&t->busy->cc, t->resting.kept);
 }
 
 void cc_stop(struct stack *s, struct tcb *t) {
@@ -42,9 +42,9 @@ void cc_stop(struct stack *s, struct tcb *t) {
 /* At rest a connection remembers its windows and one number of its algorithm's. */
 void cc_rest(struct stack *s, struct tcb *t) {
     struct cc *c = &t->busy->cc;
-    t->cc.cwnd = c->cwnd;
-    t->cc.ssthresh = c->ssthresh;
-    if (c->ops == wanted(t) && c->ops->rest) t->cc.kept = c->ops->rest(c);
+    t->resting.cwnd = c->cwnd;
+    t->resting.ssthresh = c->ssthresh;
+    if (c->ops == wanted(t) && c->ops->rest) t->resting.kept = c->ops->rest(c);
     cc_stop(s, t);
 }
 
@@ -52,10 +52,10 @@ void cc_rest(struct stack *s, struct tcb *t) {
 void cc_wake(struct tcb *t) {
     struct cc *c = &t->busy->cc;
     c->ops = &cc_newreno;
-    c->cwnd = t->cc.cwnd;
-    c->ssthresh = t->cc.ssthresh;
+    c->cwnd = t->resting.cwnd;
+    c->ssthresh = t->resting.ssthresh;
     c->mss = t->mss;
-    if (wanted(t) == c->ops) c->ops->resume(c, t->cc.kept);
+    if (wanted(t) == c->ops) c->ops->resume(c, t->resting.kept);
 }
 
 uint32_t cc_initial(const struct tcb *t, uint32_t segments) {
