@@ -45,6 +45,9 @@ static int host_make(struct sim *sim, int side, struct driver_error *err) {
         uint64_t word = memlink_chance(c->seed, (uint64_t)side * 100 + sim->starts[side] * 10 + i);
         memcpy(config.entropy + i * 8, &word, 8);
     }
+    sim->addr4[side] = (tern_addr){4, {10, 0, 0, (uint8_t)(side + 1)}};
+    sim->addr6[side] = (tern_addr){6, {0xfd, [15] = (uint8_t)(side + 1)}};
+    if (c->absent[side]) return 0;
     int r = tern_new(&config, host_now(sim, side), &sim->stack[side]);
     if (r < 0) return driver_fail(err, EINVAL, "host %d cannot be made: %s", side, tern_strerror(r, TERN_EN));
     tern_iface_config iface = {
@@ -56,10 +59,7 @@ static int host_make(struct sim *sim, int side, struct driver_error *err) {
         .flags = c->offload ? TERN_IFACE_TX_CSUM | TERN_IFACE_RX_CSUM : 0,
         .tso_max = c->offload ? 65535 : 0,
     };
-    sim->iface[side] = tern_iface_add(sim->stack[side], &iface);
-    sim->addr4[side] = (tern_addr){4, {10, 0, 0, (uint8_t)(side + 1)}};
-    sim->addr6[side] = (tern_addr){6, {0xfd, [15] = (uint8_t)(side + 1)}};
-    r = sim->iface[side];
+    r = sim->iface[side] = tern_iface_add(sim->stack[side], &iface);
     if (r >= 0) r = tern_addr_add(sim->stack[side], sim->iface[side], &sim->addr4[side], 24);
     if (r >= 0 && c->mtu >= 1280) r = tern_addr_add(sim->stack[side], sim->iface[side], &sim->addr6[side], 64);
     if (r < 0)
@@ -155,10 +155,14 @@ static size_t round_output(struct sim *sim, int side) {
 size_t sim_round(struct sim *sim) {
     if (sim->real_time) sim->now = tern_host_now();
     size_t moved = 0;
-    for (int side = 0; side < 2; side++) moved += round_input(sim, side);
-    for (int side = 0; side < 2; side++) tern_expire(sim->stack[side], host_now(sim, side));
-    for (int side = 0; side < 2; side++) moved += round_events(sim, side);
-    for (int side = 0; side < 2; side++) moved += round_output(sim, side);
+    for (int side = 0; side < 2; side++)
+        if (sim->stack[side] != NULL) moved += round_input(sim, side);
+    for (int side = 0; side < 2; side++)
+        if (sim->stack[side] != NULL) tern_expire(sim->stack[side], host_now(sim, side));
+    for (int side = 0; side < 2; side++)
+        if (sim->stack[side] != NULL) moved += round_events(sim, side);
+    for (int side = 0; side < 2; side++)
+        if (sim->stack[side] != NULL) moved += round_output(sim, side);
     sim->rounds++;
     return moved;
 }
@@ -166,7 +170,7 @@ size_t sim_round(struct sim *sim) {
 uint64_t sim_deadline(const struct sim *sim) {
     uint64_t t = memlink_deadline(sim->link);
     for (int side = 0; side < 2; side++) {
-        uint64_t d = tern_deadline(sim->stack[side]);
+        uint64_t d = sim->stack[side] != NULL ? tern_deadline(sim->stack[side]) : TERN_NEVER;
         if (d != TERN_NEVER) d = d > sim->ahead_ns[side] ? d - sim->ahead_ns[side] : 0;
         if (d < t) t = d;
     }

@@ -36,6 +36,8 @@ struct sim_config {
     bool real_time;       /* the clock is tern_host_now() instead of virtual */
     uint64_t start_ns;    /* of the virtual clock */
     uint64_t ahead_ns[2]; /* how far each host's own clock is ahead of it: nobody starts two hosts at once */
+    bool absent[2];       /* no host is made there: what arrives waits in the link for the caller (memlink_receive), who
+                             also sends (memlink_inject) */
     tern_config stack[2]; /* settings; allocator and entropy may be left as they are */
     sim_app_fn *app;
     void *ctx;
@@ -44,7 +46,7 @@ struct sim_config {
 struct sim_config sim_config_default(uint64_t seed);
 
 struct sim {
-    tern_stack *stack[2];
+    tern_stack *stack[2]; /* NULL: absent */
     int iface[2];
     tern_addr addr4[2], addr6[2];
     struct memlink *link;
