@@ -459,7 +459,7 @@ enum tern_option {
     TERN_OPT_QUICK_ACK = 22,     /* 1: every segment is acknowledged at once; an ACK that is owed leaves now */
     TERN_OPT_NO_READER = 23, /* 1: behind our FIN, bytes that arrive reset the connection: nobody reads them [SHLD-3] */
 };
-/* Set on a listener, options pass to the connections it accepts later. */
+/* Set on a listener, options pass to the connections it accepts later. TERN_ENOMEM can come of those that are numbers. */
 TERN_API int tern_set(tern_stack *stack, tern_sock sock, enum tern_option option, int64_t value);
 TERN_API int tern_get(tern_stack *stack, tern_sock sock, enum tern_option option, int64_t *value);
 TERN_API int tern_set_user(tern_stack *stack, tern_sock sock, uint64_t user);

@@ -46,6 +46,31 @@ static int open_world(struct kernel *k, const struct play_take *take, struct dri
     return r;
 }
 
+/* One packet after the other, so that the kernel can be asked after each. */
+static void guest_input(void *ctx, const tern_packet *packets, size_t n, uint64_t now_ns) {
+    struct stage *g = ctx;
+    (void)now_ns;
+    for (size_t i = 0; i < n; i++) {
+        kernel_deliver(g, packets[i].data, packets[i].len);
+        kernel_events(g);
+    }
+}
+
+static size_t guest_output(void *ctx, struct memlink *link, int side, uint64_t now_ns) {
+    struct stage *g = ctx;
+    const struct cause none = {.kind = BY_ITSELF};
+    (void)link;
+    (void)side;
+    (void)now_ns;
+    kernel_look(g, &none);
+    return kernel_collect(g) + kernel_events(g);
+}
+
+static uint64_t guest_deadline(const void *ctx) {
+    (void)ctx; /* the kernel has its own clock */
+    return TERN_NEVER;
+}
+
 int kernel_open(struct stage *g, int end, struct play_error *err) {
     struct driver_error why = {0};
     g->kernel = calloc(1, sizeof *g->kernel);
@@ -54,6 +79,7 @@ int kernel_open(struct stage *g, int end, struct play_error *err) {
         return -1;
     }
     g->kernel->end = end;
+    g->kernel->guest = (struct sim_guest){g, guest_input, guest_output, guest_deadline};
     if (open_world(g->kernel, g->take, &why) >= 0) return 0;
     snprintf(err->text, sizeof err->text, "%s", why.text);
     return PLAY_REFUSED;
@@ -68,19 +94,6 @@ void kernel_close(struct stage *g) {
     device_close(k->dev);
     free(k);
     g->kernel = NULL;
-}
-
-bool kernel_turn(struct stage *g) {
-    struct kernel *k = g->kernel;
-    const struct cause none = {.kind = BY_ITSELF};
-    tern_packet p;
-    kernel_look(g, &none);
-    size_t moved = kernel_collect(g) + kernel_events(g);
-    while (memlink_receive(g->sim->link, k->end, &p, 1, g->sim->now) == 1) {
-        kernel_deliver(g, p.data, p.len);
-        moved += 1 + kernel_events(g);
-    }
-    return moved > 0;
 }
 
 /* Nothing is under way, and no timer runs but such as only end something that is over. */

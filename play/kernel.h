@@ -13,6 +13,7 @@ enum { KERNEL_FDS = 256 };
 
 struct kernel {
     int end;
+    struct sim_guest guest;
     struct device *dev;
     struct sockdiag *diag;
     uint64_t quiet_ns; /* nothing has happened for so long */
@@ -35,8 +36,6 @@ struct cause {
 /* 0, -1, or PLAY_REFUSED and why. */
 int kernel_open(struct stage *g, int end, struct play_error *err);
 void kernel_close(struct stage *g);
-/* All that is due at the kernel now: packets arrive, applications hear of them, packets leave. True: something was. */
-bool kernel_turn(struct stage *g);
 /* Lets real time pass until then, or until the kernel has something to say. False: nothing more will happen. */
 bool kernel_wait(struct stage *g, uint64_t until_ns, bool moved);
 

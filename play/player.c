@@ -387,7 +387,6 @@ static void run(struct stage *g) {
         for (int end = 0; end < 2; end++) /* a user call knows no time but the stack's */
             if (g->sim->stack[end] != NULL) tern_expire(g->sim->stack[end], g->sim->now + g->sim->ahead_ns[end]);
         bool moved = take_due(g, false);
-        if (g->kernel != NULL) moved |= kernel_turn(g);
         moved |= sim_round(g->sim) > 0;
         moved |= take_cues(g);
         look_at_timers(g);
@@ -409,8 +408,9 @@ static int prepare(struct stage *g, struct play_error *err) {
         c.path[i].rate_bps = g->take->link[i].rate_bps;
         for (unsigned k = 0; k < h->sets; k++) tern_config_set(&c.stack[i], h->set[k].name, h->set[k].value);
         c.ahead_ns[i] = g->ahead[i][0];
-        c.absent[i] = g->kernel != NULL && g->kernel->end == i;
-        g->calls[i] = c.absent[i] ? &host_kernel : &host_tern;
+        bool kernel = g->kernel != NULL && g->kernel->end == i;
+        c.guest[i] = kernel ? &g->kernel->guest : NULL;
+        g->calls[i] = kernel ? &host_kernel : &host_tern;
     }
     c.app = app_event;
     c.ctx = g;
