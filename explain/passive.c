@@ -22,6 +22,9 @@ static const uint8_t next_of[MOVES][TERN_STATES] = {
 #undef TRANSITION
 };
 
+/* The same as a set. */
+static unsigned leads(unsigned state, int move) { return 1u << next_of[move][state] >> 1; }
+
 /* Where the states of a set go that have this move; `stay`: those that have not are kept. */
 static uint16_t moved(uint16_t set, enum move m, bool stay) {
     uint16_t out = 0;
@@ -90,17 +93,19 @@ static uint16_t given_up(const struct passive *v, int e, uint16_t set, uint64_t 
  * without what this one brings. */
 static uint16_t drift(const struct passive *v, const struct track *t, int e, uint64_t now_ns, const struct sight *own,
                       const struct sight *except) {
-    uint16_t set = v->end[e].now, before;
+    uint16_t set = v->end[e].now;
     bool far = !near(v, e), queue = may_queue(v, t, e, own);
     unsigned moves = far ? witnessed(v, t, e, except) | 1u << MOVE_ABORT : 0;
     uint16_t closes = BIT(SYN_SENT) | BIT(LISTEN);
     if (far || queue) closes |= BIT(SYN_RECEIVED) | BIT(ESTABLISHED) | BIT(CLOSE_WAIT);
     uint16_t silent = BIT(SYN_SENT) | BIT(CLOSING) | BIT(LAST_ACK) | BIT(TIME_WAIT); /* [3.10.5] no RST tells of it */
-    do {
-        before = set;
-        set |= moved(set & closes, MOVE_CLOSE, false) | moved(set & silent, MOVE_ABORT, false);
-        for (unsigned rest = moves; rest != 0; rest &= rest - 1) set = may(set, (enum move)__builtin_ctz(rest));
-    } while (set != before);
+    for (unsigned fresh = set; fresh != 0;) { /* each state once, with all that leads on from it */
+        unsigned s = (unsigned)__builtin_ctz(fresh), to = 0;
+        unsigned own_moves = (closes >> s & 1u) << MOVE_CLOSE | (silent >> s & 1u) << MOVE_ABORT;
+        for (unsigned rest = moves | own_moves; rest != 0; rest &= rest - 1) to |= leads(s, __builtin_ctz(rest));
+        fresh = (fresh & (fresh - 1)) | (to & ~set);
+        set |= (uint16_t)to;
+    }
     return given_up(v, e, set, now_ns);
 }
 
@@ -324,7 +329,8 @@ static void departs(struct passive *v, const struct track *t, const struct flow_
                     struct passive_view *out) {
     int e = p->from;
     struct passive_end *s = &v->end[e];
-    uint16_t idle = drift(v, t, e, p->time_ns, NULL, NULL), prior = drift(v, t, e, p->time_ns, l, NULL), set;
+    uint16_t prior = drift(v, t, e, p->time_ns, l, NULL), set;
+    uint16_t idle = out != NULL ? drift(v, t, e, p->time_ns, NULL, NULL) : 0;
     bool syn = p->tcp.flags & TCP_SYN, rst = p->tcp.flags & TCP_RST;
     /* Overtaken on its way here: it tells how things were. */
     bool stale = !near(v, e) && !syn && !rst &&
@@ -361,7 +367,7 @@ static void reaches(struct passive *v, const struct track *t, const struct flow_
         set = drift(&later, t, e, p->time_ns, NULL, l);
         later.end[e].now = set;
         later.gaps = true;
-        possible = drift(&later, t, e, p->time_ns, NULL, NULL);
+        if (out != NULL) possible = drift(&later, t, e, p->time_ns, NULL, NULL);
     } else if (prior & (BIT(SYN_SENT) | BIT(SYN_RECEIVED))) { /* a CLOSE may have waited for this [3.10.4] */
         possible = set |= moved(opened, MOVE_CLOSE, false);
     }
