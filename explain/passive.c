@@ -11,6 +11,7 @@
 enum {
     /* After so long in silence an end may have given up, or its TIME-WAIT may be over, whatever its settings. */
     SILENT_MS = 1000,
+    REOPEN_MS = 500, /* what opens is repeated after a second [RFC6298 2.1]; the way there may take its part of that */
     /* An ACK may leave before bytes that wait for their turn: so long the pace of sending may hold them back. */
     PACED_MS = 200
 };
@@ -67,6 +68,13 @@ static unsigned witnessed(const struct passive *v, const struct track *t, int e,
     return moves;
 }
 
+/* It has sent a FIN, and now an ACK alone: was the FIN acknowledged in between by a packet that the capture missed? Then
+ * nothing would show it. Told where it was taken, the capture is taken to be whole. */
+static bool unwitnessed_ack(const struct passive *v, const struct track *t, int e, const struct sight *own) {
+    bool alone = own != NULL && own->takes == 0 && t->end[e].fin == KNOWN_YES && t->end[!e].fin != KNOWN_YES;
+    return alone && v->vantage == VANTAGE_UNKNOWN;
+}
+
 /* Could a FIN wait behind bytes that were not yet sent? Not when all that was sent is acknowledged and the window is
  * open; `own` is a segment of this end, NULL: none. */
 static bool may_queue(const struct passive *v, const struct track *t, int e, const struct sight *own) {
@@ -96,6 +104,7 @@ static uint16_t drift(const struct passive *v, const struct track *t, int e, uin
     uint16_t set = v->end[e].now;
     bool far = !near(v, e), queue = may_queue(v, t, e, own);
     unsigned moves = far ? witnessed(v, t, e, except) | 1u << MOVE_ABORT : 0;
+    if (unwitnessed_ack(v, t, e, own)) moves |= 1u << MOVE_FIN_ACKED;
     uint16_t closes = BIT(SYN_SENT) | BIT(LISTEN);
     if (far || queue) closes |= BIT(SYN_RECEIVED) | BIT(ESTABLISHED) | BIT(CLOSE_WAIT);
     uint16_t silent = BIT(SYN_SENT) | BIT(CLOSING) | BIT(LAST_ACK) | BIT(TIME_WAIT); /* [3.10.5] no RST tells of it */
@@ -117,6 +126,8 @@ static uint16_t senders(const struct passive *v, const struct track *t, int e, c
     const struct track_end *self = &t->end[e], *peer = &t->end[!e];
     if (p->tcp.flags & TCP_SYN) { /* both opened at once: the other SYN-ACK may come before this one leaves */
         uint16_t crossed = self->syn ? BIT(ESTABLISHED) | BIT(FIN_WAIT_1) : 0;
+        /* Repeated, or perhaps so: a CLOSE may have come in between, and its FIN waits [3.10.4]. */
+        if (l->repeated || p->time_ns >= v->end[e].heard_ns + REOPEN_MS * MS_NS) crossed |= BIT(FIN_WAIT_1);
         return p->tcp.flags & TCP_ACK ? BIT(SYN_RECEIVED) | crossed : BIT(SYN_SENT);
     }
     if (l->ack_foreign) /* it answers a new SYN out of an old connection [RFC5961 4.2] */
@@ -154,12 +165,14 @@ static uint16_t reset_sender(const struct track *t, int e, const struct flow_pac
 
 /* ---- what a segment does to its receiver, if it arrives ---- */
 
-/* 0 before the receiver's window, 1 touching what it has, 2 new to it: what its ACKs so far tell. */
+/* 0 before the receiver's window, 1 touching what it has, 2 new to it, 3 behind the window: what its ACKs so far tell. */
 static int place(const struct track *t, int to, const struct sight *l) {
     const struct track_end *from = &t->end[!to];
     if (!from->acked_any || l->first) return 2;
-    int32_t d = seq_diff(l->stop, from->acked);
-    return d < 0 ? 0 : d == 0 && l->takes > 0 ? 1 : 2;
+    int32_t d = seq_diff(l->stop, from->acked), begin = seq_diff(l->start, from->acked);
+    if (d < 0) return 0;
+    if (begin > 0 && (uint32_t)begin >= t->end[to].window) return 3;
+    return d == 0 && l->takes > 0 ? 1 : 2;
 }
 
 static uint16_t syn_arrives(uint16_t set, const struct flow_packet *p, const struct sight *l, bool far) {
@@ -180,7 +193,8 @@ static uint16_t ack_arrives(const struct passive *v, const struct track *t, int 
     const struct track_end *self = &t->end[to];
     if (set & BIT(SYN_RECEIVED) && l->syn_acked) set = may(set, MOVE_SYN_ACKED); /* a full accept queue drops it */
     if (at == 0) return set;
-    bool unsure = at == 1 || v->gaps || self->fin == KNOWN_MAYBE;
+    /* What does not fit is dropped; some take its ACK all the same [3.10.7.4]. */
+    bool unsure = at == 1 || at == 3 || v->gaps || self->fin == KNOWN_MAYBE;
     if (l->fin_acked || self->fin == KNOWN_MAYBE) {
         uint16_t then = must(set, MOVE_FIN_ACKED);
         set = unsure ? set | then : then;
