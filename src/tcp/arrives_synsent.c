@@ -45,7 +45,7 @@ void syn_acked(struct arrival *a) {
     /* When a SYN was lost the path is suspect: one segment to begin with [RFC5681 3.1], and 3 s [RFC6298 5.7]. */
     cc_start(t, t->syn_repeated ? 1 : s->cfg.initial_window);
     if (t->rtt_timing)
-        rto_sample(s, t, (uint64_t)(clock_us(s) - t->rtt_at_us) * US_NS);
+        rto_sample(s, t, clock_us(s) - t->rtt_at_us);
     else if (t->syn_repeated)
         rto_sample_echo(a);
     if (t->syn_repeated) t->rto_us = max_u32(t->rto_us, min_u32(3000000, s->cfg.rto_max_ms * 1000));

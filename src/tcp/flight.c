@@ -10,7 +10,7 @@ enum { PIECES_USUAL = 8192, PIECES_MOST = 32768 };
 struct flight *flight_new(struct stack *s, seq from, uint32_t segment) {
     struct flight *f = mem_buffer_take(s, pow2_at_least(sizeof *f));
     if (!f) return NULL;
-    memset(f, 0, offsetof(struct flight, first));
+    memset(f, 0, offsetof(struct flight, again));
     f->pace_due = UINT64_MAX;
     f->at = f->first;
     f->cap = ARRAY_LEN(f->first);
@@ -159,6 +159,8 @@ void flight_pop(struct flight *f, seq una) {
 }
 
 void flight_again(struct flight *f, seq left, seq right) {
+    if (!f->any_again) memset(f->again, 0, sizeof f->again);
+    f->any_again = true;
     struct span *last = &f->again[(f->again_next - 1u) % ARRAY_LEN(f->again)];
     f->apart = true;
     if (seq_lt(last->left, last->right) && seq_eq(last->right, left))
@@ -169,7 +171,7 @@ void flight_again(struct flight *f, seq left, seq right) {
 
 uint32_t flight_was_again(struct flight *f, seq left, seq right) {
     uint32_t n = 0;
-    for (unsigned i = 0; i < ARRAY_LEN(f->again); i++) {
+    for (unsigned i = 0; f->any_again && i < ARRAY_LEN(f->again); i++) {
         struct span *a = &f->again[i];
         seq from = seq_max(a->left, left), to = seq_min(a->right, right);
         if (!seq_lt(a->left, a->right) || !seq_lt(from, to)) continue;

@@ -44,8 +44,8 @@ struct flight {
     uint32_t delivered;        /* bytes acknowledged in either way since the flight began, modulo 2^32 */
     uint32_t grain_us;         /* bytes that left within this time of each other share a piece */
     bool apart;                /* but not those before and after a repetition: RACK compares their times */
+    bool any_again;            /* again[] holds something */
     uint8_t again_next;
-    struct span again[16]; /* what was sent again lately: a duplicate of anything else is the network's doing */
 
     /* rate samples: when bytes were last delivered, when the burst of the newest of them began; up to how many delivered bytes
      * the application, not the network, set the pace; 0: it does not */
@@ -74,6 +74,8 @@ struct flight {
     bool undo_armed, undo_sent;
     uint8_t frto; /* enum frto */
 
+    /* not cleared when a flight begins */
+    struct span again[16]; /* what was sent again lately: a duplicate of anything else is the network's doing */
     struct piece first[16];
 };
 

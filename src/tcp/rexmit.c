@@ -15,7 +15,7 @@ uint32_t rexmit_flight(const struct tcb *t) {
 static void sample(struct arrival *a) {
     struct tcb *t = a->t;
     if (t->rtt_timing && seq_ge(a->ack, t->rtt_seq)) {
-        rto_sample(a->s, t, (uint64_t)(clock_us(a->s) - t->rtt_at_us) * US_NS);
+        rto_sample(a->s, t, clock_us(a->s) - t->rtt_at_us);
         t->rtt_timing = false;
     } else if (!t->rtt_timing) {
         rto_sample_echo(a);

@@ -305,8 +305,8 @@ static inline bool fin_acked(const struct tcb *t) { return t->fin_queued && seq_
 uint32_t flow_hash(const struct stack *s, const struct flow *f);
 /* The reference of the connection with these sockets, 0: none. */
 uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash);
-/* The same; quicker when asked for the same TCB again. Gives the hash as well. */
-uint32_t flow_find_recent(struct stack *s, const struct flow *f, uint32_t *hash);
+/* The same for a segment; quicker when asked for the same TCB again. Sets the arrival's hash as well. */
+uint32_t flow_of_arrival(struct arrival *a);
 int flow_reserve(struct stack *s); /* makes sure that one more insert fits; TERN_ENOMEM */
 void flow_insert(struct stack *s, uint32_t hash, uint32_t ref);
 void flow_remove(struct stack *s, uint32_t hash, uint32_t ref);
@@ -344,8 +344,19 @@ void tcb_options_drop(struct stack *s, struct tcb_options *o); /* o may be NULL 
 bool tcb_options_own(struct stack *s, struct tcb_options **o); /* nobody else holds it any more; false: no memory */
 
 /* ---- buffers: sendbuf.c, recvbuf.c ---- */
-bool ring_reserve(struct stack *s, ring *r, uint32_t size, seq from, seq to); /* grows to size, keeping [from, to) */
-void ring_drop(struct stack *s, ring *r);
+bool ring_grow(struct stack *s, ring *r, uint32_t size, seq from, seq to);
+/* Grows to size if it is smaller, keeping [from, to). */
+static inline bool ring_reserve(struct stack *s, ring *r, uint32_t size, seq from, seq to) {
+    if (size > r->size) return ring_grow(s, r, size, from, to);
+    r->used = max_u32(size, r->used);
+    return true;
+}
+static inline void ring_drop(struct stack *s, ring *r) {
+    if (!r->at) return;
+    mem_buffer_give(s, r->at, r->size);
+    r->at = NULL;
+    r->size = 0;
+}
 seq snd_first(const struct tcb *t);       /* number of the oldest byte in the send ring */
 uint32_t snd_queued(const struct tcb *t); /* written, not acknowledged */
 uint32_t snd_space(const struct tcb *t);
@@ -461,7 +472,7 @@ void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o);
 uint32_t emit_syn_options(struct stack *s, struct tcb *t, tcp_options *o);
 unsigned emit_options_len(const struct tcb *t); /* of segments with data */
 bool output_wanted(const struct tcb *t);        /* might tcp_output have something to build? */
-void rto_sample(struct stack *s, struct tcb *t, uint64_t rtt_ns);
+void rto_sample(struct stack *s, struct tcb *t, uint32_t rtt_us);
 void rto_sample_echo(const struct arrival *a);    /* from the timestamp that came back [RFC7323 4.1] */
 void rto_arm(struct stack *s, struct tcb *t);     /* if something is outstanding */
 void rto_restart(struct stack *s, struct tcb *t); /* after new data was acknowledged */
