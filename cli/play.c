@@ -185,8 +185,7 @@ int play_main(int argc, char **argv) {
             return misuse(_("--speed: '%s' is no factor from 0.001 to 1000000"), value);
         default:
             if (pictures_option(&o.pictures, c, value)) break;
-            if (!look_option(&o.look, c, value))
-                return misuse(_("--color: '%s' is not auto, always or never"), value != NULL ? value : "");
+            if (look_option(&o.look, c, value)) return EXIT_USAGE;
         }
     }
     if (optind + 1 < argc) return misuse(_("'%s' is too much"), argv[optind + 1]);
