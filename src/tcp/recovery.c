@@ -373,7 +373,7 @@ void recovery_resume(struct tcb *t) {
 bool recovery_room(struct stack *s, struct tcb *t) {
     if (!t->sack) return true;
     if (!t->flight && seq_eq(t->snd.una, t->snd.nxt)) {
-        t->flight = flight_new(s, t->snd.nxt);
+        t->flight = flight_new(s, t->snd.nxt, t->mss);
         if (t->flight) t->flight->min_rtt_ms = clock_ms(s);
     }
     return !t->flight || flight_room(s, t->flight);
