@@ -140,7 +140,7 @@ typedef struct tern_config {
     uint32_t send_buffer_max;    /* what it may grow to when the path holds more; default 32 MiB */
     uint32_t receive_buffer;     /* bytes that a peer may have in flight to us, to begin with; default 256 KiB */
     uint32_t receive_buffer_max; /* what it may grow to with the pace of reading and the round trip; default 32 MiB */
-    uint32_t reassembly_islands; /* out-of-order pieces a connection, default 1024 */
+    uint32_t reassembly_islands; /* out-of-order pieces a connection, default 8192; more than 1024 only in large windows */
 
     /* TCP's numbers */
     uint32_t mss_default_v4; /* peer's MSS when its SYN names none, 536 [MUST-15] */

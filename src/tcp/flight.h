@@ -36,6 +36,7 @@ struct span {
 struct flight {
     struct piece *at;
     uint32_t cap, head, count; /* cap is a power of two */
+    uint32_t segment;          /* bytes in one, usually */
     seq end;                   /* behind the last piece: snd.nxt */
     seq fack;                  /* behind the highest byte selectively acknowledged */
     uint32_t sacked, lost;     /* bytes in these states */
@@ -78,7 +79,8 @@ struct flight {
     struct piece first[16];
 };
 
-struct flight *flight_new(struct stack *s, seq from);
+/* `segment`: how many bytes are usual in one. */
+struct flight *flight_new(struct stack *s, seq from, uint32_t segment);
 void flight_free(struct stack *s, struct flight *f);
 /* Is there room to account for one more piece? Without it nothing new is sent until something is acknowledged. */
 bool flight_room(struct stack *s, struct flight *f);

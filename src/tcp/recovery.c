@@ -374,7 +374,7 @@ void recovery_resume(struct tcb *t) {
 bool recovery_room(struct stack *s, struct tcb *t) {
     if (!t->sack) return true;
     if (!t->busy->flight && seq_eq(t->snd.una, t->snd.nxt)) {
-        t->busy->flight = flight_new(s, t->snd.nxt);
+        t->busy->flight = flight_new(s, t->snd.nxt, t->mss);
         if (t->busy->flight) t->busy->flight->min_rtt_ms = clock_ms(s);
     }
     return !t->busy->flight || flight_room(s, t->busy->flight);
