@@ -199,9 +199,7 @@ static int option(struct explain_plan *p, int code, const char *value) {
         return 0;
     case O_EXIT_CODE: p->exit_code = true; return 0;
     case O_KEEP: p->keep_privileges = true; return 0;
-    default:
-        if (pictures_option(&p->pictures, code, value) || look_option(&p->look, code, value)) return 0;
-        return misuse(_("--color: '%s' is not auto, always or never"), value);
+    default: return pictures_option(&p->pictures, code, value) ? 0 : look_option(&p->look, code, value);
     }
 }
 

@@ -110,9 +110,11 @@ static void follow_ack(struct track *t, const struct flow_packet *p, struct sigh
         base(o, seq_add(ack, (uint32_t)-1), true);
     }
     int32_t beyond = seq_diff(ack, o->next);
-    out->ack_foreign = opening && (beyond > 0 || (!o->guessed && seq_le(ack, o->isn)));
-    if (beyond > FOREIGN || beyond < -FOREIGN) out->foreign = true;
-    if (out->ack_foreign || out->foreign || (p->tcp.flags & TCP_RST)) return;
+    bool ack_foreign = opening && (beyond > 0 || (!o->guessed && seq_le(ack, o->isn)));
+    bool foreign = out->foreign || beyond > FOREIGN || beyond < -FOREIGN;
+    out->ack_foreign = ack_foreign;
+    out->foreign = foreign;
+    if (ack_foreign || foreign || (p->tcp.flags & TCP_RST)) return;
     if (beyond > 0) {
         out->ack_beyond = true;
         o->next = ack;

@@ -13,10 +13,10 @@ void synchronize(struct arrival *a) {
     const tern_config *cfg = &a->s->cfg;
     t->rcv.irs = a->seq;
     t->rcv.nxt = t->rcv.read = t->last_ack_sent = seq_add(a->seq, 1);
-    t->rcv.adv = seq_add(t->rcv.nxt, min_u32(t->opt.receive_buffer, 65535));
+    t->rcv.adv = seq_add(t->rcv.nxt, min_u32(t->receive_buffer, 65535));
     t->scaling = o->has_wscale && cfg->window_scale;
     t->snd_wscale = t->scaling ? (uint8_t)min_u32(o->wscale, 14) : 0; /* [RFC7323 2.3] */
-    t->rcv_wscale = t->scaling ? wscale_choose(a->s, &t->opt) : 0;
+    t->rcv_wscale = t->scaling ? wscale_choose(a->s, t->opt) : 0;
     t->stamps = o->has_ts && cfg->timestamps;
     t->sack = o->sack_ok && cfg->sack;
     if (a->h->flags & TCP_ACK) ecn_syn_acked(a);
@@ -45,7 +45,7 @@ void syn_acked(struct arrival *a) {
     /* When a SYN was lost the path is suspect: one segment to begin with [RFC5681 3.1], and 3 s [RFC6298 5.7]. */
     cc_start(t, t->syn_repeated ? 1 : s->cfg.initial_window);
     if (t->rtt_timing)
-        rto_sample(s, t, (uint64_t)(clock_us(s) - t->rtt_at_us) * US_NS);
+        rto_sample(s, t, clock_us(s) - t->rtt_at_us);
     else if (t->syn_repeated)
         rto_sample_echo(a);
     if (t->syn_repeated) t->rto_us = max_u32(t->rto_us, min_u32(3000000, s->cfg.rto_max_ms * 1000));

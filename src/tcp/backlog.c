@@ -80,8 +80,8 @@ static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) 
     struct listener *l = pool_at(&s->tcp.listeners, h->listener);
     struct segment_out o = {.local = &h->flow.local,
                             .remote = &h->flow.remote,
-                            .tos = l->opt.tos,
-                            .ttl = l->opt.ttl,
+                            .tos = l->opt->tos,
+                            .ttl = l->opt->ttl,
                             .state = TERN_SYN_RECEIVED};
     o.h = (tcp_header){.src_port = h->flow.local_port,
                        .dst_port = h->flow.remote_port,
@@ -91,7 +91,7 @@ static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) 
                        .window = h->rcv_wnd};
     tcp_options *p = &o.h.options;
     p->has_mss = true;
-    p->mss = mss_to_offer(s, &h->flow, l->opt.mss_cap);
+    p->mss = mss_to_offer(s, &h->flow, l->opt->mss_cap);
     p->has_wscale = h->flags & HALF_SCALING;
     p->wscale = h->rcv_wscale;
     p->sack_ok = h->flags & HALF_SACK;
@@ -125,12 +125,12 @@ static void fill_in(struct arrival *a, struct half_open *h, const struct listene
     if (a->renews && seq_le(h->iss, a->iss_above)) h->iss = seq_add(a->iss_above, 65536 + rng_below(&s->rng, 65536));
     h->mss = mss_peer(s, o, !ip_is_v4(&h->flow.remote));
     h->snd_wnd = a->h->window;
-    h->rcv_wnd = (uint16_t)min_u32(l->opt.receive_buffer, 65535);
+    h->rcv_wnd = (uint16_t)min_u32(l->opt->receive_buffer, 65535);
     if (o->has_wscale && s->cfg.window_scale) h->flags |= HALF_SCALING;
     if (o->has_ts && s->cfg.timestamps) h->flags |= HALF_STAMPS;
     if (o->sack_ok && s->cfg.sack) h->flags |= HALF_SACK;
     h->snd_wscale = h->flags & HALF_SCALING ? min_u32(o->wscale, 14) & 15 : 0;
-    h->rcv_wscale = h->flags & HALF_SCALING ? wscale_choose(s, &l->opt) & 15u : 0;
+    h->rcv_wscale = h->flags & HALF_SCALING ? wscale_choose(s, l->opt) & 15u : 0;
     h->ts_recent = o->ts_value;
 }
 
@@ -163,7 +163,7 @@ static bool open_fast(struct arrival *a, struct listener *l) {
     struct half_open h = {0};
     if (l->flags & TERN_LISTEN_HOLD || flow_reserve(s) != TERN_OK) return false;
     fill_in(a, &h, l);
-    struct tcb *t = tcb_new(s, &h.flow, h.hash, &l->opt);
+    struct tcb *t = tcb_new(s, &h.flow, h.hash, l->opt);
     if (!t) return false;
     expand(s, &h, t);
     t->record = t->rtt_timing = false;
@@ -261,7 +261,7 @@ void half_open_arrives(struct arrival *a, struct half_open *h) {
     struct stack *s = a->s;
     struct listener *l = pool_at(&s->tcp.listeners, h->listener);
     enum reason refuse = cannot_finish(a, h, l);
-    struct tcb *t = refuse == R_NONE ? tcb_new(s, &h->flow, h->hash, &l->opt) : NULL;
+    struct tcb *t = refuse == R_NONE ? tcb_new(s, &h->flow, h->hash, l->opt) : NULL;
     if (!t) {
         if (refuse == R_NONE) refuse = s->tcp.tcbs.used >= s->tcp.tcbs.limit ? R_CONNECTION_LIMIT : R_NO_MEMORY;
         arrival_drop(a, refuse);
@@ -286,7 +286,7 @@ bool half_open_from_cookie(struct arrival *a, struct listener *l) {
     struct half_open h;
     if (!syncookie_check(a, l, &h)) return false;
     enum reason refuse = cannot_finish(a, &h, l);
-    struct tcb *t = refuse == R_NONE && flow_reserve(s) == TERN_OK ? tcb_new(s, &h.flow, h.hash, &l->opt) : NULL;
+    struct tcb *t = refuse == R_NONE && flow_reserve(s) == TERN_OK ? tcb_new(s, &h.flow, h.hash, l->opt) : NULL;
     if (!t) {
         arrival_drop(a, refuse == R_NONE ? R_NO_MEMORY : refuse);
         return true;

@@ -78,6 +78,7 @@ static void close_listener(struct stack *s, struct listener *l) {
         tcb_end(s, t, TERN_ECLOSED, R_NONE);
     }
     event_cancel(s, &l->event);
+    tcb_options_drop(s, l->opt);
     pool_give(&s->tcp.listeners, l->index);
 }
 
@@ -91,7 +92,7 @@ int tern_close(tern_stack *public, tern_sock sock) {
     }
     struct tcb *t = tcb_of(s, sock);
     if (!t || t->detached) return TERN_ESTALE;
-    if (t->opt.linger_ms == 0 && state_in(t, SYNCHRONIZED & ~IN(TIME_WAIT))) return tern_abort(public, sock);
+    if (t->opt->linger_ms == 0 && state_in(t, SYNCHRONIZED & ~IN(TIME_WAIT))) return tern_abort(public, sock);
     trace_call(s, t, "close", 0);
     close_connection(s, t);
     return TERN_OK;

@@ -43,9 +43,7 @@ int tern_connect(tern_stack *public, const tern_open *o, tern_sock *out) {
     uint32_t hash;
     if (!err) err = local_port(s, o, &f, &hash);
     if (err) return err;
-    struct tcb_options opt;
-    tcb_options_default(s, &opt);
-    struct tcb *t = tcb_new(s, &f, hash, &opt);
+    struct tcb *t = tcb_new(s, &f, hash, s->tcp.defaults);
     if (!t) return s->tcp.tcbs.used >= s->tcp.tcbs.limit ? TERN_ELIMIT : TERN_ENOMEM;
     if (tcb_register(s, t) != TERN_OK) {
         tcb_free(s, t);
@@ -92,8 +90,9 @@ int tern_listen(tern_stack *public, const tern_listen_config *c, tern_sock *out)
     l->queue_tail = &l->queue;
     l->event.ref = ref_make(REF_LISTENER, index);
     l->event.user = c->user;
-    tcb_options_default(s, &l->opt);
+    l->opt = tcb_options_share(s->tcp.defaults);
     if (listener_register(s, l) != TERN_OK) {
+        tcb_options_drop(s, l->opt);
         pool_give(&s->tcp.listeners, index);
         return TERN_ENOMEM;
     }

@@ -30,7 +30,7 @@ static void of_recovery(const struct stack *s, const struct tcb *t, tern_status_
     o->pacing_rate = pacing_rate(s, t);
     o->mss_peer = t->mss_peer;
     o->idle_ms = t->bytes_sent ? clock_ms(s) - t->sent_ms : 0;
-    o->congestion = t->opt.congestion;
+    o->congestion = t->opt->congestion;
     o->recovery = recovery_of(t);
     o->persisting = t->persisting;
 }

@@ -4,7 +4,7 @@
 
 static const struct cc_ops *wanted(const struct tcb *t) {
     static const struct cc_ops *const known[] = {&cc_newreno, &cc_cubic, &cc_bbr};
-    return known[t->opt.congestion];
+    return known[t->opt->congestion];
 }
 
 /* Established. The algorithm that needs no memory serves until something is sent: many connections send nothing but a

@@ -11,7 +11,7 @@ void ack_now(struct stack *s, struct tcb *t, enum reason why) {
 }
 
 void ack_later(struct stack *s, struct tcb *t) {
-    if (s->cfg.delayed_ack_ms == 0 || t->opt.quick_ack) {
+    if (s->cfg.delayed_ack_ms == 0 || t->on.quick_ack) {
         ack_now(s, t, R_SEND_ACK);
         return;
     }

@@ -27,7 +27,7 @@ static uint8_t arrived_as(uint8_t ip_ecn) {
 
 /* An initiator asks for the accurate form; who knows only the classic one sees a classic request in it. */
 uint16_t ecn_syn_flags(const struct stack *s, const struct tcb *t) {
-    bool ask = s->cfg.ecn == 1 && t->opt.congestion != TERN_BBR &&
+    bool ask = s->cfg.ecn == 1 && t->opt->congestion != TERN_BBR &&
                !t->syn_repeated; /* a path that loses such SYNs gets a plain one */
     return ask ? BITS : 0;
 }

@@ -11,7 +11,7 @@ void effects_reply(struct effects *fx, enum reply reply, enum reason why) {
 
 /* ERROR_REPORT (3.9.1.8), unless the application does not want any [MUST-47, SHLD-20]. */
 void soft_error(struct stack *s, struct tcb *t, int error) {
-    if (!t->detached && !t->opt.no_soft_errors) event_raise(s, &t->event, TERN_EV_SOFT_ERROR, error);
+    if (!t->detached && !t->on.no_soft_errors) event_raise(s, &t->event, TERN_EV_SOFT_ERROR, error);
 }
 
 static void act_reply(struct arrival *a) {

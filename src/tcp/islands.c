@@ -2,14 +2,20 @@
  * The bytes themselves are in the receive ring: recvbuf.c. */
 #include "tcp/tcb.h"
 
-enum { FIRST_CAP = 16 };
+enum { FIRST_CAP = 16, USUAL = 1024, A_WINDOW_OF = 2048 };
 
 static size_t size_of(uint32_t cap) { return sizeof(struct islands) + cap * sizeof(range); }
+
+/* More than the usual, one for each 2 KiB, are for windows that are so large because the peer has filled them: what
+ * single bytes here and there cost does not grow with the limit. */
+static uint32_t limit(const struct stack *s, const struct tcb *t) {
+    return min_u32(s->cfg.reassembly_islands, max_u32(USUAL, t->receive_buffer / A_WINDOW_OF));
+}
 
 /* Twice the room, up to the limit; false: none is to be had. */
 static bool grow(struct stack *s, struct tcb *t) {
     struct islands *old = t->rcv.islands, *set;
-    uint32_t cap = min_u32(old ? old->set.cap * 2u : FIRST_CAP, s->cfg.reassembly_islands);
+    uint32_t cap = min_u32(old ? old->set.cap * 2u : FIRST_CAP, limit(s, t));
     if (old && cap <= old->set.cap) return false;
     set = mem_alloc(s, size_of(cap));
     if (!set) return false;

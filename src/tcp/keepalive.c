@@ -13,7 +13,7 @@ bool keepalive_runs(const struct tcb *t) {
 void keepalive_restart(struct stack *s, struct tcb *t) {
     if (!keepalive_runs(t)) return;
     t->probes = 0;
-    t->life_at = t->opt.keepalive ? s->now + (uint64_t)t->opt.keepalive_idle_ms * MS_NS : TERN_NEVER; /* [MUST-27] */
+    t->life_at = t->on.keepalive ? s->now + (uint64_t)t->opt->keepalive_idle_ms * MS_NS : TERN_NEVER; /* [MUST-27] */
 }
 
 void keepalive_timeout(struct stack *s, struct tcb *t) {
@@ -21,13 +21,13 @@ void keepalive_timeout(struct stack *s, struct tcb *t) {
         keepalive_restart(s, t);
         return;
     }
-    if (t->probes >= t->opt.keepalive_probes) {
+    if (t->probes >= t->opt->keepalive_probes) {
         reset_send(s, t, R_SEND_RST);
         give_up(s, t, TERN_ETIMEDOUT, R_END_KEEPALIVE);
         return;
     }
     t->probes++;
     t->work |= WORK_KEEPALIVE;
-    t->life_at = s->now + (uint64_t)t->opt.keepalive_interval_ms * MS_NS;
+    t->life_at = s->now + (uint64_t)t->opt->keepalive_interval_ms * MS_NS;
     tcb_ready(s, t);
 }

@@ -40,7 +40,7 @@ void persist_stop(struct tcb *t) {
  * memory is short and this one has pinned its share for a minute (CVE-2008-4609, RFC 6429 3). */
 static bool shut_too_long(const struct stack *s, const struct tcb *t) {
     uint32_t shut = clock_ms(s) - t->shut_ms;
-    if (t->opt.zero_window_ms && shut >= t->opt.zero_window_ms) return true;
+    if (t->opt->zero_window_ms && shut >= t->opt->zero_window_ms) return true;
     return shut >= HOLDER_MS && s->mem_used > s->cfg.memory_max / 10 * 9;
 }
 
@@ -52,7 +52,7 @@ void persist_timeout(struct stack *s, struct tcb *t) {
         tcb_ready(s, t);
         return;
     }
-    if (stuck_ns(s, t) >= (uint64_t)t->opt.user_timeout_ms * MS_NS) {
+    if (stuck_ns(s, t) >= (uint64_t)t->opt->user_timeout_ms * MS_NS) {
         give_up(s, t, TERN_ETIMEDOUT, R_END_USER_TIMEOUT); /* nobody answers: R2 [MUST-20] */
         return;
     }

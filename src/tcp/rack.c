@@ -81,9 +81,10 @@ static bool too_soon(struct flight *f, uint32_t now, uint32_t *wait_us) {
  * search in each run. */
 uint32_t rack_detect(struct stack *s, struct tcb *t, uint32_t *wait_us) {
     struct flight *f = t->flight;
-    uint32_t before = f->lost, now = clock_us(s), window = rack_window(t);
     *wait_us = 0;
-    if (!f->rack_valid || too_soon(f, now, wait_us)) return 0;
+    if (!f->count || !f->rack_valid) return 0;
+    uint32_t before = f->lost, now = clock_us(s), window = rack_window(t);
+    if (too_soon(f, now, wait_us)) return 0;
     for (uint32_t i = 0; i < f->count; i++) {
         struct piece *p = piece_at(f, i);
         if (p->state != PIECE_SENT) continue;

@@ -118,7 +118,7 @@ static bool undo_due(const struct arrival *a, const struct news *n) {
     const struct flight *f = t->flight;
     const tcp_options *o = &a->h->options;
     bool repairing = t->in_recovery || t->in_loss;
-    if (!f->undo_armed || (!repairing && seq_gt(a->ack, f->undo_end))) return false;
+    if (!repairing && seq_gt(a->ack, f->undo_end)) return false;
     if (t->in_loss && n->forward && n->original) return true;
     if (!f->undo_sent)
         return t->in_recovery && n->original && !f->lost; /* all that was given up is here, and nothing left again */
@@ -187,9 +187,9 @@ static void grow_window(struct arrival *a, const struct news *n, uint32_t bytes)
 
 /* [draft-ietf-ccwg-bbr 4.5.2] Rate: bytes delivered since the newest of them left, by the longer of the time it took
  * to send them and the time it took to see them acknowledged. */
-static void sample(struct arrival *a, const struct news *n, uint32_t newly_lost) {
+static void feed_model(struct arrival *a, const struct news *n, uint32_t newly_lost) {
     struct tcb *t = a->t;
-    struct flight *f = t->flight;
+    const struct flight *f = t->flight;
     uint32_t now = clock_us(a->s), sent = n->newest.sent_us - n->newest.first_us, seen = now - n->newest.delivered_us;
     struct cc_sample s = {.now_us = a->s->now / US_NS,
                           .rtt_us = n->rtt_us,
@@ -203,20 +203,28 @@ static void sample(struct arrival *a, const struct news *n, uint32_t newly_lost)
                           .lost = newly_lost,
                           .app_limited = n->newest.app_limited,
                           .recovering = t->in_recovery || t->in_loss};
+    t->cc.ops->model(&t->cc, &s);
+}
+
+/* What the next samples will start from. */
+static void rate_mark(const struct arrival *a, const struct news *n) {
+    struct flight *f = a->t->flight;
     f->first_us = n->newest.sent_us;
-    f->delivered_us = now;
+    f->delivered_us = clock_us(a->s);
     if (f->app_until && (int32_t)(f->delivered - f->app_until) > 0) f->app_until = 0;
-    if (t->cc.ops->model) t->cc.ops->model(&t->cc, &s);
 }
 
 static void respond(struct arrival *a, const struct news *n, uint32_t bytes, uint32_t newly_lost) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
-    if ((t->in_recovery || t->in_loss) && seq_ge(t->snd.una, t->snd.recover)) leave(t);
-    if (newly_lost && !t->in_recovery && !t->in_loss) enter(s, t, n->flight, n->delivered);
-    if (n->delivered) sample(a, n, newly_lost);
-    if (t->cc.ops->model) return;
-    if (t->in_recovery)
+    if (unlikely(t->in_recovery || t->in_loss) && seq_ge(t->snd.una, t->snd.recover)) leave(t);
+    if (unlikely(newly_lost) && !t->in_recovery && !t->in_loss) enter(s, t, n->flight, n->delivered);
+    if (n->delivered) rate_mark(a, n);
+    if (t->cc.ops->model) {
+        if (n->delivered) feed_model(a, n, newly_lost);
+        return;
+    }
+    if (unlikely(t->in_recovery))
         prr_ack(t, n->delivered, n->forward && !newly_lost);
     else if (bytes)
         grow_window(a, n, bytes);
@@ -228,32 +236,38 @@ static bool tells_of_probe(const struct arrival *a) {
     return is_dsack(a) && seq_eq(a->h->options.sack[0].right, a->t->snd.tlp_end);
 }
 
+/* What it says of the probe that is out. */
+static void hear_of_probe(struct arrival *a, const struct news *n) {
+    struct tcb *t = a->t;
+    bool duplicate = n->delivered == 0 && !a->h->options.sack_count;
+    if (!tlp_repaired(t, a->ack, tells_of_probe(a), duplicate) || t->in_recovery || t->in_loss) return;
+    enter(a->s, t, n->flight, n->delivered);
+    t->snd.recover = t->snd.una; /* already repaired: only the window pays */
+}
+
 void recovery_ack(struct arrival *a, uint32_t bytes) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
     struct flight *f = t->flight;
+    bool blocks = a->h->options.sack_count != 0;
     struct news n = {
         .pipe = flight_pipe(f), .flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una), .forward = bytes > 0};
     uint32_t wait_us;
     take_cumulative(a, &n);
     if (bytes) t->snd.una = a->ack;
-    if (t->urgent_out && seq_ge(t->snd.una, t->snd.up)) t->urgent_out = false;
-    take_sack(a, &n);
+    if (unlikely(t->urgent_out) && seq_ge(t->snd.una, t->snd.up)) t->urgent_out = false;
+    if (unlikely(blocks)) take_sack(a, &n);
     f->delivered += n.delivered;
     if (n.rtt_us)
-        rto_sample(s, t, (uint64_t)n.rtt_us * US_NS);
+        rto_sample(s, t, n.rtt_us);
     else if (bytes)
         rto_sample_echo(a);
-    if (is_dsack(a)) count_dsack(a, &n);
-    if (tlp_repaired(t, a->ack, tells_of_probe(a), n.delivered == 0 && !a->h->options.sack_count) && !t->in_recovery &&
-        !t->in_loss) {
-        enter(s, t, n.flight, n.delivered);
-        t->snd.recover = t->snd.una; /* already repaired: only the window pays */
-    }
+    if (unlikely(blocks) && is_dsack(a)) count_dsack(a, &n);
+    if (unlikely(t->tlp_out)) hear_of_probe(a, &n);
     uint32_t newly_lost = rack_detect(s, t, &wait_us);
-    if (undo_due(a, &n)) undo(s, t);
+    if (unlikely(f->undo_armed) && undo_due(a, &n)) undo(s, t);
     respond(a, &n, bytes, newly_lost);
-    if (f->frto) frto_ack(t, &n);
+    if (unlikely(f->frto)) frto_ack(t, &n);
     if (n.delivered || bytes) recovery_timer(s, t, wait_us, bytes > 0);
     if (tracing(s, TERN_TRACE_WINDOW)) trace_window(s, t);
 }
@@ -359,7 +373,7 @@ void recovery_resume(struct tcb *t) {
 bool recovery_room(struct stack *s, struct tcb *t) {
     if (!t->sack) return true;
     if (!t->flight && seq_eq(t->snd.una, t->snd.nxt)) {
-        t->flight = flight_new(s, t->snd.nxt);
+        t->flight = flight_new(s, t->snd.nxt, t->mss);
         if (t->flight) t->flight->min_rtt_ms = clock_ms(s);
     }
     return !t->flight || flight_room(s, t->flight);
@@ -419,7 +433,8 @@ void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
  * the path. */
 void recovery_app_limited(struct tcb *t) {
     struct flight *f = t->flight;
-    if (f && flight_pipe(f) < t->cc.cwnd && !f->lost) f->app_until = max_u32(f->delivered + flight_pipe(f), 1);
+    uint32_t pipe = f ? flight_pipe(f) : 0;
+    if (f && pipe < t->cc.cwnd && !f->lost) f->app_until = max_u32(f->delivered + pipe, 1);
 }
 
 /* Nothing is under way: the account is not needed. */

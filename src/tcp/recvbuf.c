@@ -12,7 +12,7 @@ uint32_t rcv_readable(const struct tcb *t) { return (uint32_t)seq_diff(t->rcv.nx
 
 uint32_t rcv_space(const struct tcb *t) {
     uint32_t held = rcv_readable(t);
-    return held < t->opt.receive_buffer ? t->opt.receive_buffer - held : 0;
+    return held < t->receive_buffer ? t->receive_buffer - held : 0;
 }
 
 seq rcv_ring_base(const struct tcb *t) { return seq_add(t->rcv.read, t->rcv.lent ? t->rcv.lent->bytes : 0); }

@@ -15,7 +15,7 @@ uint32_t rexmit_flight(const struct tcb *t) {
 static void sample(struct arrival *a) {
     struct tcb *t = a->t;
     if (t->rtt_timing && seq_ge(a->ack, t->rtt_seq)) {
-        rto_sample(a->s, t, (uint64_t)(clock_us(a->s) - t->rtt_at_us) * US_NS);
+        rto_sample(a->s, t, clock_us(a->s) - t->rtt_at_us);
         t->rtt_timing = false;
     } else if (!t->rtt_timing) {
         rto_sample_echo(a);
@@ -119,12 +119,12 @@ static void tell_r1(struct stack *s, struct tcb *t) {
  * wants to wait for less. */
 static uint64_t r2_at(const struct stack *s, struct tcb *t) {
     stuck_begin(t, s->now - rto_ns(s, t));
-    if (!t->syn_acked && t->opt.user_timeout_ms >= s->cfg.r2_ms) return TERN_NEVER;
-    return s->now - stuck_ns(s, t) + (uint64_t)t->opt.user_timeout_ms * MS_NS;
+    if (!t->syn_acked && t->opt->user_timeout_ms >= s->cfg.r2_ms) return TERN_NEVER;
+    return s->now - stuck_ns(s, t) + (uint64_t)t->opt->user_timeout_ms * MS_NS;
 }
 
 static bool syn_unanswered(struct stack *s, struct tcb *t) {
-    if (s->now >= r2_at(s, t) || t->backoff >= t->opt.syn_retries) {
+    if (s->now >= r2_at(s, t) || t->backoff >= t->opt->syn_retries) {
         give_up(s, t, TERN_ETIMEDOUT, R_END_USER_TIMEOUT);
         return false;
     }

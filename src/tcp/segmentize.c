@@ -30,9 +30,11 @@ static uint32_t unsent(const struct tcb *t) {
     return n > 0 ? (uint32_t)n : 0;
 }
 
+static bool data_wanted(const struct tcb *t) { return unsent(t) || fin_octet(t); }
+
 bool output_wanted(const struct tcb *t) {
     if (t->work || t->acks_due) return true;
-    return state_in(t, MAY_SEND) && (unsent(t) || fin_octet(t) || (t->flight && t->flight->lost));
+    return state_in(t, MAY_SEND) && (data_wanted(t) || (t->flight && t->flight->lost));
 }
 
 /* ---- building one frame ---- */
@@ -124,8 +126,9 @@ static void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, e
         uint32_t head = TCP_LEAST + b->options;
         bool fresh = len && seq_ge(at, t->snd.nxt) &&
                      why != R_SEND_PROBE; /* a probe is neither marked nor an answer [RFC3168 6.1.6] */
-        uint8_t tos = (uint8_t)(t->opt.tos | ecn_capable(t, fresh));
-        uint8_t *p = ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, tos, t->opt.ttl,
+        uint8_t tos = t->opt->tos;
+        if (unlikely(t->ecn)) tos = (uint8_t)(tos | ecn_capable(t, fresh));
+        uint8_t *p = ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, tos, t->opt->ttl,
                                     head + len, f);
         if (t->ecn) flags |= ecn_flags(t, fresh);
         put_header(b, p, at, flags);
@@ -175,7 +178,7 @@ static void put_syn(struct burst *b) {
     tcp_emit(&w, &h);
     uint32_t len = (uint32_t)writer_len(&w), data = put_syn_data(b, f, may, len - TCP_LEAST);
     uint8_t spans = f->spans;
-    uint8_t *p = ip_frame_start(s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, t->opt.tos, t->opt.ttl,
+    uint8_t *p = ip_frame_start(s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, t->opt->tos, t->opt->ttl,
                                 len + data, f);
     memcpy(p, bytes, len);
     f->head_len = (uint16_t)(f->csum_start + len);
@@ -243,7 +246,7 @@ static bool worth_sending(const struct burst *b, uint32_t n, uint32_t all) {
     const struct tcb *t = b->t;
     if (n >= b->mss || seq_lt(t->snd.pos, t->snd.nxt) || t->work & WORK_OVERRIDE) return true;
     if (n == all && t->fin_queued) return true;
-    bool may = !t->opt.cork && (t->opt.nodelay || seq_eq(t->snd.una, t->snd.nxt));
+    bool may = !t->on.cork && (t->on.nodelay || seq_eq(t->snd.una, t->snd.nxt));
     return may && n > 0 && (n == all || n >= t->snd.max_wnd / 2);
 }
 
@@ -357,30 +360,42 @@ static void put_acks(struct burst *b) {
     } while (t->acks_due && b->n < b->max);
 }
 
+static bool repair_wanted(const struct tcb *t) {
+    return t->work & (WORK_REXMIT | WORK_TLP | WORK_PROBE) || (t->flight && t->flight->lost);
+}
+
+static void put_repairs(struct burst *b) {
+    struct tcb *t = b->t;
+    if (t->work & WORK_REXMIT && b->n < b->max) put_rexmit(b);
+    while (b->n < b->max && put_lost(b)) {
+    }
+    if (t->work & WORK_TLP && b->n < b->max) put_tlp(b);
+    if (t->work & WORK_PROBE && b->n < b->max) put_probe(b);
+}
+
+static void fill_with_data(struct burst *b) {
+    struct tcb *t = b->t;
+    if (unlikely(repair_wanted(t))) put_repairs(b);
+    if (seq_eq(t->snd.una, t->snd.nxt) && unsent(t)) cc_idle(b->s, t);
+    while (b->n < b->max && data_wanted(t) && put_data(b)) {
+    }
+    t->work &= (uint8_t)~WORK_OVERRIDE;
+    if (!unsent(t)) recovery_app_limited(t);
+}
+
 static void fill(struct burst *b) {
     struct tcb *t = b->t;
-    if (t->work & WORK_SYN) put_syn(b);
-    if (!t->syn_acked) { /* nothing but the SYN until it is acknowledged */
+    if (unlikely(t->work & WORK_SYN)) put_syn(b);
+    if (unlikely(!t->syn_acked)) { /* nothing but the SYN until it is acknowledged */
         if (t->work & WORK_ACK && state_in(t, IN(SYN_RECEIVED)) && !t->passive && b->n < b->max) put_acks(b);
         return;
     }
-    if (t->acks_due && b->n < b->max) put_acks(b); /* an ACK with data would be no duplicate */
-    if (state_in(t, MAY_SEND)) {
-        if (t->work & WORK_REXMIT && b->n < b->max) put_rexmit(b);
-        while (b->n < b->max && put_lost(b)) {
-        }
-        if (t->work & WORK_TLP && b->n < b->max) put_tlp(b);
-        if (t->work & WORK_PROBE && b->n < b->max) put_probe(b);
-        if (seq_eq(t->snd.una, t->snd.nxt) && unsent(t)) cc_idle(b->s, t);
-        while (b->n < b->max && put_data(b)) {
-        }
-        t->work &= (uint8_t)~WORK_OVERRIDE;
-        if (!unsent(t)) recovery_app_limited(t);
-    }
-    if (t->work & WORK_KEEPALIVE && b->n < b->max) put_keepalive(b);
+    if (unlikely(t->acks_due) && b->n < b->max) put_acks(b); /* an ACK with data would be no duplicate */
+    if (state_in(t, MAY_SEND)) fill_with_data(b);
+    if (unlikely(t->work & WORK_KEEPALIVE) && b->n < b->max) put_keepalive(b);
     if (t->work & WORK_ACK && b->n < b->max) put_acks(b);
     /* Something waits, nothing is under way and no timer runs: the window is shut, or too small. */
-    if (state_in(t, MAY_SEND) && (unsent(t) || fin_octet(t)) && t->rexmit_at == TERN_NEVER) persist_start(b->s, t);
+    if (t->rexmit_at == TERN_NEVER && state_in(t, MAY_SEND) && data_wanted(t)) persist_start(b->s, t);
 }
 
 /* ---- the burst's way ---- */
@@ -426,8 +441,7 @@ static void no_path(struct stack *s, struct tcb *t, enum ip_path_result r) {
     t->work &= (uint8_t) ~(WORK_ACK | WORK_KEEPALIVE);
     t->acks_due = 0;
     soft_error(s, t, error);
-    if (t->rexmit_at == TERN_NEVER && state_in(t, MAY_SEND) && (unsent(t) || fin_octet(t)))
-        t->rexmit_at = s->now + rto_ns(s, t);
+    if (t->rexmit_at == TERN_NEVER && state_in(t, MAY_SEND) && data_wanted(t)) t->rexmit_at = s->now + rto_ns(s, t);
     timers_sync(s, t);
 }
 

@@ -6,10 +6,9 @@ enum { RING_LEAST = 4096, REFILL = 128 << 10 };
 
 /* An empty ring gives its memory back; the next one begins as large as the last had to be, for growing in the middle
  * of a burst means copying. */
-bool ring_reserve(struct stack *s, ring *r, uint32_t size, seq from, seq to) {
+bool ring_grow(struct stack *s, ring *r, uint32_t size, seq from, seq to) {
     uint32_t wanted = r->size ? size : max_u32(size, r->used);
     r->used = r->size ? max_u32(size, r->used) : size;
-    if (size <= r->size) return true;
     ring bigger = {NULL, pow2_at_least(max_u32(wanted, RING_LEAST)), r->used};
     bigger.at = mem_buffer_take(s, bigger.size);
     if (!bigger.at && wanted > size) {
@@ -22,12 +21,6 @@ bool ring_reserve(struct stack *s, ring *r, uint32_t size, seq from, seq to) {
     ring_drop(s, r);
     *r = bigger;
     return true;
-}
-
-void ring_drop(struct stack *s, ring *r) {
-    if (r->at) mem_buffer_give(s, r->at, r->size);
-    r->at = NULL;
-    r->size = 0;
 }
 
 /* The SYN has a number but no byte. */

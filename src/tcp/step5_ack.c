@@ -94,7 +94,7 @@ enum reason step5_ack(struct arrival *a) {
     if (unlikely(bad != R_NONE)) return bad;
     seq una = t->snd.una;
     ts_remember(a);
-    if (t->opt.keepalive) keepalive_restart(a->s, t);
+    if (t->on.keepalive) keepalive_restart(a->s, t);
     if (t->ecn) ecn_arrived(a);
     if (t->state == TERN_TIME_WAIT) return R_NONE;
     if (unlikely(a->h->options.has_uto)) user_timeout_heed(a->s, t, &a->h->options);

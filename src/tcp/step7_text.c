@@ -32,7 +32,7 @@ enum reason step7_text(struct arrival *a) {
         a->note = R_TEXT_AFTER_FIN;
         return R_NONE;
     }
-    if (unlikely(t->detached || (t->opt.no_reader && t->fin_queued))) { /* nobody will read it: say so [SHLD-3] */
+    if (unlikely(t->detached || (t->on.no_reader && t->fin_queued))) { /* nobody will read it: say so [SHLD-3] */
         reset_send(a->s, t, R_SEND_RST_UNREAD);
         tcb_move(a->s, t, MOVE_ABORT);
         a->fx.error = t->detached ? TERN_ECLOSED : TERN_ERESET;

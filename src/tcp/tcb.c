@@ -2,35 +2,17 @@
  * elsewhere: arrives*.c, call_*.c, timeouts.c. */
 #include "tcp/tcb.h"
 
-void tcb_options_default(const struct stack *s, struct tcb_options *o) {
-    *o = (struct tcb_options){
-        .send_buffer = s->cfg.send_buffer,
-        .receive_buffer = s->cfg.receive_buffer,
-        .send_max = max_u32(s->cfg.send_buffer_max, s->cfg.send_buffer),
-        .receive_max = max_u32(s->cfg.receive_buffer_max, s->cfg.receive_buffer),
-        .keepalive_idle_ms = s->cfg.keepalive_idle_ms,
-        .keepalive_interval_ms = s->cfg.keepalive_interval_ms,
-        .keepalive_probes = (uint8_t)s->cfg.keepalive_probes,
-        .user_timeout_ms = s->cfg.r2_ms,
-        .zero_window_ms = s->cfg.zero_window_ms,
-        .linger_ms = -1,
-        .fin_wait_2_ms = s->cfg.fin_wait_2_ms,
-        .syn_retries = (uint8_t)min_u32(s->cfg.syn_retries, UINT8_MAX),
-        .congestion = (uint8_t)s->cfg.congestion,
-        .ttl = (uint8_t)s->cfg.ttl,
-        .nodelay = !s->cfg.nagle,
-    };
-}
-
 /* A block in CLOSED, outside the flow table: it exists for the application only until tcb_register. */
-struct tcb *tcb_new(struct stack *s, const struct flow *f, uint32_t hash, const struct tcb_options *opt) {
+struct tcb *tcb_new(struct stack *s, const struct flow *f, uint32_t hash, struct tcb_options *opt) {
     uint32_t index;
     struct tcb *t = mem_tight(s) ? NULL : pool_take(&s->tcp.tcbs, s, &index);
     if (!t) return NULL;
     t->index = index;
     t->flow = *f;
     t->hash = hash;
-    t->opt = *opt;
+    t->opt = tcb_options_share(opt);
+    t->on = opt->on;
+    t->receive_buffer = opt->receive_buffer;
     t->state = TERN_CLOSED;
     t->timer.kind = TIMER_TCB;
     t->rexmit_at = t->delack_at = t->life_at = TERN_NEVER;
@@ -124,6 +106,7 @@ void tcb_free(struct stack *s, struct tcb *t) {
     s->tcp.orphans -= t->orphan;
     s->tcp.fast_opens -= t->fast_opened;
     cc_stop(s, t);
+    tcb_options_drop(s, t->opt);
     pool_give(&s->tcp.tcbs, t->index);
 }
 

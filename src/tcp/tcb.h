@@ -27,19 +27,24 @@ enum ecn_mode { ECN_OFF, ECN_CLASSIC, ECN_ACCURATE };
 /* What rexmit_at is set for, besides the persist timer. */
 enum timer_use { USE_RTO, USE_REORDERING, USE_PROBE };
 
-/* Settings that a listener hands on to its connections. */
+/* Settings that are on or off. Each connection has its own, so that setting them always succeeds. */
+struct tcb_switches {
+    bool nodelay : 1, cork : 1, keepalive : 1, no_soft_errors : 1, quick_ack : 1, no_reader : 1, fast_open : 1;
+};
+
+/* Settings, shared by those who have the same: see options.c. A listener hands its own on to its connections. */
 struct tcb_options {
-    uint32_t send_buffer, receive_buffer; /* bytes, now */
+    uint32_t holders;
+    uint32_t send_buffer, receive_buffer; /* bytes, to begin with */
     uint32_t send_max, receive_max;       /* what they may grow to: autotune.c */
     uint32_t keepalive_idle_ms, keepalive_interval_ms, user_timeout_ms, zero_window_ms;
     int32_t linger_ms; /* -1: none */
     uint16_t uto_s;    /* user timeout option; 0: off [RFC5482] */
     uint32_t fin_wait_2_ms;
     uint8_t keepalive_probes, congestion, syn_retries;
-    bool fast_open;
     uint16_t mss_cap; /* 0: none */
     uint8_t tos, ttl;
-    bool nodelay : 1, cork : 1, keepalive : 1, no_soft_errors : 1, quick_ack : 1, no_reader : 1;
+    struct tcb_switches on;
 };
 
 /* Received packets that the caller lent: their bytes come before those in the ring. */
@@ -109,6 +114,7 @@ struct tcb {
     uint8_t rack_mult, rack_persist; /* width of the reordering window [RFC8985 6.2 step 4] */
     uint8_t probes;                  /* keepalive probes without an answer */
     uint8_t tos_received;            /* of the newest segment */
+    struct tcb_switches on;
 
     struct {
         seq iss, una, nxt; /* 3.3.1 */
@@ -158,7 +164,8 @@ struct tcb {
     uint32_t challenge_ms; /* when the last challenge ACK was allowed */
     uint32_t listener;     /* index + 1 while waiting */
 
-    struct tcb_options opt;
+    struct tcb_options *opt;
+    uint32_t receive_buffer; /* bytes, now: autotune.c */
     struct event_node event;
     int32_t error;
     uint32_t hash; /* flow_hash */
@@ -176,7 +183,7 @@ struct listener {
     uint32_t index, flags, backlog;
     uint32_t waiting; /* TCBs in the queue below */
     struct event_node *queue, **queue_tail;
-    struct tcb_options opt;
+    struct tcb_options *opt;
 };
 
 /* A connection in SYN-RECEIVED after a passive open: all that is needed to become a TCB. */
@@ -298,8 +305,8 @@ static inline bool fin_acked(const struct tcb *t) { return t->fin_queued && seq_
 uint32_t flow_hash(const struct stack *s, const struct flow *f);
 /* The reference of the connection with these sockets, 0: none. */
 uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash);
-/* The same; quicker when asked for the same TCB again. Gives the hash as well. */
-uint32_t flow_find_recent(struct stack *s, const struct flow *f, uint32_t *hash);
+/* The same for a segment; quicker when asked for the same TCB again. Sets the arrival's hash as well. */
+uint32_t flow_of_arrival(struct arrival *a);
 int flow_reserve(struct stack *s); /* makes sure that one more insert fits; TERN_ENOMEM */
 void flow_insert(struct stack *s, uint32_t hash, uint32_t ref);
 void flow_remove(struct stack *s, uint32_t hash, uint32_t ref);
@@ -318,7 +325,7 @@ struct listener *listener_of(struct stack *s, tern_sock sock);
 struct half_open *half_open_of(struct stack *s, tern_sock sock);
 
 /* ---- tcb.c: making, ending, the ready list ---- */
-struct tcb *tcb_new(struct stack *s, const struct flow *f, uint32_t hash, const struct tcb_options *opt);
+struct tcb *tcb_new(struct stack *s, const struct flow *f, uint32_t hash, struct tcb_options *opt);
 int tcb_register(struct stack *s, struct tcb *t); /* into the flow table; TERN_ENOMEM */
 void tcb_ready(struct stack *s, struct tcb *t);
 void tcb_unready(struct stack *s, struct tcb *t);
@@ -328,12 +335,28 @@ void tcb_end(struct stack *s, struct tcb *t, int error, enum reason why);
 void tcb_free(struct stack *s, struct tcb *t);
 /* Off its listener's queue: accepted, or dead before it was. */
 void tcb_leave_backlog(struct stack *s, struct tcb *t);
-void tcb_options_default(const struct stack *s, struct tcb_options *o);
 void tcb_check(const struct stack *s, const struct tcb *t);
 
+/* ---- options.c ---- */
+struct tcb_options *tcb_options_default(struct stack *s); /* a new record; NULL: no memory */
+struct tcb_options *tcb_options_share(struct tcb_options *o);
+void tcb_options_drop(struct stack *s, struct tcb_options *o); /* o may be NULL */
+bool tcb_options_own(struct stack *s, struct tcb_options **o); /* nobody else holds it any more; false: no memory */
+
 /* ---- buffers: sendbuf.c, recvbuf.c ---- */
-bool ring_reserve(struct stack *s, ring *r, uint32_t size, seq from, seq to); /* grows to size, keeping [from, to) */
-void ring_drop(struct stack *s, ring *r);
+bool ring_grow(struct stack *s, ring *r, uint32_t size, seq from, seq to);
+/* Grows to size if it is smaller, keeping [from, to). */
+static inline bool ring_reserve(struct stack *s, ring *r, uint32_t size, seq from, seq to) {
+    if (size > r->size) return ring_grow(s, r, size, from, to);
+    r->used = max_u32(size, r->used);
+    return true;
+}
+static inline void ring_drop(struct stack *s, ring *r) {
+    if (!r->at) return;
+    mem_buffer_give(s, r->at, r->size);
+    r->at = NULL;
+    r->size = 0;
+}
 seq snd_first(const struct tcb *t);       /* number of the oldest byte in the send ring */
 uint32_t snd_queued(const struct tcb *t); /* written, not acknowledged */
 uint32_t snd_space(const struct tcb *t);
@@ -404,7 +427,7 @@ uint64_t time_wait_expires_ns(const struct stack *s, const struct time_wait *w);
 
 /* ---- user_timeout.c ---- */
 void user_timeout_offer(const struct tcb *t, tcp_options *o);
-void user_timeout_heed(const struct stack *s, struct tcb *t, const tcp_options *o);
+void user_timeout_heed(struct stack *s, struct tcb *t, const tcp_options *o);
 
 /* ---- ecn.c ---- */
 uint16_t ecn_syn_flags(const struct stack *s, const struct tcb *t);
@@ -449,7 +472,7 @@ void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o);
 uint32_t emit_syn_options(struct stack *s, struct tcb *t, tcp_options *o);
 unsigned emit_options_len(const struct tcb *t); /* of segments with data */
 bool output_wanted(const struct tcb *t);        /* might tcp_output have something to build? */
-void rto_sample(struct stack *s, struct tcb *t, uint64_t rtt_ns);
+void rto_sample(struct stack *s, struct tcb *t, uint32_t rtt_us);
 void rto_sample_echo(const struct arrival *a);    /* from the timestamp that came back [RFC7323 4.1] */
 void rto_arm(struct stack *s, struct tcb *t);     /* if something is outstanding */
 void rto_restart(struct stack *s, struct tcb *t); /* after new data was acknowledged */

@@ -38,17 +38,17 @@ void two_msl_start(struct stack *s, struct tcb *t) {
 
 /* The application waits no longer than this for its last bytes to be acknowledged, whatever states follow. */
 static void linger_start(struct stack *s, struct tcb *t) {
-    if (t->life_at == TERN_NEVER) t->life_at = s->now + (uint64_t)t->opt.linger_ms * MS_NS;
+    if (t->life_at == TERN_NEVER) t->life_at = s->now + (uint64_t)t->opt->linger_ms * MS_NS;
 }
 
 /* A new state has a life timer of its own. */
 void life_start(struct stack *s, struct tcb *t) {
     if (t->state == TERN_TIME_WAIT) return; /* two_msl_start was there */
     if (t->state == TERN_FIN_WAIT_2 && t->detached)
-        t->life_at = s->now + (uint64_t)t->opt.fin_wait_2_ms * MS_NS;
+        t->life_at = s->now + (uint64_t)t->opt->fin_wait_2_ms * MS_NS;
     else if (keepalive_runs(t))
         keepalive_restart(s, t);
-    else if (t->detached && t->opt.linger_ms > 0)
+    else if (t->detached && t->opt->linger_ms > 0)
         linger_start(s, t);
     else
         t->life_at = TERN_NEVER;
@@ -68,7 +68,7 @@ static void life_timeout(struct stack *s, struct tcb *t) {
         tcb_end(s, t, TERN_OK, R_END_2MSL);
     } else if (t->state == TERN_FIN_WAIT_2 && t->detached) {
         give_up(s, t, TERN_ETIMEDOUT, R_END_FIN_WAIT_2);
-    } else if (t->detached && t->opt.linger_ms > 0) {
+    } else if (t->detached && t->opt->linger_ms > 0) {
         give_up(s, t, TERN_ETIMEDOUT, R_END_LINGER);
     } else {
         keepalive_timeout(s, t);

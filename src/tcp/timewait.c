@@ -118,7 +118,9 @@ bool time_wait_from(struct stack *s, struct tcb *t) {
 
 static void expand(struct stack *s, const struct time_wait *w, struct tcb *t) {
     memset(t, 0, sizeof *t);
-    tcb_options_default(s, &t->opt);
+    t->opt = s->tcp.defaults;
+    t->on = t->opt->on;
+    t->receive_buffer = t->opt->receive_buffer;
     t->record = t->detached = t->fin_queued = t->fin_seen = t->fin_taken = t->syn_acked = true;
     t->state = TERN_TIME_WAIT;
     t->flow = w->flow;

@@ -573,6 +573,26 @@ static void islands_limit(void **state) {
     expect_read(500);
 }
 
+/* More than a thousand are for large windows: small ones could not hold so many segments. */
+static void islands_of(uint32_t window, uint32_t most) {
+    fx.cfg.receive_buffer = window;
+    fx.peer.wscale = 7;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    for (uint32_t i = 0; i < 4200; i++) {
+        inject(ACK, 3 + i * 4, 1, 1);
+        drop_out();
+    }
+    assert_int_equal(counted(R_TEXT_ISLANDS), 4200 - most);
+}
+static void islands_in_a_small_window(void **state) {
+    (void)state;
+    islands_of(1 << 20, 1024);
+}
+static void islands_in_a_large_window(void **state) {
+    (void)state;
+    islands_of(7 << 20, 3584);
+}
+
 /* (attack list D5) Random pieces, overlapping and repeated: the stream is exact. */
 static void random_segmentations(void **state) {
     (void)state;
@@ -667,6 +687,8 @@ int main(void) {
         BOTH(text_after_fin),
         BOTH(fin_repeated),
         BOTH(islands_limit),
+        BOTH(islands_in_a_small_window),
+        BOTH(islands_in_a_large_window),
         BOTH(random_segmentations),
         BOTH(wrapping),
     };
