@@ -69,7 +69,7 @@ void cc_idle(struct stack *s, struct tcb *t) {
     if (unlikely(t->busy->cc.ops != wanted(t))) cc_change(s, t);
     uint32_t idle_ms = clock_ms(s) - t->sent_ms, rto_ms = max_u32((uint32_t)(rto_ns(s, t) / MS_NS), 1);
     uint32_t least = min_u32(cc_initial(t, s->cfg.initial_window), t->busy->cc.cwnd);
-    if (!t->bytes_sent) return;
+    if (!bytes_sent(t)) return;
     if (t->busy->cc.ops->idle) t->busy->cc.ops->idle(&t->busy->cc, idle_ms * 1000ull);
     if (!s->cfg.idle_restart || t->busy->cc.ops->model || idle_ms < rto_ms) return;
     t->busy->cc.ssthresh = max_u32(t->busy->cc.ssthresh, t->busy->cc.cwnd / 4 * 3);
