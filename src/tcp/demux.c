@@ -57,7 +57,9 @@ uint32_t flow_of_arrival(struct arrival *a) {
     struct flow f = {a->ip->dst, a->ip->src, a->h->dst_port, a->h->src_port};
     a->hash = flow_hash(a->s, &f);
     uint32_t ref = flow_find(a->s, &f, a->hash);
-    if (ref && ref_kind_of(ref) == REF_TCB) tcp->recent = pool_at(&tcp->tcbs, ref_index(ref));
+    if (!ref || ref_kind_of(ref) != REF_TCB) return ref;
+    tcp->recent = pool_at(&tcp->tcbs, ref_index(ref));
+    busy_prefetch(tcp->recent->busy);
     return ref;
 }
 

@@ -202,6 +202,12 @@ struct tcb {
 static inline void tcb_prefetch(const struct tcb *t) {
     for (unsigned i = 0; i < sizeof *t; i += 64) __builtin_prefetch((const char *)t + i);
 }
+static inline void busy_prefetch(const struct busy *b) {
+    enum { BEGINNING = 192 }; /* of a flight: what every ACK asks for, and its first piece */
+    for (unsigned i = 0; i < sizeof *b; i += 64) __builtin_prefetch((const char *)b + i);
+    for (unsigned i = 0; b->flight && i < BEGINNING; i += 64) __builtin_prefetch((const char *)b->flight + i);
+}
+
 /* The numbers move on; after 4 GiB they begin again. */
 static inline void snd_advance(struct tcb *t, seq to) {
     t->snd_turns += to.v - t->iss.v < t->snd.nxt.v - t->iss.v;
@@ -591,6 +597,7 @@ static inline uint32_t cc_ssthresh(const struct tcb *t) {
     return tcb_awake(t) ? t->busy->cc.ssthresh : t->resting.ssthresh;
 }
 void cc_start(struct tcb *t, uint32_t initial_segments);
+void cc_begin(struct stack *s, struct tcb *t); /* before the algorithm is asked anything that matters to it */
 void cc_change(struct stack *s, struct tcb *t);
 void cc_stop(struct stack *s, struct tcb *t);
 void cc_rest(struct stack *s, struct tcb *t);
