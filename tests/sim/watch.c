@@ -52,7 +52,7 @@ void watch_host(struct world *w, struct host *h) {
         compare(w, h, &h->shadows[i], t);
         if (h->shadows[i].serial != t->serial || !seq_eq(h->shadows[i].snd_nxt, t->snd.nxt)) inside_the_offer(w, h, t);
         bool waits = state_in(t, SYNCHRONIZED & ~IN(TIME_WAIT)) && seq_lt(t->snd.una, t->snd.nxt);
-        if (waits && t->rexmit_at == TERN_NEVER && !t->ready_link)
+        if (waits && t->busy->rexmit_at == TERN_NEVER && !t->busy->ready_link)
             violation(w, "host %u: connection %llu waits for an ACK without a timer", h->index,
                       (unsigned long long)t->serial);
         h->shadows[i] =
