@@ -276,7 +276,12 @@ void half_open_arrives(struct arrival *a, struct half_open *h) {
     effects_act(a);
     h->ts_recent = t->ts_recent;
     h->challenge = challenge_pack(s, t);
-    if (t->state == TERN_LISTEN) half_open_drop(s, h);
+    if (t->state == TERN_LISTEN) {
+        half_open_drop(s, h);
+    } else if (a->note == R_SYN_REPEATED) { /* it is there, and gets the time to answer */
+        dequeue(s, h);
+        enqueue(s, h, synack_delay(s, h->tries));
+    }
     tcb_free(s, t);
 }
 

@@ -29,10 +29,12 @@ static enum reason check_range(struct arrival *a) {
     return bad;
 }
 
-/* An old segment must not update the window: hence WL1 and WL2. */
-static bool update_window(struct arrival *a) {
+/* An old segment must not update the window: hence WL1 and WL2. What acknowledges something new is never old, even if a lower
+ * number shows that its text was sent before: the edge that SND.UNA moves with SND.WND must be one that the peer offered. */
+static bool update_window(struct arrival *a, bool fresh) {
     struct tcb *t = a->t;
-    if (seq_gt(t->snd.wl1, a->seq) || (seq_eq(t->snd.wl1, a->seq) && seq_gt(t->snd.wl2, a->ack))) return false;
+    bool old = seq_gt(t->snd.wl1, a->seq) || (seq_eq(t->snd.wl1, a->seq) && seq_gt(t->snd.wl2, a->ack));
+    if (old && !fresh) return false;
     bool changed = t->snd.wnd != a->wnd;
     t->snd.wnd = a->wnd;
     t->snd.max_wnd = max_u32(t->snd.max_wnd, a->wnd);
@@ -104,7 +106,7 @@ enum reason step5_ack(struct arrival *a) {
     if (fresh) take_new(a);
     if (t->ecn) ecn_acked(a, una);
     if (seq_ge(a->ack, t->snd.una)) {
-        changed = update_window(a);
+        changed = update_window(a, fresh);
         if (!fresh && changed) a->note = R_WINDOW_UPDATE;
         if (!fresh) take_again(a, changed);
     }
