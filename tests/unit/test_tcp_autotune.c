@@ -145,20 +145,22 @@ static void send_buffer_follows_the_window(void **state) {
     fx.cfg.send_buffer = FIRST;
     fx.cfg.send_buffer_max = MOST;
     open_with_round_trip(RTT);
+    app_write(M); /* so that there is something under way */
+    drop_out();
     struct tcb *t = tcb_now();
     t->snd.wnd = MOST;
     assert_int_equal(autotune_send_limit(t), FIRST); /* ten segments, four times, are less */
-    t->cc.cwnd = 50 * M;
+    t->busy->cc.cwnd = 50 * M;
     assert_int_equal(autotune_send_limit(t), 200 * M);
-    t->cc.cwnd = MOST;
+    t->busy->cc.cwnd = MOST;
     assert_int_equal(autotune_send_limit(t), MOST); /* the setting's limit */
     t->snd.wnd = 30 * M;
     assert_int_equal(autotune_send_limit(t), 30 * M + FIRST); /* the peer takes no more */
     t->snd.wnd = MOST;
-    t->cc.cwnd = 20 * M;
+    t->busy->cc.cwnd = 20 * M;
     assert_int_equal(autotune_send_limit(t), 80 * M);
     t->srtt_us = 100; /* local: twice is enough */
-    t->cc.cwnd = 50 * M;
+    t->busy->cc.cwnd = 50 * M;
     assert_int_equal(autotune_send_limit(t), 100 * M);
 }
 
