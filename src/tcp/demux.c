@@ -44,7 +44,7 @@ uint32_t flow_of_arrival(struct arrival *a) {
     struct tcp_state *tcp = &a->s->tcp;
     if (tcp->recent && is_for(&tcp->recent->flow, a)) {
         a->hash = tcp->recent->hash;
-        return ref_make(REF_TCB, tcp->recent->index);
+        return ref_make(REF_TCB, tcb_index(tcp->recent));
     }
     struct flow f = {a->ip->dst, a->ip->src, a->h->dst_port, a->h->src_port};
     a->hash = flow_hash(a->s, &f);
@@ -66,7 +66,7 @@ int flow_reserve(struct stack *s) { return reserve(s, &s->tcp.flows); }
 void flow_insert(struct stack *s, uint32_t hash, uint32_t ref) { table_insert(&s->tcp.flows, hash, ref); }
 
 static void forget_recent(struct stack *s, uint32_t ref) {
-    if (s->tcp.recent && ref == ref_make(REF_TCB, s->tcp.recent->index)) s->tcp.recent = NULL;
+    if (s->tcp.recent && ref == ref_make(REF_TCB, tcb_index(s->tcp.recent))) s->tcp.recent = NULL;
 }
 
 void flow_remove(struct stack *s, uint32_t hash, uint32_t ref) {

@@ -14,7 +14,7 @@ static uint32_t limit(const struct stack *s, const struct tcb *t) {
 
 /* Twice the room, up to the limit; false: none is to be had. */
 static bool grow(struct stack *s, struct tcb *t) {
-    struct islands *old = t->rcv.islands, *set;
+    struct islands *old = t->busy->islands, *set;
     uint32_t cap = min_u32(old ? old->set.cap * 2u : FIRST_CAP, limit(s, t));
     if (old && cap <= old->set.cap) return false;
     set = mem_alloc(s, size_of(cap));
@@ -26,16 +26,16 @@ static bool grow(struct stack *s, struct tcb *t) {
     set->set.at = set->at;
     set->set.cap = (uint16_t)cap;
     islands_free(s, t);
-    t->rcv.islands = set;
+    t->busy->islands = set;
     return true;
 }
 
 void islands_free(struct stack *s, struct tcb *t) {
-    mem_free(s, t->rcv.islands, islands_memory(t));
-    t->rcv.islands = NULL;
+    mem_free(s, t->busy->islands, islands_memory(t));
+    t->busy->islands = NULL;
 }
 
-size_t islands_memory(const struct tcb *t) { return t->rcv.islands ? size_of(t->rcv.islands->set.cap) : 0; }
+size_t islands_memory(const struct tcb *t) { return t->busy->islands ? size_of(t->busy->islands->set.cap) : 0; }
 
 /* Newest first; whatever lies in the same island as a newer one says nothing more. */
 static void remember(struct islands *set, seq x) {
@@ -51,17 +51,17 @@ static void remember(struct islands *set, seq x) {
 /* `twice`: what of it was there before. */
 enum islands_result islands_add(struct stack *s, struct tcb *t, seq left, seq right, range *twice) {
     *twice = (range){left, left};
-    if (!t->rcv.islands && !grow(s, t)) return ISLANDS_NO_MEMORY;
-    *twice = range_overlap(&t->rcv.islands->set, left, right);
-    while (range_add(&t->rcv.islands->set, left, right, NULL) == RANGE_FULL)
+    if (!t->busy->islands && !grow(s, t)) return ISLANDS_NO_MEMORY;
+    *twice = range_overlap(&t->busy->islands->set, left, right);
+    while (range_add(&t->busy->islands->set, left, right, NULL) == RANGE_FULL)
         if (!grow(s, t)) return ISLANDS_FULL;
-    remember(t->rcv.islands, left);
+    remember(t->busy->islands, left);
     return ISLANDS_OK;
 }
 
 /* Everything up to `at` is in order now; returns up to where the islands continue it. */
 seq islands_join(struct stack *s, struct tcb *t, seq at) {
-    at = range_take(&t->rcv.islands->set, at);
-    if (t->rcv.islands->set.count == 0) islands_free(s, t);
+    at = range_take(&t->busy->islands->set, at);
+    if (t->busy->islands->set.count == 0) islands_free(s, t);
     return at;
 }
