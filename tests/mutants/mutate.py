@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """mutate.py - tests the tests: makes small faults in the core, one at a time, and tells which of them no test notices.
 
-mutate.py BUILD [--sample N] [--seed S] [--only PATH-PREFIX] [--jobs N] [--list]
+mutate.py BUILD [--sample N] [--seed S] [--only PATH-PREFIX] [--again FILE] [--jobs N] [--list]
 
 BUILD is a build directory with -Dmutants=true: the core is a shared library there, so that a mutant costs one compiler
 call, one link and the tests that reach its line. A fault is another relation, a constant one more or less, a negated
@@ -32,7 +32,7 @@ DIRS = ("src/wire", "src/ip", "src/tcp")
 AIM = 85
 CPU_MAX = 6.0  # a test that takes longer would take most of the time of all
 MEMORY_MAX = 4 << 30
-UNIT = re.compile(r"test_(base|wire|ip|core|tcp|rfc9293|cc)_")
+UNIT = re.compile(r"test_(base|wire|ip|core|tcp|rfc9293|cc|lens|posix_calls|explain_scenarios|drivers_(memlink|sim))")
 RELATIONS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||", "||": "&&",
              "seq_lt": "seq_le", "seq_le": "seq_lt", "seq_gt": "seq_ge", "seq_ge": "seq_gt"}
 TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|[A-Za-z_]\w*|0[xX][0-9a-fA-F]+|\d+|->|<<=|>>=|'
@@ -167,7 +167,7 @@ def tests_of(build):
     found = []
     for test in json.loads(subprocess.check_output(["meson", "introspect", "--tests", str(build)])):
         suite = test["suite"][0].split(":")[-1]
-        if (suite == "unit" and UNIT.match(test["name"])) or suite in ("conformance", "fuzz"):
+        if (suite == "unit" and UNIT.match(test["name"])) or suite in ("conformance", "fuzz", "scenarios"):
             found.append(Test(test["name"], [absolute(word) for word in test["cmd"]]))
         elif test["name"] in ("blind", "noninterference"):
             found.append(Test("attacks_" + test["name"], test["cmd"]))
@@ -318,6 +318,7 @@ def main():
     words.add_argument("--sample", type=int, default=300, help="how many faults (default 300; 0: all)")
     words.add_argument("--seed", type=int, default=1, help="which ones")
     words.add_argument("--only", default="", help="only files whose path begins so, as src/tcp/rack.c")
+    words.add_argument("--again", type=pathlib.Path, help="only those that nobody noticed according to this earlier output")
     words.add_argument("--jobs", type=int, default=os.cpu_count())
     words.add_argument("--list", action="store_true", help="tell of every fault, not only of those that nobody noticed")
     args = words.parse_args()
@@ -329,6 +330,9 @@ def main():
         for path, lines in files.items():
             covered[path] |= lines
     all_mutants = [m for path in sorted(covered) if path.startswith(args.only) for m in mutants_of(path, covered[path])]
+    if args.again:
+        before = args.again.read_text(encoding="utf-8")
+        all_mutants = [m for m in all_mutants if f"survived: {told(m)}\n" in before]
     random.Random(args.seed).shuffle(all_mutants)
     hunt, results, survivors, kinds = Hunt(library, tests, reach), collections.Counter(), [], collections.Counter()
     wanted, begin = args.sample or len(all_mutants), time.monotonic()

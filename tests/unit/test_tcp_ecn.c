@@ -1,5 +1,5 @@
 /* test_tcp_ecn.c - explicit congestion notification as RFC 3168 6.1 has it: who agrees, what is marked, how a mark
- * comes back and what it does. The accurate form (RFC 9768) appears only where it must not disturb the classic one. */
+ * comes back and what it does; and the accurate form (RFC 9768), in which the three bits are a counter. */
 #include "tcp_fixture.h"
 
 enum { NOT_ECT = 0, ECT1 = 1, ECT0 = 2, CE = 3 };
@@ -184,6 +184,109 @@ static void marks_without_agreement(void **state) {
     expect(ACK, 101, 101, 0);
 }
 
+/* ---- the accurate form ---- */
+
+/* The three bits as the number that they are: AE, CWR, ECE [RFC9768 3.2.2]. */
+static uint16_t ace(unsigned n) { return (uint16_t)((n & 4 ? AE : 0) | (n & 2 ? CWR : 0) | (n & 1 ? ECE : 0)); }
+
+/* A segment of the peer with this mark in the IP header. */
+static void inject_marked_seg(const struct seg *s, uint8_t mark) {
+    uint8_t p[2048];
+    size_t n = build(p, s);
+    if (fx.v6) {
+        p[1] = (uint8_t)(mark << 4);
+    } else {
+        p[1] = mark;
+        uint32_t sum = (uint32_t)load16(p + 10) + 0xffff - mark;
+        store16(p + 10, (uint16_t)(sum + (sum >> 16)));
+    }
+    inject_raw(p, n);
+}
+
+/* [RFC9768 3.1.1, table 2] How the SYN arrived, as the SYN,ACK says it: 2, 3, 4, 6. */
+static const unsigned arrived[] = {[NOT_ECT] = 2, [ECT1] = 3, [ECT0] = 4, [CE] = 6};
+
+static void accurate_listener(void **state) {
+    (void)state;
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    for (uint8_t mark = 0; mark < 4; mark++) {
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + mark));
+        inject_marked_seg(&(struct seg){.flags = SYN | AE | CWR | ECE}, mark);
+        expect(SYN | ACK | ace(arrived[mark]), 0, 1, 0);
+        inject(ACK | ace(2), 1, 1, 0); /* the SYN,ACK came without a mark */
+        assert_int_equal(app_accept(), TERN_OK);
+        assert_int_equal(now_status().ecn, 2);
+        app_write(10);
+        expect(ACK | ace(5), 1, 1, 10); /* counters begin with 5 [RFC9768 3.2.1] */
+        assert_int_equal(fx.out.tos & 3, ECT0);
+    }
+}
+
+/* [RFC9768 3.2.2.1] The ACK of the SYN,ACK says how that arrived; a mark on it is the first that is counted. */
+static void accurate_opener(void **state) {
+    (void)state;
+    fx.cfg.ecn = 1;
+    for (uint8_t mark = 0; mark < 4; mark++) {
+        fx_new_peer((uint16_t)(MY_PORT + mark), PEER_PORT);
+        assert_int_equal(app_connect(), TERN_OK);
+        expect(SYN | ace(7), 0, 0, 0);
+        inject_marked_seg(&(struct seg){.flags = SYN | ACK | ace(arrived[mark]), .ack = 1}, mark);
+        expect(ACK | ace(arrived[mark]), 1, 1, 0);
+        assert_int_equal(now_status().ecn, 2);
+        app_write(10);
+        expect(ACK | ace(mark == CE ? 6 : 5), 1, 1, 10);
+        assert_int_equal(tern_abort(fx.stack, fx.sock), TERN_OK);
+        drop_out();
+    }
+}
+
+/* [RFC9768 3.2.2] Every marked packet is counted, modulo 8, and a change is told at once. */
+static void accurate_counter(void **state) {
+    (void)state;
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    inject(SYN | ace(7), 0, 0, 0);
+    expect(SYN | ACK | ace(2), 0, 1, 0);
+    inject(ACK | ace(2), 1, 1, 0);
+    assert_int_equal(app_accept(), TERN_OK);
+    uint32_t at = 1;
+    for (unsigned marks = 1; marks < 20; marks++, at += 100) {
+        inject_marked(ACK | ace(5), at, 1, CE);
+        expect(ACK | ace((5 + marks) & 7), 1, at + 100, 0);
+    }
+    inject_marked(ACK | ace(5), at, 1, ECT0);
+    advance(500);
+    expect(ACK | ace((5 + 19) & 7), 1, at + 100, 0);
+}
+
+/* [RFC9768 3.2.2, RFC3168 6.1.2] A counter that moved shrinks the window once a round trip; one that stands does not, and
+ * there is no CWR to say that it was heard. A mark on the SYN,ACK was counted by both [RFC9768 3.2.2.1]. */
+static void accurate_reports(void **state) {
+    (void)state;
+    fx.cfg.congestion = TERN_NEWRENO;
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    inject(SYN | ace(7), 0, 0, 0);
+    expect(SYN | ACK | ace(2), 0, 1, 0);
+    inject(ACK | ace(6), 1, 1, 0);
+    assert_int_equal(app_accept(), TERN_OK);
+    app_write(30000);
+    for (uint32_t i = 0; i < 10; i++) expect(ACK | ace(5), 1 + 1000 * i, 1, 1000);
+    uint32_t before = now_status().cwnd;
+    inject(ACK | ace(6), 1, 1001, 0);
+    assert_true(now_status().cwnd >= before);
+    drop_out();
+    before = now_status().cwnd;
+    inject(ACK | ace(7), 1, 2001, 0);
+    uint32_t after = now_status().cwnd;
+    assert_true(after < before && after >= before / 2);
+    inject(ACK | ace(1), 1, 3001, 0); /* two more, the counter wraps: the same round trip */
+    assert_true(now_status().cwnd >= after);
+    while (out_waiting()) {
+        expect(ANY, ANY, 1, 1000);
+        assert_int_equal(fx.out.flags & (AE | CWR | ECE), ace(5));
+    }
+    assert_int_equal(now_status().retransmitted, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         BOTH(a_listener_agrees),
@@ -192,6 +295,10 @@ int main(void) {
         BOTH(a_mark_is_told_until_heard),
         BOTH(a_mark_shrinks_the_window_once),
         BOTH(marks_without_agreement),
+        BOTH(accurate_listener),
+        BOTH(accurate_opener),
+        BOTH(accurate_counter),
+        BOTH(accurate_reports),
     };
     return cmocka_run_group_tests_name("tcp ecn", tests, NULL, NULL);
 }
