@@ -263,7 +263,9 @@ static void names_of_states(void **state) {
     } good[] = {{"LISTEN", TERN_LISTEN},           {"syn-sent", TERN_SYN_SENT},     {"Syn_Received", TERN_SYN_RECEIVED},
                 {"ESTABLISHED", TERN_ESTABLISHED}, {"FIN-WAIT-1", TERN_FIN_WAIT_1}, {"fin_wait_2", TERN_FIN_WAIT_2},
                 {"CLOSE-WAIT", TERN_CLOSE_WAIT},   {"CLOSING", TERN_CLOSING},       {"last-ack", TERN_LAST_ACK},
-                {"TIME-WAIT", TERN_TIME_WAIT},     {"closed", TERN_CLOSED}};
+                {"TIME-WAIT", TERN_TIME_WAIT},     {"closed", TERN_CLOSED},         {"SYN-RCVD", TERN_SYN_RECEIVED},
+                {"syn_recv", TERN_SYN_RECEIVED},   {"FIN_WAIT1", TERN_FIN_WAIT_1},  {"fin-wait2", TERN_FIN_WAIT_2},
+                {"ESTAB", TERN_ESTABLISHED},       {"unconn", TERN_CLOSED},         {"closed-wait", TERN_CLOSE_WAIT}};
     static const char *const bad[] = {"",        "SYN",       "LISTENING",  "ESTABLISHED1",
                                       "CLOSED ", "time wait", "ESTABLISHE", "{LISTEN"};
     enum tern_state is;
