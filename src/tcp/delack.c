@@ -11,17 +11,17 @@ void ack_now(struct stack *s, struct tcb *t, enum reason why) {
 }
 
 void ack_later(struct stack *s, struct tcb *t) {
-    if (s->cfg.delayed_ack_ms == 0 || t->opt.quick_ack) {
+    if (s->cfg.delayed_ack_ms == 0 || t->on.quick_ack) {
         ack_now(s, t, R_SEND_ACK);
         return;
     }
-    if (t->delack_at == TERN_NEVER) t->delack_at = s->now + (uint64_t)s->cfg.delayed_ack_ms * MS_NS;
+    if (t->busy->delack_at == TERN_NEVER) t->busy->delack_at = s->now + (uint64_t)s->cfg.delayed_ack_ms * MS_NS;
 }
 
 /* Every segment but the first SYN acknowledges. */
 void ack_sent(struct tcb *t) {
     t->work &= (uint8_t)~WORK_ACK;
-    t->delack_at = TERN_NEVER;
-    t->rcv.unacked = 0;
-    t->last_ack_sent = t->rcv.nxt;
+    t->busy->delack_at = TERN_NEVER;
+    t->busy->unacked = 0;
+    t->busy->last_ack_sent = t->rcv.nxt;
 }

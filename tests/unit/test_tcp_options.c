@@ -109,16 +109,55 @@ static void congestion(void **state) {
         assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_CONGESTION, which), TERN_OK);
         assert_true(status_now(&after));
         assert_int_equal(after.congestion, which);
-        assert_ptr_equal(tcb_now()->cc.ops, known[which]);
         assert_int_equal(after.cwnd, before.cwnd);
         assert_int_equal(after.ssthresh, before.ssthresh);
         app_write(3000);
         assert_true(drop_out() > 0);
+        assert_ptr_equal(tcb_now()->busy->cc.ops, known[which]);
         advance(1);
         inject(ACK, 1, 1 + fx.written, 0);
         assert_true(status_now(&before));
         assert_int_equal(before.send_queued, 0);
     }
+}
+
+static int64_t setting(tern_sock sock, enum tern_option option) {
+    int64_t value = -1;
+    assert_int_equal(tern_get(fx.stack, sock, option, &value), TERN_OK);
+    return value;
+}
+
+/* Connections have their listener's settings and share them; who changes one changes it for himself, and where there is
+ * no memory for that, for nobody. Switches need none. */
+static void everybodys_own(void **state) {
+    (void)state;
+    tern_sock sock[3];
+    assert_int_equal(app_listen(0, 5), TERN_OK);
+    assert_int_equal(tern_set(fx.stack, fx.listener, TERN_OPT_TTL, 17), TERN_OK);
+    for (uint16_t i = 0; i < 3; i++) {
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + i));
+        inject(SYN, 0, 0, 0);
+        expect(SYN | ACK, 0, 1, 0);
+        inject(ACK, 1, 1, 0);
+        assert_int_equal(app_accept(), TERN_OK);
+        sock[i] = fx.sock;
+    }
+    assert_int_equal(tern_set(fx.stack, sock[1], TERN_OPT_TTL, 18), TERN_OK);
+    assert_int_equal(tern_set(fx.stack, fx.listener, TERN_OPT_TTL, 19), TERN_OK);
+    uint64_t live = fx.heap.live;
+    fx.heap.fail_at = fx.heap.calls + 1;
+    fx.heap.fail_on = true;
+    assert_int_equal(tern_set(fx.stack, sock[2], TERN_OPT_TTL, 20), TERN_ENOMEM);
+    assert_int_equal(tern_set(fx.stack, sock[2], TERN_OPT_TTL, 17), TERN_OK); /* what holds already */
+    assert_int_equal(tern_set(fx.stack, sock[2], TERN_OPT_NODELAY, 1), TERN_OK);
+    assert_int_equal(fx.heap.live, live);
+    assert_int_equal(setting(sock[0], TERN_OPT_TTL), 17);
+    assert_int_equal(setting(sock[1], TERN_OPT_TTL), 18);
+    assert_int_equal(setting(sock[2], TERN_OPT_TTL), 17);
+    assert_int_equal(setting(fx.listener, TERN_OPT_TTL), 19);
+    assert_int_equal(setting(sock[0], TERN_OPT_NODELAY), 0);
+    assert_int_equal(setting(sock[2], TERN_OPT_NODELAY), 1);
+    assert_int_equal(setting(fx.listener, TERN_OPT_NODELAY), 0);
 }
 
 /* What the sender has, as STATUS tells it. */
@@ -281,8 +320,9 @@ static void names_of_states(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        BOTH(syn_retries), BOTH(fin_wait_2), BOTH(quick_ack),     BOTH(no_reader),      BOTH(backlog),
-        BOTH(congestion),  BOTH(families),   BOTH(sender_status), ONLY4(every_setting), ONLY4(names_of_states)};
+    const struct CMUnitTest tests[] = {BOTH(syn_retries),      BOTH(fin_wait_2),    BOTH(quick_ack),
+                                       BOTH(no_reader),        BOTH(backlog),       BOTH(congestion),
+                                       BOTH(families),         BOTH(sender_status), ONLY4(every_setting),
+                                       ONLY4(names_of_states), BOTH(everybodys_own)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

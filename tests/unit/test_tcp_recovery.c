@@ -46,9 +46,9 @@ static void younger_ones_are_not(void **state) {
     ready(5);
     send_segments(6, 3); /* a round trip later */
     sack(1, {from(3), behind(5)});
-    assert_int_equal(tcb_now()->flight->lost + flight_pipe(tcb_now()->flight), 5 * M);
+    assert_int_equal(tcb_now()->busy->flight->lost + flight_pipe(tcb_now()->busy->flight), 5 * M);
     expect(ACK, from(1), 1, M);
-    assert_int_equal(tcb_now()->flight->lost, M); /* 2 */
+    assert_int_equal(tcb_now()->busy->flight->lost, M); /* 2 */
     advance(RTT - 10);
     assert_int_equal(counted(R_REXMIT_RACK), 1);
 }
@@ -303,7 +303,7 @@ static void timeout_resends_holes(void **state) {
     expect(ACK, from(1), 1, M);
     expect_none();
     assert_int_equal(cc()->cwnd, M);
-    assert_int_equal(tcb_now()->flight->sacked, 0); /* [RFC2018 8] */
+    assert_int_equal(tcb_now()->busy->flight->sacked, 0); /* [RFC2018 8] */
     sack(behind(1), {from(3), behind(4)});
     assert_int_equal(cc()->cwnd, 2 * M);
     expect(ACK, from(2), 1, M);
@@ -326,8 +326,8 @@ static void timeout_spares_the_young(void **state) {
     expect_after(20);
     expect(ACK, from(1), 1, M);
     expect_none();
-    assert_int_equal(tcb_now()->flight->lost, 2 * M); /* 2, 3 */
-    assert_int_equal(flight_pipe(tcb_now()->flight), 3 * M);
+    assert_int_equal(tcb_now()->busy->flight->lost, 2 * M); /* 2, 3 */
+    assert_int_equal(flight_pipe(tcb_now()->busy->flight), 3 * M);
 }
 
 /* [RFC5682 3.1] A pause of the path: after the first ACK new bytes go out; the next ACK is for what was never
@@ -386,14 +386,14 @@ static void reneging(void **state) {
     assert_true(wait_out(3000) < 1500);
     expect(ACK, from(2), 1, M);
     expect_none();
-    assert_int_equal(tcb_now()->flight->sacked, 0);
+    assert_int_equal(tcb_now()->busy->flight->sacked, 0);
     ack_only(behind(2));
     expect(ACK, from(3), 1, M);
     expect(ACK, from(4), 1, M);
     ack_only(behind(4));
     expect_none();
     assert_int_equal(counted(R_UNDO), 0);
-    assert_null(tcb_now()->flight);
+    assert_null(tcb_now()->busy->flight);
 }
 
 /* ---- peers that lie ---- */
@@ -407,13 +407,13 @@ static void nonsense_is_ignored(void **state) {
     sack(1, {behind(6), from(4)});     /* reversed */
     sack(1, {from(3) - (1u << 31), from(3)});
     sack(1, {from(3), from(3) + (1u << 31)});
-    assert_int_equal(tcb_now()->flight->sacked, 0);
+    assert_int_equal(tcb_now()->busy->flight->sacked, 0);
     sack(from(3), {behind(1), from(1)}); /* a duplicate that ends before it begins */
     assert_int_equal(counted(R_UNDO), 0);
     assert_int_equal(tcb_now()->rack_mult, 0);
     drop_out();
     sack(from(3), {1, from(5)}, {from(3), behind(3)}, {from(7), behind(7)}); /* below or at the ACK's own number */
-    assert_int_equal(tcb_now()->flight->sacked, M);
+    assert_int_equal(tcb_now()->busy->flight->sacked, M);
     drop_out();
 }
 
@@ -448,7 +448,7 @@ static void many_holes(void **state) {
         ack_only((uint32_t)seq_diff(tcb_now()->snd.nxt, seq_of(fx.iss)));
     }
     assert_int_equal(snd_queued(tcb_now()), 0);
-    assert_null(tcb_now()->flight);
+    assert_null(tcb_now()->busy->flight);
 }
 
 /* ---- duplicates that we report [RFC2883 4] ---- */
