@@ -61,11 +61,12 @@ static const struct opt_group groups[5] = {
     OPT_GROUP(N_("Reading:"), reading_opts),
 };
 
-static const char about[] = N_(
-    "Reads captures (pcap or pcapng, also packed with gzip or zstd; '-' is standard input; several count as one) and "
-    "tells what happened to each connection: how it opened and closed and who closed first, in which state each end "
-    "is, what went wrong, and how sure that is. Connections have numbers: --flow shows one in full.\n"
-    "A ladder shows after each packet the states of both ends; a question mark says that others are possible.");
+static const char about[] =
+    N_("Reads captures (pcap or pcapng, also packed with gzip or zstd; '-' is standard input; several are merged by "
+       "time) and "
+       "tells what happened to each connection: how it opened and closed and who closed first, in which state each end "
+       "is, what went wrong, and how sure that is. Connections have numbers: --flow shows one in full.\n"
+       "A ladder shows after each packet the states of both ends; a question mark says that others are possible.");
 static const char after[] = N_("Exit status 3 with --exit-code: a problem was found.\n"
                                "Examples:\n"
                                "  tern explain capture.pcapng\n"

@@ -90,6 +90,9 @@ static bool may_queue(const struct passive *v, const struct track *t, int e, con
     return !near(v, e) && !track_quiet(t, e);
 }
 
+/* The first ACK of a FIN: an application that closes at once may have done so before it left. */
+static bool answers_fin(const struct sight *own) { return own != NULL && own->fin_acked && own->ack_new; }
+
 static uint16_t given_up(const struct passive *v, int e, uint16_t set, uint64_t now_ns) {
     const struct passive_end *s = &v->end[e];
     if (now_ns > s->heard_ns + SILENT_MS * MS_NS) set |= BIT(CLOSED); /* or its host is gone, without a word */
@@ -107,6 +110,7 @@ static uint16_t drift(const struct passive *v, const struct track *t, int e, uin
     if (unwitnessed_ack(v, t, e, own)) moves |= 1u << MOVE_FIN_ACKED;
     uint16_t closes = BIT(SYN_SENT) | BIT(LISTEN);
     if (far || queue) closes |= BIT(SYN_RECEIVED) | BIT(ESTABLISHED) | BIT(CLOSE_WAIT);
+    if (answers_fin(own)) closes |= BIT(CLOSE_WAIT);
     uint16_t silent = BIT(SYN_SENT) | BIT(CLOSING) | BIT(LAST_ACK) | BIT(TIME_WAIT); /* [3.10.5] no RST tells of it */
     for (unsigned fresh = set; fresh != 0;) { /* each state once, with all that leads on from it */
         unsigned s = (unsigned)__builtin_ctz(fresh), to = 0;
@@ -144,7 +148,8 @@ static uint16_t senders(const struct passive *v, const struct track *t, int e, c
             self->syn_ack && !self->guessed && (peer->syn_data || seq_le(p->tcp.ack_no, seq_add(peer->isn, 1)));
         if (nothing_yet && (p->len == 0 || peer->syn_data)) set |= BIT(SYN_RECEIVED);
     }
-    if (own != KNOWN_YES && other != KNOWN_NO) set |= BIT(CLOSE_WAIT) | (queue ? BIT(LAST_ACK) | BIT(CLOSING) : 0);
+    if (own != KNOWN_YES && other != KNOWN_NO)
+        set |= BIT(CLOSE_WAIT) | (queue ? BIT(LAST_ACK) | BIT(CLOSING) : answers_fin(l) ? BIT(LAST_ACK) : 0);
     if (own != KNOWN_NO && other != KNOWN_YES) set |= BIT(FIN_WAIT_1) | BIT(FIN_WAIT_2);
     if (own != KNOWN_NO && other != KNOWN_NO) set |= BIT(CLOSING) | BIT(LAST_ACK) | BIT(TIME_WAIT);
     /* What still wants to be acknowledged is not sent any more once the FIN is. */
@@ -202,13 +207,20 @@ static uint16_t ack_arrives(const struct passive *v, const struct track *t, int 
     return set;
 }
 
+/* Has its receiver all that was captured up to the edge? A capture from mid-stream does not show a hole before its
+ * beginning. */
+static bool gapless(const struct track_end *from) {
+    return !from->guessed || (from->heard && from->acked_any && seq_gt(from->acked, from->isn));
+}
+
 /* The FIN is taken when all before it is there, which a later segment may bring. */
 static uint16_t fin_arrives(const struct passive *v, const struct track *t, int to, uint16_t set, int at) {
     const struct track_end *from = &t->end[!to], *self = &t->end[to];
     if (at == 0 || from->fin == KNOWN_NO) return set;
     bool known = from->fin == KNOWN_YES && at == 2 && !v->gaps;
     bool room = !from->acked_any || seq_le(from->next, seq_add(from->acked, max_u32(self->window, 1)));
-    bool all = near(v, to) ? seq_gt(from->edge, from->fin_at) : from->acked_any && seq_ge(from->acked, from->fin_at);
+    bool all = near(v, to) && gapless(from) ? seq_gt(from->edge, from->fin_at)
+                                            : from->acked_any && seq_ge(from->acked, from->fin_at);
     uint16_t then = must(set, MOVE_FIN);
     return known && room && all ? then | (set & BIT(SYN_RECEIVED)) : set | then; /* a full accept queue drops it */
 }
@@ -226,7 +238,7 @@ static uint16_t reset_arrives(const struct passive *v, const struct track *t, in
     }
     uint16_t rest = set & (uint16_t) ~(NO_CONNECTION | BIT(TIME_WAIT) | BIT(SYN_SENT));
     if (rest == 0) return out;
-    bool clear = near(v, to) || (from->acked_any && seq_eq(from->acked, from->next));
+    bool clear = gapless(from) && (near(v, to) || (from->acked_any && seq_eq(from->acked, from->next)));
     bool exact = from->based && clear && !v->gaps && seq_eq(p->tcp.seq_no, from->edge); /* [RFC5961 3.2] */
     if (rest & BIT(SYN_RECEIVED)) out |= NO_CONNECTION;
     if (rest & (uint16_t)~BIT(SYN_RECEIVED)) out |= BIT(CLOSED);
@@ -339,6 +351,13 @@ static uint16_t left_from(struct passive *v, const struct track *t, const struct
     return unheard ? prior | possible : possible;
 }
 
+/* May the segment have left before others of its sender that were seen already? Then it tells how things were. */
+static bool overtaken(const struct track_end *self, const struct flow_packet *p, const struct sight *l) {
+    if (p->tcp.flags & TCP_RST) return false;
+    if (p->tcp.flags & TCP_SYN) return l->repeated && seq_gt(self->next, seq_add(self->isn, 1));
+    return l->repeated || l->ack_old || (l->takes == 0 && seq_lt(l->start, self->next));
+}
+
 static void departs(struct passive *v, const struct track *t, const struct flow_packet *p, const struct sight *l,
                     struct passive_view *out) {
     int e = p->from;
@@ -346,9 +365,7 @@ static void departs(struct passive *v, const struct track *t, const struct flow_
     uint16_t prior = drift(v, t, e, p->time_ns, l, NULL), set;
     uint16_t idle = out != NULL ? drift(v, t, e, p->time_ns, NULL, NULL) : 0;
     bool syn = p->tcp.flags & TCP_SYN, rst = p->tcp.flags & TCP_RST;
-    /* Overtaken on its way here: it tells how things were. */
-    bool stale = !near(v, e) && !syn && !rst &&
-                 (l->repeated || l->ack_old || (l->takes == 0 && seq_lt(l->start, t->end[e].next)));
+    bool stale = !near(v, e) && overtaken(&t->end[e], p, l);
     if (l->foreign && !rst && !(syn && near(v, e))) stale = !syn;
     set = left_from(v, t, p, l, prior, stale);
     enum doubt doubt = doubt_of(v, t, e, p->time_ns, false);
@@ -407,7 +424,7 @@ static bool steady(struct passive *v, const struct track *t, const struct flow_p
     bool open = s->now & r->now & BIT(ESTABLISHED) && s->course == TERN_ESTABLISHED && r->course == TERN_ESTABLISHED;
     if (!plain || !open || v->gaps || s->resets || self->fin != KNOWN_NO || peer->fin != KNOWN_NO) return false;
     if ((s->now | r->now) & BIT(SYN_RECEIVED) || !self->acked_any || !peer->acked_any) return false;
-    bool stale = !near(v, e) && (l->repeated || l->ack_old || (l->takes == 0 && seq_lt(l->start, self->next)));
+    bool stale = !near(v, e) && overtaken(self, p, l);
     if (!stale) {
         s->now = BIT(ESTABLISHED) | (may_queue(v, t, e, l) ? BIT(FIN_WAIT_1) : 0);
         s->heard_ns = p->time_ns;

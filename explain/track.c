@@ -167,6 +167,7 @@ static void follow_syn(struct track *t, const struct flow_packet *p, struct sigh
 }
 
 static void follow_numbers(struct track_end *e, const struct flow_packet *p, struct sight *out) {
+    e->heard = true;
     bool syn = p->tcp.flags & TCP_SYN, fin = p->tcp.flags & TCP_FIN;
     int32_t ahead = seq_diff(out->stop, e->next);
     out->fresh = out->takes > 0 && ahead > 0;
