@@ -1,5 +1,5 @@
 /* test_tcp_ecn.c - explicit congestion notification as RFC 3168 6.1 has it: who agrees, what is marked, how a mark
- * comes back and what it does; and the accurate form (RFC 9768), in which the three bits are a counter. */
+ * comes back and what it does; then the accurate form by the tables of RFC 9768 3.1 and 3.2. */
 #include "tcp_fixture.h"
 
 enum { NOT_ECT = 0, ECT1 = 1, ECT0 = 2, CE = 3 };
@@ -10,10 +10,10 @@ static tern_status_info now_status(void) {
     return i;
 }
 
-/* The peer's next 100 bytes, with this mark in the IP header. */
-static void inject_marked(uint16_t flags, uint32_t at, uint32_t ack, uint8_t mark) {
+/* A segment of the peer's with this mark in the IP header. */
+static void inject_with_mark(const struct seg *s, uint8_t mark) {
     uint8_t p[400];
-    size_t n = build(p, &(struct seg){.flags = flags, .seq = at, .ack = ack, .len = 100});
+    size_t n = build(p, s);
     if (fx.v6) {
         p[1] = (uint8_t)(mark << 4);
     } else {
@@ -22,6 +22,10 @@ static void inject_marked(uint16_t flags, uint32_t at, uint32_t ack, uint8_t mar
         store16(p + 10, (uint16_t)(sum + (sum >> 16)));
     }
     inject_raw(p, n);
+}
+
+static void inject_marked(uint16_t flags, uint32_t at, uint32_t ack, uint8_t mark) {
+    inject_with_mark(&(struct seg){.flags = flags, .seq = at, .ack = ack, .len = 100}, mark);
 }
 
 static void accept_classic(void) {
@@ -186,105 +190,111 @@ static void marks_without_agreement(void **state) {
 
 /* ---- the accurate form ---- */
 
-/* The three bits as the number that they are: AE, CWR, ECE [RFC9768 3.2.2]. */
+/* AE, CWR and ECE as the number that RFC 9768 calls ACE. */
 static uint16_t ace(unsigned n) { return (uint16_t)((n & 4 ? AE : 0) | (n & 2 ? CWR : 0) | (n & 1 ? ECE : 0)); }
 
-/* A segment of the peer with this mark in the IP header. */
-static void inject_marked_seg(const struct seg *s, uint8_t mark) {
-    uint8_t p[2048];
-    size_t n = build(p, s);
-    if (fx.v6) {
-        p[1] = (uint8_t)(mark << 4);
-    } else {
-        p[1] = mark;
-        uint32_t sum = (uint32_t)load16(p + 10) + 0xffff - mark;
-        store16(p + 10, (uint16_t)(sum + (sum >> 16)));
-    }
-    inject_raw(p, n);
-}
+/* [RFC9768 3.1.1 table 2, 3.2.2.1 table 3] How a SYN or SYN,ACK arrived, in three bits: Not-ECT, ECT(1), ECT(0), CE. */
+static const uint8_t arrived_code[] = {[NOT_ECT] = 2, [ECT1] = 3, [ECT0] = 4, [CE] = 6};
 
-/* [RFC9768 3.1.1, table 2] How the SYN arrived, as the SYN,ACK says it: 2, 3, 4, 6. */
-static const unsigned arrived[] = {[NOT_ECT] = 2, [ECT1] = 3, [ECT0] = 4, [CE] = 6};
-
+/* A listener that is asked for it answers with how the SYN arrived. */
 static void accurate_listener(void **state) {
     (void)state;
     assert_int_equal(app_listen(0, 0), TERN_OK);
     for (uint8_t mark = 0; mark < 4; mark++) {
-        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + mark));
-        inject_marked_seg(&(struct seg){.flags = SYN | AE | CWR | ECE}, mark);
-        expect(SYN | ACK | ace(arrived[mark]), 0, 1, 0);
-        inject(ACK | ace(2), 1, 1, 0); /* the SYN,ACK came without a mark */
-        assert_int_equal(app_accept(), TERN_OK);
-        assert_int_equal(now_status().ecn, 2);
-        app_write(10);
-        expect(ACK | ace(5), 1, 1, 10); /* counters begin with 5 [RFC9768 3.2.1] */
-        assert_int_equal(fx.out.tos & 3, ECT0);
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + 1 + mark));
+        inject_with_mark(&(struct seg){.flags = SYN | ace(7)}, mark);
+        expect(SYN | ACK | ace(arrived_code[mark]), 0, 1, 0);
+        assert_int_equal(fx.out.tos & 3, NOT_ECT);
     }
 }
 
-/* [RFC9768 3.2.2.1] The ACK of the SYN,ACK says how that arrived; a mark on it is the first that is counted. */
+/* [3.1.2 table 2] An opener asks with all three; what the answer means, and how the ACK tells of it. */
 static void accurate_opener(void **state) {
     (void)state;
+    enum { OFF, CLASSIC, ACCURATE };
+    static const uint8_t agreed[] = {OFF, CLASSIC, ACCURATE, ACCURATE, ACCURATE, CLASSIC, ACCURATE, OFF};
     fx.cfg.ecn = 1;
-    for (uint8_t mark = 0; mark < 4; mark++) {
-        fx_new_peer((uint16_t)(MY_PORT + mark), PEER_PORT);
-        assert_int_equal(app_connect(), TERN_OK);
-        expect(SYN | ace(7), 0, 0, 0);
-        inject_marked_seg(&(struct seg){.flags = SYN | ACK | ace(arrived[mark]), .ack = 1}, mark);
-        expect(ACK | ace(arrived[mark]), 1, 1, 0);
-        assert_int_equal(now_status().ecn, 2);
-        app_write(10);
-        expect(ACK | ace(mark == CE ? 6 : 5), 1, 1, 10);
-        assert_int_equal(tern_abort(fx.stack, fx.sock), TERN_OK);
-        drop_out();
-    }
+    for (unsigned answer = 0; answer < 8; answer++)
+        for (uint8_t mark = 0; mark < 4; mark++) {
+            fx_new_peer((uint16_t)(MY_PORT + answer), (uint16_t)(PEER_PORT + mark));
+            assert_int_equal(app_connect(), TERN_OK);
+            expect(SYN | ace(7), 0, 0, 0);
+            inject_with_mark(&(struct seg){.flags = SYN | ACK | ace(answer), .ack = 1}, mark);
+            expect(ACK | (agreed[answer] == ACCURATE ? ace(arrived_code[mark]) : 0), 1, 1, 0);
+            assert_int_equal(now_status().ecn, agreed[answer]);
+            assert_int_equal(tern_abort(fx.stack, fx.sock), TERN_OK);
+            drop_out();
+        }
 }
 
-/* [RFC9768 3.2.2] Every marked packet is counted, modulo 8, and a change is told at once. */
-static void accurate_counter(void **state) {
-    (void)state;
+static void accept_accurate(void) {
     assert_int_equal(app_listen(0, 0), TERN_OK);
     inject(SYN | ace(7), 0, 0, 0);
     expect(SYN | ACK | ace(2), 0, 1, 0);
     inject(ACK | ace(2), 1, 1, 0);
     assert_int_equal(app_accept(), TERN_OK);
-    uint32_t at = 1;
-    for (unsigned marks = 1; marks < 20; marks++, at += 100) {
-        inject_marked(ACK | ace(5), at, 1, CE);
-        expect(ACK | ace((5 + marks) & 7), 1, at + 100, 0);
-    }
-    inject_marked(ACK | ace(5), at, 1, ECT0);
-    advance(500);
-    expect(ACK | ace((5 + 19) & 7), 1, at + 100, 0);
+    assert_int_equal(now_status().ecn, 2);
 }
 
-/* [RFC9768 3.2.2, RFC3168 6.1.2] A counter that moved shrinks the window once a round trip; one that stands does not, and
- * there is no CWR to say that it was heard. A mark on the SYN,ACK was counted by both [RFC9768 3.2.2.1]. */
-static void accurate_reports(void **state) {
+/* [3.2.1] The counter begins at 5 and counts every marked packet, modulo 8; a mark is told at once [3.2.2.5.1]. */
+static void accurate_counter(void **state) {
+    (void)state;
+    accept_accurate();
+    uint32_t at = 1;
+    app_write(10);
+    expect(ACK | ace(5), 1, 1, 10);
+    assert_int_equal(fx.out.tos & 3, ECT0);
+    for (unsigned marks = 1; marks <= 20; marks++, at += 100) {
+        inject_marked(ACK | ace(5), at, 11, CE);
+        expect(ACK | ace((5 + marks) & 7), 11, at + 100, 0);
+    }
+    static const uint8_t others[] = {ECT0, ECT1, NOT_ECT}; /* these are no marks */
+    for (unsigned i = 0; i < ARRAY_LEN(others); i++, at += 100) {
+        inject_marked(ACK | ace(5), at, 11, others[i]);
+        advance(500);
+        expect(ACK | ace((5 + 20) & 7), 11, at + 100, 0);
+    }
+}
+
+/* What the peer's counter tells shrinks the window once a round trip, by a fifth [RFC8511 3.1]. */
+static void accurate_marks_shrink_the_window(void **state) {
     (void)state;
     fx.cfg.congestion = TERN_NEWRENO;
-    assert_int_equal(app_listen(0, 0), TERN_OK);
-    inject(SYN | ace(7), 0, 0, 0);
-    expect(SYN | ACK | ace(2), 0, 1, 0);
-    inject(ACK | ace(6), 1, 1, 0);
-    assert_int_equal(app_accept(), TERN_OK);
+    accept_accurate();
     app_write(30000);
     for (uint32_t i = 0; i < 10; i++) expect(ACK | ace(5), 1 + 1000 * i, 1, 1000);
-    uint32_t before = now_status().cwnd;
+    expect_none();
+    assert_int_equal(now_status().cwnd, 10000);
     inject(ACK | ace(6), 1, 1001, 0);
-    assert_true(now_status().cwnd >= before);
-    drop_out();
-    before = now_status().cwnd;
-    inject(ACK | ace(7), 1, 2001, 0);
-    uint32_t after = now_status().cwnd;
-    assert_true(after < before && after >= before / 2);
-    inject(ACK | ace(1), 1, 3001, 0); /* two more, the counter wraps: the same round trip */
-    assert_true(now_status().cwnd >= after);
-    while (out_waiting()) {
-        expect(ANY, ANY, 1, 1000);
-        assert_int_equal(fx.out.flags & (AE | CWR | ECE), ace(5));
-    }
+    assert_int_equal(now_status().cwnd, 8000);
+    assert_int_equal(now_status().ssthresh, 8000);
+    inject(ACK | ace(0), 1, 2001, 0); /* two more of the same round trip */
+    assert_in_range(now_status().cwnd, 8000, 9000);
     assert_int_equal(now_status().retransmitted, 0);
+    while (out_waiting()) drop_out();
+    inject(ACK | ace(0), 1, 10001, 0);
+    while (out_waiting()) drop_out();
+    uint32_t before = now_status().cwnd;
+    inject(ACK | ace(0), 1, 11001, 0); /* no more marks */
+    assert_true(now_status().cwnd >= before);
+    inject(ACK | ace(1), 1, 12001, 0); /* one, in a later round trip */
+    assert_true(now_status().cwnd < before);
+}
+
+/* [3.1.4.1] A path that loses such SYNs gets plain ones, and the answer to those agrees to nothing. */
+static void accurate_syn_lost(void **state) {
+    (void)state;
+    fx.cfg.ecn = 1;
+    assert_int_equal(app_connect(), TERN_OK);
+    expect(SYN | ace(7), 0, 0, 0);
+    expect_after(1000);
+    expect(SYN, 0, 0, 0);
+    inject(SYN | ACK | ace(2), 0, 1, 0);
+    expect(ACK, 1, 1, 0);
+    assert_int_equal(now_status().ecn, 0);
+    app_write(10);
+    expect(ACK, 1, 1, 10);
+    assert_int_equal(fx.out.tos & 3, NOT_ECT);
 }
 
 int main(void) {
@@ -298,7 +308,8 @@ int main(void) {
         BOTH(accurate_listener),
         BOTH(accurate_opener),
         BOTH(accurate_counter),
-        BOTH(accurate_reports),
+        BOTH(accurate_marks_shrink_the_window),
+        BOTH(accurate_syn_lost),
     };
     return cmocka_run_group_tests_name("tcp ecn", tests, NULL, NULL);
 }
