@@ -20,16 +20,29 @@ static void of_sender(const struct tcb *t, tern_status_info *o) {
     o->probes = t->busy->probes;
 }
 
+/* What the account of the flight knows. */
+static void of_flight(const struct tcb *t, tern_status_info *o) {
+    const struct flight *f = t->busy->flight;
+    o->bytes_sacked = f->sacked;
+    o->bytes_lost = f->lost;
+    o->delivery_rate = f->sample_us ? f->sample_bytes * 1000000ull / f->sample_us : 0;
+    o->delivery_limited = f->sample_limited;
+    o->reordering_us = rack_window(t);
+    for (uint32_t i = 0; i < f->count; i++)
+        if (piece_at(f, i)->again && piece_at(f, i)->state == PIECE_SENT) o->again_under_way += piece_len(f, i);
+}
+
 static void of_recovery(const struct stack *s, const struct tcb *t, tern_status_info *o) {
     o->again_by_timer = t->again_by_timer;
     o->again_by_probe = t->again_by_probe;
     o->again_last = t->retransmitted ? t->rexmit_why : R_NONE;
     o->timeouts = t->busy->repeats;
-    o->bytes_sacked = t->busy->flight ? t->busy->flight->sacked : 0;
-    o->bytes_lost = t->busy->flight ? t->busy->flight->lost : 0;
+    if (t->busy->flight) of_flight(t, o);
     o->min_rtt_us = t->min_rtt_us;
     o->pacing_rate = pacing_rate(s, t);
     o->mss_peer = t->mss_peer;
+    o->mss_received = t->rcv.mss_seen;
+    o->receive_buffer = t->receive_buffer;
     o->idle_ms = t->bytes_sent ? clock_ms(s) - t->sent_ms : 0;
     o->congestion = t->opt->congestion;
     o->recovery = recovery_of(t);

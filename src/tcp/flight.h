@@ -50,6 +50,8 @@ struct flight {
     /* rate samples: when bytes were last delivered, when the burst of the newest of them began; up to how many delivered bytes
      * the application, not the network, set the pace; 0: it does not */
     uint32_t delivered_us, first_us, app_until;
+    uint32_t sample_bytes, sample_us; /* the newest sample; 0: none yet */
+    bool sample_limited;              /* the application's pace, not the path's */
 
     /* pacing.c: when the next byte should leave; when to look again, UINT64_MAX: not waiting */
     uint64_t pace_next, pace_due;

@@ -187,32 +187,34 @@ static void grow_window(struct arrival *a, const struct news *n, uint32_t bytes)
 }
 
 /* [draft-ietf-ccwg-bbr 4.5.2] Rate: bytes delivered since the newest of them left, by the longer of the time it took
- * to send them and the time it took to see them acknowledged. */
+ * to send them and the time it took to see them acknowledged. The next sample starts from here. */
+static void take_sample(const struct arrival *a, const struct news *n) {
+    struct flight *f = a->t->busy->flight;
+    uint32_t now = clock_us(a->s);
+    f->sample_bytes = f->delivered - n->newest.delivered;
+    f->sample_us = max_u32(n->newest.sent_us - n->newest.first_us, now - n->newest.delivered_us);
+    f->sample_limited = n->newest.app_limited;
+    f->first_us = n->newest.sent_us;
+    f->delivered_us = now;
+    if (f->app_until && (int32_t)(f->delivered - f->app_until) > 0) f->app_until = 0;
+}
+
 static void feed_model(struct arrival *a, const struct news *n, uint32_t newly_lost) {
     struct tcb *t = a->t;
     const struct flight *f = t->busy->flight;
-    uint32_t now = clock_us(a->s), sent = n->newest.sent_us - n->newest.first_us, seen = now - n->newest.delivered_us;
     struct cc_sample s = {.now_us = a->s->now / US_NS,
                           .rtt_us = n->rtt_us,
                           .delivered = n->delivered,
                           .delivered_total = f->delivered,
                           .prior_delivered = n->newest.delivered,
-                          .sample_bytes = f->delivered - n->newest.delivered,
-                          .sample_us = max_u32(sent, seen),
+                          .sample_bytes = f->sample_bytes,
+                          .sample_us = f->sample_us,
                           .inflight = flight_pipe(f),
                           .inflight_before = n->pipe,
                           .lost = newly_lost,
-                          .app_limited = n->newest.app_limited,
+                          .app_limited = f->sample_limited,
                           .recovering = t->in_recovery || t->in_loss};
     t->busy->cc.ops->model(&t->busy->cc, &s);
-}
-
-/* What the next samples will start from. */
-static void rate_mark(const struct arrival *a, const struct news *n) {
-    struct flight *f = a->t->busy->flight;
-    f->first_us = n->newest.sent_us;
-    f->delivered_us = clock_us(a->s);
-    if (f->app_until && (int32_t)(f->delivered - f->app_until) > 0) f->app_until = 0;
 }
 
 static void respond(struct arrival *a, const struct news *n, uint32_t bytes, uint32_t newly_lost) {
@@ -220,7 +222,7 @@ static void respond(struct arrival *a, const struct news *n, uint32_t bytes, uin
     struct tcb *t = a->t;
     if (unlikely(t->in_recovery || t->in_loss) && seq_ge(t->snd.una, t->busy->recover)) leave(t);
     if (unlikely(newly_lost) && !t->in_recovery && !t->in_loss) enter(s, t, n->flight, n->delivered);
-    if (n->delivered) rate_mark(a, n);
+    if (n->delivered) take_sample(a, n);
     if (t->busy->cc.ops->model) {
         if (n->delivered) feed_model(a, n, newly_lost);
         return;
