@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SAMPLES_MAX = 64, COLUMNS_MAX = 5 };
+enum { SAMPLES_MAX = 64, COLUMNS_MAX = 6 };
 
 struct bench {
     bool quick, big, two_cores;
@@ -70,6 +70,7 @@ void counted(counted_fn *fn, void *ctx, unsigned n);
 unsigned bulk_fixed(void);
 unsigned conn_fixed(void);
 unsigned trip_fixed(void);
+unsigned random_fixed(void);
 
 void bench_bulk(const struct bench *b);
 void bench_conn(const struct bench *b);

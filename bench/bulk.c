@@ -140,7 +140,7 @@ double bulk_shard(uint64_t ns) {
 }
 
 static const struct column columns[] = {
-    {"Gbit/s", 1}, {"ns per segment", 0}, {"back per segment", 2}, {"tern / peer", 2}};
+    {"Gbit/s", 1}, {"ns per segment", 0}, {"back per segment", 2}, {"tern : this", 2}};
 
 static void row_name(char to[96], const char *who, const struct bulk_case *c) {
     snprintf(to, 96, "%s, %u KiB%s", who, c->window >> 10, c->timestamps ? ", timestamps" : "");
@@ -159,19 +159,27 @@ static bool wanted(const struct bench *b, const struct bulk_case *c) {
     return b->only == NULL || strstr(all, b->only) != NULL;
 }
 
+static void report_peer(const char *name, const struct samples *tern, struct samples *peer) {
+    samples_add(&peer[3], samples_median(&tern[0]) / samples_median(&peer[0]));
+    report_row(name, peer);
+}
+
 static void compare(const struct bench *b, const struct bulk_case *c) {
-    struct samples tern[4] = {{0}}, peer[4] = {{0}};
+    struct samples tern[4] = {{0}}, lwip[4] = {{0}}, gvisor[4] = {{0}};
     char name[96];
-    bool with_peer = peer_lwip() != NULL && !(c->super && (c->timestamps || c->window < 2 * SUPER));
+    bool with_lwip = peer_lwip() != NULL && !(c->super && (c->timestamps || c->window < 2 * SUPER));
+    bool with_gvisor = peer_gvisor_missing() == NULL && !c->super && c->copies && c->checksums && c->timestamps;
     for (unsigned i = 0; i < b->runs; i++) {
         run_tern(c, b->run_ns, tern);
-        if (with_peer) peer_lwip_bulk(c, b->run_ns, peer);
+        if (with_lwip) peer_lwip_bulk(c, b->run_ns, lwip);
+        if (with_gvisor) peer_gvisor_bulk(c->window, b->run_ns, gvisor);
     }
-    if (with_peer) samples_add(&tern[3], samples_median(&tern[0]) / samples_median(&peer[0]));
     row_name(name, "tern", c);
     report_row(name, tern);
     row_name(name, c->super ? "lwIP, MTU 60000" : "lwIP", c);
-    if (with_peer) report_row(name, peer);
+    if (with_lwip) report_peer(name, tern, lwip);
+    row_name(name, "gVisor", c);
+    if (with_gvisor) report_peer(name, tern, gvisor);
 }
 
 /* One table: its windows, and one of them with timestamps too. */
@@ -186,7 +194,7 @@ static void measure_mode(const struct bench *b, bool super, bool copies, bool ch
         char title[96];
         table_name(title, &c);
         if (!wanted(b, &c)) continue;
-        if (!begun) report_table("bulk", title, peer_lwip() != NULL ? 4 : 3, columns);
+        if (!begun) report_table("bulk", title, 4, columns);
         begun = true;
         compare(b, &c);
     }
@@ -195,4 +203,5 @@ static void measure_mode(const struct bench *b, bool super, bool copies, bool ch
 void bench_bulk(const struct bench *b) {
     for (int mode = 0; mode < 8; mode++) measure_mode(b, mode >= 4, mode % 4 < 2, mode % 2 == 0);
     if (peer_lwip() == NULL) report_note("lwIP is not compared: %s", peer_lwip_missing());
+    if (peer_gvisor_missing() != NULL) report_note("gVisor is not compared: %s", peer_gvisor_missing());
 }

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/apart.h"
 #include "bench/bench.h"
+#include "bench/kernel.h"
 #include "bench/pair.h"
 #include "bench/peer.h"
 
@@ -141,9 +143,9 @@ static void fixed_trips(void *ctx, unsigned n) {
     for (unsigned i = 0; i < n; i++) round_trip(ctx, 0);
 }
 
-static void fixed(counted_fn *fn, unsigned warm, unsigned n) {
+static void fixed(counted_fn *fn, uint32_t idle, unsigned warm, unsigned n) {
     struct world w;
-    world_open(&w, 1, 64, true);
+    world_open(&w, idle, 64, true);
     world_fill(&w);
     fn(&w, warm);
     counted(fn, &w, n);
@@ -152,13 +154,26 @@ static void fixed(counted_fn *fn, unsigned warm, unsigned n) {
 
 unsigned conn_fixed(void) {
     enum { WARM = 200, CYCLES = 1000 };
-    fixed(fixed_cycles, WARM, CYCLES);
+    fixed(fixed_cycles, 1, WARM, CYCLES);
     return CYCLES;
 }
 
 unsigned trip_fixed(void) {
     enum { WARM = 100, TRIPS = 2000 };
-    fixed(fixed_trips, WARM, TRIPS);
+    fixed(fixed_trips, 1, WARM, TRIPS);
+    return TRIPS;
+}
+
+/* Trips on one of many at random: for counting what misses the caches. */
+static void random_trips(void *ctx, unsigned n) {
+    struct world *w = ctx;
+    static uint64_t state = 88172645463325252u;
+    for (unsigned i = 0; i < n; i++) round_trip(w, (uint32_t)(choice(&state) % w->idle));
+}
+
+unsigned random_fixed(void) {
+    enum { IDLE = 10000, WARM = 20000, TRIPS = 5000 };
+    fixed(random_trips, IDLE, WARM, TRIPS);
     return TRIPS;
 }
 
@@ -176,17 +191,32 @@ double conn_shard(uint64_t ns) {
 /* ---- tables ---- */
 
 static const struct column cycle_columns[] = {
-    {"thousand per second", 1}, {"ns per cycle", 0}, {"segments per cycle", 2}};
-static const struct column trip_columns[] = {{"always the same, ns", 0}, {"one at random, ns", 0}};
+    {"thousand per second", 1}, {"ns per cycle", 0}, {"segments per cycle", 2}, {"tern : this", 2}};
+static const struct column trip_columns[] = {
+    {"always the same, ns", 0}, {"one at random, ns", 0}, {"tern : this", 2}, {"at random", 2}};
 static const struct column open_columns[] = {{"thousand per second", 1}};
 
+enum who { TERN, LWIP, LINUX, GVISOR, WHOS };
+static const char *const who_names[WHOS] = {"tern", "lwIP", "Linux over loopback", "gVisor"};
+
+/* The last sample of `one`, `many` and `trip` is the ratio: tern's median by this one's. */
 struct result {
-    struct samples one[3], many[3], trip[2], fill[1];
+    struct samples one[4], many[4], trip[4], fill[1];
 };
+
+static const struct {
+    uint32_t idle, time_wait;
+    bool with[WHOS];
+} sizes[] = {{1, 16, {[TERN] = true, [LWIP] = true}},
+             {1, 1000, {[TERN] = true, [LWIP] = true, [LINUX] = true, [GVISOR] = true}},
+             {1000, 1000, {[TERN] = true, [LWIP] = true}},
+             {10000, 10000, {[TERN] = true, [LWIP] = true}},
+             {100000, 100000, {[TERN] = true, [LINUX] = true}},
+             {1000000, 1000000, {[TERN] = true}}};
+enum { SIZES = sizeof sizes / sizeof *sizes };
 
 static void measure(const struct bench *b, uint32_t idle, uint32_t time_wait, struct result *r) {
     struct world w;
-    memset(r, 0, sizeof *r);
     world_open(&w, idle, time_wait, false);
     samples_add(&r->fill[0], world_fill(&w) / 1e3);
     while (w.cycles < time_wait) cycle(&w, 32);
@@ -199,52 +229,72 @@ static void measure(const struct bench *b, uint32_t idle, uint32_t time_wait, st
     world_close(&w);
 }
 
-static const struct {
-    uint32_t idle, time_wait, peer_limit;
-} sizes[] = {{1, 16, 1}, {1, 1000, 1}, {1000, 1000, 1}, {10000, 10000, 1}, {100000, 100000, 0}, {1000000, 1000000, 0}};
-enum { SIZES = sizeof sizes / sizeof *sizes };
+static void measure_peer(const struct bench *b, enum who who, unsigned size, struct result *r) {
+    static char why[APART_TEXT];
+    uint32_t idle = sizes[size].idle;
+    bool ok = true;
+    for (unsigned i = 0; i < b->runs && ok; i++) switch (who) {
+        case LWIP:
+            if (peer_lwip() != NULL)
+                peer_lwip_conn(idle, sizes[size].time_wait, b->run_ns, r->one, &r->trip[0], &r->trip[1]);
+            break;
+        case LINUX:
+            ok = kernel_conn(kernel_conn_most(idle), b->run_ns, r->one, r->trip, why, sizeof why);
+            if (!ok) report_note("Linux is not compared: %s", why);
+            break;
+        case GVISOR: ok = peer_gvisor_conn(b->run_ns, r->one, &r->trip[0]); break;
+        default: return;
+        }
+}
 
-static void name_of(char to[64], const char *who, unsigned i) {
-    snprintf(to, 64, "%s, %u idle, %u in TIME-WAIT", who, sizes[i].idle, sizes[i].time_wait);
+static void ratios(struct samples *peer, const struct samples *tern, unsigned from, unsigned to) {
+    if (peer[from].n != 0) samples_add(&peer[to], samples_median(&tern[from]) / samples_median(&peer[from]));
+}
+
+static struct result results[WHOS][SIZES];
+
+static void name_of(char to[64], enum who who, unsigned i) {
+    if (who == TERN || who == LWIP)
+        snprintf(to, 64, "%s, %u idle, %u in TIME-WAIT", who_names[who], sizes[i].idle, sizes[i].time_wait);
+    else
+        snprintf(to, 64, "%s, %u idle", who_names[who], who == LINUX ? kernel_conn_most(sizes[i].idle) : sizes[i].idle);
+}
+
+/* The rows of a table: which samples of a result, and the first size. */
+static void rows(size_t samples, unsigned first) {
+    char name[64];
+    for (unsigned i = first; i < SIZES; i++)
+        for (enum who who = 0; who < WHOS; who++) {
+            const struct samples *s = (const struct samples *)(const void *)((const char *)&results[who][i] + samples);
+            name_of(name, who, i);
+            if (s->n != 0) report_row(name, s);
+        }
 }
 
 void bench_conn(const struct bench *b) {
-    static struct result tern[SIZES], peer[SIZES];
-    unsigned n = b->big ? SIZES : SIZES - 1;
-    char name[64];
-    for (unsigned i = 0; i < n; i++) {
-        name_of(name, "tern", i);
+    memset(results, 0, sizeof results);
+    for (unsigned i = 0; i < (b->big ? SIZES : SIZES - 1); i++) {
+        char name[64];
+        name_of(name, TERN, i);
         if (b->only != NULL && strstr(name, b->only) == NULL) continue;
-        measure(b, sizes[i].idle, sizes[i].time_wait, &tern[i]);
-        if (peer_lwip() == NULL || sizes[i].peer_limit == 0) continue;
-        for (unsigned k = 0; k < b->runs; k++)
-            peer_lwip_conn(sizes[i].idle, sizes[i].time_wait, b->run_ns, peer[i].one, &peer[i].trip[0],
-                           &peer[i].trip[1]);
+        measure(b, sizes[i].idle, sizes[i].time_wait, &results[TERN][i]);
+        for (enum who who = LWIP; who < WHOS; who++) {
+            struct result *r = &results[who][i], *tern = &results[TERN][i];
+            if (sizes[i].with[who]) measure_peer(b, who, i, r);
+            ratios(r->one, tern->one, 0, 3);
+            ratios(r->trip, tern->trip, 0, 2);
+            ratios(r->trip, tern->trip, 1, 3);
+        }
     }
-    report_table("conn", "connect and close, one after another", 3, cycle_columns);
-    for (unsigned i = 0; i < n; i++) {
-        name_of(name, "tern", i);
-        if (tern[i].one[0].n != 0) report_row(name, tern[i].one);
-        name_of(name, "lwIP", i);
-        if (peer[i].one[0].n != 0) report_row(name, peer[i].one);
-    }
-    report_table("conn", "connect and close, 32 at once", 3, cycle_columns);
-    for (unsigned i = 0; i < n; i++) {
-        name_of(name, "tern", i);
-        if (tern[i].many[0].n != 0) report_row(name, tern[i].many);
-    }
-    report_table("conn", "round trip of 1 byte each way", 2, trip_columns);
-    for (unsigned i = 1; i < n; i++) {
-        name_of(name, "tern", i);
-        if (tern[i].trip[0].n != 0) report_row(name, tern[i].trip);
-        name_of(name, "lwIP", i);
-        if (peer[i].trip[0].n != 0) report_row(name, peer[i].trip);
-    }
+    report_table("conn", "connect and close, one after another", 4, cycle_columns);
+    rows(offsetof(struct result, one), 0);
+    report_table("conn", "connect and close, 32 at once", 4, cycle_columns);
+    rows(offsetof(struct result, many), 0);
+    report_table("conn", "round trip of 1 byte each way", 4, trip_columns);
+    rows(offsetof(struct result, trip), 1);
     report_table("conn", "opening the idle ones, 1000 at once", 1, open_columns);
-    for (unsigned i = 2; i < n; i++) {
-        name_of(name, "tern", i);
-        if (tern[i].fill[0].n != 0) report_row(name, tern[i].fill);
-    }
+    rows(offsetof(struct result, fill), 2);
     if (!b->big) report_note("1000000 idle connections: not measured; --big does");
     if (peer_lwip() == NULL) report_note("lwIP is not compared: %s", peer_lwip_missing());
+    if (peer_gvisor_missing() != NULL) report_note("gVisor is not compared: %s", peer_gvisor_missing());
 }

@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "drivers/netns.h"
 
 /* A reader sleeps until LOW bytes are there, so that what is measured is TCP and not the scheduler. */
 enum { CALL = 256 << 10, LOW = 128 << 10, PORT = 9009 };
@@ -71,17 +73,20 @@ static double receive_for(int fd, pid_t peer, uint64_t ns, double *by_processor)
     return (double)bytes * 8 / (double)(now - start);
 }
 
-bool kernel_loopback(const struct kernel_case *c, double out[2], char *text, unsigned size) {
-    struct sockaddr_in a = address("127.0.0.1", PORT);
+static int listening(const char *addr, char *text, unsigned size) {
+    struct sockaddr_in a = address(addr, PORT);
     int listener = socket(AF_INET, SOCK_STREAM, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&a, sizeof a) < 0 || listen(listener, 1) < 0) {
-        snprintf(text, size, "no listening socket: %s", strerror(errno));
-        return false;
-    }
-    pid_t peer = kernel_peer("127.0.0.1", PORT, true, c->other_cpu);
+    if (listener >= 0 && bind(listener, (struct sockaddr *)&a, sizeof a) == 0 && listen(listener, 1) == 0)
+        return listener;
+    snprintf(text, size, "no listening socket: %s", strerror(errno));
+    return -1;
+}
+
+static bool receive_from(int listener, pid_t peer, const struct kernel_case *c, double out[2], char *text,
+                         unsigned size) {
     int fd = peer > 0 ? accept(listener, NULL, NULL) : -1;
     if (fd < 0) {
-        snprintf(text, size, "no connection over loopback: %s", strerror(errno));
+        snprintf(text, size, "no connection: %s", strerror(errno));
         return false;
     }
     prepare(fd);
@@ -89,4 +94,49 @@ bool kernel_loopback(const struct kernel_case *c, double out[2], char *text, uns
     out[0] = receive_for(fd, peer, c->ns, &out[1]);
     kill(peer, SIGKILL);
     return true;
+}
+
+bool kernel_loopback(const struct kernel_case *c, double out[2], char *text, unsigned size) {
+    int listener = listening("127.0.0.1", text, size);
+    return listener >= 0 &&
+           receive_from(listener, kernel_peer("127.0.0.1", PORT, true, c->other_cpu), c, out, text, size);
+}
+
+/* ---- over veth: the writer's namespace is another one ---- */
+
+#define VETH_READER "10.8.0.1"
+#define VETH_WRITER "10.8.0.2"
+
+static _Noreturn void veth_writer(int ready, int go, int cpu) {
+    struct driver_error err;
+    char byte = 0;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (netns_enter(&err) < 0 || write(ready, &byte, 1) != 1 || read(go, &byte, 1) != 1 ||
+        system("ip address add " VETH_WRITER "/24 dev bench1 && ip link set bench1 up") != 0)
+        _exit(1);
+    pin(cpu);
+    peer_main(VETH_READER, PORT, true);
+}
+
+bool kernel_veth(const struct kernel_case *c, double out[2], char *text, unsigned size) {
+    int ready[2], go[2];
+    char byte = 0, command[160];
+    pid_t peer = pipe(ready) == 0 && pipe(go) == 0 ? fork() : -1;
+    if (peer == 0) {
+        close(go[1]);
+        veth_writer(ready[1], go[0], c->other_cpu);
+    }
+    if (peer > 0) {
+        close(ready[1]);
+        snprintf(command, sizeof command,
+                 "ip link add bench0 type veth peer name bench1 netns %d && ip address add " VETH_READER
+                 "/24 dev bench0 && ip link set bench0 up",
+                 (int)peer);
+    }
+    if (peer < 0 || read(ready[0], &byte, 1) != 1 || system(command) != 0) {
+        snprintf(text, size, "no pair of veth devices between two namespaces");
+        return false;
+    }
+    int listener = listening(VETH_READER, text, size);
+    return listener >= 0 && write(go[1], &byte, 1) == 1 && receive_from(listener, peer, c, out, text, size);
 }

@@ -7,9 +7,10 @@
 #include "bench/apart.h"
 #include "bench/bench.h"
 #include "bench/forge.h"
+#include "bench/peer.h"
 #include "drivers/host.h"
 
-enum { PORT = 80, MALLOC_HEADER = 8, TEXT = 100 };
+enum { PORT = 80, MALLOC_HEADER = 8, TEXT = 100, GVISOR_CONNECTIONS = 10000 };
 
 enum kind { IDLE, USED, TIME_WAIT, HALF_OPEN };
 static const char *const kind_names[] = {"established, idle", "established, idle after data both ways", "TIME-WAIT",
@@ -148,4 +149,10 @@ void bench_memory(const struct bench *b) {
         report_note("timestamps, SACK and window scaling agreed on; the share in the table of flows is included");
     }
     if (!b->big) report_note("1000000 connections: not measured; --big does");
+    struct samples gvisor = {0};
+    if (peer_gvisor_memory(GVISOR_CONNECTIONS, &gvisor))
+        report_note("gVisor: %.0f bytes of its heap for each end of an idle connection, average of %u",
+                    samples_median(&gvisor), (unsigned)GVISOR_CONNECTIONS);
+    else
+        report_note("gVisor is not compared: %s", peer_gvisor_missing());
 }

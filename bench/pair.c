@@ -40,40 +40,52 @@ static void stack_open(struct pair *p, int side, const struct pair_config *c) {
 }
 
 void pair_open(struct pair *p, const struct pair_config *c) {
-    struct driver_error err;
     memset(p, 0, sizeof *p);
     p->repeatable = c->repeatable;
     p->now = c->repeatable ? 1000000000u : clock_ns();
     p->batch = c->tso > MTU ? 8 : 32;
     for (int side = 0; side < 2; side++) stack_open(p, side, c);
-    struct memlink_path path = {.mtu = MTU, .segments = c->tso > MTU, .csum_trusted = !c->checksums, .lend = c->lend};
-    struct memlink_path paths[2] = {path, path};
-    if (memlink_new(paths, &p->link, &err) < 0) give_up_bench("%s", err.text);
+    struct cable_config cable = {.mtu = MTU, .segments = c->tso > MTU, .checksums = c->checksums};
+    p->cable = cable_new(&cable);
+    p->lend = c->lend;
 }
 
 void pair_close(struct pair *p) {
     for (int side = 0; side < 2; side++) tern_free(p->stack[side]);
-    memlink_free(p->link);
+    cable_free(p->cable);
+}
+
+/* Hands over what arrived; what is not lent is only shown. */
+static size_t take_batch(struct pair *p, int side) {
+    tern_packet packets[BATCH];
+    void *shown[BATCH];
+    size_t n = cable_receive(p->cable, side, packets, BATCH);
+    if (n == 0) return 0;
+    for (size_t i = 0; i < n && !p->lend; i++) {
+        shown[i] = packets[i].token;
+        packets[i].token = NULL;
+    }
+    tern_input(p->stack[side], 0, packets, n, p->now);
+    for (size_t i = 0; i < n && !p->lend; i++) cable_release(p->cable, shown[i]);
+    return n;
 }
 
 size_t pair_input(struct pair *p, int side) {
-    tern_packet packets[BATCH];
     void *tokens[BATCH];
     size_t total = 0, n;
     do {
-        n = memlink_receive(p->link, side, packets, BATCH, p->now);
-        if (n != 0) tern_input(p->stack[side], 0, packets, n, p->now);
+        n = take_batch(p, side);
         total += n;
     } while (n == BATCH);
-    for (int back; (back = tern_reclaim(p->stack[side], tokens, BATCH)) > 0;)
-        for (int i = 0; i < back; i++) memlink_release(p->link, tokens[i]);
+    for (int back; p->lend && (back = tern_reclaim(p->stack[side], tokens, BATCH)) > 0;)
+        for (int i = 0; i < back; i++) cable_release(p->cable, tokens[i]);
     return total;
 }
 
 size_t pair_output(struct pair *p, int side) {
     tern_frame frames[BATCH];
     int n = tern_output(p->stack[side], frames, (size_t)p->batch, p->now);
-    if (n > 0) memlink_send(p->link, side, frames, (size_t)n, p->now);
+    if (n > 0) cable_send(p->cable, side, frames, (size_t)n);
     return n > 0 ? (size_t)n : 0;
 }
 

@@ -3,7 +3,7 @@
 #ifndef BENCH_PAIR_H
 #define BENCH_PAIR_H
 
-#include "drivers/memlink.h"
+#include "bench/cable.h"
 #include "tern.h"
 
 struct pair_config {
@@ -21,7 +21,8 @@ struct pair_config {
 
 struct pair {
     tern_stack *stack[2];
-    struct memlink *link;
+    struct cable *cable;
+    bool lend;
     uint64_t now;
     bool repeatable;
     int batch; /* frames that a side sends before the other takes them */

@@ -22,20 +22,20 @@ enum variant { PLAIN, TIMESTAMPS, BIG, VARIANTS };
 static const char *const suffixes[VARIANTS] = {"", "-ts", "-big"};
 
 /* A copy of lwIP: beside this program, in peers/. */
-static const struct peer_host_ops *load(int side, const char *suffix) {
+static const struct peer_host_ops *load(int side, const char *suffix, void **object) {
     char path[512];
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 40);
     char *end = n > 0 ? memrchr(path, '/', (size_t)n) : NULL;
     if (end == NULL) return NULL;
     sprintf(end, "/peers/lwip-%d%s.so", side, suffix);
-    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (object == NULL) {
+    *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (*object == NULL) {
         const char *why = dlerror();
         snprintf(missing, sizeof missing, "%.400s; bench/peers/lwip/build.sh makes it", why != NULL ? why : path);
         return NULL;
     }
     const struct peer_host_ops *(*ops)(void);
-    *(void **)&ops = dlsym(object, "peer_host");
+    *(void **)&ops = dlsym(*object, "peer_host");
     return ops != NULL ? ops() : NULL;
 }
 
@@ -46,7 +46,10 @@ static const struct peer_lwip *get(enum variant v) {
     } loaded[VARIANTS];
     if (!loaded[v].tried) {
         loaded[v].tried = true;
-        for (int side = 0; side < 2; side++) loaded[v].peer.side[side] = load(side, suffixes[v]);
+        for (int side = 0; side < 2; side++) {
+            void *object;
+            loaded[v].peer.side[side] = load(side, suffixes[v], &object);
+        }
     }
     const struct peer_lwip *p = &loaded[v].peer;
     return p->side[0] != NULL && p->side[1] != NULL ? p : NULL;
@@ -54,6 +57,8 @@ static const struct peer_lwip *get(enum variant v) {
 
 const struct peer_lwip *peer_lwip(void) { return get(PLAIN) != NULL && get(TIMESTAMPS) != NULL ? get(BIG) : NULL; }
 const char *peer_lwip_missing(void) { return missing; }
+
+const struct peer_host_ops *peer_lwip_path(void **object) { return load(0, "-path", object); }
 
 static void open_both(const struct peer_lwip *p, uint32_t window, bool checksums, bool copies) {
     for (int side = 0; side < 2; side++) p->side[side]->open(side, window, checksums, copies);

@@ -5,21 +5,27 @@
 #include <string.h>
 
 #include "bench/bench.h"
+#include "bench/peer.h"
+#include "bench/recovery_lwip.h"
 #include "bench/recovery_run.h"
 
-enum { RUNS_MOST = 256, MBIT = 1000000 };
+enum { RUNS_MOST = 256, CASES_MOST = 128, MBIT = 1000000 };
 
-static const struct {
+/* Who sends. lwIP goes first: what it reached is the yardstick of the others. */
+static const struct sender {
     const char *name;
     uint32_t value;
-} controls[] = {{"newreno", TERN_NEWRENO}, {"cubic", TERN_CUBIC}, {"bbr", TERN_BBR}};
-enum { CONTROLS = sizeof controls / sizeof *controls };
+    const struct rec_sender *other;
+} senders[] = {
+    {"lwIP", 0, &rec_lwip}, {"newreno", TERN_NEWRENO, NULL}, {"cubic", TERN_CUBIC, NULL}, {"bbr", TERN_BBR, NULL}};
+enum { SENDERS = sizeof senders / sizeof *senders };
 
-static const struct column columns[] = {{"goodput, Mbit/s", 2},
-                                        {"of what is possible, %", 1},
-                                        {"sent again, %", 3},
-                                        {"needlessly, %", 3},
-                                        {"queue delay, ms", 2}};
+/* lwIP's figures of this table's cases, by case and seed; no value: not measured. */
+static struct samples yardstick[CASES_MOST];
+
+static const struct column columns[] = {{"goodput, Mbit/s", 2}, {"of what is possible, %", 1},
+                                        {"sent again, %", 3},   {"needlessly, %", 3},
+                                        {"queue delay, ms", 2}, {"times lwIP's goodput", 2}};
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
 static double percent(uint64_t part, uint64_t whole) { return whole != 0 ? 100.0 * (double)part / (double)whole : 0; }
@@ -32,13 +38,34 @@ static struct rec_result transfer(const struct rec_config *c) {
 
 static double mbits(const struct rec_result *r) { return (double)r->total * 8e3 / (double)r->elapsed_ns; }
 
-/* One row: the same path with several seeds. `possible` in Mbit/s; 0: the link's rate less headers. */
-static void row(const struct bench *b, const char *name, struct rec_config c, double possible) {
+/* Does chance decide anything? If not, one run tells all. */
+static bool by_chance(const struct rec_config *c) {
+    return (c->loss_ppm | c->ack_loss_ppm | c->burst_enter_ppm | c->reorder_ppm | c->jitter_us | c->duplicate_ppm) != 0;
+}
+
+/* What a value of this case and seed is in terms of lwIP's, which it becomes where lwIP is the sender. */
+static void beside_lwip(const struct sender *who, unsigned number, unsigned run, double value, struct samples *out) {
+    struct samples *s = &yardstick[number];
+    if (number >= CASES_MOST) give_up_bench("more cases than there is room for");
+    if (who->other != NULL) {
+        if (run == 0) s->n = 0;
+        samples_add(s, value);
+    } else if (run < s->n && s->value[run] > 0) {
+        samples_add(out, value / s->value[run]);
+    }
+}
+
+/* One row, the table's number `number`: the same path with several seeds. `possible` in Mbit/s; 0: the link's rate less
+ * headers. */
+static void row(const struct bench *b, const struct sender *who, unsigned number, const char *text, struct rec_config c,
+                double possible) {
     struct samples values[COLUMNS] = {0};
     unsigned unfinished = 0;
+    char name[96];
+    snprintf(name, sizeof name, "%s, %s", who->name, text);
     if (b->only != NULL && strstr(name, b->only) == NULL) return;
     if (possible <= 0) possible = (double)c.rate_bps / MBIT * REC_PAYLOAD / 1500;
-    for (unsigned i = 0; i < b->runs; i++) {
+    for (unsigned i = 0; i < (by_chance(&c) ? b->runs : 1); i++) {
         c.seed = i + 1;
         struct rec_result r = transfer(&c);
         unfinished += !r.complete;
@@ -47,6 +74,7 @@ static void row(const struct bench *b, const char *name, struct rec_config c, do
         if (r.complete) samples_add(&values[2], percent(r.resent, r.unique));
         if (r.complete) samples_add(&values[3], percent(r.spurious, r.unique));
         samples_add(&values[4], r.queue_mean_ms);
+        beside_lwip(who, number, i, mbits(&r), &values[5]);
     }
     report_row(name, values);
     if (unfinished != 0)
@@ -54,8 +82,9 @@ static void row(const struct bench *b, const char *name, struct rec_config c, do
                     b->runs);
 }
 
-static struct rec_config path(const struct bench *b, uint32_t control, unsigned mbit, unsigned rtt_ms) {
-    struct rec_config c = rec_default(1, control, (uint64_t)mbit * MBIT, rtt_ms);
+static struct rec_config path(const struct bench *b, const struct sender *who, unsigned mbit, unsigned rtt_ms) {
+    struct rec_config c = rec_default(1, who->value, (uint64_t)mbit * MBIT, rtt_ms);
+    c.sender = who->other;
     c.limit_ns = 3600ull * SIM_SECOND;
     c.duration_ns = (b->quick ? 10ull : mbit >= 1000 ? 20ull : 30ull) * SIM_SECOND;
     return c;
@@ -63,38 +92,38 @@ static struct rec_config path(const struct bench *b, uint32_t control, unsigned 
 
 /* ---- random loss ---- */
 
-static void random_loss(const struct bench *b, unsigned control) {
+static void random_loss(const struct bench *b, const struct sender *who) {
     static const unsigned rates[] = {10, 100, 1000}, rtts[] = {1, 20, 50, 100},
                           losses[] = {0, 1000, 10000, 30000, 100000};
-    char title[64], name[64];
-    snprintf(title, sizeof title, "random loss, %s; queue 1 BDP", controls[control].name);
-    report_table("recovery", title, COLUMNS, columns);
+    unsigned number = 0;
+    char text[64];
+    snprintf(text, sizeof text, "random loss, %s; queue 1 BDP", who->name);
+    report_table("recovery", text, COLUMNS, columns);
     for (unsigned i = 0; i < sizeof rates / sizeof *rates; i++)
         for (unsigned k = 0; k < sizeof rtts / sizeof *rtts; k++)
             for (unsigned l = 0; l < sizeof losses / sizeof *losses; l++) {
                 if (b->quick && (rates[i] == 10 || rtts[k] != 50 || l == 4)) continue;
-                struct rec_config c = path(b, controls[control].value, rates[i], rtts[k]);
+                struct rec_config c = path(b, who, rates[i], rtts[k]);
                 c.loss_ppm = losses[l];
-                snprintf(name, sizeof name, "%s, %u Mbit/s, %u ms, loss %g %%", controls[control].name, rates[i],
-                         rtts[k], losses[l] / 1e4);
-                row(b, name, c, 0);
+                snprintf(text, sizeof text, "%u Mbit/s, %u ms, loss %g %%", rates[i], rtts[k], losses[l] / 1e4);
+                row(b, who, number++, text, c, 0);
             }
 }
 
 /* ---- other paths ---- */
 
-static void bad_paths(const struct bench *b, unsigned control) {
-    const char *cc = controls[control].name;
-    struct rec_config base = path(b, controls[control].value, 100, 50), c;
-    char title[96], name[96];
-    snprintf(title, sizeof title, "100 Mbit/s, 50 ms, %s: bursts of loss, disorder, copies, queues, changes", cc);
+static void bad_paths(const struct bench *b, const struct sender *who) {
+    struct rec_config base = path(b, who, 100, 50), c;
+    unsigned number = 0;
+    char title[96];
+    snprintf(title, sizeof title, "100 Mbit/s, 50 ms, %s: bursts of loss, disorder, copies, queues, changes",
+             who->name);
     report_table("recovery", title, COLUMNS, columns);
 #define ROW(possible, text, ...)                                                                                       \
     do {                                                                                                               \
         c = base;                                                                                                      \
         __VA_ARGS__;                                                                                                   \
-        snprintf(name, sizeof name, "%s, %s", cc, text);                                                               \
-        row(b, name, c, possible);                                                                                     \
+        row(b, who, number++, text, c, possible);                                                                      \
     } while (0)
     const double full = 100.0 * REC_PAYLOAD / 1500;
     ROW(0, "bursts, 0.05 % begin, 5 long, 80 % lost", c.burst_enter_ppm = 500, c.burst_leave_ppm = 200000,
@@ -129,29 +158,30 @@ static double fairness(const struct rec_result *r, unsigned flows) {
     return squares > 0 ? sum * sum / (flows * squares) : 0;
 }
 
-static void several_flows(const struct bench *b) {
-    static const struct column shares[] = {
-        {"goodput of all, Mbit/s", 2}, {"Jain's index", 3}, {"sent again, %", 3}, {"queue delay, ms", 2}};
+static void several_flows(const struct bench *b, const struct sender *first) {
+    static const struct column shares[] = {{"goodput of all, Mbit/s", 2},
+                                           {"Jain's index", 3},
+                                           {"sent again, %", 3},
+                                           {"queue delay, ms", 2},
+                                           {"times lwIP's goodput", 2}};
     static const unsigned flows[] = {2, 8};
-    report_table("recovery", "several flows, 100 Mbit/s, 20 ms, queue 1 BDP, begun half a second apart", 4, shares);
-    for (unsigned k = 0; k < CONTROLS; k++)
+    report_table("recovery", "several flows, 100 Mbit/s, 20 ms, queue 1 BDP, begun half a second apart", 5, shares);
+    for (const struct sender *who = first; who < senders + SENDERS; who++)
         for (unsigned i = 0; i < 2; i++) {
-            struct samples values[4] = {0};
+            struct samples values[5] = {0};
             char name[64];
-            snprintf(name, sizeof name, "%s, %u flows", controls[k].name, flows[i]);
+            snprintf(name, sizeof name, "%s, %u flows", who->name, flows[i]);
             if (b->only != NULL && strstr(name, b->only) == NULL) continue;
-            for (unsigned n = 0; n < b->runs; n++) {
-                struct rec_config c = path(b, controls[k].value, 100, 20);
-                c.seed = n + 1;
-                c.flows = flows[i];
-                c.stagger_ns = SIM_SECOND / 2;
-                c.duration_ns *= 2;
-                struct rec_result r = transfer(&c);
-                samples_add(&values[0], mbits(&r));
-                samples_add(&values[1], fairness(&r, flows[i]));
-                samples_add(&values[2], percent(r.resent, r.unique));
-                samples_add(&values[3], r.queue_mean_ms);
-            }
+            struct rec_config c = path(b, who, 100, 20);
+            c.flows = flows[i];
+            c.stagger_ns = SIM_SECOND / 2;
+            c.duration_ns *= 2;
+            struct rec_result r = transfer(&c);
+            samples_add(&values[0], mbits(&r));
+            samples_add(&values[1], fairness(&r, flows[i]));
+            samples_add(&values[2], percent(r.resent, r.unique));
+            samples_add(&values[3], r.queue_mean_ms);
+            beside_lwip(who, i, 0, mbits(&r), &values[4]);
             report_row(name, values);
         }
 }
@@ -163,9 +193,37 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void completion(const struct bench *b) {
-    static const struct column times[] = {
-        {"median, ms", 1}, {"99th percentile, ms", 1}, {"longest, ms", 1}, {"timeouts' segments", 0}};
+struct completion {
+    double took_ms[RUNS_MOST];
+    unsigned runs;
+    uint64_t by_timer;
+};
+
+static void complete(const struct bench *b, const struct sender *who, uint64_t bytes, uint32_t loss_ppm,
+                     struct completion *out) {
+    for (unsigned n = 0; n < out->runs; n++) {
+        struct rec_config c = path(b, who, 100, 20);
+        c.seed = n + 1;
+        c.bytes = bytes;
+        c.loss_ppm = loss_ppm;
+        c.duration_ns = 600ull * SIM_SECOND;
+        struct rec_result r = transfer(&c);
+        out->took_ms[n] = r.done_ns[0] != 0 ? (double)r.done_ns[0] / 1e6 : 1e6;
+        out->by_timer += r.by_rto;
+    }
+    qsort(out->took_ms, out->runs, sizeof *out->took_ms, ascending);
+}
+
+/* The handshake, then all bytes at the rate of the line, and the way there: without a window in the way. */
+static double ideal_ms(uint64_t bytes) {
+    uint64_t segments = (bytes + REC_PAYLOAD - 1) / REC_PAYLOAD;
+    return 20 * 1.5 + (double)(bytes + segments * 52) * 8 / 100e6 * 1e3;
+}
+
+static void completion(const struct bench *b, const struct sender *first) {
+    static const struct column times[] = {{"median, ms", 1},         {"99th percentile, ms", 1},
+                                          {"longest, ms", 1},        {"times the ideal, median", 2},
+                                          {"timeouts' segments", 0}, {"lwIP's median, times", 2}};
     static const struct {
         const char *name;
         uint64_t bytes;
@@ -173,34 +231,34 @@ static void completion(const struct bench *b) {
     } sizes[] = {
         {"10 kB", 10000, 200, 50}, {"100 kB", 100000, 200, 50}, {"1 MB", 1000000, 100, 20}, {"10 MB", 10000000, 30, 5}};
     static const unsigned losses[] = {0, 1000, 10000, 30000};
-    report_table("recovery", "time from SYN to the last byte, 100 Mbit/s, 20 ms, random loss", 4, times);
-    for (unsigned k = 0; k < CONTROLS; k++)
+    report_table("recovery", "time from SYN to the last byte, 100 Mbit/s, 20 ms, random loss", 6, times);
+    for (const struct sender *who = first; who < senders + SENDERS; who++)
         for (unsigned l = 0; l < 4; l++)
             for (unsigned i = 0; i < 4; i++) {
-                double took[RUNS_MOST];
-                struct samples values[4] = {0};
-                uint64_t by_timer = 0;
+                struct samples values[6] = {0}, ratio = {0};
                 char name[64];
-                snprintf(name, sizeof name, "%s, %s, loss %g %%", controls[k].name, sizes[i].name, losses[l] / 1e4);
-                unsigned runs = b->quick ? sizes[i].quick_runs : sizes[i].runs;
+                snprintf(name, sizeof name, "%s, %s, loss %g %%", who->name, sizes[i].name, losses[l] / 1e4);
                 if (b->only != NULL && strstr(name, b->only) == NULL) continue;
-                for (unsigned n = 0; n < runs; n++) {
-                    struct rec_config c = path(b, controls[k].value, 100, 20);
-                    c.seed = n + 1;
-                    c.bytes = sizes[i].bytes;
-                    c.loss_ppm = losses[l];
-                    c.duration_ns = 600ull * SIM_SECOND;
-                    struct rec_result r = transfer(&c);
-                    took[n] = r.done_ns[0] != 0 ? (double)r.done_ns[0] / 1e6 : 1e6;
-                    by_timer += r.by_rto;
-                }
-                qsort(took, runs, sizeof *took, ascending);
-                samples_add(&values[0], took[runs / 2]);
-                samples_add(&values[1], took[(runs * 99 + 99) / 100 - 1]);
-                samples_add(&values[2], took[runs - 1]);
-                samples_add(&values[3], (double)by_timer);
+                struct completion t = {.runs = losses[l] == 0 ? 1 : b->quick ? sizes[i].quick_runs : sizes[i].runs};
+                complete(b, who, sizes[i].bytes, losses[l], &t);
+                double median = t.took_ms[t.runs / 2];
+                samples_add(&values[0], median);
+                samples_add(&values[1], t.took_ms[(t.runs * 99 + 99) / 100 - 1]);
+                samples_add(&values[2], t.took_ms[t.runs - 1]);
+                samples_add(&values[3], median / ideal_ms(sizes[i].bytes));
+                if (who->other == NULL) samples_add(&values[4], (double)t.by_timer);
+                beside_lwip(who, l * 4 + i, 0, median, &ratio);
+                if (ratio.n != 0) samples_add(&values[5], 1 / ratio.value[0]);
                 report_row(name, values);
             }
+}
+
+/* lwIP's entry, or behind it. */
+static const struct sender *first_sender(void) {
+    void *probe = rec_lwip.make(65536, NULL, NULL);
+    if (probe == NULL) return senders + 1;
+    rec_lwip.free(probe);
+    return senders;
 }
 
 void bench_recovery(const struct bench *b) {
@@ -212,11 +270,12 @@ void bench_recovery(const struct bench *b) {
         bench_pictures(b);
         return;
     }
-    for (unsigned k = 0; k < CONTROLS; k++) random_loss(b, k);
-    for (unsigned k = 0; k < CONTROLS; k++) bad_paths(b, k);
-    several_flows(b);
-    completion(b);
-    report_note("virtual time, both ends tern, MTU 1500, timestamps; goodput includes the start; what was sent again "
-                "counts until all is "
-                "acknowledged");
+    const struct sender *first = first_sender(), *end = senders + SENDERS;
+    for (const struct sender *who = first; who < end; who++) random_loss(b, who);
+    for (const struct sender *who = first; who < end; who++) bad_paths(b, who);
+    several_flows(b, first);
+    completion(b, first);
+    report_note("virtual time, the receiver is tern, MTU 1500, timestamps; goodput includes the start; what was sent "
+                "again counts until all is acknowledged; one run where chance decides nothing");
+    if (first->other == NULL) report_note("lwIP as the sender is not compared: %s", peer_lwip_missing());
 }

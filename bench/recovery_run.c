@@ -16,6 +16,7 @@ struct flow_state {
 struct run {
     const struct rec_config *c;
     struct rec_result *r;
+    void *other; /* host 0, where it is not tern */
     struct flow_state flow[REC_FLOWS];
     tern_sock listener;
     unsigned flows, done;
@@ -40,18 +41,36 @@ static unsigned flow_of(const struct run *run, tern_sock sock, bool server) {
     return run->flows;
 }
 
-static void feed(struct run *run, struct flow_state *f, tern_stack *stack) {
+/* Returns how many bytes the sender's buffer took. */
+static size_t offer(struct run *run, unsigned i, size_t want, tern_stack *stack) {
+    void *ptr[2];
+    size_t len[2];
+    if (run->other != NULL) return run->c->sender->offer(run->other, i, want);
+    if (tern_write_reserve(stack, run->flow[i].client, want, ptr, len) != TERN_OK) return 0;
+    tern_write_commit(stack, run->flow[i].client, len[0] + len[1]);
+    return len[0] + len[1];
+}
+
+static void feed(struct run *run, unsigned i, tern_stack *stack) {
+    struct flow_state *f = &run->flow[i];
     uint64_t most = run->c->bytes != 0 ? run->c->bytes : UINT64_MAX;
     while (!run->stopped && f->written < most) {
-        void *ptr[2];
-        size_t len[2];
-        uint64_t want = most - f->written < 1u << 20 ? most - f->written : 1u << 20;
-        if (tern_write_reserve(stack, f->client, (size_t)want, ptr, len) != TERN_OK) return;
-        tern_write_commit(stack, f->client, len[0] + len[1]);
-        f->written += len[0] + len[1];
+        size_t n = offer(run, i, (size_t)(most - f->written < 1u << 20 ? most - f->written : 1u << 20), stack);
+        if (n == 0) return;
+        f->written += n;
     }
-    if (!f->ended) tern_shutdown(stack, f->client);
+    if (f->ended) return;
     f->ended = true;
+    if (run->other != NULL)
+        run->c->sender->end(run->other, i);
+    else
+        tern_shutdown(stack, f->client);
+}
+
+static void other_turn(void *ctx) {
+    struct run *run = ctx;
+    for (unsigned i = 0; i < run->flows; i++)
+        if (run->flow[i].start_ns != 0) feed(run, i, NULL);
 }
 
 static void drain(struct run *run, struct flow_state *f, struct sim *sim) {
@@ -85,7 +104,7 @@ static void app(void *ctx, struct sim *sim, int side, const tern_event *e) {
     if (side == 1 && (e->bits & TERN_EV_ACCEPT) != 0) accepted(run, sim);
     unsigned i = flow_of(run, e->sock, side == 1);
     if (i == run->flows) return;
-    if (side == 0 && (e->bits & (TERN_EV_CONNECTED | TERN_EV_WRITE)) != 0) feed(run, &run->flow[i], sim->stack[0]);
+    if (side == 0 && (e->bits & (TERN_EV_CONNECTED | TERN_EV_WRITE)) != 0) feed(run, i, sim->stack[0]);
     if (side == 1 && (e->bits & (TERN_EV_READ | TERN_EV_EOF)) != 0) drain(run, &run->flow[i], sim);
 }
 
@@ -139,6 +158,12 @@ static struct memlink_path backward(const struct rec_config *c) {
         .delay_ns = (uint64_t)c->rtt_us * 500, .loss_ppm = c->ack_loss_ppm, .mtu = 1500, .packets_max = 1u << 20};
 }
 
+/* Twice what the path and its queue hold: never what bounds it. */
+static uint32_t window_for_other(const struct rec_config *c) {
+    double want = 2 * (1 + c->queue_bdp) * (double)c->rate_bps / 8 * c->rtt_us / 1e6;
+    return want < 256 << 10 ? 256 << 10 : want > 32 << 20 ? 32 << 20 : (uint32_t)want;
+}
+
 static bool world(struct run *run, struct sim **out) {
     const struct rec_config *c = run->c;
     struct driver_error err;
@@ -147,6 +172,11 @@ static bool world(struct run *run, struct sim **out) {
     s.path[1] = backward(c);
     s.app = app;
     s.ctx = run;
+    if (c->sender != NULL) {
+        run->other = c->sender->make(window_for_other(c), other_turn, run);
+        if (run->other == NULL) return false;
+        s.guest[0] = c->sender->guest(run->other);
+    }
     for (int side = 0; side < 2; side++) {
         tern_config *t = &s.stack[side];
         if (c->buffer != 0) t->send_buffer = t->receive_buffer = c->buffer;
@@ -161,7 +191,7 @@ static bool world(struct run *run, struct sim **out) {
     }
     if (sim_new(&s, out, &err) < 0) return false;
     memlink_tap((*out)->link, tap, run);
-    if (c->watch != NULL)
+    if (c->watch != NULL && c->sender == NULL)
         tern_trace_set((*out)->stack[0], TERN_TRACE_WINDOW | TERN_TRACE_SEGMENT_OUT, c->watch, c->watch_ctx);
     tern_listen_config l = {.size = sizeof l, .port = PORT};
     return tern_listen((*out)->stack[1], &l, &run->listener) == TERN_OK;
@@ -171,7 +201,10 @@ static void start_flow(struct run *run, struct sim *sim, unsigned i) {
     tern_open o = {
         .size = sizeof o, .remote = sim->addr4[1], .remote_port = PORT, .local_port = (uint16_t)(PORT + 1 + i)};
     run->flow[i].start_ns = sim->now;
-    tern_connect(sim->stack[0], &o, &run->flow[i].client);
+    if (run->other != NULL)
+        run->c->sender->connect(run->other, sim, i, o.local_port, PORT);
+    else
+        tern_connect(sim->stack[0], &o, &run->flow[i].client);
 }
 
 /* What changes in the world while it runs, in the order of time. */
@@ -227,16 +260,19 @@ static uint64_t counter(const tern_stack *stack, const char *name) {
     return 0;
 }
 
+static void count_reasons(struct rec_result *r, tern_stack *stack) {
+    tern_stats stats = {.size = sizeof stats};
+    tern_stats_get(stack, &stats);
+    r->undone = stats.undone;
+    r->by_rto = counter(stack, "REXMIT_RTO");
+    r->by_rack = counter(stack, "REXMIT_RACK") + counter(stack, "REXMIT_FAST") + counter(stack, "REXMIT_PARTIAL");
+    r->by_tlp = counter(stack, "REXMIT_TLP");
+    r->probes_new = counter(stack, "SEND_TLP");
+}
+
 static void count_all(struct run *run, struct sim *sim) {
     struct rec_result *r = run->r;
-    tern_stats stats = {.size = sizeof stats};
-    tern_stats_get(sim->stack[0], &stats);
-    r->undone = stats.undone;
-    r->by_rto = counter(sim->stack[0], "REXMIT_RTO");
-    r->by_rack = counter(sim->stack[0], "REXMIT_RACK") + counter(sim->stack[0], "REXMIT_FAST") +
-                 counter(sim->stack[0], "REXMIT_PARTIAL");
-    r->by_tlp = counter(sim->stack[0], "REXMIT_TLP");
-    r->probes_new = counter(sim->stack[0], "SEND_TLP");
+    if (sim->stack[0] != NULL) count_reasons(r, sim->stack[0]);
     for (unsigned i = 0; i < run->flows; i++) r->unique += run->flow[i].written;
     r->resent = r->sent > r->unique ? r->sent - r->unique : 0;
     r->spurious = r->arrived > r->unique ? r->arrived - r->unique : 0;
@@ -250,7 +286,7 @@ static void finish(struct run *run, struct sim *sim, uint64_t start) {
     const struct rec_config *c = run->c;
     run->stopped = true;
     for (unsigned i = 0; i < run->flows; i++)
-        if (!run->flow[i].ended && run->flow[i].client.id != 0) feed(run, &run->flow[i], sim->stack[0]);
+        if (!run->flow[i].ended && run->flow[i].start_ns != 0) feed(run, i, sim->stack[0]);
     uint64_t limit = c->limit_ns != 0 ? c->limit_ns : 120ull * SIM_SECOND;
     if (run->done < run->flows) sim_run(sim, start + c->duration_ns + limit);
     run->r->complete = run->done == run->flows;
@@ -282,6 +318,7 @@ bool rec_run(const struct rec_config *c, struct rec_result *r) {
             if (run->flow[i].done_ns != 0) r->done_ns[i] = run->flow[i].done_ns - run->flow[i].start_ns;
         count_all(run, sim);
     }
+    if (run->other != NULL) c->sender->free(run->other); /* says goodbye on the link */
     sim_free(sim);
     free(run);
     return ok;

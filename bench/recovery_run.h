@@ -7,6 +7,17 @@
 
 enum { REC_FLOWS = 16, REC_PAYLOAD = 1448 /* of a full segment with timestamps */ };
 
+/* Another stack as the sending host, on the virtual clock. */
+struct rec_sender {
+    /* A fresh one, whose send buffer is `window`; `turn` is called whenever it may want more. NULL: there is none. */
+    void *(*make)(uint32_t window, void (*turn)(void *ctx), void *ctx);
+    void (*free)(void *host);
+    const struct sim_guest *(*guest)(void *host);
+    bool (*connect)(void *host, struct sim *sim, unsigned i, uint16_t local_port, uint16_t remote_port);
+    size_t (*offer)(void *host, unsigned i, size_t most); /* writes so many bytes at most; returns how many it took */
+    void (*end)(void *host, unsigned i);                  /* nothing more will be written */
+};
+
 struct rec_config {
     uint64_t seed;
     uint32_t congestion; /* enum tern_congestion */
@@ -29,8 +40,9 @@ struct rec_config {
     uint32_t buffer;  /* of sender and receiver; 0: as they come, growing and shrinking */
     uint32_t islands; /* tern_config.reassembly_islands; 0: the default */
     bool no_sack, no_timestamps, no_pacing;
-    uint64_t limit_ns;    /* of virtual time, for what is still under way at the end; 0: 120 s */
-    tern_trace_fn *watch; /* sees what the sender does; may be NULL */
+    const struct rec_sender *sender; /* instead of tern, with a control of its own; NULL: tern */
+    uint64_t limit_ns;               /* of virtual time, for what is still under way at the end; 0: 120 s */
+    tern_trace_fn *watch;            /* sees what the sender does; may be NULL */
     void *watch_ctx;
 };
 
@@ -43,6 +55,7 @@ struct rec_result {
     uint64_t unique, sent, arrived; /* bytes of text: written, sent, delivered by the link */
     uint64_t resent, spurious;      /* sent more than once; arrived more than once, but for the link's copies */
     double queue_mean_ms, queue_max_ms;
+    /* tern's alone */
     uint64_t by_rto, by_rack, by_tlp, probes_new, timeouts, undone;
     uint64_t rounds;
 };

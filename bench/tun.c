@@ -158,15 +158,15 @@ static void measure(const void *ctx, struct apart *out) {
     waitpid(peer, NULL, 0);
 }
 
-static void measure_loopback(const void *ctx, struct apart *out) {
-    const struct tun_case *c = ctx;
+static void measure_linux(const struct tun_case *c, bool veth, struct apart *out) {
     struct driver_error err;
-    if (netns_enter(&err) < 0) {
+    if (netns_enter(&err) < 0)
         failed(out, err.text);
-        return;
-    }
-    out->ok = kernel_loopback(&c->k, out->value, out->text, sizeof out->text);
+    else
+        out->ok = (veth ? kernel_veth : kernel_loopback)(&c->k, out->value, out->text, sizeof out->text);
 }
+static void measure_loopback(const void *ctx, struct apart *out) { measure_linux(ctx, false, out); }
+static void measure_veth(const void *ctx, struct apart *out) { measure_linux(ctx, true, out); }
 
 /* ---- the device alone: frames of 1500 bytes, one call each ---- */
 
@@ -251,13 +251,17 @@ static void row(const struct bench *b, struct tun_case c, double yardstick) {
 }
 
 static void table(const struct bench *b, struct tun_case c, const char *title, bool raw) {
-    struct samples loopback[4] = {{0}}, device[4] = {{0}};
+    struct samples loopback[4] = {{0}}, veth[4] = {{0}}, device[4] = {{0}};
     report_table("tun", title, 4, columns);
     if (wanted(b, "over loopback")) {
         if (!repeat(b, measure_loopback, &c, loopback, 2)) return;
         report_row("Linux to Linux over loopback (the yardstick)", loopback);
     }
     double yardstick = samples_median(&loopback[1]);
+    if (wanted(b, "over veth") && repeat(b, measure_veth, &c, veth, 2)) {
+        if (yardstick > 0) samples_add(&veth[3], samples_median(&veth[1]) / yardstick);
+        report_row("Linux to Linux over veth", veth);
+    }
     for (int i = 0; i < 4; i++) {
         c.vnet = true;
         c.in = i < 2;

@@ -40,6 +40,9 @@ static uint64_t host_now(const struct sim *sim, int side) { return sim->now + si
 
 static int host_make(struct sim *sim, int side, struct driver_error *err) {
     const struct sim_config *c = &sim->config;
+    sim->addr4[side] = (tern_addr){4, {10, 0, 0, (uint8_t)(side + 1)}};
+    sim->addr6[side] = (tern_addr){6, {0xfd, [15] = (uint8_t)(side + 1)}};
+    if (c->guest[side] != NULL) return 0;
     tern_config config = c->stack[side];
     for (size_t i = 0; i < sizeof config.entropy / 8; i++) {
         uint64_t word = memlink_chance(c->seed, (uint64_t)side * 100 + sim->starts[side] * 10 + i);
@@ -57,8 +60,6 @@ static int host_make(struct sim *sim, int side, struct driver_error *err) {
         .tso_max = c->offload ? 65535 : 0,
     };
     sim->iface[side] = tern_iface_add(sim->stack[side], &iface);
-    sim->addr4[side] = (tern_addr){4, {10, 0, 0, (uint8_t)(side + 1)}};
-    sim->addr6[side] = (tern_addr){6, {0xfd, [15] = (uint8_t)(side + 1)}};
     r = sim->iface[side];
     if (r >= 0) r = tern_addr_add(sim->stack[side], sim->iface[side], &sim->addr4[side], 24);
     if (r >= 0 && c->mtu >= 1280) r = tern_addr_add(sim->stack[side], sim->iface[side], &sim->addr6[side], 64);
@@ -119,14 +120,19 @@ void sim_free(struct sim *sim) {
 }
 
 static size_t round_input(struct sim *sim, int side) {
+    const struct sim_guest *guest = sim->config.guest[side];
     tern_packet packets[BATCH];
     void *tokens[BATCH];
     size_t total = 0, n;
     do {
         n = memlink_receive(sim->link, side, packets, BATCH, sim->now);
-        if (n != 0) tern_input(sim->stack[side], sim->iface[side], packets, n, host_now(sim, side));
+        if (n != 0 && guest != NULL)
+            guest->input(guest->ctx, packets, n, host_now(sim, side));
+        else if (n != 0)
+            tern_input(sim->stack[side], sim->iface[side], packets, n, host_now(sim, side));
         total += n;
     } while (n == BATCH);
+    if (guest != NULL) return total;
     for (int back; (back = tern_reclaim(sim->stack[side], tokens, BATCH)) > 0;)
         for (int i = 0; i < back; i++) memlink_release(sim->link, tokens[i]);
     return total;
@@ -143,6 +149,8 @@ static size_t round_events(struct sim *sim, int side) {
 }
 
 static size_t round_output(struct sim *sim, int side) {
+    const struct sim_guest *guest = sim->config.guest[side];
+    if (guest != NULL) return guest->output(guest->ctx, sim->link, side, host_now(sim, side));
     tern_frame frames[BATCH];
     size_t total = 0;
     for (int n; (n = tern_output(sim->stack[side], frames, BATCH, host_now(sim, side))) > 0;) {
@@ -156,8 +164,10 @@ size_t sim_round(struct sim *sim) {
     if (sim->real_time) sim->now = tern_host_now();
     size_t moved = 0;
     for (int side = 0; side < 2; side++) moved += round_input(sim, side);
-    for (int side = 0; side < 2; side++) tern_expire(sim->stack[side], host_now(sim, side));
-    for (int side = 0; side < 2; side++) moved += round_events(sim, side);
+    for (int side = 0; side < 2; side++)
+        if (sim->stack[side] != NULL) tern_expire(sim->stack[side], host_now(sim, side));
+    for (int side = 0; side < 2; side++)
+        if (sim->stack[side] != NULL) moved += round_events(sim, side);
     for (int side = 0; side < 2; side++) moved += round_output(sim, side);
     sim->rounds++;
     return moved;
@@ -166,7 +176,8 @@ size_t sim_round(struct sim *sim) {
 uint64_t sim_deadline(const struct sim *sim) {
     uint64_t t = memlink_deadline(sim->link);
     for (int side = 0; side < 2; side++) {
-        uint64_t d = tern_deadline(sim->stack[side]);
+        const struct sim_guest *guest = sim->config.guest[side];
+        uint64_t d = guest != NULL ? guest->deadline(guest->ctx) : tern_deadline(sim->stack[side]);
         if (d != TERN_NEVER) d = d > sim->ahead_ns[side] ? d - sim->ahead_ns[side] : 0;
         if (d < t) t = d;
     }

@@ -27,6 +27,15 @@ struct sim;
 /* An event of the host `side` (0 or 1). May call anything on the stacks but the loop's five functions. */
 typedef void sim_app_fn(void *ctx, struct sim *sim, int side, const tern_event *event);
 
+/* A host of another kind in the place of a stack: it is asked and told what a stack is. */
+struct sim_guest {
+    void *ctx;
+    void (*input)(void *ctx, const tern_packet *packets, size_t n, uint64_t now_ns);
+    /* Timers, and what it has to say: memlink_inject. Returns how many packets that were. */
+    size_t (*output)(void *ctx, struct memlink *link, int side, uint64_t now_ns);
+    uint64_t (*deadline)(const void *ctx);
+};
+
 struct sim_config {
     uint64_t seed;               /* of everything random: keys, ISNs, ports; and of paths whose own seed is 0 */
     struct memlink_path path[2]; /* [0]: from host 0 to host 1. The MTU is that of the interfaces when 0 */
@@ -37,6 +46,7 @@ struct sim_config {
     uint64_t start_ns;    /* of the virtual clock */
     uint64_t ahead_ns[2]; /* how far each host's own clock is ahead of it: nobody starts two hosts at once */
     tern_config stack[2]; /* settings; allocator and entropy may be left as they are */
+    const struct sim_guest *guest[2]; /* instead of that host's stack, which is NULL then; it outlives the sim */
     sim_app_fn *app;
     void *ctx;
 };

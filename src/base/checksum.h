@@ -31,11 +31,11 @@ static inline uint64_t checksum_join(uint64_t a, uint64_t b) {
 }
 /* The sum of a piece that starts at an odd offset counts with its bytes swapped (RFC 1071 2B). */
 static inline uint16_t checksum_fold(uint64_t sum) {
-    sum = (sum & 0xffffffffu) + (sum >> 32);
-    sum = (sum & 0xffffffffu) + (sum >> 32);
-    sum = (sum & 0xffffu) + (sum >> 16);
-    sum = (sum & 0xffffu) + (sum >> 16);
-    return (uint16_t)sum;
+    /* a sum and itself with its halves swapped: in the upper half both are added, and the carry of the lower with them */
+    sum += sum << 32 | sum >> 32;
+    uint32_t half = (uint32_t)(sum >> 32);
+    half += half << 16 | half >> 16;
+    return (uint16_t)(half >> 16);
 }
 static inline uint64_t checksum_join_odd(uint64_t a, uint64_t odd) {
     return checksum_join(a, __builtin_bswap16(checksum_fold(odd)));

@@ -4,19 +4,18 @@
 
 void ring_write(ring *r, seq to, const void *data, uint32_t len) {
     ASSERT(len <= r->size);
-    uint8_t *ptr[2];
-    uint32_t lens[2];
-    const uint8_t *from = data;
-    unsigned n = ring_view(r, to, len, ptr, lens);
-    for (unsigned i = 0; i < n; from += lens[i++]) memcpy(ptr[i], from, lens[i]);
+    if (len == 0) return;
+    uint32_t start = to.v & (r->size - 1), first = min_u32(len, r->size - start);
+    memcpy(r->at + start, data, first);
+    if (first < len) memcpy(r->at, (const uint8_t *)data + first, len - first);
 }
 
 void ring_read(const ring *r, seq from, void *buf, uint32_t len) {
     ASSERT(len <= r->size);
-    uint8_t *ptr[2], *to = buf;
-    uint32_t lens[2];
-    unsigned n = ring_view(r, from, len, ptr, lens);
-    for (unsigned i = 0; i < n; to += lens[i++]) memcpy(to, ptr[i], lens[i]);
+    if (len == 0) return;
+    uint32_t start = from.v & (r->size - 1), first = min_u32(len, r->size - start);
+    memcpy(buf, r->at + start, first);
+    if (first < len) memcpy((uint8_t *)buf + first, r->at, len - first);
 }
 
 void ring_move(const ring *src, ring *dst, seq from, uint32_t len) {

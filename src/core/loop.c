@@ -54,11 +54,13 @@ static size_t control_output(struct stack *s, tern_frame *frames, size_t n, size
 }
 
 static size_t output(struct stack *s, tern_frame *frames, size_t max) {
-    if (!ip_output_waiting(s) && !tcp_output_waiting(s)) return 0;
+    bool connections = tcp_output_waiting(s);
+    size_t n = 0;
     /* Anybody can ask for replies, without end: they leave room for the connections [RFC4987 2.2]. */
-    size_t n = control_output(s, frames, 0, tcp_output_waiting(s) ? max - max / 2 : max);
-    if (n < max) n += tcp_output(s, frames + n, max - n);
-    return control_output(s, frames, n, max); /* a segment may have had to ask for its next hop */
+    if (ip_output_waiting(s)) n = control_output(s, frames, 0, connections ? max - max / 2 : max);
+    if (connections && n < max) n += tcp_output(s, frames + n, max - n);
+    /* a segment may have had to ask for its next hop */
+    return ip_output_waiting(s) ? control_output(s, frames, n, max) : n;
 }
 
 /* Frames to ourselves do not leave. */

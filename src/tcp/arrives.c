@@ -55,7 +55,7 @@ void arrives_steps(struct arrival *a) {
     t->tos_received = a->ip->tos;
     if (t->scaling && !(a->flags & TCP_SYN)) a->wnd <<= t->snd_wscale; /* [REC-1, RFC7323 2.3] */
     enum reason why = likely(predicted(a)) ? steps_of_predicted(a) : all_steps(a);
-    if (t->state == TERN_FIN_WAIT_1 && fin_acked(t)) tcb_move(a->s, t, MOVE_FIN_ACKED);
+    if (unlikely(t->state == TERN_FIN_WAIT_1) && fin_acked(t)) tcb_move(a->s, t, MOVE_FIN_ACKED);
     if (why != R_NONE) a->note = why;
     if (a->note == R_NONE) a->note = R_NOTHING_NEW;
     count(a->s, a->note);
@@ -71,13 +71,16 @@ void arrives(struct arrival *a) {
 
 /* ---- which record is it for ---- */
 
-static void dispatch(struct arrival *a, const struct flow *f) {
+static void dispatch(struct arrival *a) {
     struct stack *s = a->s;
-    uint32_t ref = flow_find_recent(s, f, &a->hash);
+    uint32_t ref = flow_of_arrival(a);
     if (likely(ref && ref_kind_of(ref) == REF_TCB)) {
         a->t = pool_at(&s->tcp.tcbs, ref_index(ref));
         if (likely(!(a->t->state == TERN_TIME_WAIT && time_wait_may_reuse(a)))) {
-            arrives(a);
+            if (likely(tcb_wake(s, a->t)))
+                arrives(a);
+            else
+                arrival_drop(a, R_NO_MEMORY); /* as if it had been lost on its way */
             return;
         }
         tcb_move(s, a->t, MOVE_REUSED);
@@ -89,7 +92,7 @@ static void dispatch(struct arrival *a, const struct flow *f) {
     } else if (ref && !time_wait_arrives(a, pool_at(&s->tcp.time_waits, ref_index(ref)), ref)) {
         return;
     }
-    struct listener *l = listener_find(s, &f->local, f->local_port);
+    struct listener *l = listener_find(s, &a->ip->dst, a->h->dst_port);
     if (l)
         arrives_listen(a, l);
     else
@@ -116,7 +119,6 @@ static enum reason parse(struct stack *s, const struct ip_info *ip, reader *r, t
 void tcp_input(struct stack *s, const struct ip_info *ip, reader *r) {
     tcp_header h;
     enum reason bad = parse(s, ip, r, &h);
-    struct flow f = {ip->dst, ip->src, h.dst_port, h.src_port};
     if (unlikely(bad == R_NONE && (ip->to_many || h.src_port == 0 || h.dst_port == 0)))
         bad = R_TCP_BAD_ADDRESS; /* [MUST-57]; that the source can be a peer is checked in ip/ [MUST-63] */
     if (unlikely(bad != R_NONE)) {
@@ -124,8 +126,8 @@ void tcp_input(struct stack *s, const struct ip_info *ip, reader *r) {
         return;
     }
     s->stats.segments_in++;
-    if (h.flags & TCP_RST) s->stats.resets_in++;
+    if (unlikely(h.flags & TCP_RST)) s->stats.resets_in++;
     struct arrival a;
     arrival_init(&a, s, ip, &h, r->at, (uint32_t)reader_left(r));
-    dispatch(&a, &f);
+    dispatch(&a);
 }

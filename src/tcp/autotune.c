@@ -16,17 +16,17 @@ static bool memory_tight(const struct stack *s) { return s->mem_used > s->cfg.me
  * link as short as this machine's own the first size is enough. What was promised stays promised: only what is
  * offered from now on shrinks. */
 void autotune_read(struct stack *s, struct tcb *t, uint32_t n) {
-    uint32_t now = clock_us(s), elapsed = now - t->tune_us, first = min_u32(s->cfg.receive_buffer, t->opt.receive_max);
+    uint32_t now = clock_us(s), elapsed = now - t->tune_us, first = min_u32(s->cfg.receive_buffer, t->opt->receive_max);
     t->tune_read += n;
     if (elapsed < max_u32(round_trip(t), LOCAL_US)) return;
     uint64_t pace = (uint64_t)t->tune_read * round_trip(t) / elapsed;
     t->tune_read = 0;
     t->tune_us = now;
-    uint32_t *size = &t->opt.receive_buffer;
+    uint32_t *size = &t->receive_buffer;
     if (memory_tight(s)) {
         *size = max_u32(*size / 2, min_u32(*size, 4096));
     } else if (round_trip(t) >= LOCAL_US && 3 * pace > *size) {
-        *size = (uint32_t)min_u64(max_u64(4 * pace, *size), max_u32(t->opt.receive_max, *size));
+        *size = (uint32_t)min_u64(max_u64(4 * pace, *size), max_u32(t->opt->receive_max, *size));
     } else if (*size > first && *size > 8 * pace) {
         *size = max_u32(*size - *size / 8, first);
     } else if (*size < first) {
@@ -37,11 +37,11 @@ void autotune_read(struct stack *s, struct tcb *t, uint32_t n) {
 /* What came beyond a hole fills half of the buffer, and the application has read all it could: it is the hole, not the
  * application, that holds the stream up, and the window must reach further while it is repaired. */
 void autotune_held(struct stack *s, struct tcb *t) {
-    uint32_t now = clock_us(s), *size = &t->opt.receive_buffer;
+    uint32_t now = clock_us(s), *size = &t->receive_buffer;
     uint32_t held = (uint32_t)seq_diff(islands_end(t), t->rcv.read);
-    if (held < *size / 2 || *size >= t->opt.receive_max || rcv_readable(t) || round_trip(t) < LOCAL_US) return;
+    if (held < *size / 2 || *size >= t->opt->receive_max || rcv_readable(t) || round_trip(t) < LOCAL_US) return;
     if (now - t->tune_us < round_trip(t) || memory_tight(s)) return;
-    *size = min_u32(2 * *size, t->opt.receive_max);
+    *size = min_u32(2 * *size, t->opt->receive_max);
     t->tune_us = now;
     t->tune_read = 0;
 }
@@ -51,7 +51,7 @@ void autotune_held(struct stack *s, struct tcb *t) {
 uint32_t autotune_send_limit(const struct tcb *t) {
     uint32_t share =
         round_trip(t) >= LOCAL_US ? 4 : 2; /* while a hole is repaired the stretch behind it goes on growing */
-    uint32_t path =
-        min_u32(t->cc.cwnd < UINT32_MAX / share ? share * t->cc.cwnd : UINT32_MAX, t->snd.wnd + t->opt.send_buffer);
-    return max_u32(t->opt.send_buffer, min_u32(path, t->opt.send_max));
+    uint32_t cwnd = cc_cwnd(t);
+    uint32_t path = min_u32(cwnd < UINT32_MAX / share ? share * cwnd : UINT32_MAX, t->snd.wnd + t->opt->send_buffer);
+    return max_u32(t->opt->send_buffer, min_u32(path, t->opt->send_max));
 }

@@ -47,12 +47,12 @@ static void expand(struct stack *s, const struct half_open *h, struct tcb *t) {
     t->record = true;
     t->passive = true;
     t->state = TERN_SYN_RECEIVED;
-    t->snd.iss = t->snd.una = h->iss;
-    t->snd.nxt = t->snd.pos = t->snd.end = seq_add(h->iss, 1);
-    t->snd.recover = h->iss;
+    t->iss = t->snd.una = h->iss;
+    t->snd.nxt = t->busy->pos = t->snd.end = seq_add(h->iss, 1);
+    t->busy->recover = h->iss;
     t->snd.wnd = t->snd.max_wnd = h->snd_wnd;
-    t->rcv.irs = h->irs;
-    t->rcv.nxt = t->rcv.read = t->last_ack_sent = seq_add(h->irs, 1);
+    t->irs = h->irs;
+    t->rcv.nxt = t->rcv.read = t->busy->last_ack_sent = seq_add(h->irs, 1);
     t->rcv.adv = seq_add(t->rcv.nxt, h->rcv_wnd);
     t->scaling = h->flags & HALF_SCALING;
     t->stamps = h->flags & HALF_STAMPS;
@@ -66,7 +66,7 @@ static void expand(struct stack *s, const struct half_open *h, struct tcb *t) {
     t->ts_offset = h->ts_offset;
     t->syn_repeated = h->tries > 0;
     t->rtt_timing = h->tries == 0;
-    t->rtt_at_us = h->sent_us;
+    t->busy->rtt_at_us = h->sent_us;
     challenge_unpack(s, t, h->challenge);
 }
 
@@ -80,8 +80,8 @@ static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) 
     struct listener *l = pool_at(&s->tcp.listeners, h->listener);
     struct segment_out o = {.local = &h->flow.local,
                             .remote = &h->flow.remote,
-                            .tos = l->opt.tos,
-                            .ttl = l->opt.ttl,
+                            .tos = l->opt->tos,
+                            .ttl = l->opt->ttl,
                             .state = TERN_SYN_RECEIVED};
     o.h = (tcp_header){.src_port = h->flow.local_port,
                        .dst_port = h->flow.remote_port,
@@ -91,7 +91,7 @@ static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) 
                        .window = h->rcv_wnd};
     tcp_options *p = &o.h.options;
     p->has_mss = true;
-    p->mss = mss_to_offer(s, &h->flow, l->opt.mss_cap);
+    p->mss = mss_to_offer(s, &h->flow, l->opt->mss_cap);
     p->has_wscale = h->flags & HALF_SCALING;
     p->wscale = h->rcv_wscale;
     p->sack_ok = h->flags & HALF_SACK;
@@ -125,12 +125,12 @@ static void fill_in(struct arrival *a, struct half_open *h, const struct listene
     if (a->renews && seq_le(h->iss, a->iss_above)) h->iss = seq_add(a->iss_above, 65536 + rng_below(&s->rng, 65536));
     h->mss = mss_peer(s, o, !ip_is_v4(&h->flow.remote));
     h->snd_wnd = a->h->window;
-    h->rcv_wnd = (uint16_t)min_u32(l->opt.receive_buffer, 65535);
+    h->rcv_wnd = (uint16_t)min_u32(l->opt->receive_buffer, 65535);
     if (o->has_wscale && s->cfg.window_scale) h->flags |= HALF_SCALING;
     if (o->has_ts && s->cfg.timestamps) h->flags |= HALF_STAMPS;
     if (o->sack_ok && s->cfg.sack) h->flags |= HALF_SACK;
     h->snd_wscale = h->flags & HALF_SCALING ? min_u32(o->wscale, 14) & 15 : 0;
-    h->rcv_wscale = h->flags & HALF_SCALING ? wscale_choose(s, &l->opt) & 15u : 0;
+    h->rcv_wscale = h->flags & HALF_SCALING ? wscale_choose(s, l->opt) & 15u : 0;
     h->ts_recent = o->ts_value;
 }
 
@@ -163,13 +163,13 @@ static bool open_fast(struct arrival *a, struct listener *l) {
     struct half_open h = {0};
     if (l->flags & TERN_LISTEN_HOLD || flow_reserve(s) != TERN_OK) return false;
     fill_in(a, &h, l);
-    struct tcb *t = tcb_new(s, &h.flow, h.hash, &l->opt);
+    struct tcb *t = tcb_new(s, &h.flow, h.hash, l->opt);
     if (!t) return false;
     expand(s, &h, t);
     t->record = t->rtt_timing = false;
     t->fast_opened = t->in_table = true;
     s->tcp.fast_opens++;
-    flow_insert(s, h.hash, ref_make(REF_TCB, t->index));
+    flow_insert(s, h.hash, ref_make(REF_TCB, tcb_index(t)));
     trace_syn(a, &h, R_FAST_OPEN);
     a->t = t;
     a->before = TERN_SYN_RECEIVED;
@@ -177,7 +177,6 @@ static bool open_fast(struct arrival *a, struct listener *l) {
     a->seq = t->rcv.nxt;
     trim_back(a, window_offered(t));
     if (a->len && rcv_take(a) == R_TEXT_IN_ORDER) a->fx.events |= TERN_EV_READ;
-    t->bytes_received = (uint32_t)seq_diff(t->rcv.nxt, t->rcv.read);
     t->work = WORK_SYN;
     join_backlog(s, t, l);
     effects_act(a);
@@ -240,9 +239,9 @@ static void adopt(struct arrival *a, struct half_open *h, struct listener *l) {
     t->record = false;
     t->in_table = true;
     if (h->flags & HALF_COOKIE) { /* there was no record; room in the table was reserved */
-        flow_insert(s, h->hash, ref_make(REF_TCB, t->index));
+        flow_insert(s, h->hash, ref_make(REF_TCB, tcb_index(t)));
     } else {
-        flow_replace(s, h->hash, ref_make(REF_HALF_OPEN, h->number - 1), ref_make(REF_TCB, t->index));
+        flow_replace(s, h->hash, ref_make(REF_HALF_OPEN, h->number - 1), ref_make(REF_TCB, tcb_index(t)));
         dequeue(s, h);
         pool_give(&s->tcp.half_opens, h->number - 1);
     }
@@ -261,7 +260,7 @@ void half_open_arrives(struct arrival *a, struct half_open *h) {
     struct stack *s = a->s;
     struct listener *l = pool_at(&s->tcp.listeners, h->listener);
     enum reason refuse = cannot_finish(a, h, l);
-    struct tcb *t = refuse == R_NONE ? tcb_new(s, &h->flow, h->hash, &l->opt) : NULL;
+    struct tcb *t = refuse == R_NONE ? tcb_new(s, &h->flow, h->hash, l->opt) : NULL;
     if (!t) {
         if (refuse == R_NONE) refuse = s->tcp.tcbs.used >= s->tcp.tcbs.limit ? R_CONNECTION_LIMIT : R_NO_MEMORY;
         arrival_drop(a, refuse);
@@ -277,7 +276,12 @@ void half_open_arrives(struct arrival *a, struct half_open *h) {
     effects_act(a);
     h->ts_recent = t->ts_recent;
     h->challenge = challenge_pack(s, t);
-    if (t->state == TERN_LISTEN) half_open_drop(s, h);
+    if (t->state == TERN_LISTEN) {
+        half_open_drop(s, h);
+    } else if (a->note == R_SYN_REPEATED) { /* it is there, and gets the time to answer */
+        dequeue(s, h);
+        enqueue(s, h, synack_delay(s, h->tries));
+    }
     tcb_free(s, t);
 }
 
@@ -286,7 +290,7 @@ bool half_open_from_cookie(struct arrival *a, struct listener *l) {
     struct half_open h;
     if (!syncookie_check(a, l, &h)) return false;
     enum reason refuse = cannot_finish(a, &h, l);
-    struct tcb *t = refuse == R_NONE && flow_reserve(s) == TERN_OK ? tcb_new(s, &h.flow, h.hash, &l->opt) : NULL;
+    struct tcb *t = refuse == R_NONE && flow_reserve(s) == TERN_OK ? tcb_new(s, &h.flow, h.hash, l->opt) : NULL;
     if (!t) {
         arrival_drop(a, refuse == R_NONE ? R_NO_MEMORY : refuse);
         return true;

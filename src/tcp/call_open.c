@@ -24,9 +24,9 @@ static int local_port(struct stack *s, const tern_open *o, struct flow *f, uint3
 
 static void start(struct stack *s, struct tcb *t) {
     struct secrets secrets = flow_secrets(s, &t->flow);
-    t->snd.iss = isn_choose(s, &secrets);
-    t->snd.una = t->snd.nxt = t->snd.pos = t->snd.recover = t->snd.iss;
-    t->snd.end = seq_add(t->snd.iss, 1);
+    t->iss = isn_choose(s, &secrets);
+    t->snd.una = t->snd.nxt = t->busy->pos = t->busy->recover = t->iss;
+    t->snd.end = seq_add(t->iss, 1);
     t->ts_offset = secrets.ts_offset;
     t->mss = t->mss_peer = (uint16_t)s->cfg.mss_default_v4;
     t->work = WORK_SYN;
@@ -43,9 +43,7 @@ int tern_connect(tern_stack *public, const tern_open *o, tern_sock *out) {
     uint32_t hash;
     if (!err) err = local_port(s, o, &f, &hash);
     if (err) return err;
-    struct tcb_options opt;
-    tcb_options_default(s, &opt);
-    struct tcb *t = tcb_new(s, &f, hash, &opt);
+    struct tcb *t = tcb_new(s, &f, hash, s->tcp.defaults);
     if (!t) return s->tcp.tcbs.used >= s->tcp.tcbs.limit ? TERN_ELIMIT : TERN_ENOMEM;
     if (tcb_register(s, t) != TERN_OK) {
         tcb_free(s, t);
@@ -54,7 +52,7 @@ int tern_connect(tern_stack *public, const tern_open *o, tern_sock *out) {
     t->event.user = o->user;
     start(s, t);
     trace_call(s, t, "open", 0);
-    *out = sock_of(s, REF_TCB, t->index);
+    *out = sock_of(s, REF_TCB, tcb_index(t));
     return TERN_OK;
 }
 
@@ -92,8 +90,9 @@ int tern_listen(tern_stack *public, const tern_listen_config *c, tern_sock *out)
     l->queue_tail = &l->queue;
     l->event.ref = ref_make(REF_LISTENER, index);
     l->event.user = c->user;
-    tcb_options_default(s, &l->opt);
+    l->opt = tcb_options_share(s->tcp.defaults);
     if (listener_register(s, l) != TERN_OK) {
+        tcb_options_drop(s, l->opt);
         pool_give(&s->tcp.listeners, index);
         return TERN_ENOMEM;
     }
@@ -114,7 +113,7 @@ int tern_accept(tern_stack *public, tern_sock sock, tern_sock *out, tern_flow *f
     t->event.user = 0;
     event_raise(s, &t->event, bits & ~(uint32_t)TERN_EV_CONNECTED, 0);
     trace_call(s, t, "accept", 0);
-    *out = sock_of(s, REF_TCB, t->index);
+    *out = sock_of(s, REF_TCB, tcb_index(t));
     if (flow) *flow = flow_public(&t->flow);
     return TERN_OK;
 }

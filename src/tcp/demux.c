@@ -11,22 +11,21 @@ uint32_t flow_hash(const struct stack *s, const struct flow *f) {
     return (uint32_t)siphash13(&s->key_table, key, sizeof key);
 }
 
+/* It is very likely the one, and its handle will be made from the generation. */
+static const struct tcb *tcb_soon(const struct stack *s, uint32_t index) {
+    const struct tcb *t = pool_at(&s->tcp.tcbs, index);
+    tcb_prefetch(t);
+    __builtin_prefetch(pool_generation_at(&s->tcp.tcbs, index));
+    return t;
+}
+
 static const struct flow *flow_at(const struct stack *s, uint32_t ref) {
     uint32_t i = ref_index(ref);
     switch (ref_kind_of(ref)) {
-    case REF_TCB: return &((struct tcb *)pool_at(&s->tcp.tcbs, i))->flow;
+    case REF_TCB: return &tcb_soon(s, i)->flow;
     case REF_HALF_OPEN: return &((struct half_open *)pool_at(&s->tcp.half_opens, i))->flow;
     default: return &((struct time_wait *)pool_at(&s->tcp.time_waits, i))->flow;
     }
-}
-
-uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash) {
-    const table *t = &s->tcp.flows;
-    if (t->used == 0) return 0;
-    uint32_t i = table_first(t, hash);
-    for (uint32_t ref = table_probe(t, hash, &i); ref; ref = table_probe_next(t, hash, &i))
-        if (memcmp(flow_at(s, ref), f, sizeof *f) == 0) return ref;
-    return 0;
 }
 
 static inline bool flow_eq(const struct flow *a, const struct flow *b) {
@@ -34,16 +33,33 @@ static inline bool flow_eq(const struct flow *a, const struct flow *b) {
            ip_eq(&a->local, &b->local);
 }
 
-/* Segments come in bursts. */
-uint32_t flow_find_recent(struct stack *s, const struct flow *f, uint32_t *hash) {
-    const struct tcb *t = s->tcp.recent;
-    if (t && flow_eq(&t->flow, f)) {
-        *hash = t->hash;
-        return ref_make(REF_TCB, t->index);
+uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash) {
+    const table *t = &s->tcp.flows;
+    if (t->used == 0) return 0;
+    uint32_t i = table_first(t, hash);
+    for (uint32_t ref = table_probe(t, hash, &i); ref; ref = table_probe_next(t, hash, &i))
+        if (flow_eq(flow_at(s, ref), f)) return ref;
+    return 0;
+}
+
+/* Segments come in bursts: this one is likely to be for the TCB that the last one was for. */
+static inline bool is_for(const struct flow *f, const struct arrival *a) {
+    return f->remote_port == a->h->src_port && f->local_port == a->h->dst_port && ip_eq(&f->remote, &a->ip->src) &&
+           ip_eq(&f->local, &a->ip->dst);
+}
+
+uint32_t flow_of_arrival(struct arrival *a) {
+    struct tcp_state *tcp = &a->s->tcp;
+    if (tcp->recent && is_for(&tcp->recent->flow, a)) {
+        a->hash = tcp->recent->hash;
+        return ref_make(REF_TCB, tcb_index(tcp->recent));
     }
-    *hash = flow_hash(s, f);
-    uint32_t ref = flow_find(s, f, *hash);
-    if (ref && ref_kind_of(ref) == REF_TCB) s->tcp.recent = pool_at(&s->tcp.tcbs, ref_index(ref));
+    struct flow f = {a->ip->dst, a->ip->src, a->h->dst_port, a->h->src_port};
+    a->hash = flow_hash(a->s, &f);
+    uint32_t ref = flow_find(a->s, &f, a->hash);
+    if (!ref || ref_kind_of(ref) != REF_TCB) return ref;
+    tcp->recent = pool_at(&tcp->tcbs, ref_index(ref));
+    busy_prefetch(tcp->recent->busy);
     return ref;
 }
 
@@ -60,7 +76,7 @@ int flow_reserve(struct stack *s) { return reserve(s, &s->tcp.flows); }
 void flow_insert(struct stack *s, uint32_t hash, uint32_t ref) { table_insert(&s->tcp.flows, hash, ref); }
 
 static void forget_recent(struct stack *s, uint32_t ref) {
-    if (s->tcp.recent && ref == ref_make(REF_TCB, s->tcp.recent->index)) s->tcp.recent = NULL;
+    if (s->tcp.recent && ref == ref_make(REF_TCB, tcb_index(s->tcp.recent))) s->tcp.recent = NULL;
 }
 
 void flow_remove(struct stack *s, uint32_t hash, uint32_t ref) {
@@ -144,6 +160,8 @@ static void *behind(struct stack *s, tern_sock sock, enum ref_kind kind) {
 }
 
 struct tcb *tcb_of(struct stack *s, tern_sock sock) {
+    uint32_t index = ref_index((uint32_t)sock.id);
+    if (likely(index < s->tcp.tcbs.made)) tcb_soon(s, index);
     return behind(s, sock, REF_TCB);
 }
 struct listener *listener_of(struct stack *s, tern_sock sock) {

@@ -11,7 +11,7 @@ void effects_reply(struct effects *fx, enum reply reply, enum reason why) {
 
 /* ERROR_REPORT (3.9.1.8), unless the application does not want any [MUST-47, SHLD-20]. */
 void soft_error(struct stack *s, struct tcb *t, int error) {
-    if (!t->detached && !t->opt.no_soft_errors) event_raise(s, &t->event, TERN_EV_SOFT_ERROR, error);
+    if (!t->detached && !t->on.no_soft_errors) event_raise(s, &t->event, TERN_EV_SOFT_ERROR, error);
 }
 
 static void act_reply(struct arrival *a) {
@@ -51,7 +51,7 @@ void effects_act(struct arrival *a) {
     }
     if (a->fx.events && !t->detached) {
         if (t->waiting)
-            t->event.bits |= a->fx.events;
+            t->event.bits = (uint16_t)(t->event.bits | a->fx.events);
         else
             event_raise(s, &t->event, a->fx.events, 0);
     }
@@ -60,4 +60,5 @@ void effects_act(struct arrival *a) {
     if (unlikely(state == TERN_TIME_WAIT && t->detached && time_wait_from(s, t))) return;
     if (output_wanted(t)) tcb_ready(s, t);
     timers_sync(s, t);
+    tcb_rest(s, t);
 }

@@ -23,14 +23,14 @@ uint32_t emit_syn_options(struct stack *s, struct tcb *t, tcp_options *o) {
     memset(o, 0, sizeof *o);
     bool answer = t->state != TERN_SYN_SENT;
     o->has_mss = true; /* [MUST-14, SHLD-5, MAY-3] */
-    o->mss = mss_to_offer(s, &t->flow, t->opt.mss_cap);
+    o->mss = mss_to_offer(s, &t->flow, t->opt->mss_cap);
     o->has_wscale = answer ? t->scaling : s->cfg.window_scale;
-    o->wscale = answer ? t->rcv_wscale : wscale_choose(s, &t->opt);
+    o->wscale = answer ? t->rcv_wscale : wscale_choose(s, t->opt);
     o->sack_ok = answer ? t->sack : s->cfg.sack;
     o->has_ts = answer ? t->stamps : s->cfg.timestamps;
     o->ts_value = o->has_ts ? ts_now(s, t->ts_offset) : 0;
     o->ts_echo = t->ts_recent;
-    if (t->opt.uto_s) user_timeout_offer(t, o);
+    if (t->opt->uto_s) user_timeout_offer(t, o);
     return answer ? 0 : fastopen_request(s, t, o);
 }
 
@@ -54,13 +54,13 @@ void emit_ack(struct stack *s, struct tcb *t, enum reason why) {
     bool syn = t->work & WORK_SYN; /* a SYN that came again is answered with the SYN,ACK */
     struct segment_out o = {.local = &t->flow.local,
                             .remote = &t->flow.remote,
-                            .tos = t->opt.tos,
-                            .ttl = t->opt.ttl,
+                            .tos = t->opt->tos,
+                            .ttl = t->opt->ttl,
                             .owner = t->record ? NULL : t,
                             .state = (enum tern_state)t->state};
     o.h = (tcp_header){.src_port = t->flow.local_port,
                        .dst_port = t->flow.remote_port,
-                       .seq_no = syn ? t->snd.iss : t->snd.nxt,
+                       .seq_no = syn ? t->iss : t->snd.nxt,
                        .ack_no = t->rcv.nxt,
                        .flags = syn ? TCP_SYN | TCP_ACK : TCP_ACK,
                        .window = window_field(t, syn)};

@@ -36,7 +36,7 @@ static struct fast_open_memory *memory_of(struct stack *s, const ip_addr *server
 }
 
 static bool may_ask(const struct stack *s, const struct tcb *t) {
-    return t->opt.fast_open && s->cfg.fast_open & CLIENT &&
+    return t->on.fast_open && s->cfg.fast_open & CLIENT &&
            !t->syn_repeated; /* [RFC7413 4.1.3.1] a repeated SYN is plain */
 }
 
@@ -56,7 +56,7 @@ uint32_t fastopen_request(struct stack *s, const struct tcb *t, tcp_options *o) 
 void fastopen_remember(struct arrival *a) {
     const tcp_options *o = &a->h->options;
     struct tcb *t = a->t;
-    if (!o->has_tfo || o->tfo_len < 4 || !t->opt.fast_open || !(a->s->cfg.fast_open & CLIENT)) return;
+    if (!o->has_tfo || o->tfo_len < 4 || !t->on.fast_open || !(a->s->cfg.fast_open & CLIENT)) return;
     struct fast_open_memory *m = memory_of(a->s, &t->flow.remote);
     m->server = t->flow.remote;
     m->mss = t->mss_peer;

@@ -3,16 +3,18 @@
 
 #include "core/stack.h"
 
-/* Holes that a hostile peer can make are bounded by this; an honest one seldom comes near. */
-enum { PIECES_MOST = 8192 };
+/* Holes that a hostile peer can make are bounded by this: as many as there are segments under way, when those are
+ * many; an honest peer needs no more. */
+enum { PIECES_USUAL = 8192, PIECES_MOST = 32768 };
 
-struct flight *flight_new(struct stack *s, seq from) {
+struct flight *flight_new(struct stack *s, seq from, uint32_t segment) {
     struct flight *f = mem_buffer_take(s, pow2_at_least(sizeof *f));
     if (!f) return NULL;
     memset(f, 0, offsetof(struct flight, first));
     f->pace_due = UINT64_MAX;
     f->at = f->first;
     f->cap = ARRAY_LEN(f->first);
+    f->segment = segment;
     f->end = f->fack = f->rack_end = f->lost_from = f->undo_end = from;
     return f;
 }
@@ -27,9 +29,13 @@ void flight_free(struct stack *s, struct flight *f) {
     mem_buffer_give(s, f, pow2_at_least(sizeof *f));
 }
 
+static uint32_t under_way(const struct flight *f) {
+    return f->count ? (uint32_t)seq_diff(f->end, piece_at(f, 0)->from) : 0;
+}
+
 static bool grow(struct stack *s, struct flight *f) {
     if (f->count < f->cap) return true;
-    if (f->cap >= PIECES_MOST) return false;
+    if (f->cap >= PIECES_USUAL && (f->cap >= PIECES_MOST || f->cap > under_way(f) / f->segment)) return false;
     uint32_t cap = f->cap * 2;
     struct piece *bigger = mem_buffer_take(s, pow2_at_least(cap * sizeof *bigger));
     if (!bigger) return false;
@@ -153,6 +159,8 @@ void flight_pop(struct flight *f, seq una) {
 }
 
 void flight_again(struct flight *f, seq left, seq right) {
+    if (!f->any_again) memset(f->again, 0, sizeof f->again);
+    f->any_again = true;
     struct span *last = &f->again[(f->again_next - 1u) % ARRAY_LEN(f->again)];
     f->apart = true;
     if (seq_lt(last->left, last->right) && seq_eq(last->right, left))
@@ -163,7 +171,7 @@ void flight_again(struct flight *f, seq left, seq right) {
 
 uint32_t flight_was_again(struct flight *f, seq left, seq right) {
     uint32_t n = 0;
-    for (unsigned i = 0; i < ARRAY_LEN(f->again); i++) {
+    for (unsigned i = 0; f->any_again && i < ARRAY_LEN(f->again); i++) {
         struct span *a = &f->again[i];
         seq from = seq_max(a->left, left), to = seq_min(a->right, right);
         if (!seq_lt(a->left, a->right) || !seq_lt(from, to)) continue;

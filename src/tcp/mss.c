@@ -24,12 +24,12 @@ uint16_t mss_peer(const struct stack *s, const tcp_options *o, bool v6) {
 void mss_update(struct stack *s, struct tcb *t, uint32_t mtu) {
     uint32_t head = headers(&t->flow.remote), least = s->cfg.mss_min;
     uint32_t mss = min_u32(t->mss_peer, mtu > head ? mtu - head : least);
-    if (t->opt.mss_cap) mss = min_u32(mss, t->opt.mss_cap);
+    if (t->opt->mss_cap) mss = min_u32(mss, t->opt->mss_cap);
     mss = max_u32(mss, least);
     mss -= min_u32(emit_options_len(t), mss / 2);
     t->mss = (uint16_t)mss;
-    t->cc.mss = mss;
-    if (!t->in_recovery) t->cc.cwnd = max_u32(t->cc.cwnd, mss); /* one segment may always leave */
+    t->busy->cc.mss = mss;
+    if (!t->in_recovery) t->busy->cc.cwnd = max_u32(t->busy->cc.cwnd, mss); /* one segment may always leave */
 }
 
 /* The scale is fixed for the connection's life, so it leaves room for a buffer that grows later. */

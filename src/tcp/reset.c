@@ -34,7 +34,7 @@ void reset_send(struct stack *s, struct tcb *t, enum reason why) {
         DATA_LOST = WANT_IT | IN(CLOSING) | IN(LAST_ACK)
     }; /* the peer said it all, and should know of it [SHLD-3] */
     if (!state_in(t, why == R_SEND_RST_UNREAD ? DATA_LOST : WANT_IT)) return;
-    struct segment_out o = {.local = &t->flow.local, .remote = &t->flow.remote, .tos = t->opt.tos, .ttl = t->opt.ttl};
+    struct segment_out o = {.local = &t->flow.local, .remote = &t->flow.remote, .tos = t->opt->tos, .ttl = t->opt->ttl};
     o.h = (tcp_header){.src_port = t->flow.local_port,
                        .dst_port = t->flow.remote_port,
                        .seq_no = acceptable_to_peer(t),

@@ -3,8 +3,8 @@
 #include "tcp/tcb.h"
 
 /* [RFC6298 2.2, 2.3]; the caller keeps to Karn's rule [MUST-18]. Kept in microseconds. */
-void rto_sample(struct stack *s, struct tcb *t, uint64_t rtt_ns) {
-    uint32_t r = (uint32_t)min_u64(max_u64(rtt_ns / US_NS, 1), 120000000);
+void rto_sample(struct stack *s, struct tcb *t, uint32_t rtt_us) {
+    uint32_t r = min_u32(max_u32(rtt_us, 1), 120000000);
     if (t->srtt_us == 0) {
         t->srtt_us = r;
         t->rttvar_us = r / 2;
@@ -23,7 +23,7 @@ void rto_sample_echo(const struct arrival *a) {
     const tcp_options *o = &a->h->options;
     if (!t->stamps || !o->has_ts || !o->ts_echo) return;
     uint32_t ms = ts_now(a->s, t->ts_offset) - o->ts_echo;
-    if (ms < 120000) rto_sample(a->s, t, (uint64_t)ms * MS_NS);
+    if (ms < 120000) rto_sample(a->s, t, ms * 1000);
 }
 
 /* With the backoff of 5.5 applied, up to the maximum of 2.5. */
@@ -34,17 +34,17 @@ uint64_t rto_ns(const struct stack *s, const struct tcb *t) {
 
 /* [RFC6298 5.1] */
 void rto_arm(struct stack *s, struct tcb *t) {
-    if (t->rexmit_at != TERN_NEVER && !t->persisting) return;
+    if (t->busy->rexmit_at != TERN_NEVER && !t->persisting) return;
     t->persisting = false;
-    t->rexmit_at = s->now + rto_ns(s, t);
+    t->busy->rexmit_at = s->now + rto_ns(s, t);
 }
 
 /* [RFC6298 5.2, 5.3] */
 void rto_restart(struct stack *s, struct tcb *t) {
     if (t->persisting) t->backoff = 0; /* that was the probes' */
     t->persisting = false;
-    t->stuck_ms = 0;
-    t->repeats = 0;
+    t->busy->stuck_ms = 0;
+    t->busy->repeats = 0;
     t->r1_told = false;
-    t->rexmit_at = seq_lt(t->snd.una, t->snd.nxt) ? s->now + rto_ns(s, t) : TERN_NEVER;
+    t->busy->rexmit_at = seq_lt(t->snd.una, t->snd.nxt) ? s->now + rto_ns(s, t) : TERN_NEVER;
 }

@@ -54,7 +54,7 @@ static void read_timestamp(const struct arrival *a, const struct listener *l, st
     if ((low & 15) == NO_SCALE) return;
     h->flags |= HALF_SCALING;
     h->snd_wscale = low & 15;
-    h->rcv_wscale = wscale_choose(a->s, &l->opt) & 15u;
+    h->rcv_wscale = wscale_choose(a->s, l->opt) & 15u;
 }
 
 /* Does this ACK bring back a cookie of ours? Then fills in the record it stood for. Asked only while cookies that
@@ -73,7 +73,7 @@ bool syncookie_check(const struct arrival *a, const struct listener *l, struct h
         h->mss = mss_list[index];
         h->hash = a->hash;
         h->ts_offset = flow_secrets(s, &h->flow).ts_offset;
-        h->rcv_wnd = (uint16_t)min_u32(l->opt.receive_buffer, 65535);
+        h->rcv_wnd = (uint16_t)min_u32(l->opt->receive_buffer, 65535);
         h->snd_wnd = a->h->window;
         h->flags = HALF_COOKIE;
         h->tries = 1; /* no round trip was timed; and the path is crowded */

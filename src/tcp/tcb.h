@@ -27,19 +27,24 @@ enum ecn_mode { ECN_OFF, ECN_CLASSIC, ECN_ACCURATE };
 /* What rexmit_at is set for, besides the persist timer. */
 enum timer_use { USE_RTO, USE_REORDERING, USE_PROBE };
 
-/* Settings that a listener hands on to its connections. */
+/* Settings that are on or off. Each connection has its own, so that setting them always succeeds. */
+struct tcb_switches {
+    bool nodelay : 1, cork : 1, keepalive : 1, no_soft_errors : 1, quick_ack : 1, no_reader : 1, fast_open : 1;
+};
+
+/* Settings, shared by those who have the same: see options.c. A listener hands its own on to its connections. */
 struct tcb_options {
-    uint32_t send_buffer, receive_buffer; /* bytes, now */
+    uint32_t holders;
+    uint32_t send_buffer, receive_buffer; /* bytes, to begin with */
     uint32_t send_max, receive_max;       /* what they may grow to: autotune.c */
     uint32_t keepalive_idle_ms, keepalive_interval_ms, user_timeout_ms, zero_window_ms;
     int32_t linger_ms; /* -1: none */
     uint16_t uto_s;    /* user timeout option; 0: off [RFC5482] */
     uint32_t fin_wait_2_ms;
     uint8_t keepalive_probes, congestion, syn_retries;
-    bool fast_open;
     uint16_t mss_cap; /* 0: none */
     uint8_t tos, ttl;
-    bool nodelay : 1, cork : 1, keepalive : 1, no_soft_errors : 1, quick_ack : 1, no_reader : 1;
+    struct tcb_switches on;
 };
 
 /* Received packets that the caller lent: their bytes come before those in the ring. */
@@ -61,113 +66,166 @@ struct islands {
     range at[];
 };
 
+/* What a connection needs only while something is going on: bytes that wait or are under way, a deadline, an ACK that is
+ * owed. See busy.c. While nothing is, `busy` is a constant that says so, which may be read and not written. */
+struct busy {
+    struct tcb *owner;
+    struct flight *flight;                /* with a SACK peer, while something is under way; else NULL */
+    struct tcb *ready_next, **ready_link; /* on tcp.ready or tcp.blocked; link NULL: on neither */
+    uint64_t delack_at;                   /* in the queue of delack.c; TERN_NEVER: off */
+    struct busy *delack_next, **delack_link;
+    uint64_t rexmit_at; /* retransmission or persist timer */
+
+    wheel_node timer;        /* one node, at or before the earliest deadline of rexmit_at and life_at: see timeouts.c */
+    uint64_t life_at;        /* keepalive, FIN-WAIT-2 or 2 MSL, by state */
+    ring snd_ring;           /* [first unacknowledged byte, end) */
+    ring rcv_ring;           /* [read + lent, nxt) and the islands beyond */
+    struct islands *islands; /* out of order; NULL while there are none */
+    struct lent *lent;       /* NULL while nothing is lent */
+
+    seq pos;     /* where the next segment starts: snd.nxt, or behind it when bytes go out again */
+    seq recover; /* snd.nxt when the last recovery began */
+    seq snd_up;  /* behind the urgent bytes [MUST-62] */
+    seq tlp_end; /* snd.nxt when the probe left [RFC8985 7.4] */
+    seq fin;     /* number of the peer's FIN */
+    seq rcv_up;  /* the peer's urgent pointer */
+    seq dup;     /* bytes from here on came twice, to be told once: sack.c */
+    uint16_t dup_len;
+    uint8_t dup_acks;
+    uint8_t timer_use; /* enum timer_use of rexmit_at, unless persisting */
+    uint8_t repeats;   /* how often the timer expired for the bytes at una */
+    uint8_t probes;    /* keepalive probes without an answer */
+    uint32_t unacked;  /* bytes taken since the last ACK left */
+    seq last_ack_sent;
+    seq rtt_seq;
+    uint32_t rtt_at_us; /* when rtt_seq left */
+    uint32_t stuck_ms;  /* first expiry for the bytes at una, first probe without an answer; 0: not stuck */
+    uint32_t shut_ms;   /* when the peer's window was found shut */
+    seq ecn_until;      /* marks count once until this is acknowledged */
+    struct cc cc;
+};
+
+/* What congestion control knows while the connection is at rest. */
+struct cc_rest {
+    uint32_t cwnd, ssthresh;
+    uint32_t kept; /* the algorithm's own: cc_ops.rest */
+};
+
+/* Four lines of the processor's cache; what every segment asks for comes first. */
 struct tcb {
     struct flow flow;
-    uint32_t index;
-    struct tcb *ready_next, **ready_link; /* on tcp.ready or tcp.blocked; link NULL: on neither */
-    wheel_node timer;                     /* one node, at or before the earliest deadline below: see timeouts.c */
-
     uint8_t state;      /* enum tern_state; only state.c writes it */
     uint8_t work;       /* enum work */
-    uint8_t acks_due;   /* duplicate ACKs that RFC 5681 4.2 asks for, one each segment out of order */
     uint8_t ack_reason; /* enum reason of the pending ACK, and of WORK_REXMIT: all of them fit */
-    uint8_t rexmit_why; /* enum reason of WORK_REXMIT, and of the last repetition */
-    bool passive : 1;   /* reached SYN-RECEIVED from LISTEN [MUST-11] */
-    bool waiting : 1;   /* established, not accepted yet: event links it into its listener's queue */
-    bool detached : 1;  /* the application closed it: no events, nobody reads */
+    uint8_t acks_due;   /* duplicate ACKs that RFC 5681 4.2 asks for, one each segment out of order */
+    struct busy *busy;  /* never NULL */
+    struct tcb_options *opt;
+    struct tcb_switches on;
+    uint8_t tos_received; /* of the newest segment */
+    uint8_t snd_wscale, rcv_wscale;
+    bool passive : 1;  /* reached SYN-RECEIVED from LISTEN [MUST-11] */
+    bool waiting : 1;  /* established, not accepted yet: event links it into its listener's queue */
+    bool detached : 1; /* the application closed it: no events, nobody reads */
     bool in_table : 1;
     bool record : 1;      /* a half-open or TIME-WAIT record for the time of one segment: replies leave at once */
     bool blocked : 1;     /* on tcp.blocked rather than tcp.ready */
     bool fin_queued : 1;  /* SHUTDOWN or CLOSE: a FIN follows snd.end */
-    bool fin_seen : 1;    /* the peer's FIN is at rcv.fin, perhaps behind a hole */
+    bool fin_seen : 1;    /* the peer's FIN is at busy->fin, perhaps behind a hole */
     bool fin_taken : 1;   /* and rcv.nxt stands behind it */
     uint8_t ecn : 2;      /* enum ecn_mode */
     bool ecn_echo : 1;    /* classic: ECE until CWR comes */
     bool ecn_cwr : 1;     /* classic: say CWR with the next new data */
     bool fast_opened : 1; /* counted in tcp.fast_opens */
     bool orphan : 1;      /* counted in tcp.orphans */
-    bool urgent_out : 1;  /* snd.up is ahead of una */
-    bool urgent_in : 1;   /* rcv.up is ahead of read */
+    bool urgent_out : 1;  /* snd_up is ahead of una */
+    bool urgent_in : 1;   /* rcv_up is ahead of read */
     bool uto_due : 1;     /* the next segment carries the user timeout option */
     bool syn_acked : 1;   /* our SYN is acknowledged; comparing una with iss would be wrong after 4 GiB */
     bool scaling : 1, stamps : 1, sack : 1; /* agreed in the handshake */
-    bool in_recovery : 1;                   /* fast recovery until snd.recover */
-    bool in_loss : 1;                       /* after a timeout, until snd.recover */
+    bool in_recovery : 1;                   /* fast recovery until `recover` */
+    bool in_loss : 1;                       /* after a timeout, until `recover` */
     bool reordering : 1;                    /* the path was seen to reorder [RFC8985 6.2 step 3] */
-    bool tlp_out : 1;                       /* a tail loss probe left and its fate is not known: snd.tlp_end */
+    bool tlp_out : 1;                       /* a tail loss probe left and its fate is not known: tlp_end */
     bool tlp_again : 1;                     /* it repeated the last segment rather than carry new bytes */
     bool rtt_timing : 1;                    /* rtt_seq, rtt_at_us are running [Karn] */
     bool syn_repeated : 1;
     bool persisting : 1; /* rexmit_at is the persist timer */
     bool want_write : 1; /* tell the application when there is room again */
     bool r1_told : 1;
-    uint8_t repeats : 6; /* how often the timer expired for the bytes at una */
-    uint8_t snd_wscale, rcv_wscale;
-    uint8_t backoff; /* how often the current RTO was doubled */
-    uint8_t dup_acks;
-    uint8_t timer_use;               /* enum timer_use of rexmit_at, unless persisting */
-    uint8_t rack_mult, rack_persist; /* width of the reordering window [RFC8985 6.2 step 4] */
-    uint8_t probes;                  /* keepalive probes without an answer */
-    uint8_t tos_received;            /* of the newest segment */
 
     struct {
-        seq iss, una, nxt; /* 3.3.1 */
-        seq pos;           /* where the next segment starts: nxt, or behind it when bytes go out again */
-        seq end;           /* behind the last byte written; a FIN has this number */
-        seq wl1, wl2, recover;
-        seq up;                /* behind the urgent bytes [MUST-62] */
+        seq una, nxt;
+        seq end; /* behind the last byte written; a FIN has this number */
+        seq wl1, wl2;
         uint32_t wnd, max_wnd; /* bytes, scaled */
-        seq tlp_end;           /* snd.nxt when the probe left [RFC8985 7.4] */
-        ring ring;             /* [first unacknowledged byte, end) */
-    } snd;
+    } snd;                     /* 3.3.1 */
     struct {
-        seq irs, nxt;
+        seq nxt;
         seq adv;  /* right edge ever offered: data before it is always acceptable [RFC7323 2.4] */
         seq read; /* the next byte for the application */
-        seq fin;
-        seq up;            /* the peer's urgent pointer */
-        uint16_t mss_seen; /* largest segment that came: what "full-sized" means for ACKs [SHLD-19] */
-        uint16_t dup_len;  /* bytes from dup on came twice, to be told once: sack.c; 0: none */
-        seq dup;
-        uint32_t unacked;        /* bytes taken since the last ACK left */
-        ring ring;               /* [read + lent, nxt) and the islands beyond */
-        struct islands *islands; /* out of order; NULL while there are none */
-        struct lent *lent;       /* NULL while nothing is lent */
     } rcv;
-
-    uint16_t mss_peer;                           /* the peer's MSS option or the default */
-    uint16_t mss;                                /* payload of a full segment to the peer, options taken off */
-    uint32_t ts_offset, ts_recent, ts_recent_ms; /* timestamps.c */
-    seq last_ack_sent;
-    seq rtt_seq;
+    uint32_t ts_offset, ts_recent; /* timestamps.c */
+    uint16_t mss;                  /* payload of a full segment to the peer, options taken off */
+    uint16_t mss_seen;             /* largest segment that came: what "full-sized" means for ACKs [SHLD-19] */
     uint32_t srtt_us, rttvar_us, rto_us;
-    uint32_t rtt_at_us;          /* when rtt_seq left */
-    uint32_t tune_us, tune_read; /* autotune.c */
-    struct cc cc;
-    uint8_t ecn_seen, ecn_told; /* accurate: marks that we saw, and that the peer told of, modulo 256 */
-    uint8_t ecn_first;          /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
-    seq ecn_until;              /* marks count once until this is acknowledged */
-    struct flight *flight;      /* with a SACK peer, while something is under way; else NULL */
-    uint32_t min_rtt_us;        /* smallest of late: see rack.c; 0: none yet */
 
-    uint64_t rexmit_at; /* retransmission or persist timer; TERN_NEVER: off */
-    uint64_t delack_at;
-    uint64_t life_at;      /* keepalive, FIN-WAIT-2 or 2 MSL, by state */
-    uint32_t stuck_ms;     /* first expiry for the bytes at una, first probe without an answer; 0: not stuck */
-    uint32_t shut_ms;      /* when the peer's window was found shut */
-    uint32_t challenge_ms; /* when the last challenge ACK was allowed */
-    uint32_t listener;     /* index + 1 while waiting */
-
-    struct tcb_options opt;
     struct event_node event;
-    int32_t error;
-    uint32_t hash; /* flow_hash */
+    uint32_t segments_out, segments_in;
+    uint32_t tune_us, tune_read; /* autotune.c */
+    uint32_t receive_buffer;     /* bytes, now: autotune.c */
+    uint32_t ts_recent_ms;
+    union {
+        uint32_t listener; /* index + 1 while waiting */
+        uint32_t sent_ms;  /* after that: when new bytes left last */
+    };
+    uint32_t min_rtt_us; /* smallest of late: see rack.c; 0: none yet */
+
+    struct cc_rest resting;          /* while at rest: else busy->cc */
+    uint8_t rexmit_why;              /* enum reason of WORK_REXMIT, and of the last repetition */
+    uint8_t backoff;                 /* how often the current RTO was doubled */
+    uint8_t rack_mult, rack_persist; /* width of the reordering window [RFC8985 6.2 step 4] */
+    uint8_t ecn_seen, ecn_told;      /* accurate: marks that we saw, and that the peer told of, modulo 256 */
+    uint8_t ecn_first;               /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
+    uint8_t snd_log2, rcv_log2;      /* how large the rings had to be: see busy.c */
+    int8_t error;
+    uint16_t mss_peer; /* the peer's MSS option or the default */
+    seq iss, irs;
+    uint32_t snd_turns, rcv_turns; /* how often the numbers came round since: snd_advance */
+    uint32_t hash;                 /* flow_hash */
+    uint32_t challenge_ms;         /* when the last challenge ACK was allowed */
     uint64_t serial;
-    uint64_t bytes_sent, bytes_received;
-    uint32_t segments_out, segments_in, retransmitted;
+    uint32_t retransmitted;
     uint16_t again_by_timer, again_by_probe; /* of those retransmitted; saturating */
-    uint32_t sent_ms;                        /* when new bytes left last */
 };
+
+/* It will be asked for soon: all its lines at once rather than one after the other. */
+static inline void tcb_prefetch(const struct tcb *t) {
+    for (unsigned i = 0; i < sizeof *t; i += 64) __builtin_prefetch((const char *)t + i);
+}
+static inline void busy_prefetch(const struct busy *b) {
+    enum { BEGINNING = 192 }; /* of a flight: what every ACK asks for, and its first piece */
+    for (unsigned i = 0; i < sizeof *b; i += 64) __builtin_prefetch((const char *)b + i);
+    for (unsigned i = 0; b->flight && i < BEGINNING; i += 64) __builtin_prefetch((const char *)b->flight + i);
+}
+
+/* The numbers move on; after 4 GiB they begin again. */
+static inline void snd_advance(struct tcb *t, seq to) {
+    t->snd_turns += to.v - t->iss.v < t->snd.nxt.v - t->iss.v;
+    t->snd.nxt = to;
+}
+static inline void rcv_advance(struct tcb *t, seq to) {
+    t->rcv_turns += to.v - t->irs.v < t->rcv.nxt.v - t->irs.v;
+    t->rcv.nxt = to;
+}
+/* Bytes of text; SYN and FIN have numbers too. */
+static inline uint64_t bytes_sent(const struct tcb *t) {
+    uint64_t n = (uint64_t)t->snd_turns << 32 | (t->snd.nxt.v - t->iss.v);
+    return n - min_u64(n, 1 + seq_gt(t->snd.nxt, t->snd.end));
+}
+static inline uint64_t bytes_received(const struct tcb *t) {
+    uint64_t n = (uint64_t)t->rcv_turns << 32 | (t->rcv.nxt.v - t->irs.v);
+    return n - min_u64(n, 1 + t->fin_taken);
+}
 
 struct listener {
     struct event_node event;
@@ -176,7 +234,7 @@ struct listener {
     uint32_t index, flags, backlog;
     uint32_t waiting; /* TCBs in the queue below */
     struct event_node *queue, **queue_tail;
-    struct tcb_options opt;
+    struct tcb_options *opt;
 };
 
 /* A connection in SYN-RECEIVED after a passive open: all that is needed to become a TCB. */
@@ -224,6 +282,7 @@ enum ref_kind { REF_TCB = 0, REF_HALF_OPEN = 1, REF_TIME_WAIT = 2, REF_LISTENER 
 static inline uint32_t ref_make(enum ref_kind kind, uint32_t index) { return (uint32_t)kind << 30 | (index + 1); }
 static inline enum ref_kind ref_kind_of(uint32_t ref) { return (enum ref_kind)(ref >> 30); }
 static inline uint32_t ref_index(uint32_t ref) { return (ref & 0x3fffffffu) - 1; }
+static inline uint32_t tcb_index(const struct tcb *t) { return ref_index(t->event.ref); }
 
 /* ---- what arrives: one segment on its way through the steps (3.10.7) ---- */
 
@@ -298,8 +357,8 @@ static inline bool fin_acked(const struct tcb *t) { return t->fin_queued && seq_
 uint32_t flow_hash(const struct stack *s, const struct flow *f);
 /* The reference of the connection with these sockets, 0: none. */
 uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash);
-/* The same; quicker when asked for the same TCB again. Gives the hash as well. */
-uint32_t flow_find_recent(struct stack *s, const struct flow *f, uint32_t *hash);
+/* The same for a segment; quicker when asked for the same TCB again. Sets the arrival's hash as well. */
+uint32_t flow_of_arrival(struct arrival *a);
 int flow_reserve(struct stack *s); /* makes sure that one more insert fits; TERN_ENOMEM */
 void flow_insert(struct stack *s, uint32_t hash, uint32_t ref);
 void flow_remove(struct stack *s, uint32_t hash, uint32_t ref);
@@ -318,7 +377,7 @@ struct listener *listener_of(struct stack *s, tern_sock sock);
 struct half_open *half_open_of(struct stack *s, tern_sock sock);
 
 /* ---- tcb.c: making, ending, the ready list ---- */
-struct tcb *tcb_new(struct stack *s, const struct flow *f, uint32_t hash, const struct tcb_options *opt);
+struct tcb *tcb_new(struct stack *s, const struct flow *f, uint32_t hash, struct tcb_options *opt);
 int tcb_register(struct stack *s, struct tcb *t); /* into the flow table; TERN_ENOMEM */
 void tcb_ready(struct stack *s, struct tcb *t);
 void tcb_unready(struct stack *s, struct tcb *t);
@@ -328,12 +387,40 @@ void tcb_end(struct stack *s, struct tcb *t, int error, enum reason why);
 void tcb_free(struct stack *s, struct tcb *t);
 /* Off its listener's queue: accepted, or dead before it was. */
 void tcb_leave_backlog(struct stack *s, struct tcb *t);
-void tcb_options_default(const struct stack *s, struct tcb_options *o);
 void tcb_check(const struct stack *s, const struct tcb *t);
 
+/* ---- busy.c ---- */
+/* Before anything in `busy` is written. False: no memory; then nothing has happened. */
+bool tcb_wake(struct stack *s, struct tcb *t);
+/* At the end of whatever may have been the last thing to do. */
+void tcb_rest(struct stack *s, struct tcb *t);
+bool tcb_awake(const struct tcb *t);
+void tcb_rest_begin(struct tcb *t);
+void tcb_rest_for_good(struct stack *s, struct tcb *t);
+void tcb_begin(struct tcb *t, struct busy *b);
+bool busy_reserve(struct stack *s);
+void busy_free(struct stack *s);
+
+/* ---- options.c ---- */
+struct tcb_options *tcb_options_default(struct stack *s); /* a new record; NULL: no memory */
+struct tcb_options *tcb_options_share(struct tcb_options *o);
+void tcb_options_drop(struct stack *s, struct tcb_options *o); /* o may be NULL */
+bool tcb_options_own(struct stack *s, struct tcb_options **o); /* nobody else holds it any more; false: no memory */
+
 /* ---- buffers: sendbuf.c, recvbuf.c ---- */
-bool ring_reserve(struct stack *s, ring *r, uint32_t size, seq from, seq to); /* grows to size, keeping [from, to) */
-void ring_drop(struct stack *s, ring *r);
+bool ring_grow(struct stack *s, ring *r, uint32_t size, seq from, seq to);
+/* Grows to size if it is smaller, keeping [from, to). */
+static inline bool ring_reserve(struct stack *s, ring *r, uint32_t size, seq from, seq to) {
+    if (size > r->size) return ring_grow(s, r, size, from, to);
+    r->used = max_u32(size, r->used);
+    return true;
+}
+static inline void ring_drop(struct stack *s, ring *r) {
+    if (!r->at) return;
+    mem_buffer_give(s, r->at, r->size);
+    r->at = NULL;
+    r->size = 0;
+}
 seq snd_first(const struct tcb *t);       /* number of the oldest byte in the send ring */
 uint32_t snd_queued(const struct tcb *t); /* written, not acknowledged */
 uint32_t snd_space(const struct tcb *t);
@@ -353,7 +440,9 @@ seq islands_join(struct stack *s, struct tcb *t, seq at);
 void islands_free(struct stack *s, struct tcb *t);
 size_t islands_memory(const struct tcb *t);
 /* Behind the last of them; there are some. */
-static inline seq islands_end(const struct tcb *t) { return t->rcv.islands->at[t->rcv.islands->set.count - 1].right; }
+static inline seq islands_end(const struct tcb *t) {
+    return t->busy->islands->at[t->busy->islands->set.count - 1].right;
+}
 enum reason rcv_take(struct arrival *a); /* step 7's work: a->text into the buffer, rcv.nxt moves */
 uint32_t rcv_read(struct stack *s, struct tcb *t, void *buf, uint32_t len); /* buf NULL: discard */
 void rcv_flush(struct stack *s, struct tcb *t);
@@ -404,7 +493,7 @@ uint64_t time_wait_expires_ns(const struct stack *s, const struct time_wait *w);
 
 /* ---- user_timeout.c ---- */
 void user_timeout_offer(const struct tcb *t, tcp_options *o);
-void user_timeout_heed(const struct stack *s, struct tcb *t, const tcp_options *o);
+void user_timeout_heed(struct stack *s, struct tcb *t, const tcp_options *o);
 
 /* ---- ecn.c ---- */
 uint16_t ecn_syn_flags(const struct stack *s, const struct tcb *t);
@@ -449,7 +538,7 @@ void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o);
 uint32_t emit_syn_options(struct stack *s, struct tcb *t, tcp_options *o);
 unsigned emit_options_len(const struct tcb *t); /* of segments with data */
 bool output_wanted(const struct tcb *t);        /* might tcp_output have something to build? */
-void rto_sample(struct stack *s, struct tcb *t, uint64_t rtt_ns);
+void rto_sample(struct stack *s, struct tcb *t, uint32_t rtt_us);
 void rto_sample_echo(const struct arrival *a);    /* from the timestamp that came back [RFC7323 4.1] */
 void rto_arm(struct stack *s, struct tcb *t);     /* if something is outstanding */
 void rto_restart(struct stack *s, struct tcb *t); /* after new data was acknowledged */
@@ -493,17 +582,26 @@ void persist_stop(struct tcb *t);
 void persist_timeout(struct stack *s, struct tcb *t);
 void ack_now(struct stack *s, struct tcb *t, enum reason why);
 void ack_later(struct stack *s, struct tcb *t);
-void ack_sent(struct tcb *t);
+void ack_sent(struct stack *s, struct tcb *t);
+void delack_stop(struct stack *s, struct busy *b);
+void delack_timer(struct stack *s);
 bool keepalive_runs(const struct tcb *t);
 void keepalive_restart(struct stack *s, struct tcb *t);
 void keepalive_timeout(struct stack *s, struct tcb *t);
 unsigned sack_blocks(const struct tcb *t, tcp_options *o, unsigned most);
-static inline bool sack_due(const struct tcb *t) { return t->sack && (t->rcv.islands || t->rcv.dup_len); }
+static inline bool sack_due(const struct tcb *t) { return t->sack && (t->busy->islands || t->busy->dup_len); }
 void sack_duplicate(struct tcb *t, seq left, seq right); /* these bytes came again */
 
+static inline uint32_t cc_cwnd(const struct tcb *t) { return tcb_awake(t) ? t->busy->cc.cwnd : t->resting.cwnd; }
+static inline uint32_t cc_ssthresh(const struct tcb *t) {
+    return tcb_awake(t) ? t->busy->cc.ssthresh : t->resting.ssthresh;
+}
 void cc_start(struct tcb *t, uint32_t initial_segments);
+void cc_begin(struct stack *s, struct tcb *t); /* before the algorithm is asked anything that matters to it */
 void cc_change(struct stack *s, struct tcb *t);
 void cc_stop(struct stack *s, struct tcb *t);
+void cc_rest(struct stack *s, struct tcb *t);
+void cc_wake(struct tcb *t);
 uint32_t cc_initial(const struct tcb *t, uint32_t segments); /* the window of a new connection */
 void cc_idle(struct stack *s, struct tcb *t);                /* nothing is under way, something is about to be */
 

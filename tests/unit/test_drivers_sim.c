@@ -189,11 +189,63 @@ static void real_time_waits(void **state) {
     sim_free(sim);
 }
 
+/* A host that is no stack: it notes when it is called, and says something once, at its own time. */
+struct mute {
+    unsigned heard, spoke;
+    uint64_t heard_ns[8], spoke_ns;
+};
+
+static void mute_input(void *ctx, const tern_packet *packets, size_t n, uint64_t now_ns) {
+    struct mute *m = ctx;
+    assert_non_null(packets);
+    for (size_t i = 0; i < n && m->heard < 8; i++) m->heard_ns[m->heard++] = now_ns;
+}
+
+static size_t mute_output(void *ctx, struct memlink *link, int side, uint64_t now_ns) {
+    static const uint8_t noise[20] = {0};
+    struct mute *m = ctx;
+    if (m->spoke != 0 || now_ns < 2500 * (uint64_t)SIM_MS) return 0;
+    m->spoke_ns = now_ns;
+    m->spoke++;
+    memlink_inject(link, side, noise, sizeof noise, now_ns);
+    return 1;
+}
+
+static uint64_t mute_deadline(const void *ctx) {
+    const struct mute *m = ctx;
+    return m->spoke != 0 ? TERN_NEVER : 2500 * (uint64_t)SIM_MS;
+}
+
+static void a_host_of_another_kind_keeps_the_same_time(void **state) {
+    (void)state;
+    struct mute mute = {0};
+    struct sim_guest guest = {&mute, mute_input, mute_output, mute_deadline};
+    struct sim_config c = sim_config_default(1);
+    struct sim *sim;
+    struct driver_error err;
+    c.guest[0] = &guest;
+    c.path[1].delay_ns = 10 * SIM_MS;
+    assert_int_equal(sim_new(&c, &sim, &err), 0);
+    assert_null(sim->stack[0]);
+    tern_sock s;
+    tern_open o = {.size = sizeof o, .remote = sim->addr4[0], .remote_port = PORT};
+    assert_int_equal(tern_connect(sim->stack[1], &o, &s), TERN_OK);
+    assert_int_equal(sim_run(sim, 5ull * SIM_SECOND), SIM_UNTIL);
+    assert_int_equal(mute.heard, 3); /* a SYN, and again after 1 and 2 seconds */
+    assert_int_equal(mute.heard_ns[0], 1010 * (uint64_t)SIM_MS);
+    assert_int_equal(mute.heard_ns[2], 4010 * (uint64_t)SIM_MS);
+    assert_int_equal(mute.spoke_ns, 2500 * (uint64_t)SIM_MS);
+    struct memlink_stats stats;
+    memlink_stats_get(sim->link, 0, &stats);
+    assert_int_equal(stats.packets, 1);
+    sim_free(sim);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_arrive),          cmocka_unit_test(bytes_arrive_over_a_rough_link),
         cmocka_unit_test(virtual_time_is_exact), cmocka_unit_test(the_same_seed_is_the_same_history),
-        cmocka_unit_test(real_time_waits),
+        cmocka_unit_test(real_time_waits),       cmocka_unit_test(a_host_of_another_kind_keeps_the_same_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

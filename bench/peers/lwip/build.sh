@@ -1,5 +1,5 @@
 #!/bin/sh
-# build.sh OUT - makes OUT/lwip-0.so, OUT/lwip-1.so, the same with timestamps and with an MTU of 60000, from Debian's source
+# build.sh OUT - makes OUT/lwip-0.so, OUT/lwip-1.so, the same with timestamps, for long paths and with an MTU of 60000, from Debian's source
 # package of lwIP, for tern-bench to load; does nothing when they are newer than what they are made from. It fetches into OUT and
 # changes nothing outside. It fails with a sentence where the package cannot be had.
 set -eu
@@ -31,14 +31,15 @@ mkdir "$out/source"
 tar -xf "$(ls "$out"/lwip_*.orig.tar.*)" -C "$out/source" --strip-components=1
 
 lwip=$out/source/src
-# one SUFFIX TIMESTAMPS MTU
+# one SUFFIX TIMESTAMPS MTU PATH
 one() {
-    ${CC:-cc} -std=gnu11 -O3 -flto -march=native -w -fPIC -shared -fvisibility=hidden -DPEER_TIMESTAMPS="$2" -DPEER_MTU="$3" \
+    ${CC:-cc} -std=gnu11 -O3 -flto -march=native -w -fPIC -shared -fvisibility=hidden -DPEER_TIMESTAMPS="$2" -DPEER_MTU="$3" -DPEER_PATH="$4" \
         -I"$here" -I"$lwip/include" -I"$root/src" -I"$root/include" -o "$out/lwip-1$1.so" "$here/host.c" \
         "$root"/src/base/checksum*.c "$lwip"/core/*.c "$lwip"/core/ipv4/*.c
     rm -f "$out/lwip-0$1.so"
     cp "$out/lwip-1$1.so" "$out/lwip-0$1.so"
 }
-one -ts 1 1500
-one -big 0 60000
-one '' 0 1500
+one -ts 1 1500 0
+one -path 1 1500 1
+one -big 0 60000 0
+one '' 0 1500 0

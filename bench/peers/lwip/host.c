@@ -175,6 +175,51 @@ static void time_wait_keep(uint32_t n) {
 
 static void host_reset(void *conn) { tcp_abort(conn); }
 
+/* ---- transfers: bench/recovery_run.c ---- */
+
+static struct tcp_pcb *transfer[16];
+
+static void transfer_gone(void *arg, err_t err) {
+    (void)err;
+    *(struct tcp_pcb **)arg = NULL;
+}
+
+static bool host_transfer(unsigned i, uint16_t local_port, uint16_t remote_port) {
+    struct tcp_pcb *pcb = tcp_new();
+    ip_addr_t to;
+    IP4_ADDR(&to, 10, 0, 0, (u8_t)(2 - own_side));
+    if (pcb == NULL || tcp_bind(pcb, IP_ADDR_ANY, local_port) != ERR_OK) return false;
+    tcp_arg(pcb, &transfer[i]);
+    tcp_err(pcb, transfer_gone);
+    tcp_nagle_disable(pcb);
+    transfer[i] = pcb;
+    return tcp_connect(pcb, &to, remote_port, NULL) == ERR_OK;
+}
+
+/* lwIP walks its queue of unsent segments at each write: it gets no more than it can need until the next one. */
+static size_t host_offer(unsigned i, size_t most) {
+    enum { UNSENT = 256 << 10 };
+    struct tcp_pcb *pcb = transfer[i];
+    size_t done = 0;
+    if (pcb == NULL || pcb->state != ESTABLISHED) return 0;
+    while (done < most && tcp_sndqueuelen(pcb) < TCP_SND_QUEUELEN - 200 && pcb->snd_lbb - pcb->snd_nxt < UNSENT) {
+        uint32_t n = tcp_sndbuf(pcb);
+        if (n > most - done) n = (uint32_t)(most - done);
+        if (n > CHUNK) n = CHUNK;
+        if (n == 0 || tcp_write(pcb, from, (u16_t)n, with_copies ? TCP_WRITE_FLAG_COPY : 0) != ERR_OK) break;
+        done += n;
+    }
+    if (done != 0) tcp_output(pcb);
+    return done;
+}
+
+static void host_end(unsigned i) {
+    if (transfer[i] != NULL) tcp_shutdown(transfer[i], 0, 1);
+    transfer[i] = NULL;
+}
+
+static uint32_t host_sleep(void) { return sys_timeouts_sleeptime(); }
+
 static void host_close(void) {
     while (tcp_active_pcbs != NULL) tcp_abort(tcp_active_pcbs);
     while (tcp_tw_pcbs != NULL) tcp_abort(tcp_tw_pcbs);
@@ -201,6 +246,10 @@ __attribute__((visibility("default"))) const struct peer_host_ops *peer_host(voi
         .time_wait = &waiting,
         .time_wait_keep = time_wait_keep,
         .close = host_close,
+        .transfer = host_transfer,
+        .offer = host_offer,
+        .end = host_end,
+        .sleep_ms = host_sleep,
     };
     return &ops;
 }

@@ -31,6 +31,11 @@ struct peer_host_ops {
     uint32_t *time_wait;                /* how many there are */
     void (*time_wait_keep)(uint32_t n); /* removes the newest ones */
     void (*close)(void);
+    /* Transfers over a path in virtual time, by number from 0 to 15. */
+    bool (*transfer)(unsigned i, uint16_t local_port, uint16_t remote_port);
+    size_t (*offer)(unsigned i, size_t most); /* writes so many bytes at most; returns how many it took */
+    void (*end)(unsigned i);
+    uint32_t (*sleep_ms)(void); /* until a timer is due; UINT32_MAX: none runs */
 };
 const struct peer_host_ops *peer_host(void);
 

@@ -25,11 +25,20 @@ uint16_t peer_checksum_copy(void *to, const void *data, uint16_t len);
 
 #define MEM_ALIGNMENT 16
 #define MEM_LIBC_MALLOC 1
+#if PEER_PATH /* few connections, each with a window as large as a path may want */
+#define MEMP_NUM_TCP_PCB 64
+#define MEMP_NUM_TCP_SEG 65000
+#define MEMP_NUM_PBUF 65000
+#define PBUF_POOL_SIZE 1000
+#define TCP_SND_QUEUELEN 65000
+#else
 #define MEMP_NUM_TCP_PCB 32000
-#define MEMP_NUM_TCP_PCB_LISTEN 64
 #define MEMP_NUM_TCP_SEG 16000
 #define MEMP_NUM_PBUF 16000
 #define PBUF_POOL_SIZE (PEER_MTU > 1500 ? 256 : 8000)
+#define TCP_SND_QUEUELEN 8000
+#endif
+#define MEMP_NUM_TCP_PCB_LISTEN 64
 #define PBUF_POOL_BUFSIZE (PEER_MTU + 100)
 
 #define TCP_MSS (PEER_MTU - 40)
@@ -37,7 +46,6 @@ uint16_t peer_checksum_copy(void *to, const void *data, uint16_t len);
 #define TCP_RCV_SCALE 5
 #define TCP_WND (0x10000 + peer_window_more)
 #define TCP_SND_BUF (0x10000 + peer_window_more)
-#define TCP_SND_QUEUELEN 8000
 #define LWIP_TCP_SACK_OUT 1
 #define LWIP_TCP_TIMESTAMPS PEER_TIMESTAMPS
 #define TCP_LISTEN_BACKLOG 0
