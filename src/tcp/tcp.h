@@ -23,6 +23,12 @@ struct flow {
     uint16_t local_port, remote_port;
 };
 
+/* The record that the last segment was for, or that was made last; ref 0: it is gone. */
+struct recent_flow {
+    const struct flow *flow;
+    uint32_t hash, ref;
+};
+
 /* Chains through records of one pool by index + 1, oldest first; 0 ends. */
 struct fifo {
     uint32_t head, tail;
@@ -40,9 +46,9 @@ struct fast_open_memory {
 
 struct tcp_state {
     pool tcbs, listeners, half_opens, time_waits;
-    table flows;        /* flow hash -> reference to a TCB, half-open or TIME-WAIT record: see tcp/demux.c */
-    struct tcb *recent; /* the TCB that the last segment was for, while it is in the table; or NULL */
-    table ports;        /* port hash -> listener */
+    table flows; /* flow hash -> reference to a TCB, half-open or TIME-WAIT record: see tcp/demux.c */
+    struct recent_flow recent;
+    table ports;                              /* port hash -> listener */
     struct tcb *ready_head, **ready_tail;     /* have something to send */
     struct tcb *blocked_head, **blocked_tail; /* wait for a next hop */
     struct fifo
@@ -53,12 +59,12 @@ struct tcp_state {
     wheel_node half_open_timer, time_wait_timer;
     uint32_t ports_tried; /* for connections that we open: the place in the order of ports */
     struct fast_open_memory fast_open_memory[FAST_OPEN_MEMORY];
-    uint32_t fast_opens;  /* connections opened by a cookie and not yet by the handshake */
-    uint32_t orphans;     /* TCBs that no application holds */
-    uint32_t cookie_slot; /* one behind the slot of the last SYN cookie, 0: none was sent */
-    uint64_t serial;      /* of the last connection */
+    uint32_t fast_opens;          /* connections opened by a cookie and not yet by the handshake */
+    uint32_t orphans;             /* TCBs that no application holds */
+    uint32_t cookie_slot;         /* one behind the slot of the last SYN cookie, 0: none was sent */
+    uint64_t serial;              /* of the last connection */
     struct tcb_options *defaults; /* settings from tern_config */
-    struct tcb *scratch;  /* where records become TCBs for one segment */
+    struct tcb *scratch;          /* where records become TCBs for one segment */
 };
 
 int tcp_init(struct stack *s);
