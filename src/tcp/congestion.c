@@ -45,9 +45,10 @@ uint32_t cc_initial(const struct tcb *t, uint32_t segments) {
  * [RFC2861 3.1, RFC5681 4.1]. A model looks after its own start. */
 void cc_idle(struct stack *s, struct tcb *t) {
     if (unlikely(t->cc.ops != wanted(t))) cc_change(s, t);
-    uint32_t idle_ms = clock_ms(s) - t->sent_ms, rto_ms = max_u32((uint32_t)(rto_ns(s, t) / MS_NS), 1);
+    uint32_t idle_ms = clock_ms(s) - t->sent_ms;
+    if (!t->bytes_sent || !idle_ms) return;
+    uint32_t rto_ms = max_u32((uint32_t)(rto_ns(s, t) / MS_NS), 1);
     uint32_t least = min_u32(cc_initial(t, s->cfg.initial_window), t->cc.cwnd);
-    if (!t->bytes_sent) return;
     if (t->cc.ops->idle) t->cc.ops->idle(&t->cc, idle_ms * 1000ull);
     if (!s->cfg.idle_restart || t->cc.ops->model || idle_ms < rto_ms) return;
     t->cc.ssthresh = max_u32(t->cc.ssthresh, t->cc.cwnd / 4 * 3);

@@ -7,9 +7,7 @@ enum { TICK_NS = 4000 };
 /* F(localip, localport, remoteip, remoteport, secretkey): who lacks the key learns nothing of it [MUST-9]. One hash has
  * room for two numbers; neither tells of the other. */
 struct secrets flow_secrets(const struct stack *s, const struct flow *f) {
-    struct flow_v4 v4;
-    bool is_v4 = flow_is_v4(f, &v4);
-    uint64_t v = is_v4 ? siphash24(&s->key_secrets, &v4, sizeof v4) : siphash24(&s->key_secrets, f, sizeof *f);
+    uint64_t v = siphash24(&s->key_secrets, f, sizeof *f);
     return (struct secrets){.isn = (uint32_t)v, .ts_offset = (uint32_t)(v >> 32)};
 }
 

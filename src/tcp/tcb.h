@@ -303,15 +303,6 @@ static inline bool fin_acked(const struct tcb *t) { return t->fin_queued && seq_
 
 /* ---- demux.c: who is it for ---- */
 uint32_t flow_hash(const struct stack *s, const struct flow *f);
-/* Of a flow between IPv4 addresses what differs from others: quicker to hash, and its length tells it from the rest. */
-struct flow_v4 {
-    uint32_t local, remote;
-    uint16_t local_port, remote_port;
-};
-static inline bool flow_is_v4(const struct flow *f, struct flow_v4 *v4) {
-    *v4 = (struct flow_v4){f->local.w[3], f->remote.w[3], f->local_port, f->remote_port};
-    return ip_is_v4(&f->remote);
-}
 /* The reference of the connection with these sockets, 0: none. */
 uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash);
 /* The same for a segment; quicker when asked for the same TCB again. Sets the arrival's hash as well. */
