@@ -3,21 +3,10 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "bench/bench.h"
 
 enum { PEERS_AN_ADDRESS = 50000, IP4 = 20, IP6 = 40, TCP = 20 };
-
-static void put16(uint8_t *p, uint32_t v) {
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-static void put32(uint8_t *p, uint32_t v) {
-    put16(p, v >> 16);
-    put16(p + 2, v);
-}
-static uint32_t get32(const uint8_t *p) {
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 static uint16_t header_sum(const uint8_t *p) {
     uint32_t sum = 0;
@@ -29,21 +18,21 @@ static uint16_t header_sum(const uint8_t *p) {
 static uint32_t put_ip4(uint8_t *p, uint32_t host, uint32_t len) {
     const uint8_t head[] = {0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 6, 0, 0, 10, 1, 0, 0, 10, 0, 0, 1};
     memcpy(p, head, IP4);
-    put16(p + 2, IP4 + len);
-    put16(p + 14, host + 1);
-    put16(p + 10, header_sum(p));
+    store16(p + 2, (uint16_t)(IP4 + len));
+    store16(p + 14, (uint16_t)(host + 1));
+    store16(p + 10, header_sum(p));
     return IP4;
 }
 
 static uint32_t put_ip6(uint8_t *p, uint32_t host, uint32_t len) {
     memset(p, 0, IP6);
     p[0] = 0x60;
-    put16(p + 4, len);
+    store16(p + 4, (uint16_t)len);
     p[6] = 6;
     p[7] = 64;
     p[8] = p[24] = 0xfd;
     p[39] = 1;
-    put32(p + 20, 0x10000 + host);
+    store32(p + 20, 0x10000 + host);
     return IP6;
 }
 
@@ -67,13 +56,13 @@ void forge_send(struct forge *f, uint32_t i, uint16_t flags, uint32_t seq, uint3
     uint32_t ip = f->v6 ? IP6 : IP4;
     uint8_t *p = bytes + ip;
     uint32_t tcp = TCP + put_options(p + TCP, flags & TERN_SYN);
-    put16(p, 1024 + i % PEERS_AN_ADDRESS);
-    put16(p + 2, f->port);
-    put32(p + 4, seq);
-    put32(p + 8, ack);
-    put16(p + 12, tcp / 4 << 12 | flags);
-    put16(p + 14, 65535);
-    put32(p + 16, 0);
+    store16(p, (uint16_t)(1024 + i % PEERS_AN_ADDRESS));
+    store16(p + 2, f->port);
+    store32(p + 4, seq);
+    store32(p + 8, ack);
+    store16(p + 12, (uint16_t)(tcp / 4 << 12 | flags));
+    store16(p + 14, 65535);
+    store32(p + 16, 0);
     memset(p + tcp, 0, len);
     if (f->v6)
         put_ip6(bytes, i / PEERS_AN_ADDRESS, tcp + len);
@@ -91,7 +80,7 @@ unsigned forge_answers(struct forge *f) {
         const tern_frame *last = &frames[n - 1];
         uint32_t ip = f->v6 ? IP6 : IP4;
         const uint8_t *p = last->head + ip;
-        f->answer_seq = get32(p + 4);
+        f->answer_seq = load32(p + 4);
         f->answer_len = last->len - ip - (p[12] >> 4) * 4u;
         if (p[13] & (TERN_SYN | TERN_FIN)) f->answer_len++;
     }

@@ -9,7 +9,7 @@
 
 #include "po/i18n.h"
 
-enum { EXIT_FINE = 0, EXIT_TROUBLE = 1, EXIT_USAGE = 2 };
+enum { EXIT_FINE = 0, EXIT_TROUBLE = 1, EXIT_USAGE = 2, EXIT_REFUSED = 77 }; /* 77: not on this machine */
 
 struct command {
     const char *name;

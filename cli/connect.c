@@ -38,7 +38,8 @@ struct connection {
     struct node node;
     tern_sock sock;
     tern_addr host;
-    uint16_t port;
+    uint16_t port, from; /* from 0: tern picks one */
+    bool nodelay;
     int out_flags; /* of standard output before; -1: not changed */
     bool connected, input_done, output_done, closed, waits_output;
     int error; /* what ended it */
@@ -186,26 +187,25 @@ static void soften_output(struct connection *c) {
 #endif
 }
 
-static int options(int argc, char **argv, struct connection *c, struct node_options *o, uint16_t *from, bool *nodelay) {
-    struct opt_group g[3] = {groups[0], groups[1], groups[2]};
-    struct help help = {"connect", "--link KIND:NAME --addr ADDRESS/LEN HOST PORT", about, g, 3, after};
-    const char *value;
+static int option(void *ctx, struct node_options *o, int code, const char *value) {
+    struct connection *c = ctx;
     uint64_t number;
-    int code = node_options_init(o);
-    g[1].n = node_opts_n;
-    g[2].n = look_opts_n;
-    while (code == 0) {
-        int got = opt_next(argc, argv, &help, &value);
-        if (got == OPT_END) break;
-        if (got == O_NODELAY)
-            *nodelay = true;
-        else if (got == O_FROM && number_parse(value, 1, 65535, &number))
-            *from = (uint16_t)number;
-        else if (got == O_FROM)
-            code = misuse(_("--from-port: '%s' is not a number from 1 to 65535"), value);
-        else
-            code = got == OPT_HELP ? NODE_DONE : got == OPT_BAD ? EXIT_USAGE : node_option(o, got, value);
-    }
+    if (code == O_NODELAY)
+        c->nodelay = true;
+    else if (code != O_FROM)
+        return node_option(o, code, value);
+    else if (!number_parse(value, 1, 65535, &number))
+        return misuse(_("--from-port: '%s' is not a number from 1 to 65535"), value);
+    else
+        c->from = (uint16_t)number;
+    return 0;
+}
+
+static int options(int argc, char **argv, struct connection *c, struct node_options *o) {
+    static const struct help help = {"connect", "--link KIND:NAME --addr ADDRESS/LEN HOST PORT", about, groups, 3,
+                                     after};
+    uint64_t number;
+    int code = node_options_read(o, argc, argv, &help, option, c);
     if (code != 0) return code;
     if (argc - optind < 2) return misuse(_("HOST and PORT are missing"));
     if (argc - optind > 2) return misuse(_("'%s' is too much"), argv[optind + 2]);
@@ -217,21 +217,19 @@ static int options(int argc, char **argv, struct connection *c, struct node_opti
     return node_options_check(o, "tern connect");
 }
 
-static int start(struct connection *c, uint16_t from, bool nodelay) {
-    tern_open open = {.size = sizeof open, .remote = c->host, .remote_port = c->port, .local_port = from};
+static int start(struct connection *c) {
+    tern_open open = {.size = sizeof open, .remote = c->host, .remote_port = c->port, .local_port = c->from};
     char text[SOCKET_TEXT];
     int r = tern_connect(c->node.stack, &open, &c->sock);
     if (r < 0) return trouble("%s: %s", socket_text(&c->host, c->port, text), tern_strerror(r, i18n_lang()));
-    if (nodelay) tern_set(c->node.stack, c->sock, TERN_OPT_NODELAY, 1);
+    if (c->nodelay) tern_set(c->node.stack, c->sock, TERN_OPT_NODELAY, 1);
     return 0;
 }
 
 int connect_main(int argc, char **argv) {
     static struct connection c;
     struct node_options o;
-    uint16_t from = 0;
-    bool nodelay = false;
-    int code = options(argc, argv, &c, &o, &from, &nodelay);
+    int code = options(argc, argv, &c, &o);
     if (code != 0) return code == NODE_DONE ? EXIT_FINE : code;
     c.node.on_event = on_event;
     c.node.on_turn = on_turn;
@@ -239,7 +237,7 @@ int connect_main(int argc, char **argv) {
     c.node.ctx = &c;
     code = node_open(&c.node, &o);
     soften_output(&c);
-    if (code == 0) code = start(&c, from, nodelay);
+    if (code == 0) code = start(&c);
     if (code == 0) code = node_run(&c.node);
     if (code == 0 && !c.closed && c.node.interrupts == 0)
         c.code = EXIT_TROUBLE; /* the link ended first, which was said */

@@ -177,8 +177,7 @@ int demo_main(int argc, char **argv) {
         case 'o': d.path = value; break;
         default:
             if (pictures_option(&d.pictures, c, value)) break;
-            if (!look_option(&d.look, c, value))
-                return misuse(_("--color: '%s' is not auto, always or never"), value != NULL ? value : "");
+            if (look_option(&d.look, c, value)) return EXIT_USAGE;
         }
     }
     if (optind < argc) return misuse(_("'%s' is too much"), argv[optind]);

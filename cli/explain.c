@@ -61,11 +61,12 @@ static const struct opt_group groups[5] = {
     OPT_GROUP(N_("Reading:"), reading_opts),
 };
 
-static const char about[] = N_(
-    "Reads captures (pcap or pcapng, also packed with gzip or zstd; '-' is standard input; several count as one) and "
-    "tells what happened to each connection: how it opened and closed and who closed first, in which state each end "
-    "is, what went wrong, and how sure that is. Connections have numbers: --flow shows one in full.\n"
-    "A ladder shows after each packet the states of both ends; a question mark says that others are possible.");
+static const char about[] =
+    N_("Reads captures (pcap or pcapng, also packed with gzip or zstd; '-' is standard input; several are merged by "
+       "time) and "
+       "tells what happened to each connection: how it opened and closed and who closed first, in which state each end "
+       "is, what went wrong, and how sure that is. Connections have numbers: --flow shows one in full.\n"
+       "A ladder shows after each packet the states of both ends; a question mark says that others are possible.");
 static const char after[] = N_("Exit status 3 with --exit-code: a problem was found.\n"
                                "Examples:\n"
                                "  tern explain capture.pcapng\n"
@@ -199,9 +200,7 @@ static int option(struct explain_plan *p, int code, const char *value) {
         return 0;
     case O_EXIT_CODE: p->exit_code = true; return 0;
     case O_KEEP: p->keep_privileges = true; return 0;
-    default:
-        if (pictures_option(&p->pictures, code, value) || look_option(&p->look, code, value)) return 0;
-        return misuse(_("--color: '%s' is not auto, always or never"), value);
+    default: return pictures_option(&p->pictures, code, value) ? 0 : look_option(&p->look, code, value);
     }
 }
 

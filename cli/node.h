@@ -40,12 +40,16 @@ struct node_options {
 extern const struct opt node_opts[], look_opts[];
 extern const size_t node_opts_n, look_opts_n;
 
-/* Fills in the defaults. Returns 0, or what trouble() gave. */
-int node_options_init(struct node_options *o);
 /* Takes an option of node_opts or look_opts: 0, or an exit code to leave with (~0 - 0 means: leave with success). */
 int node_option(struct node_options *o, int code, const char *value);
-bool look_option(struct look_options *o, int code, const char *value);
+/* The same for an option of look_opts only. */
+int look_option(struct look_options *o, int code, const char *value);
 enum { NODE_DONE = -1 }; /* of node_option: all was said, leave with EXIT_FINE */
+/* Reads all options of a command: `own` takes each, and hands on to node_option what is not the command's. The help has
+ * three groups: the command's own, node_opts and look_opts. Then optind is the first operand. */
+typedef int node_option_fn(void *ctx, struct node_options *o, int code, const char *value);
+int node_options_read(struct node_options *o, int argc, char **argv, const struct help *help, node_option_fn *own,
+                      void *ctx);
 /* --set NAME=VALUE: 0, or an exit code as node_option gives it; "help" prints all names. */
 int config_option(tern_config *config, const char *value);
 /* Checks what belongs together. 0, or what misuse() gave. */

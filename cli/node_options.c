@@ -57,23 +57,22 @@ const struct opt look_opts[] = {
 };
 const size_t look_opts_n = sizeof look_opts / sizeof look_opts[0];
 
-int node_options_init(struct node_options *o) {
+static int node_options_init(struct node_options *o) {
     struct driver_error err;
     memset(o, 0, sizeof *o);
     o->look.colour = "auto";
     return tern_config_host(&o->config, &err) < 0 ? trouble("%s", err.text) : 0;
 }
 
-bool look_option(struct look_options *o, int code, const char *value) {
+int look_option(struct look_options *o, int code, const char *value) {
     switch (code) {
-    case O_ABSOLUTE: o->absolute = true; return true;
-    case O_ASCII: o->ascii = true; return true;
-    case O_ALL: o->all = true; return true;
-    case O_COLOR:
-    case O_COLOUR:
+    case O_ABSOLUTE: o->absolute = true; return 0;
+    case O_ASCII: o->ascii = true; return 0;
+    case O_ALL: o->all = true; return 0;
+    default: /* --color and --colour */
         o->colour = value;
-        return strcmp(value, "auto") == 0 || strcmp(value, "always") == 0 || strcmp(value, "never") == 0;
-    default: return false;
+        if (strcmp(value, "auto") == 0 || strcmp(value, "always") == 0 || strcmp(value, "never") == 0) return 0;
+        return misuse(_("--color: '%s' is not auto, always or never"), value);
     }
 }
 
@@ -175,11 +174,22 @@ int node_option(struct node_options *o, int code, const char *value) {
         o->json_path = value;
         return 0;
     case O_KEEP: o->keep_privileges = true; return 0;
-    default:
-        if (!look_option(&o->look, code, value))
-            return misuse(_("--color: '%s' is not auto, always or never"), value != NULL ? value : "");
-        return 0;
+    default: return look_option(&o->look, code, value);
     }
+}
+
+int node_options_read(struct node_options *o, int argc, char **argv, const struct help *help, node_option_fn *own,
+                      void *ctx) {
+    struct opt_group g[3] = {help->groups[0], help->groups[1], help->groups[2]};
+    struct help filled = *help;
+    const char *value;
+    int code = node_options_init(o);
+    filled.groups = g;
+    g[1].n = node_opts_n;
+    g[2].n = look_opts_n;
+    for (int c; code == 0 && (c = opt_next(argc, argv, &filled, &value)) != OPT_END;)
+        code = c == OPT_HELP ? NODE_DONE : c == OPT_BAD ? EXIT_USAGE : own(ctx, o, c, value);
+    return code;
 }
 
 static bool starts(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }

@@ -110,7 +110,8 @@ static void summary(const struct ping *p) {
     printf(_("round trip least/mean/most %.3f/%.3f/%.3f ms\n"), p->least, p->sum / (double)received, p->most);
 }
 
-static int option(struct ping *p, struct node_options *o, int code, const char *value) {
+static int option(void *ctx, struct node_options *o, int code, const char *value) {
+    struct ping *p = ctx;
     uint64_t number;
     switch (code) {
     case 'c':
@@ -131,17 +132,8 @@ static int option(struct ping *p, struct node_options *o, int code, const char *
 }
 
 static int options(int argc, char **argv, struct ping *p, struct node_options *o) {
-    struct opt_group g[3] = {groups[0], groups[1], groups[2]};
-    struct help help = {"ping", "--link KIND:NAME --addr ADDRESS/LEN HOST", about, g, 3, after};
-    const char *value;
-    int code = node_options_init(o);
-    g[1].n = node_opts_n;
-    g[2].n = look_opts_n;
-    while (code == 0) {
-        int c = opt_next(argc, argv, &help, &value);
-        if (c == OPT_END) break;
-        code = c == OPT_HELP ? NODE_DONE : c == OPT_BAD ? EXIT_USAGE : option(p, o, c, value);
-    }
+    static const struct help help = {"ping", "--link KIND:NAME --addr ADDRESS/LEN HOST", about, groups, 3, after};
+    int code = node_options_read(o, argc, argv, &help, option, p);
     if (code != 0) return code;
     if (optind >= argc) return misuse(_("HOST is missing"));
     if (argc - optind > 1) return misuse(_("'%s' is too much"), argv[optind + 1]);

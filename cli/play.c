@@ -9,13 +9,18 @@
 
 #include "play/capture.h"
 
-enum { O_SPEED = OPT_COMMAND, O_FAST, O_STEP, O_JSON, O_PCAP, O_RUN };
+enum { O_SPEED = OPT_COMMAND, O_FAST, O_STEP, O_JSON, O_PCAP, O_RUN, O_AGAINST };
 
 static const struct opt play_opts[] = {
     {O_SPEED, "speed", "FACTOR", N_("let time pass as in the scenario: 1 is real time, 10 is ten times as fast")},
     {O_FAST, "fast", NULL, N_("do not wait; so it is where standard output is no terminal")},
     {O_STEP, "step", NULL, N_("a key for each segment; q ends it")},
     {O_RUN, "run", "NAME", N_("only this run of the scenario")},
+    {O_AGAINST, "against", "linux[:A|:B]",
+     N_("play against the Linux kernel, in real time, over a TUN device in a network namespace of its own: at either "
+        "end "
+        "where that can be, or at this one; without a NAME, all that can be. Exit status 77 where the machine allows "
+        "none of this")},
     {O_JSON, "json", NULL, N_("JSON Lines instead of the ladder; without a NAME, the catalogue as JSON")},
     {O_PCAP, "pcap", "FILE",
      N_("also write a pcapng capture with a comment on each packet: the states of both ends, "
@@ -91,27 +96,44 @@ static int capture_close(const char *path, struct pcapng *p) {
     return r < 0 ? trouble(_("%s: cannot write: %s; the capture ends here"), path, strerror(-r)) : 0;
 }
 
-/* One run through all who watch. `at_ns`: where its packets begin in the capture. */
-static int watch(const struct scenario *s, const char *file, unsigned take, struct play_options *o, struct pcapng *pcap,
-                 uint64_t *at_ns, bool first) {
-    struct play_result *r = malloc(sizeof *r);
+/* What is seen: a run, and which end of it is the kernel's; -1: none. */
+struct view {
+    const struct scenario *s;
+    const char *file;
+    unsigned take;
+    int linux_end;
+    bool first;
+};
+
+static int perform(const struct view *v, struct play_result *r) {
     struct play_error err;
+    int code = v->linux_end < 0 ? play(v->s, v->file, v->take, r, &err)
+                                : play_against(v->s, v->file, v->take, v->linux_end, r, &err);
+    if (code == 0) return 0;
+    trouble("%s", err.text);
+    return code == PLAY_REFUSED ? EXIT_REFUSED : EXIT_TROUBLE;
+}
+
+/* One run through all who watch. `at_ns`: where its packets begin in the capture. */
+static int watch(const struct view *v, struct play_options *o, struct pcapng *pcap, uint64_t *at_ns) {
+    struct play_result *r = malloc(sizeof *r);
+    const struct play_take *take = &v->s->take[v->take];
     if (r == NULL) return trouble("%s", strerror(ENOMEM));
-    if (play(s, file, take, r, &err) < 0) {
+    int code = perform(v, r);
+    if (code != 0) {
         free(r);
-        return trouble("%s", err.text);
+        return code;
     }
     if (pcap != NULL) {
-        const char *name = s->take[take].name[0] != '\0' ? s->take[take].name : "line";
-        int iface = pcapng_iface(pcap, PCAPNG_RAW, name, play_text(&s->take[take].title, i18n_lang()));
+        const char *name = take->name[0] != '\0' ? take->name : "line";
+        int iface = pcapng_iface(pcap, PCAPNG_RAW, name, play_text(&take->title, i18n_lang()));
         if (iface >= 0) capture_tape(pcap, iface, &r->tape, *at_ns, i18n_lang());
         *at_ns += r->end_ns + 1000000000u;
     }
-    int code = 0;
     if (o->json)
-        play_json(s, take, r, first);
+        play_json(v->s, v->take, v->linux_end, r, v->first);
     else
-        code = play_show(s, take, r, o);
+        code = play_show(v->s, v->take, r, o);
     if (code == 0 && r->failed > 0) code = EXIT_TROUBLE;
     for (unsigned i = 0; i < r->failed && i < PLAY_FAILURES && o->quiet; i++) trouble("%s", r->failure[i]);
     play_result_free(r);
@@ -119,19 +141,33 @@ static int watch(const struct scenario *s, const char *file, unsigned take, stru
     return code;
 }
 
+/* Is this run wanted, with the kernel at this end (-1: at none)? */
+static bool wanted(const struct scenario *s, unsigned take, int linux_end, const struct play_options *o) {
+    if (o->run != NULL && strcmp(o->run, s->take[take].name) != 0) return false;
+    return o->against ? linux_end >= 0 && o->linux[linux_end] && s->take[take].linux[linux_end] : linux_end < 0;
+}
+
 /* Is the run that was asked for there, and one enough for a picture? 0 or an exit code. */
 static int check_runs(const struct scenario *s, const struct play_options *o) {
     char names[PLAY_TAKES * (PLAY_NAME + 2)] = "";
     bool drawn = false, found = o->run == NULL;
+    unsigned runs = 0;
     for (size_t i = 0; i < PICTURE_KINDS; i++) drawn |= o->pictures.path[i] != NULL;
     for (unsigned i = 0; i < s->takes; i++) {
         size_t at = strlen(names);
         found |= o->run != NULL && strcmp(o->run, s->take[i].name) == 0;
         snprintf(names + at, sizeof names - at, "%s%s", i > 0 ? ", " : "", s->take[i].name);
+        for (int end = -1; end < 2; end++) runs += wanted(s, i, end, o);
     }
     if (!found) return misuse(_("--run: the scenario has no run '%s'"), o->run);
     if (drawn && o->run == NULL && s->takes > 1)
         return misuse(_("a picture shows one run: choose it with --run, from %s"), names);
+    if (runs == 0)
+        return misuse(
+            _("the Linux kernel cannot be an end of this; 'tern play' marks where it can, with a line 'linux' "
+              "in the scenario"));
+    if (drawn && runs > 1)
+        return misuse(_("a picture shows one run: choose the end with --against linux:A or linux:B"));
     return 0;
 }
 
@@ -144,9 +180,10 @@ static int play_all(const struct scenario *s, const char *file, struct play_opti
     if (code != 0) return code;
     int worst = 0;
     if (!o->json && !o->quiet) play_heading(s);
-    for (unsigned i = 0; i < s->takes && code != NODE_DONE; i++) {
-        if (o->run != NULL && strcmp(o->run, s->take[i].name) != 0) continue;
-        code = watch(s, file, i, o, pcap, &at_ns, !any);
+    for (unsigned i = 0; i < 3 * s->takes && code != NODE_DONE && code != EXIT_REFUSED; i++) {
+        struct view v = {.s = s, .file = file, .take = i / 3, .linux_end = (int)(i % 3) - 1, .first = !any};
+        if (!wanted(s, v.take, v.linux_end, o)) continue;
+        code = watch(&v, o, pcap, &at_ns);
         if (code > worst) worst = code;
         any = true;
     }
@@ -180,21 +217,24 @@ int play_main(int argc, char **argv) {
         case O_JSON: o.json = true; break;
         case O_PCAP: o.pcap = value; break;
         case O_RUN: o.run = value; break;
+        case O_AGAINST:
+            if (play_against_option(value, &o)) break;
+            return misuse(_("--against: '%s' is not linux, linux:A or linux:B"), value);
         case O_SPEED:
             if (speed(value, &o)) break;
             return misuse(_("--speed: '%s' is no factor from 0.001 to 1000000"), value);
         default:
             if (pictures_option(&o.pictures, c, value)) break;
-            if (!look_option(&o.look, c, value))
-                return misuse(_("--color: '%s' is not auto, always or never"), value != NULL ? value : "");
+            if (look_option(&o.look, c, value)) return EXIT_USAGE;
         }
     }
     if (optind + 1 < argc) return misuse(_("'%s' is too much"), argv[optind + 1]);
     if (o.fast + o.step + o.paced > 1) return misuse(_("--fast, --step and --speed do not go together"));
-    if (optind == argc) return play_list(o.json);
+    if (optind == argc && !o.against) return play_list(o.json);
+    if (optind == argc) return play_against_all(&o);
     o.quiet = pictures_stdout(&o.pictures) || (o.pcap != NULL && strcmp(o.pcap, "-") == 0);
     if (o.quiet && o.json) return misuse(_("standard output is where the ladder goes: give files"));
-    if (o.quiet || (!o.paced && !o.step && !isatty(STDOUT_FILENO))) o.fast = true;
+    if (o.quiet || (!o.paced && !o.step && (o.against || !isatty(STDOUT_FILENO)))) o.fast = true;
     int code = load(argv[optind], &s, &file);
     if (code != 0) return code;
     code = play_all(s, file, &o);

@@ -29,13 +29,18 @@ static void list_json(const struct scenario *s, bool first) {
         printf(i > 0 ? "," : "");
         json_put(stdout, s->take[i].name);
     }
+    printf("],\"linux\":["); /* for each run, the ends that can be the kernel */
+    for (unsigned i = 0; i < s->takes; i++)
+        printf("%s\"%s%s\"", i > 0 ? "," : "", s->take[i].linux[0] ? "A" : "", s->take[i].linux[1] ? "B" : "");
     printf("]}");
 }
 
 static void list_text(const struct scenario *s, int *chapter) {
     if ((int)s->chapter != *chapter) printf("%s%s\n", *chapter < 0 ? "" : "\n", _(chapters[s->chapter]));
     *chapter = (int)s->chapter;
-    printf("  %-26s %s\n", s->name, play_text(&s->title, i18n_lang()));
+    bool against = false;
+    for (unsigned i = 0; i < s->takes; i++) against |= s->take[i].linux[0] || s->take[i].linux[1];
+    printf("  %-26s %c %s\n", s->name, against ? 'L' : ' ', play_text(&s->title, i18n_lang()));
 }
 
 int play_list(bool json) {
@@ -55,6 +60,7 @@ int play_list(bool json) {
     if (json)
         printf("\n]}\n");
     else
-        printf("\n%s\n", _("'tern play NAME' plays one; 'tern play FILE' one of your own (docs/scenarios.md)."));
+        printf("\n%s\n%s\n", _("'tern play NAME' plays one; 'tern play FILE' one of your own (docs/scenarios.md)."),
+               _("L: one of the hosts can also be the Linux kernel, with --against linux."));
     return EXIT_FINE;
 }

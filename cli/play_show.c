@@ -110,7 +110,7 @@ int play_show(const struct scenario *s, unsigned take, const struct play_result 
     struct ladder_options lo = look_for(&o->look, stdout);
     lo.out = out;
     lo.both = true;
-    lo.absolute |= s->wire;
+    lo.absolute |= s->wire && !o->against; /* Linux chooses its own numbers */
     for (int end = 0; end < 2; end++) {
         lo.name[end] = r->name[end];
         lo.initial[end] = (int)r->initial[end];
@@ -178,7 +178,7 @@ static void json_entry(const struct tape_entry *e) {
     printf("}\n");
 }
 
-void play_json(const struct scenario *s, unsigned take, const struct play_result *r, bool first) {
+void play_json(const struct scenario *s, unsigned take, int linux_end, const struct play_result *r, bool first) {
     if (first) {
         printf("{\"schema\":\"tern.play/1\",\"kind\":\"start\",\"scenario\":");
         json_put(stdout, s->name);
@@ -190,6 +190,7 @@ void play_json(const struct scenario *s, unsigned take, const struct play_result
     json_put(stdout, s->take[take].name);
     printf(",\"title\":");
     json_put(stdout, play_text(&s->take[take].title, i18n_lang()));
+    if (linux_end >= 0) printf(",\"linux\":\"%c\"", 'A' + linux_end);
     printf("}\n");
     for (size_t i = 0; i < r->tape.n; i++) json_entry(&r->tape.entry[i]);
     json_verdict(r);

@@ -88,7 +88,8 @@ static int add_service(struct server *s, enum service_kind kind, const char *val
     return 0;
 }
 
-static int option(struct serving *v, struct node_options *o, int code, const char *value) {
+static int option(void *ctx, struct node_options *o, int code, const char *value) {
+    struct serving *v = ctx;
     uint64_t number;
     if (code >= O_ECHO && code <= O_HTTP) return add_service(&v->server, (enum service_kind)(code - O_ECHO), value);
     if (code != O_MAX) return node_option(o, code, value);
@@ -99,17 +100,9 @@ static int option(struct serving *v, struct node_options *o, int code, const cha
 }
 
 static int options(int argc, char **argv, struct serving *v, struct node_options *o) {
-    struct opt_group g[3] = {groups[0], groups[1], groups[2]};
-    struct help help = {"serve", "--link KIND:NAME --addr ADDRESS/LEN SERVICE...", about, g, 3, after};
-    const char *value;
-    int code = node_options_init(o);
-    g[1].n = node_opts_n;
-    g[2].n = look_opts_n;
-    while (code == 0) {
-        int c = opt_next(argc, argv, &help, &value);
-        if (c == OPT_END) break;
-        code = c == OPT_HELP ? NODE_DONE : c == OPT_BAD ? EXIT_USAGE : option(v, o, c, value);
-    }
+    static const struct help help = {"serve", "--link KIND:NAME --addr ADDRESS/LEN SERVICE...", about, groups, 3,
+                                     after};
+    int code = node_options_read(o, argc, argv, &help, option, v);
     if (code == 0 && optind < argc) code = misuse(_("'%s' is too much"), argv[optind]);
     if (code == 0 && v->server.services == 0) code = misuse(_("which service? For instance --echo 7"));
     return code != 0 ? code : node_options_check(o, NULL);

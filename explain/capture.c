@@ -1,5 +1,6 @@
-/* capture.c - see capture.h: the files one after another, interfaces, times. The two formats are in capture_pcap.c and
- * capture_pcapng.c. */
+/* capture.c - see capture.h: several files as one, in the order of time. Each file's own order stays, whatever its times
+ * are; of all files the one goes on whose next packet is the earliest. A file that has not begun costs no memory, so
+ * that a capture in a thousand pieces can be read. How one file is read is capture_source.c's. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -7,7 +8,26 @@
 #include <unistd.h>
 
 #include "explain/capture_inner.h"
-#include "po/i18n.h"
+
+/* A file and its next packet. */
+struct head {
+    struct source source;
+    struct capture_packet packet; /* once it is `read` */
+    uint64_t time_ns;
+    bool read;
+};
+
+struct capture {
+    struct opened *opened;
+    const char *const *names;
+    size_t files;
+    struct ifaces ifaces;
+    struct head *head;
+    uint32_t *heap; /* files that have more, the earliest first */
+    size_t heads;
+    bool begun;
+    uint64_t packets, done, all;
+};
 
 static void open_file(struct opened *o, const char *name) {
     struct stat st;
@@ -18,165 +38,111 @@ static void open_file(struct opened *o, const char *name) {
     if (S_ISDIR(st.st_mode)) o->error = EISDIR;
 }
 
+/* ---- which file is next ---- */
+
+static bool earlier(const struct capture *c, uint32_t a, uint32_t b) {
+    uint64_t x = c->head[a].time_ns, y = c->head[b].time_ns;
+    return x != y ? x < y : a < b;
+}
+
+/* The entry at i finds its place among those below. */
+static void sink(struct capture *c, size_t i) {
+    for (;;) {
+        size_t least = i, low = 2 * i + 1;
+        if (low < c->heads && earlier(c, c->heap[low], c->heap[least])) least = low;
+        if (low + 1 < c->heads && earlier(c, c->heap[low + 1], c->heap[least])) least = low + 1;
+        if (least == i) return;
+        uint32_t file = c->heap[i];
+        c->heap[i] = c->heap[least];
+        c->heap[least] = file;
+        i = least;
+    }
+}
+
+static void begin(struct capture *c) {
+    c->begun = true;
+    for (size_t i = 0; i < c->files; i++) {
+        struct head *h = &c->head[i];
+        h->source.file = c->heap[i] = (uint32_t)i;
+        h->source.ifaces = &c->ifaces;
+        if (c->files > 1) h->time_ns = source_first(&c->opened[i], (uint32_t)i);
+    }
+    c->heads = c->files;
+    for (size_t i = c->files; i-- > 0;) sink(c, i);
+}
+
+static void first_is_over(struct capture *c) {
+    uint32_t file = c->heap[0];
+    struct source *s = &c->head[file].source;
+    c->done += s->in.read;
+    source_stop(s);
+    c->opened[file].fd = -1;
+    c->heap[0] = c->heap[--c->heads];
+    sink(c, 0);
+}
+
+/* ---- from outside ---- */
+
 struct capture *capture_open(const char *const *names, size_t n) {
     struct capture *c = calloc(1, sizeof *c);
     if (c == NULL) return NULL;
     c->names = names;
-    c->files = n;
-    c->in.fd = -1;
     c->opened = calloc(n + 1, sizeof *c->opened);
-    if (c->opened == NULL) {
-        free(c);
+    c->head = calloc(n + 1, sizeof *c->head);
+    c->heap = calloc(n + 1, sizeof *c->heap);
+    if (c->opened == NULL || c->head == NULL || c->heap == NULL) {
+        capture_close(c);
         return NULL;
     }
-    for (size_t i = 0; i < n; i++) open_file(&c->opened[i], names[i]);
+    c->files = n;
+    bool known = true;
     for (size_t i = 0; i < n; i++) {
-        if (c->opened[i].size == 0) {
-            c->all = 0;
-            break;
-        }
+        open_file(&c->opened[i], names[i]);
+        known = known && c->opened[i].size > 0;
         c->all += c->opened[i].size;
     }
+    if (!known) c->all = 0;
     return c;
 }
 
 void capture_close(struct capture *c) {
     if (c == NULL) return;
-    if (c->open) input_close(&c->in);
-    for (size_t i = c->file + (c->open ? 1 : 0); i < c->files; i++)
-        if (c->opened[i].fd > STDIN_FILENO) close(c->opened[i].fd);
+    for (size_t i = 0; i < c->files; i++) {
+        bool open = c->head[i].source.open;
+        source_stop(&c->head[i].source);
+        if (!open && c->opened[i].fd > STDIN_FILENO) close(c->opened[i].fd);
+    }
     free(c->opened);
-    free(c->iface);
-    free(c->local);
+    free(c->head);
+    free(c->heap);
+    free(c->ifaces.at);
     free(c);
 }
 
-int capture_wrong(struct capture *c, struct capture_error *e, bool finished, const char *text, uint64_t a, uint64_t b) {
-    *e = (struct capture_error){text, a, b, 0, {(uint32_t)c->file, c->block, c->in.offset}};
-    c->finished = c->finished || finished;
-    return -1;
-}
-
-int capture_short(struct capture *c, struct capture_error *e) {
-    static const char *const texts[] = {
-        [INPUT_GOES_ON] = N_("the file ends within this block"),
-        [INPUT_END] = N_("the file ends within this block"),
-        [INPUT_REFUSED] = N_("cannot read on"),
-        [INPUT_BAD_GZIP] = N_("the gzip data is damaged or cut off here"),
-        [INPUT_BAD_ZSTD] = N_("the zstd data is damaged or cut off here"),
-        [INPUT_NO_MEMORY] = N_("there is not enough memory to read on"),
-    };
-    capture_wrong(c, e, true, texts[c->in.state], 0, 0);
-    e->error = c->in.error;
-    return -1;
-}
-
-struct capture_iface *capture_iface_new(struct capture *c, uint32_t *number) {
-    if (c->ifaces == c->ifaces_room) {
-        uint32_t room = c->ifaces_room == 0 ? 8 : c->ifaces_room * 2;
-        struct capture_iface *more = room <= IFACES_MAX ? realloc(c->iface, room * sizeof *more) : NULL;
-        if (more == NULL) return NULL;
-        c->iface = more;
-        c->ifaces_room = room;
-    }
-    *number = c->ifaces++;
-    memset(&c->iface[*number], 0, sizeof c->iface[0]);
-    c->iface[*number].decimal = 6;
-    return &c->iface[*number];
-}
-
-/* ---- times ---- */
-
-static const uint64_t power10[] = {1ull,
-                                   10ull,
-                                   100ull,
-                                   1000ull,
-                                   10000ull,
-                                   100000ull,
-                                   1000000ull,
-                                   10000000ull,
-                                   100000000ull,
-                                   1000000000ull,
-                                   10000000000ull,
-                                   100000000000ull,
-                                   1000000000000ull,
-                                   10000000000000ull,
-                                   100000000000000ull,
-                                   1000000000000000ull,
-                                   10000000000000000ull,
-                                   100000000000000000ull,
-                                   1000000000000000000ull,
-                                   10000000000000000000ull};
-
-/* Times beyond this, in the year 2262, are no times. */
-static const uint64_t latest_ns = INT64_MAX;
-
-static uint64_t scaled(const struct capture_iface *i, uint64_t ticks) {
-    if (i->binary != 0) {
-        unsigned n = i->binary;
-        uint64_t whole = n < 64 ? ticks >> n : 0, part = n < 64 ? ticks & ((1ull << n) - 1) : ticks;
-        if (n > 32) part >>= n - 32 < 63 ? n - 32 : 63;
-        uint64_t part_ns = (part * SEC_NS) >> (n > 32 ? 32 : n);
-        return whole >= latest_ns / SEC_NS ? latest_ns : whole * SEC_NS + part_ns;
-    }
-    if (i->decimal > 9) return min_u64(ticks / power10[i->decimal - 9], latest_ns);
-    uint64_t by = power10[9 - i->decimal];
-    return ticks > latest_ns / by ? latest_ns : ticks * by;
-}
-
-uint64_t capture_time(const struct capture_iface *i, uint64_t ticks) {
-    uint64_t ns = scaled(i, ticks);
-    if (likely(i->offset_s == 0)) return ns;
-    int64_t limit = (int64_t)(latest_ns / SEC_NS), s = i->offset_s;
-    s = s > limit ? limit : s < -limit ? -limit : s;
-    int64_t sum = (int64_t)(ns / 2) + s * (int64_t)(SEC_NS / 2); /* halves, so that it cannot overflow */
-    return sum < 0 ? 0 : min_u64((uint64_t)sum * 2 + ns % 2, latest_ns);
-}
-
-/* ---- files ---- */
-
-static int start_file(struct capture *c, struct capture_error *e) {
-    c->open = true;
-    c->finished = false;
-    c->format = FORMAT_NONE;
-    c->block = c->skip = 0;
-    const struct opened *o = &c->opened[c->file];
-    bool started = input_open(&c->in, o->fd);
-    if (o->error != 0 || !started) {
-        capture_wrong(c, e, true, N_("cannot open"), 0, 0);
-        e->error = o->error != 0 ? o->error : ENOMEM;
-        return -1;
-    }
-    c->block = 1;
-    size_t there = input_need(&c->in, 4);
-    if (there < 4) {
-        if (c->in.state != INPUT_END) return capture_short(c, e);
-        return capture_wrong(c, e, true, there == 0 ? N_("the file is empty") : N_("this is no capture file"), 0, 0);
-    }
-    uint32_t magic = load32(c->in.at);
-    return magic == 0x0a0d0d0au ? pcapng_start(c, e) : pcap_start(c, e);
-}
-
-static void end_file(struct capture *c) {
-    c->done += c->in.read;
-    if (c->open) input_close(&c->in);
-    c->open = false;
-    c->file++;
-}
-
 int capture_next(struct capture *c, struct capture_packet *out, struct capture_error *e) {
-    while (c->file < c->files) {
-        int r = 0;
-        if (!c->open && start_file(c, e) < 0) return -1;
-        if (!c->finished) r = c->format == FORMAT_PCAPNG ? pcapng_next(c, out, e) : pcap_next(c, out, e);
-        if (likely(r > 0)) {
-            out->number = ++c->packets;
-            out->place.file = (uint32_t)c->file;
-            c->last_ns = out->time_ns;
-            return 1;
+    if (unlikely(!c->begun)) begin(c);
+    while (c->heads > 0) {
+        uint32_t file = c->heap[0];
+        struct head *h = &c->head[file];
+        bool alone = c->heads == 1;
+        int r = 1;
+        if (!h->source.open && source_start(&h->source, &c->opened[file], e) < 0) return -1;
+        if (!h->read) r = source_next(&h->source, alone ? out : &h->packet, e);
+        if (unlikely(r < 0)) return -1;
+        if (unlikely(r == 0)) {
+            first_is_over(c);
+            continue;
         }
-        if (r < 0) return -1;
-        end_file(c);
+        if (!h->read && !alone) {
+            h->read = true;
+            h->time_ns = h->packet.time_ns;
+            sink(c, 0);
+            continue;
+        }
+        if (h->read) *out = h->packet;
+        h->read = false; /* its bytes stay where they are until it reads on */
+        out->number = ++c->packets;
+        return 1;
     }
     return 0;
 }
@@ -184,10 +150,12 @@ int capture_next(struct capture *c, struct capture_packet *out, struct capture_e
 const char *capture_file(const struct capture *c, uint32_t file) { return file < c->files ? c->names[file] : ""; }
 
 const char *capture_iface_name(const struct capture *c, uint32_t iface) {
-    return iface < c->ifaces ? c->iface[iface].name : "";
+    return iface < c->ifaces.n ? c->ifaces.at[iface].name : "";
 }
 
 void capture_progress(const struct capture *c, uint64_t *done, uint64_t *all) {
-    *done = c->done + (c->open ? c->in.read : 0);
+    *done = c->done;
     *all = c->all;
+    for (size_t i = 0; i < c->files; i++)
+        if (c->head[i].source.open) *done += c->head[i].source.in.read;
 }

@@ -1,6 +1,6 @@
-/* capture.h - reads capture files: pcap and pcapng of every byte order and resolution, plain, gzip or zstd, several as
- * one, or from a pipe (draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng). It gives raw packets with what the file says
- * of each; what the bytes mean is decode.h's. A stream: it never seeks, and its memory does not grow with the file. */
+/* capture.h - reads capture files: pcap and pcapng of every byte order and resolution, plain, gzip or zstd, from a pipe,
+ * several merged into one by time (draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng). It gives raw packets with what the
+ * file says of each; what the bytes mean is decode.h's. A stream: its memory does not grow with the files. */
 #ifndef EXPLAIN_CAPTURE_H
 #define EXPLAIN_CAPTURE_H
 
@@ -38,8 +38,8 @@ struct capture_error {
 
 struct capture;
 
-/* `names` stay the caller's and must last; "-" is standard input. All are opened now; what cannot be opened is said when
- * its turn comes. NULL: no memory. */
+/* `names` stay the caller's and must last; "-" is standard input. All are opened now; what cannot be opened is said by
+ * capture_next. NULL: no memory. */
 struct capture *capture_open(const char *const *names, size_t n);
 void capture_close(struct capture *c);
 

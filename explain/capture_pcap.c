@@ -5,12 +5,12 @@
 
 enum { FILE_HEADER = 24, RECORD = 16, RECORD_LONG = 24 };
 
-int pcap_start(struct capture *c, struct capture_error *e) {
+int pcap_start(struct source *c, struct capture_error *e) {
     static const struct {
         uint32_t magic, record;
         uint8_t decimal;
     } kinds[] = {{0xa1b2c3d4, RECORD, 6}, {0xa1b23c4d, RECORD, 9}, {0xa1b2cd34, RECORD_LONG, 6}};
-    uint32_t magic, number;
+    uint32_t magic;
     size_t k = 0;
     memcpy(&magic, c->in.at, 4);
     for (; k < ARRAY_LEN(kinds); k++) {
@@ -19,7 +19,7 @@ int pcap_start(struct capture *c, struct capture_error *e) {
     }
     if (k == ARRAY_LEN(kinds)) return capture_wrong(c, e, true, N_("this is no capture file"), 0, 0);
     if (input_need(&c->in, FILE_HEADER) < FILE_HEADER) return capture_short(c, e);
-    struct capture_iface *i = capture_iface_new(c, &number);
+    struct capture_iface *i = capture_iface_new(c, &c->iface);
     if (i == NULL) return capture_wrong(c, e, true, N_("there are too many interfaces"), 0, 0);
     c->format = FORMAT_PCAP;
     c->record = kinds[k].record;
@@ -30,14 +30,14 @@ int pcap_start(struct capture *c, struct capture_error *e) {
     return 1;
 }
 
-int pcap_next(struct capture *c, struct capture_packet *out, struct capture_error *e) {
+int pcap_next(struct source *c, struct capture_packet *out, struct capture_error *e) {
     input_take(&c->in, c->skip);
     c->skip = 0;
     c->block++;
     size_t there = input_need(&c->in, c->record);
     if (unlikely(there < c->record)) return there == 0 && c->in.state == INPUT_END ? 0 : capture_short(c, e);
     const uint8_t *p = c->in.at;
-    const struct capture_iface *i = &c->iface[c->ifaces - 1];
+    const struct capture_iface *i = &c->ifaces->at[c->iface];
     uint32_t seconds = get32(c, p), part = get32(c, p + 4), captured = get32(c, p + 8), wire = get32(c, p + 12);
     if (unlikely(captured > PACKET_MAX))
         return capture_wrong(c, e, true, N_("the record claims %llu bytes; no packet is so long"), captured, 0);
@@ -49,7 +49,7 @@ int pcap_next(struct capture *c, struct capture_packet *out, struct capture_erro
                                    .captured = captured,
                                    .wire = max_u32(wire, captured),
                                    .linktype = i->linktype,
-                                   .iface = c->ifaces - 1,
+                                   .iface = c->iface,
                                    .timed = part < limit,
                                    .place = {0, c->block, c->in.offset}};
     if (c->record == RECORD_LONG) out->direction = p[22] == 4 ? CAPTURE_OUT : CAPTURE_IN;

@@ -22,7 +22,7 @@ struct option {
 };
 
 /* The next option; false at the end of them, or where one does not fit: then *bad is set. */
-static bool next_option(const struct capture *c, const uint8_t **at, const uint8_t *end, struct option *o, bool *bad) {
+static bool next_option(const struct source *c, const uint8_t **at, const uint8_t *end, struct option *o, bool *bad) {
     size_t left = (size_t)(end - *at);
     if (left == 0) return false;
     if (left < 4) return *bad = true, false;
@@ -34,7 +34,7 @@ static bool next_option(const struct capture *c, const uint8_t **at, const uint8
     return true;
 }
 
-static int section(struct capture *c, uint32_t len, struct capture_error *e) {
+static int section(struct source *c, uint32_t len, struct capture_error *e) {
     if (len < SECTION_LEAST)
         return capture_wrong(c, e, true, N_("a section header of %llu bytes; %llu are the least"), len, SECTION_LEAST);
     uint16_t major = get16(c, c->in.at + 12);
@@ -44,7 +44,7 @@ static int section(struct capture *c, uint32_t len, struct capture_error *e) {
     return 1;
 }
 
-static bool add_local(struct capture *c, uint32_t number) {
+static bool add_local(struct source *c, uint32_t number) {
     if (c->locals == c->locals_room) {
         uint32_t room = c->locals_room == 0 ? 8 : c->locals_room * 2;
         uint32_t *more = room <= IFACES_MAX ? realloc(c->local, room * sizeof *more) : NULL;
@@ -66,7 +66,7 @@ static bool same_iface(const struct capture_iface *a, const struct capture_iface
            a->binary == b->binary && a->offset_s == b->offset_s && strcmp(a->name, b->name) == 0;
 }
 
-static void iface_option(const struct capture *c, const struct option *o, struct capture_iface *i) {
+static void iface_option(const struct source *c, const struct option *o, struct capture_iface *i) {
     if (o->code == OPT_IF_NAME) {
         size_t n = min_size(o->len, IFACE_NAME - 1);
         memcpy(i->name, o->value, n);
@@ -81,7 +81,7 @@ static void iface_option(const struct capture *c, const struct option *o, struct
 }
 
 /* The interfaces of a section that repeats the one before, as files that were joined have it, are the same ones. */
-static int iface(struct capture *c, uint32_t len, struct capture_error *e) {
+static int iface(struct source *c, uint32_t len, struct capture_error *e) {
     struct capture_iface now = {.decimal = 6};
     struct option o;
     bool bad = false;
@@ -92,7 +92,7 @@ static int iface(struct capture *c, uint32_t len, struct capture_error *e) {
     const uint8_t *at = c->in.at + 16, *end = c->in.at + len - 4;
     while (next_option(c, &at, end, &o, &bad)) iface_option(c, &o, &now);
     uint32_t number = c->locals < c->locals_before ? c->local[c->locals] : UINT32_MAX;
-    if (number == UINT32_MAX || !same_iface(&c->iface[number], &now)) {
+    if (number == UINT32_MAX || !same_iface(&c->ifaces->at[number], &now)) {
         c->locals_before = 0;
         struct capture_iface *i = capture_iface_new(c, &number);
         if (i == NULL) return capture_wrong(c, e, true, N_("there are too many interfaces"), 0, 0);
@@ -104,7 +104,7 @@ static int iface(struct capture *c, uint32_t len, struct capture_error *e) {
 
 /* ---- packets ---- */
 
-static bool read_options(const struct capture *c, const uint8_t *at, const uint8_t *end, struct capture_packet *out) {
+static bool read_options(const struct source *c, const uint8_t *at, const uint8_t *end, struct capture_packet *out) {
     struct option o;
     bool bad = false;
     while (next_option(c, &at, end, &o, &bad)) {
@@ -119,7 +119,7 @@ static bool read_options(const struct capture *c, const uint8_t *at, const uint8
 }
 
 /* What Enhanced Packet Blocks and the older Packet Blocks have in common. `local` is the number within the section. */
-static int packet(struct capture *c, uint32_t len, bool old, struct capture_packet *out, struct capture_error *e) {
+static int packet(struct source *c, uint32_t len, bool old, struct capture_packet *out, struct capture_error *e) {
     const uint8_t *p = c->in.at;
     if (unlikely(len < PACKET_LEAST))
         return capture_wrong(c, e, false, N_("a packet block of %llu bytes; %llu are the least"), len, PACKET_LEAST);
@@ -130,7 +130,7 @@ static int packet(struct capture *c, uint32_t len, bool old, struct capture_pack
     if (unlikely(captured > len - PACKET_LEAST))
         return capture_wrong(c, e, false, N_("the packet claims %llu bytes; its block has room for %llu"), captured,
                              len - PACKET_LEAST);
-    const struct capture_iface *i = &c->iface[c->local[local]];
+    const struct capture_iface *i = &c->ifaces->at[c->local[local]];
     *out = (struct capture_packet){.time_ns = capture_time(i, (uint64_t)get32(c, p + 12) << 32 | get32(c, p + 16)),
                                    .data = p + 28,
                                    .captured = captured,
@@ -145,13 +145,13 @@ static int packet(struct capture *c, uint32_t len, bool old, struct capture_pack
     return 1;
 }
 
-static int simple(struct capture *c, uint32_t len, struct capture_packet *out, struct capture_error *e) {
+static int simple(struct source *c, uint32_t len, struct capture_packet *out, struct capture_error *e) {
     const uint8_t *p = c->in.at;
     if (len < SIMPLE_LEAST)
         return capture_wrong(c, e, false, N_("a packet block of %llu bytes; %llu are the least"), len, SIMPLE_LEAST);
     if (c->locals == 0)
         return capture_wrong(c, e, false, N_("the packet names interface %llu; the section has %llu"), 0, 0);
-    const struct capture_iface *i = &c->iface[c->local[0]];
+    const struct capture_iface *i = &c->ifaces->at[c->local[0]];
     uint32_t wire = get32(c, p + 8), captured = min_u32(wire, len - SIMPLE_LEAST);
     if (i->snaplen != 0) captured = min_u32(captured, i->snaplen);
     *out = (struct capture_packet){.time_ns = c->last_ns,
@@ -166,7 +166,7 @@ static int simple(struct capture *c, uint32_t len, struct capture_packet *out, s
 
 /* ---- blocks ---- */
 
-int pcapng_start(struct capture *c, struct capture_error *e) {
+int pcapng_start(struct source *c, struct capture_error *e) {
     (void)e;
     c->format = FORMAT_PCAPNG;
     c->locals = c->locals_before = 0;
@@ -175,7 +175,7 @@ int pcapng_start(struct capture *c, struct capture_error *e) {
 }
 
 /* The frame of the next block: its type and length. A section header sets the byte order first. */
-static int frame(struct capture *c, uint32_t *type, uint32_t *len, struct capture_error *e) {
+static int frame(struct source *c, uint32_t *type, uint32_t *len, struct capture_error *e) {
     size_t there = input_need(&c->in, FRAME);
     if (unlikely(there < FRAME)) return there == 0 && c->in.state == INPUT_END ? 0 : capture_short(c, e);
     const uint8_t *p = c->in.at;
@@ -198,7 +198,7 @@ static bool wanted(uint32_t type) {
            type == BLOCK_PACKET_OLD;
 }
 
-int pcapng_next(struct capture *c, struct capture_packet *out, struct capture_error *e) {
+int pcapng_next(struct source *c, struct capture_packet *out, struct capture_error *e) {
     for (;;) {
         uint32_t type = 0, len = 0;
         c->block += c->skip > 0 || c->block == 0;

@@ -25,26 +25,27 @@ struct copies *copies_new(void) {
 }
 void copies_free(struct copies *c) { free(c); }
 
-static uint64_t mix(uint64_t h, uint64_t v) {
-    h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
-    return h ^ h >> 29;
-}
-
-static uint64_t print_of(uint64_t flow_hash, const struct decoded *d, bool forth) {
+/* Of words that do not wait for one another. */
+uint64_t copies_print(const struct copies *c, uint64_t flow_hash, const struct decoded *d) {
+    static const uint64_t odd[] = {UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xbf58476d1ce4e5b9),
+                                   UINT64_C(0x94d049bb133111eb), UINT64_C(0xd6e8feb86659fd93),
+                                   UINT64_C(0xa0761d6478bd642f)};
     const tcp_header *h = &d->tcp.tcp;
-    uint64_t v = mix(flow_hash + forth, (uint64_t)h->seq_no.v << 32 | h->ack_no.v);
-    v = mix(v, (uint64_t)d->tcp.len << 32 | (uint64_t)h->window << 16 | h->flags);
-    v = mix(v, (uint64_t)d->tcp.ip_id << 32 | (uint64_t)h->header_len << 16 | h->urgent);
-    if (h->options.has_ts) v = mix(v, (uint64_t)h->options.ts_value << 32 | h->options.ts_echo);
+    uint64_t v = (flow_hash << 1 | decoded_forth(d)) * odd[0];
+    v += ((uint64_t)h->seq_no.v << 32 | h->ack_no.v) * odd[1];
+    v += ((uint64_t)d->tcp.len << 32 | (uint64_t)h->window << 16 | h->flags) * odd[2];
+    v += ((uint64_t)d->tcp.ip_id << 32 | (uint64_t)h->header_len << 16 | h->urgent) * odd[3];
+    if (h->options.has_ts) v += ((uint64_t)h->options.ts_value << 32 | h->options.ts_echo) * odd[4];
     for (unsigned i = 0; i < h->options.sack_count; i++)
-        v = mix(v, (uint64_t)h->options.sack[i].left.v << 32 | h->options.sack[i].right.v);
+        v = (v ^ v >> 29) * odd[0] + ((uint64_t)h->options.sack[i].left.v << 32 | h->options.sack[i].right.v);
+    v = (v ^ v >> 32) * odd[1];
+    __builtin_prefetch(&c->print[v >> 54], 1);
     return v;
 }
 
-bool copies_seen(struct copies *c, uint64_t flow_hash, const struct decoded *d) {
+bool copies_seen(struct copies *c, uint64_t what, const struct decoded *d) {
     const struct flow_packet *p = &d->tcp;
     bool copy = false;
-    uint64_t what = print_of(flow_hash, d, decoded_forth(d));
     struct print *seen = &c->print[what >> 54];
     if (seen->what == what && p->time_ns >= seen->time_ns && !(p->marks & FLOW_UNTIMED)) {
         uint64_t later = p->time_ns - seen->time_ns;

@@ -9,7 +9,10 @@ struct copies;
 
 struct copies *copies_new(void);
 void copies_free(struct copies *c);
-/* Remembers the packet; true when it is a copy of one before. `flow_hash` stands for addresses and ports. */
-bool copies_seen(struct copies *c, uint64_t flow_hash, const struct decoded *d);
+/* All that the sender of a packet wrote, as one number; `flow_hash` stands for addresses and ports. What will be asked
+ * of it comes into the processor's cache. */
+uint64_t copies_print(const struct copies *c, uint64_t flow_hash, const struct decoded *d);
+/* Remembers the packet with this print; true when it is a copy of one before. */
+bool copies_seen(struct copies *c, uint64_t print, const struct decoded *d);
 
 #endif

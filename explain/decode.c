@@ -88,13 +88,15 @@ enum decode_kind ip6_read(struct datagram *g) {
 /* ---- TCP ---- */
 
 static uint16_t sum_marks(const struct decoder *d, const struct datagram *g, const tcp_header *h) {
+    if (!d->check_sums) return 0;
     uint64_t pseudo = pseudo_sum(&g->src, &g->dst, IP_PROTO_TCP, g->wire);
+    bool whole = g->captured >= g->wire && !g->assembled;
+    if (likely(whole) && likely(checksum_finish(d->sums->add(g->data, g->wire, pseudo)) == 0)) return 0;
     uint16_t left_to_device = checksum_fold(pseudo);
     if (h->checksum == left_to_device || h->checksum == 0 ||
         h->checksum == checksum_fold(pseudo_sum(&g->src, &g->dst, IP_PROTO_TCP, 0)))
         return FLOW_SUM_OPEN;
-    if (!d->check_sums || g->captured < g->wire || g->assembled) return 0;
-    return checksum_finish(d->sums->add(g->data, g->wire, pseudo)) != 0 ? FLOW_SUM_WRONG : 0;
+    return whole ? FLOW_SUM_WRONG : 0;
 }
 
 /* A header that was cut: what is missing, an option that is there in part included, becomes End of Option List. */

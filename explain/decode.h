@@ -39,7 +39,7 @@ struct fragments;
 struct decoder {
     const checksum_ops *sums;
     struct fragments *fragments; /* made when the first one comes */
-    bool check_sums;             /* verify checksums where all bytes are at hand */
+    bool check_sums;             /* look at TCP's checksums, and verify them where all bytes are at hand */
 };
 
 void decoder_init(struct decoder *d);

@@ -3,6 +3,7 @@
 #include "explain/flow.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "base/siphash.h"
@@ -10,25 +11,34 @@
 #include "explain/copies.h"
 #include "explain/decode.h"
 
-enum { SLAB = 256, SLABS_MAX = 1 << 16, FINDINGS_MAX = 1024, TABLE_LEAST = 1024 };
+/* Flows lie in slabs of the size of a large page, each with the machine's record behind it. A reference is a slab and
+ * a place in it from 1 on, so that 0 is none. */
+enum { SLAB = 2 << 20, PLACE_BITS = 11, PLACES_MAX = (1 << PLACE_BITS) - 1, SLABS_MAX = 1 << 16 };
+enum { FLOWS_MOST = 1 << 26, FINDINGS_MAX = 1024, TABLE_LEAST = 1024 };
 
-/* Lists that a flow stands in, ordered by its latest packet. */
+/* Lists that a flow stands in, ordered by its latest packet, to within this: on a busy link a flow would change its
+ * place with every packet. */
 enum { LIST_OPEN, LIST_OVER, LISTS };
+static const uint64_t same_place_ns = 10 * MS_NS;
 
 struct slot {
     struct explain_flow flow; /* first: a flow is its slot */
     struct slot *before, *after;
+    uint64_t listed_ns; /* its latest packet when it took its place */
     uint32_t hash, ref;
     uint8_t list;
     bool used;
 };
+
+/* Where the machine's record begins. */
+enum { RECORD_AT = (sizeof(struct slot) + 63) & ~63u };
 
 struct list {
     struct slot *first, *last;
 };
 
 /* Packets that wait for their turn. After LOOK_AT more its place in the table is there, after MEET its flow. */
-enum { BEHIND = 16, LOOK_AT = 5, MEET = 10, LINE = 64, RECORD_LINES = 8 };
+enum { BEHIND = 16, LOOK_AT = 5, MEET = 10, LINE = 64 };
 
 struct flow_table {
     struct flow_machine machine;
@@ -36,9 +46,11 @@ struct flow_table {
     uint64_t linger_ns, now_ns;
     siphash_key key;
     table table;
-    struct slot **slab;
+    uint8_t **slab;
     uint32_t slabs, slabs_room;
-    struct slot *spare; /* linked by `after` */
+    uint32_t stride, places; /* bytes of a flow with its record; flows of a slab */
+    uint32_t begun;          /* places of the last slab that were given out */
+    struct slot *spare;      /* given back, linked by `after` */
     struct list list[LISTS];
     struct flow_counts counts;
     struct copies *copies;
@@ -46,24 +58,37 @@ struct flow_table {
     uint32_t ifaces;
     struct waiting {
         struct decoded decoded;
+        uint64_t print;
         uint32_t hash, ref; /* ref: the flow as it seems now, 0: none */
         bool icmp;
     } waiting[BEHIND];
     uint64_t first, next; /* of them, modulo BEHIND */
 };
 
-/* Both directions in one, in the order of decoded_forth. Without a gap, so that its bytes can be hashed. */
-struct pair {
-    ip_addr low, high;
-    uint16_t low_port, high_port;
-};
+static struct slot *slot_of(const struct flow_table *t, uint32_t ref) {
+    uint8_t *slab = t->slab[ref >> PLACE_BITS];
+    return (struct slot *)(void *)(slab + ((ref & PLACES_MAX) - 1) * (size_t)t->stride);
+}
+
+/* The flow in use behind this one; 0: there is none. */
+static uint32_t next_used(const struct flow_table *t, uint32_t ref) {
+    uint32_t slab = ref >> PLACE_BITS, place = ref & PLACES_MAX;
+    for (; slab < t->slabs; slab++, place = 0) {
+        uint32_t end = slab + 1 < t->slabs ? t->places : t->begun;
+        while (place < end)
+            if (slot_of(t, slab << PLACE_BITS | ++place)->used) return slab << PLACE_BITS | place;
+    }
+    return 0;
+}
 
 struct flow_table *flow_table_new(const struct flow_machine *machine, uint32_t limit, uint64_t linger_ns) {
     uint8_t random[16];
     struct flow_table *t = calloc(1, sizeof *t);
     if (t == NULL) return NULL;
     t->machine = *machine;
-    t->limit = limit < 1 ? 1 : limit > SLAB * (SLABS_MAX - 1) ? SLAB * (SLABS_MAX - 1) : limit;
+    t->stride = (uint32_t)(RECORD_AT + machine->record + LINE - 1) & ~(uint32_t)(LINE - 1);
+    t->places = t->begun = min_u32(SLAB / t->stride, PLACES_MAX);
+    t->limit = max_u32(1, min_u32(limit, FLOWS_MOST));
     t->linger_ns = linger_ns;
     t->copies = copies_new();
     if (getrandom(random, sizeof random, 0) != sizeof random) memset(random, 0x5a, sizeof random);
@@ -80,11 +105,8 @@ struct flow_table *flow_table_new(const struct flow_machine *machine, uint32_t l
 
 void flow_table_free(struct flow_table *t) {
     if (t == NULL) return;
-    for (uint32_t i = 0; i < t->slabs; i++) {
-        for (size_t k = 0; k < SLAB; k++)
-            if (t->slab[i][k].used) free(t->slab[i][k].flow.finding);
-        free(t->slab[i]);
-    }
+    for (uint32_t ref = next_used(t, 0); ref != 0; ref = next_used(t, ref)) free(slot_of(t, ref)->flow.finding);
+    for (uint32_t i = 0; i < t->slabs; i++) free(t->slab[i]);
     free(t->slab);
     free(t->table.at);
     free(t->iface_ns);
@@ -105,6 +127,7 @@ static void unlist(struct flow_table *t, struct slot *s) {
 static void enlist(struct flow_table *t, struct slot *s, uint8_t list) {
     struct list *l = &t->list[list];
     s->list = list;
+    s->listed_ns = s->flow.last_ns;
     s->after = NULL;
     s->before = l->last;
     *(l->last != NULL ? &l->last->after : &l->first) = s;
@@ -114,26 +137,39 @@ static void enlist(struct flow_table *t, struct slot *s, uint8_t list) {
 /* ---- slots ---- */
 
 static bool more_slots(struct flow_table *t) {
+    if (t->begun < t->places) return true;
     if (t->slabs == t->slabs_room) {
         uint32_t room = t->slabs_room == 0 ? 64 : t->slabs_room * 2;
-        struct slot **more = room <= SLABS_MAX ? realloc(t->slab, room * sizeof *more) : NULL;
+        uint8_t **more = room <= SLABS_MAX ? realloc(t->slab, room * sizeof *more) : NULL;
         if (more == NULL) return false;
         t->slab = more;
         t->slabs_room = room;
     }
-    struct slot *slab = calloc(SLAB, sizeof *slab);
+    uint8_t *slab = aligned_alloc(SLAB, SLAB);
     if (slab == NULL) return false;
-    for (uint32_t i = SLAB; i-- > 0;) {
-        slab[i].ref = t->slabs * SLAB + i + 1;
-        slab[i].after = t->spare;
-        t->spare = &slab[i];
-    }
+    madvise(slab, SLAB, MADV_HUGEPAGE); /* flows are met in no order: a page each would cost more than the rest */
     t->slab[t->slabs++] = slab;
+    t->begun = 0;
     return true;
 }
 
-static struct slot *slot_of(const struct flow_table *t, uint32_t ref) {
-    return &t->slab[(ref - 1) / SLAB][(ref - 1) % SLAB];
+/* After more_slots. */
+static struct slot *take_slot(struct flow_table *t) {
+    struct slot *s = t->spare;
+    if (s != NULL) {
+        t->spare = s->after;
+        return s;
+    }
+    uint32_t ref = (t->slabs - 1) << PLACE_BITS | ++t->begun;
+    s = slot_of(t, ref);
+    memset(s, 0, sizeof *s);
+    s->ref = ref;
+    return s;
+}
+
+static void give_slot(struct flow_table *t, struct slot *s) {
+    *s = (struct slot){.ref = s->ref, .after = t->spare};
+    t->spare = s;
 }
 
 static bool room_in_table(struct flow_table *t) {
@@ -148,7 +184,6 @@ static bool room_in_table(struct flow_table *t) {
 /* ---- ends ---- */
 
 static void end_flow(struct flow_table *t, struct slot *s, enum flow_end why) {
-    uint32_t ref = s->ref;
     s->flow.ended = (uint8_t)why;
     t->machine.ended(t->machine.ctx, &s->flow, t->now_ns);
     if (why == FLOW_OVER) t->counts.over++;
@@ -156,11 +191,8 @@ static void end_flow(struct flow_table *t, struct slot *s, enum flow_end why) {
     if (why == FLOW_EVICTED) (*(s->flow.over ? &t->counts.evicted_over : &t->counts.evicted_open))++;
     free(s->flow.finding);
     unlist(t, s);
-    table_remove(&t->table, s->hash, ref);
-    memset(s, 0, sizeof *s);
-    s->ref = ref;
-    s->after = t->spare;
-    t->spare = s;
+    table_remove(&t->table, s->hash, s->ref);
+    give_slot(t, s);
     t->counts.live--;
 }
 
@@ -196,9 +228,7 @@ void flow_table_end(struct flow_table *t) {
     size_t n = 0;
     flow_table_settle(t);
     struct slot **all = malloc((t->counts.live + 1) * sizeof *all);
-    for (uint32_t i = 0; i < t->slabs && all != NULL; i++)
-        for (size_t k = 0; k < SLAB; k++)
-            if (t->slab[i][k].used) all[n++] = &t->slab[i][k];
+    for (uint32_t ref = next_used(t, 0); ref != 0 && all != NULL; ref = next_used(t, ref)) all[n++] = slot_of(t, ref);
     if (n > 0) qsort(all, n, sizeof *all, by_id);
     for (size_t i = 0; i < n; i++) end_flow(t, all[i], FLOW_FILE_ENDED);
     free(all);
@@ -207,11 +237,6 @@ void flow_table_end(struct flow_table *t) {
 }
 
 /* ---- finding ---- */
-
-static struct pair pair_of(const struct decoded *d) {
-    return decoded_forth(d) ? (struct pair){d->src, d->dst, d->src_port, d->dst_port}
-                            : (struct pair){d->dst, d->src, d->dst_port, d->src_port};
-}
 
 static bool end_is(const struct flow_half *e, const ip_addr *addr, uint16_t port) {
     return e->port == port && ip_eq(&e->addr, addr);
@@ -241,26 +266,21 @@ static bool source_opened(const struct decoded *d) {
 
 static struct slot *create(struct flow_table *t, uint32_t hash, struct decoded *d, struct slot *before) {
     if (!make_room(t, before)) return NULL;
-    struct slot *s = t->spare;
-    t->spare = s->after;
+    struct slot *s = take_slot(t);
     bool a = source_opened(d);
     s->flow = (struct explain_flow){.id = t->counts.flows + 1,
                                     .first_ns = d->tcp.time_ns,
                                     .last_ns = d->tcp.time_ns,
                                     .first_number = d->tcp.number,
                                     .v6 = d->tcp.v6,
-                                    .self = d->src_port == d->dst_port && ip_eq(&d->src, &d->dst)};
+                                    .self = d->src_port == d->dst_port && ip_eq(&d->src, &d->dst),
+                                    .machine = (uint8_t *)s + RECORD_AT};
     s->flow.end[a ? END_A : END_B].addr = d->src;
     s->flow.end[a ? END_A : END_B].port = d->src_port;
     s->flow.end[a ? END_B : END_A].addr = d->dst;
     s->flow.end[a ? END_B : END_A].port = d->dst_port;
     d->tcp.from = a ? END_A : END_B;
-    if (!t->machine.created(t->machine.ctx, &s->flow, before != NULL ? &before->flow : NULL, &d->tcp)) {
-        memset(&s->flow, 0, sizeof s->flow);
-        s->after = t->spare;
-        t->spare = s;
-        return NULL;
-    }
+    t->machine.created(t->machine.ctx, &s->flow, before != NULL ? &before->flow : NULL, &d->tcp);
     t->counts.flows++;
     s->used = true;
     s->hash = hash;
@@ -307,17 +327,25 @@ static void count(struct flow_table *t, struct explain_flow *f, const struct dec
     h->ip_bytes += d->ip_len;
 }
 
+/* Both directions alike. Of IPv4 addresses only what differs. */
 static uint32_t hash_of(const struct flow_table *t, const struct decoded *d) {
-    struct pair pair = pair_of(d);
-    return (uint32_t)siphash13(&t->key, &pair, sizeof pair);
+    bool forth = decoded_forth(d);
+    const ip_addr *low = forth ? &d->src : &d->dst, *high = forth ? &d->dst : &d->src;
+    uint64_t ports = forth ? (uint64_t)d->src_port << 16 | d->dst_port : (uint64_t)d->dst_port << 16 | d->src_port;
+    if (likely(ip_is_v4(low))) {
+        uint64_t key[2] = {(uint64_t)low->w[3] << 32 | high->w[3], ports};
+        return (uint32_t)siphash13(&t->key, key, sizeof key);
+    }
+    uint64_t key[5] = {ip_half(low, 0), ip_half(low, 1), ip_half(high, 0), ip_half(high, 1), ports};
+    return (uint32_t)siphash13(&t->key, key, sizeof key);
 }
 
-static void packet(struct flow_table *t, struct decoded *d, uint32_t hash) {
+static void packet(struct flow_table *t, struct decoded *d, uint32_t hash, uint64_t print) {
     struct flow_packet *p = &d->tcp;
     watch_clock(t, p);
     end_silent(t);
     struct slot *s = find(t, hash, d, &p->from);
-    if (copies_seen(t->copies, hash, d)) p->marks |= FLOW_COPY;
+    if (copies_seen(t->copies, print, d)) p->marks |= FLOW_COPY;
     bool syn = (p->tcp.flags & (TCP_SYN | TCP_RST)) == TCP_SYN;
     if (s == NULL || (syn && !(p->marks & FLOW_COPY) && t->machine.begins(t->machine.ctx, &s->flow, p)))
         s = create(t, hash, d, s);
@@ -328,7 +356,7 @@ static void packet(struct flow_table *t, struct decoded *d, uint32_t hash) {
     count(t, &s->flow, d);
     t->machine.fed(t->machine.ctx, &s->flow, p);
     uint8_t list = s->flow.over ? LIST_OVER : LIST_OPEN;
-    if (t->list[list].last == s) return;
+    if (list == s->list && p->time_ns - s->listed_ns < same_place_ns) return;
     unlist(t, s);
     enlist(t, s, list);
 }
@@ -344,7 +372,8 @@ static void icmp(struct flow_table *t, struct decoded *d, uint32_t hash) {
 
 void flow_table_packet(struct flow_table *t, struct decoded *d) {
     flow_table_settle(t);
-    packet(t, d, hash_of(t, d));
+    uint32_t hash = hash_of(t, d);
+    packet(t, d, hash, copies_print(t->copies, hash, d));
 }
 
 void flow_table_icmp(struct flow_table *t, struct decoded *d) {
@@ -354,8 +383,8 @@ void flow_table_icmp(struct flow_table *t, struct decoded *d) {
 
 /* ---- a few packets behind ---- */
 
-static void prefetch(const void *p, unsigned lines) {
-    for (unsigned i = 0; i < lines; i++) __builtin_prefetch((const char *)p + i * LINE, 1);
+static void prefetch(const void *p, size_t bytes) {
+    for (size_t i = 0; i < bytes; i += LINE) __builtin_prefetch((const char *)p + i, 1);
 }
 
 static void process(struct flow_table *t) {
@@ -363,7 +392,7 @@ static void process(struct flow_table *t) {
     if (unlikely(w->icmp))
         icmp(t, &w->decoded, w->hash);
     else
-        packet(t, &w->decoded, w->hash);
+        packet(t, &w->decoded, w->hash, w->print);
 }
 
 struct decoded *flow_table_room(struct flow_table *t) {
@@ -375,6 +404,7 @@ struct decoded *flow_table_room(struct flow_table *t) {
 void flow_table_take(struct flow_table *t, bool is_icmp) {
     struct waiting *w = &t->waiting[t->next % BEHIND];
     w->hash = hash_of(t, &w->decoded);
+    w->print = is_icmp ? 0 : copies_print(t->copies, w->hash, &w->decoded);
     w->ref = 0;
     w->icmp = is_icmp;
     w->decoded.tcp.payload = NULL;
@@ -384,11 +414,11 @@ void flow_table_take(struct flow_table *t, bool is_icmp) {
         struct waiting *then = &t->waiting[(t->next - 1 - LOOK_AT) % BEHIND];
         uint32_t i = table_first(&t->table, then->hash);
         then->ref = table_probe(&t->table, then->hash, &i);
-        if (then->ref != 0) prefetch(slot_of(t, then->ref), (unsigned)((sizeof(struct slot) + LINE - 1) / LINE));
+        if (then->ref != 0) prefetch(slot_of(t, then->ref), RECORD_AT);
     }
     if (waits > MEET) {
         const struct waiting *then = &t->waiting[(t->next - 1 - MEET) % BEHIND];
-        if (then->ref != 0) prefetch(slot_of(t, then->ref)->flow.machine, RECORD_LINES);
+        if (then->ref != 0) prefetch((uint8_t *)slot_of(t, then->ref) + RECORD_AT, t->machine.hot);
     }
     if (waits == BEHIND) process(t);
 }

@@ -99,16 +99,19 @@ struct explain_flow {
 /* How the table talks to whoever follows connections. */
 struct flow_machine {
     void *ctx;
+    /* Bytes of its own record, which the table keeps: flow->machine points there from `created` to `ended`. It is not
+     * cleared. The first `hot` of them are wanted for each packet. */
+    size_t record, hot;
     /* Before `created`: does this packet begin a new connection on the pair of sockets of `flow`? */
     bool (*begins)(void *ctx, const struct explain_flow *flow, const struct flow_packet *packet);
     /* A new connection; `packet` is its first and is fed next. `before`: the one that had the pair of sockets until
-     * now and has not ended yet, or NULL. False: no memory; the packet is counted as lost to explain. */
-    bool (*created)(void *ctx, struct explain_flow *flow, const struct explain_flow *before,
+     * now and has not ended yet, or NULL. */
+    void (*created)(void *ctx, struct explain_flow *flow, const struct explain_flow *before,
                     const struct flow_packet *packet);
     void (*fed)(void *ctx, struct explain_flow *flow, const struct flow_packet *packet);
     void (*icmp)(void *ctx, struct explain_flow *flow, const struct flow_icmp *icmp);
-    /* The last call. The user prints the connection here, after the machine has drawn its conclusions; then the
-     * machine frees flow->machine. The table frees the findings. */
+    /* The last call. The user prints the connection here, after the machine has drawn its conclusions. The table frees
+     * the findings. */
     void (*ended)(void *ctx, struct explain_flow *flow, uint64_t now_ns);
 };
 

@@ -2,8 +2,6 @@
  * packet. It also says which SYN begins a new connection on the same sockets (RFC 9293 3.6.1, RFC 6191). */
 #include "explain/history_inner.h"
 
-#include <stdlib.h>
-
 enum { SILENT_S = 60 }; /* 2 MSL, as most hosts have it */
 
 _Static_assert(sizeof(struct record) <= 1280, "ten million connections have to fit");
@@ -55,18 +53,15 @@ enum vantage vantage_said(const struct explain_machine *m, const struct explain_
     return m->options.vantage;
 }
 
-static bool created(void *ctx, struct explain_flow *flow, const struct explain_flow *before,
+static void created(void *ctx, struct explain_flow *flow, const struct explain_flow *before,
                     const struct flow_packet *p) {
     const struct explain_machine *m = ctx;
-    struct record *r = malloc(sizeof *r);
-    if (r == NULL) return false;
+    struct record *r = flow->machine;
     track_start(&r->track);
     passive_start(&r->passive, p, vantage_said(m, flow));
     history_start(&r->history, p);
     if (before != NULL && before->machine != NULL && !(p->tcp.flags & TCP_ACK))
         note_reuse(&r->history, flow, before, p);
-    flow->machine = r;
-    return true;
 }
 
 /* One socket on both sides: what it sends is what it gets, and there are no two ends to tell apart. */
@@ -112,12 +107,16 @@ static void ended(void *ctx, struct explain_flow *flow, uint64_t now_ns) {
     for (size_t i = 0; i < n; i++)
         if (!flow_note(flow, &found[i])) break;
     if (m->options.done != NULL) m->options.done(m->options.ctx, flow, now_ns);
-    free(flow->machine);
-    flow->machine = NULL;
 }
 
 void machine_init(struct explain_machine *m, const struct explain_options *options) {
     m->options = *options;
-    m->ops =
-        (struct flow_machine){.ctx = m, .begins = begins, .created = created, .fed = fed, .icmp = icmp, .ended = ended};
+    m->ops = (struct flow_machine){.ctx = m,
+                                   .record = sizeof(struct record),
+                                   .hot = offsetof(struct record, history) + 512,
+                                   .begins = begins,
+                                   .created = created,
+                                   .fed = fed,
+                                   .icmp = icmp,
+                                   .ended = ended};
 }

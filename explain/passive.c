@@ -11,6 +11,7 @@
 enum {
     /* After so long in silence an end may have given up, or its TIME-WAIT may be over, whatever its settings. */
     SILENT_MS = 1000,
+    REOPEN_MS = 500, /* what opens is repeated after a second [RFC6298 2.1]; the way there may take its part of that */
     /* An ACK may leave before bytes that wait for their turn: so long the pace of sending may hold them back. */
     PACED_MS = 200
 };
@@ -21,6 +22,9 @@ static const uint8_t next_of[MOVES][TERN_STATES] = {
 #include "tcp/transition.def"
 #undef TRANSITION
 };
+
+/* The same as a set. */
+static unsigned leads(unsigned state, int move) { return 1u << next_of[move][state] >> 1; }
 
 /* Where the states of a set go that have this move; `stay`: those that have not are kept. */
 static uint16_t moved(uint16_t set, enum move m, bool stay) {
@@ -64,6 +68,13 @@ static unsigned witnessed(const struct passive *v, const struct track *t, int e,
     return moves;
 }
 
+/* It has sent a FIN, and now an ACK alone: was the FIN acknowledged in between by a packet that the capture missed? Then
+ * nothing would show it. Told where it was taken, the capture is taken to be whole. */
+static bool unwitnessed_ack(const struct passive *v, const struct track *t, int e, const struct sight *own) {
+    bool alone = own != NULL && own->takes == 0 && t->end[e].fin == KNOWN_YES && t->end[!e].fin != KNOWN_YES;
+    return alone && v->vantage == VANTAGE_UNKNOWN;
+}
+
 /* Could a FIN wait behind bytes that were not yet sent? Not when all that was sent is acknowledged and the window is
  * open; `own` is a segment of this end, NULL: none. */
 static bool may_queue(const struct passive *v, const struct track *t, int e, const struct sight *own) {
@@ -79,6 +90,9 @@ static bool may_queue(const struct passive *v, const struct track *t, int e, con
     return !near(v, e) && !track_quiet(t, e);
 }
 
+/* The first ACK of a FIN: an application that closes at once may have done so before it left. */
+static bool answers_fin(const struct sight *own) { return own != NULL && own->fin_acked && own->ack_new; }
+
 static uint16_t given_up(const struct passive *v, int e, uint16_t set, uint64_t now_ns) {
     const struct passive_end *s = &v->end[e];
     if (now_ns > s->heard_ns + SILENT_MS * MS_NS) set |= BIT(CLOSED); /* or its host is gone, without a word */
@@ -90,17 +104,21 @@ static uint16_t given_up(const struct passive *v, int e, uint16_t set, uint64_t 
  * without what this one brings. */
 static uint16_t drift(const struct passive *v, const struct track *t, int e, uint64_t now_ns, const struct sight *own,
                       const struct sight *except) {
-    uint16_t set = v->end[e].now, before;
+    uint16_t set = v->end[e].now;
     bool far = !near(v, e), queue = may_queue(v, t, e, own);
     unsigned moves = far ? witnessed(v, t, e, except) | 1u << MOVE_ABORT : 0;
+    if (unwitnessed_ack(v, t, e, own)) moves |= 1u << MOVE_FIN_ACKED;
     uint16_t closes = BIT(SYN_SENT) | BIT(LISTEN);
     if (far || queue) closes |= BIT(SYN_RECEIVED) | BIT(ESTABLISHED) | BIT(CLOSE_WAIT);
+    if (answers_fin(own)) closes |= BIT(CLOSE_WAIT);
     uint16_t silent = BIT(SYN_SENT) | BIT(CLOSING) | BIT(LAST_ACK) | BIT(TIME_WAIT); /* [3.10.5] no RST tells of it */
-    do {
-        before = set;
-        set |= moved(set & closes, MOVE_CLOSE, false) | moved(set & silent, MOVE_ABORT, false);
-        for (unsigned rest = moves; rest != 0; rest &= rest - 1) set = may(set, (enum move)__builtin_ctz(rest));
-    } while (set != before);
+    for (unsigned fresh = set; fresh != 0;) { /* each state once, with all that leads on from it */
+        unsigned s = (unsigned)__builtin_ctz(fresh), to = 0;
+        unsigned own_moves = (closes >> s & 1u) << MOVE_CLOSE | (silent >> s & 1u) << MOVE_ABORT;
+        for (unsigned rest = moves | own_moves; rest != 0; rest &= rest - 1) to |= leads(s, __builtin_ctz(rest));
+        fresh = (fresh & (fresh - 1)) | (to & ~set);
+        set |= (uint16_t)to;
+    }
     return given_up(v, e, set, now_ns);
 }
 
@@ -112,6 +130,8 @@ static uint16_t senders(const struct passive *v, const struct track *t, int e, c
     const struct track_end *self = &t->end[e], *peer = &t->end[!e];
     if (p->tcp.flags & TCP_SYN) { /* both opened at once: the other SYN-ACK may come before this one leaves */
         uint16_t crossed = self->syn ? BIT(ESTABLISHED) | BIT(FIN_WAIT_1) : 0;
+        /* Repeated, or perhaps so: a CLOSE may have come in between, and its FIN waits [3.10.4]. */
+        if (l->repeated || p->time_ns >= v->end[e].heard_ns + REOPEN_MS * MS_NS) crossed |= BIT(FIN_WAIT_1);
         return p->tcp.flags & TCP_ACK ? BIT(SYN_RECEIVED) | crossed : BIT(SYN_SENT);
     }
     if (l->ack_foreign) /* it answers a new SYN out of an old connection [RFC5961 4.2] */
@@ -128,7 +148,8 @@ static uint16_t senders(const struct passive *v, const struct track *t, int e, c
             self->syn_ack && !self->guessed && (peer->syn_data || seq_le(p->tcp.ack_no, seq_add(peer->isn, 1)));
         if (nothing_yet && (p->len == 0 || peer->syn_data)) set |= BIT(SYN_RECEIVED);
     }
-    if (own != KNOWN_YES && other != KNOWN_NO) set |= BIT(CLOSE_WAIT) | (queue ? BIT(LAST_ACK) | BIT(CLOSING) : 0);
+    if (own != KNOWN_YES && other != KNOWN_NO)
+        set |= BIT(CLOSE_WAIT) | (queue ? BIT(LAST_ACK) | BIT(CLOSING) : answers_fin(l) ? BIT(LAST_ACK) : 0);
     if (own != KNOWN_NO && other != KNOWN_YES) set |= BIT(FIN_WAIT_1) | BIT(FIN_WAIT_2);
     if (own != KNOWN_NO && other != KNOWN_NO) set |= BIT(CLOSING) | BIT(LAST_ACK) | BIT(TIME_WAIT);
     /* What still wants to be acknowledged is not sent any more once the FIN is. */
@@ -149,12 +170,14 @@ static uint16_t reset_sender(const struct track *t, int e, const struct flow_pac
 
 /* ---- what a segment does to its receiver, if it arrives ---- */
 
-/* 0 before the receiver's window, 1 touching what it has, 2 new to it: what its ACKs so far tell. */
+/* 0 before the receiver's window, 1 touching what it has, 2 new to it, 3 behind the window: what its ACKs so far tell. */
 static int place(const struct track *t, int to, const struct sight *l) {
     const struct track_end *from = &t->end[!to];
     if (!from->acked_any || l->first) return 2;
-    int32_t d = seq_diff(l->stop, from->acked);
-    return d < 0 ? 0 : d == 0 && l->takes > 0 ? 1 : 2;
+    int32_t d = seq_diff(l->stop, from->acked), begin = seq_diff(l->start, from->acked);
+    if (d < 0) return 0;
+    if (begin > 0 && (uint32_t)begin >= t->end[to].window) return 3;
+    return d == 0 && l->takes > 0 ? 1 : 2;
 }
 
 static uint16_t syn_arrives(uint16_t set, const struct flow_packet *p, const struct sight *l, bool far) {
@@ -175,12 +198,19 @@ static uint16_t ack_arrives(const struct passive *v, const struct track *t, int 
     const struct track_end *self = &t->end[to];
     if (set & BIT(SYN_RECEIVED) && l->syn_acked) set = may(set, MOVE_SYN_ACKED); /* a full accept queue drops it */
     if (at == 0) return set;
-    bool unsure = at == 1 || v->gaps || self->fin == KNOWN_MAYBE;
+    /* What does not fit is dropped; some take its ACK all the same [3.10.7.4]. */
+    bool unsure = at == 1 || at == 3 || v->gaps || self->fin == KNOWN_MAYBE;
     if (l->fin_acked || self->fin == KNOWN_MAYBE) {
         uint16_t then = must(set, MOVE_FIN_ACKED);
         set = unsure ? set | then : then;
     }
     return set;
+}
+
+/* Has its receiver all that was captured up to the edge? A capture from mid-stream does not show a hole before its
+ * beginning. */
+static bool gapless(const struct track_end *from) {
+    return !from->guessed || (from->heard && from->acked_any && seq_gt(from->acked, from->isn));
 }
 
 /* The FIN is taken when all before it is there, which a later segment may bring. */
@@ -189,7 +219,8 @@ static uint16_t fin_arrives(const struct passive *v, const struct track *t, int 
     if (at == 0 || from->fin == KNOWN_NO) return set;
     bool known = from->fin == KNOWN_YES && at == 2 && !v->gaps;
     bool room = !from->acked_any || seq_le(from->next, seq_add(from->acked, max_u32(self->window, 1)));
-    bool all = near(v, to) ? seq_gt(from->edge, from->fin_at) : from->acked_any && seq_ge(from->acked, from->fin_at);
+    bool all = near(v, to) && gapless(from) ? seq_gt(from->edge, from->fin_at)
+                                            : from->acked_any && seq_ge(from->acked, from->fin_at);
     uint16_t then = must(set, MOVE_FIN);
     return known && room && all ? then | (set & BIT(SYN_RECEIVED)) : set | then; /* a full accept queue drops it */
 }
@@ -207,7 +238,7 @@ static uint16_t reset_arrives(const struct passive *v, const struct track *t, in
     }
     uint16_t rest = set & (uint16_t) ~(NO_CONNECTION | BIT(TIME_WAIT) | BIT(SYN_SENT));
     if (rest == 0) return out;
-    bool clear = near(v, to) || (from->acked_any && seq_eq(from->acked, from->next));
+    bool clear = gapless(from) && (near(v, to) || (from->acked_any && seq_eq(from->acked, from->next)));
     bool exact = from->based && clear && !v->gaps && seq_eq(p->tcp.seq_no, from->edge); /* [RFC5961 3.2] */
     if (rest & BIT(SYN_RECEIVED)) out |= NO_CONNECTION;
     if (rest & (uint16_t)~BIT(SYN_RECEIVED)) out |= BIT(CLOSED);
@@ -320,15 +351,21 @@ static uint16_t left_from(struct passive *v, const struct track *t, const struct
     return unheard ? prior | possible : possible;
 }
 
+/* May the segment have left before others of its sender that were seen already? Then it tells how things were. */
+static bool overtaken(const struct track_end *self, const struct flow_packet *p, const struct sight *l) {
+    if (p->tcp.flags & TCP_RST) return false;
+    if (p->tcp.flags & TCP_SYN) return l->repeated && seq_gt(self->next, seq_add(self->isn, 1));
+    return l->repeated || l->ack_old || (l->takes == 0 && seq_lt(l->start, self->next));
+}
+
 static void departs(struct passive *v, const struct track *t, const struct flow_packet *p, const struct sight *l,
                     struct passive_view *out) {
     int e = p->from;
     struct passive_end *s = &v->end[e];
-    uint16_t idle = drift(v, t, e, p->time_ns, NULL, NULL), prior = drift(v, t, e, p->time_ns, l, NULL), set;
+    uint16_t prior = drift(v, t, e, p->time_ns, l, NULL), set;
+    uint16_t idle = out != NULL ? drift(v, t, e, p->time_ns, NULL, NULL) : 0;
     bool syn = p->tcp.flags & TCP_SYN, rst = p->tcp.flags & TCP_RST;
-    /* Overtaken on its way here: it tells how things were. */
-    bool stale = !near(v, e) && !syn && !rst &&
-                 (l->repeated || l->ack_old || (l->takes == 0 && seq_lt(l->start, t->end[e].next)));
+    bool stale = !near(v, e) && overtaken(&t->end[e], p, l);
     if (l->foreign && !rst && !(syn && near(v, e))) stale = !syn;
     set = left_from(v, t, p, l, prior, stale);
     enum doubt doubt = doubt_of(v, t, e, p->time_ns, false);
@@ -361,7 +398,7 @@ static void reaches(struct passive *v, const struct track *t, const struct flow_
         set = drift(&later, t, e, p->time_ns, NULL, l);
         later.end[e].now = set;
         later.gaps = true;
-        possible = drift(&later, t, e, p->time_ns, NULL, NULL);
+        if (out != NULL) possible = drift(&later, t, e, p->time_ns, NULL, NULL);
     } else if (prior & (BIT(SYN_SENT) | BIT(SYN_RECEIVED))) { /* a CLOSE may have waited for this [3.10.4] */
         possible = set |= moved(opened, MOVE_CLOSE, false);
     }
@@ -387,7 +424,7 @@ static bool steady(struct passive *v, const struct track *t, const struct flow_p
     bool open = s->now & r->now & BIT(ESTABLISHED) && s->course == TERN_ESTABLISHED && r->course == TERN_ESTABLISHED;
     if (!plain || !open || v->gaps || s->resets || self->fin != KNOWN_NO || peer->fin != KNOWN_NO) return false;
     if ((s->now | r->now) & BIT(SYN_RECEIVED) || !self->acked_any || !peer->acked_any) return false;
-    bool stale = !near(v, e) && (l->repeated || l->ack_old || (l->takes == 0 && seq_lt(l->start, self->next)));
+    bool stale = !near(v, e) && overtaken(self, p, l);
     if (!stale) {
         s->now = BIT(ESTABLISHED) | (may_queue(v, t, e, l) ? BIT(FIN_WAIT_1) : 0);
         s->heard_ns = p->time_ns;

@@ -110,9 +110,11 @@ static void follow_ack(struct track *t, const struct flow_packet *p, struct sigh
         base(o, seq_add(ack, (uint32_t)-1), true);
     }
     int32_t beyond = seq_diff(ack, o->next);
-    out->ack_foreign = opening && (beyond > 0 || (!o->guessed && seq_le(ack, o->isn)));
-    if (beyond > FOREIGN || beyond < -FOREIGN) out->foreign = true;
-    if (out->ack_foreign || out->foreign || (p->tcp.flags & TCP_RST)) return;
+    bool ack_foreign = opening && (beyond > 0 || (!o->guessed && seq_le(ack, o->isn)));
+    bool foreign = out->foreign || beyond > FOREIGN || beyond < -FOREIGN;
+    out->ack_foreign = ack_foreign;
+    out->foreign = foreign;
+    if (ack_foreign || foreign || (p->tcp.flags & TCP_RST)) return;
     if (beyond > 0) {
         out->ack_beyond = true;
         o->next = ack;
@@ -165,6 +167,7 @@ static void follow_syn(struct track *t, const struct flow_packet *p, struct sigh
 }
 
 static void follow_numbers(struct track_end *e, const struct flow_packet *p, struct sight *out) {
+    e->heard = true;
     bool syn = p->tcp.flags & TCP_SYN, fin = p->tcp.flags & TCP_FIN;
     int32_t ahead = seq_diff(out->stop, e->next);
     out->fresh = out->takes > 0 && ahead > 0;

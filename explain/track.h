@@ -30,6 +30,7 @@ struct track_end {
     uint8_t fin; /* enum known */
     uint8_t shift;
     bool based, guessed, acked_any, quiet_any;
+    bool heard;        /* a segment of its own was captured, other than a RST */
     bool syn, syn_ack; /* it sent a bare SYN, a SYN with ACK */
     bool syn_data;     /* its SYN carried data [RFC7413] */
     bool scale_offered, timestamps, sack, ts_any;

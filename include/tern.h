@@ -140,7 +140,8 @@ typedef struct tern_config {
     uint32_t send_buffer_max;    /* what it may grow to when the path holds more; default 32 MiB */
     uint32_t receive_buffer;     /* bytes that a peer may have in flight to us, to begin with; default 256 KiB */
     uint32_t receive_buffer_max; /* what it may grow to with the pace of reading and the round trip; default 32 MiB */
-    uint32_t reassembly_islands; /* out-of-order pieces a connection, default 1024 */
+    uint32_t
+        reassembly_islands; /* out-of-order pieces a connection, default 8192; more than 1024 only in large windows */
 
     /* TCP's numbers */
     uint32_t mss_default_v4; /* peer's MSS when its SYN names none, 536 [MUST-15] */
@@ -525,14 +526,20 @@ typedef struct tern_status_info {
     uint32_t bytes_sacked, bytes_lost;       /* of those outstanding: selectively acknowledged, thought lost */
     uint32_t min_rtt_us;                     /* least round trip of late; 0: none measured */
     uint64_t pacing_rate;                    /* bytes a second; 0: not paced */
-    uint32_t mss_peer;                       /* the peer's MSS option, or the default */
-    uint32_t idle_ms;                        /* since new bytes left last; 0: none ever did */
-    uint32_t congestion;                     /* enum tern_congestion */
-    uint32_t recovery;                       /* enum tern_recovery */
-    bool persisting;                         /* probing a shut window */
-    uint64_t timer_ns;                       /* when its next timer is due, TERN_NEVER if none */
-    const char *timer; /* which: "retransmission", "persist", "delayed ACK", "keepalive", "2MSL", ... */
-    uint64_t memory;   /* bytes charged for it */
+    uint64_t delivery_rate;   /* bytes a second that arrived lately, while something is under way; 0: unknown */
+    bool delivery_limited;    /* the application set that pace, not the path */
+    uint32_t again_under_way; /* bytes sent again and not acknowledged, nor thought lost once more */
+    uint32_t reordering_us;   /* how late a segment may come before it is thought lost */
+    uint32_t mss_peer;        /* the peer's MSS option, or the default */
+    uint32_t mss_received;    /* largest segment that came */
+    uint32_t receive_buffer;  /* bytes, as large as it is now */
+    uint32_t idle_ms;         /* since new bytes left last; 0: none ever did */
+    uint32_t congestion;      /* enum tern_congestion */
+    uint32_t recovery;        /* enum tern_recovery */
+    bool persisting;          /* probing a shut window */
+    uint64_t timer_ns;        /* when its next timer is due, TERN_NEVER if none */
+    const char *timer;        /* which: "retransmission", "persist", "delayed ACK", "keepalive", "2MSL", ... */
+    uint64_t memory;          /* bytes charged for it */
 } tern_status_info;
 
 /* STATUS (3.10.6) of a connection or a listener. */

@@ -31,6 +31,7 @@ static void step_data(const struct step *s, const struct svg_place *at, uint64_t
         json_put(out, s->state[end] >= 0 ? tern_state_name((enum tern_state)s->state[end]) : "");
     }
     fputc(']', out);
+    if (s->unsure[0] || s->unsure[1]) fprintf(out, ",\"unsure\":[%d,%d]", s->unsure[0], s->unsure[1]);
     name_string(out, "head", s->head);
     name_string(out, "numbers", s->numbers);
     name_string(out, "options", s->options);

@@ -10,8 +10,8 @@ static const char *letter(int end) { return end == END_A ? "A" : "B"; }
 static void states(const struct step *s, FILE *out) {
     for (int end = 0; end < 2; end++)
         if ((s->changed[end] || s->kind == STEP_STATES) && s->state[end] >= 0)
-            fprintf(out, "    Note %s of %s: %s\n", end == END_A ? "left" : "right", letter(end),
-                    tern_state_name((enum tern_state)s->state[end]));
+            fprintf(out, "    Note %s of %s: %s%s\n", end == END_A ? "left" : "right", letter(end),
+                    tern_state_name((enum tern_state)s->state[end]), s->unsure[end] ? "?" : "");
 }
 
 static void words(const struct step *s, FILE *out) {

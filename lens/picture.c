@@ -107,6 +107,7 @@ void picture_rung(struct picture *p, const struct ladder_options *o, const struc
                      .arrival_ns = rung->kind == RUNG_WHOLE ? rung->arrival_ns : rung->time_ns,
                      .state = {rung->state[0], rung->state[1]},
                      .changed = {rung->changed[0], rung->changed[1]},
+                     .unsure = {rung->unsure[0], rung->unsure[1]},
                      .reason = {rung->reason[0], rung->reason[1]},
                      .flight = rung->flight,
                      .pair = PICTURE_ALONE};

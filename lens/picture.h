@@ -25,6 +25,7 @@ struct step {
     uint64_t time_ns, arrival_ns;
     int state[2];
     bool changed[2];
+    bool unsure[2]; /* the state is the likeliest of several */
     uint32_t reason[2];
     size_t pair; /* PICTURE_ALONE: none */
     uint64_t flight;

@@ -190,7 +190,7 @@ void canvas_rung(struct canvas *c, const struct rung *rung, const numbers *n) {
             row_put(&r, text);
         } else if (c->beside == 0) {
             row_to(&r, MIDDLE + 3);
-            why_piece(&r, &why, second && timers ? c->middle - 3 : c->o.width - MIDDLE - 3);
+            why_piece(&r, &why, second && timers ? c->middle - 4 : c->o.width - MIDDLE - 3);
         }
         if (second && rung->timer[END_B][0] != '\0') {
             row_to(&r, MIDDLE + c->middle + 1);

@@ -161,14 +161,15 @@ void svg_style(FILE *out, const char *scope) {
 
 /* ---- the lives ---- */
 
-static void bar(FILE *out, int end, int state, int from, int to) {
+/* Paler where the state is only the likeliest. */
+static void bar(FILE *out, int end, int state, bool unsure, int from, int to) {
     if (to <= from) return;
     if (state < 0)
         fprintf(out, "<line class=\"faint\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke-dasharray=\"2 4\"/>\n",
                 lane_x(end), from, lane_x(end), to);
     else
-        fprintf(out, "<rect class=\"b-%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"2\"/>\n", svg_hue(state),
-                lane_x(end) - BAR / 2, from, BAR, to - from);
+        fprintf(out, "<rect class=\"b-%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"2\"%s/>\n", svg_hue(state),
+                lane_x(end) - BAR / 2, from, BAR, to - from, unsure ? " opacity=\".4\"" : "");
 }
 
 /* Where the step shows the state of an end. */
@@ -178,38 +179,40 @@ static int state_y(const struct step *s, const struct svg_place *at, int end) {
 
 static void lives(const struct picture *p, const struct svg_place *places, int end, int bottom, FILE *out) {
     int state = LADDER_UNKNOWN, from = 0;
-    bool any = false;
+    bool any = false, unsure = false;
     for (size_t i = 0; i < p->n; i++) {
         const struct step *s = &p->steps[i];
         if (s->kind == STEP_NOTE) continue;
         if (s->kind == STEP_HEADING) {
-            if (any) bar(out, end, state, from, places[i].top + 4);
+            if (any) bar(out, end, state, unsure, from, places[i].top + 4);
             from = places[i].bottom - 6;
             state = LADDER_UNKNOWN;
             any = false;
             continue;
         }
         int y = state_y(s, &places[i], end);
-        if (any && s->state[end] != state) {
-            bar(out, end, state, from, y);
+        if (any && (s->state[end] != state || s->unsure[end] != unsure)) {
+            bar(out, end, state, unsure, from, y);
             from = y;
         }
         any = true;
         state = s->state[end];
+        unsure = s->unsure[end];
     }
-    if (any) bar(out, end, state, from, bottom);
+    if (any) bar(out, end, state, unsure, from, bottom);
 }
 
-static void state_name(FILE *out, int end, int state, int y) {
+static void state_name(FILE *out, int end, int state, bool unsure, int y) {
     if (state < 0) return;
-    fprintf(out, "<text class=\"t-%s\" x=\"%d\" y=\"%d\" text-anchor=\"%s\" font-weight=\"bold\">%s</text>\n",
+    fprintf(out, "<text class=\"t-%s\" x=\"%d\" y=\"%d\" text-anchor=\"%s\" font-weight=\"bold\">%s%s</text>\n",
             svg_hue(state), end == END_A ? LANE_A - 14 : LANE_B + 14, y + 4, end == END_A ? "end" : "start",
-            tern_state_name((enum tern_state)state));
+            tern_state_name((enum tern_state)state), unsure ? "?" : "");
 }
 
 static void states(const struct step *s, const struct svg_place *at, FILE *out) {
     for (int end = 0; end < 2; end++)
-        if (s->changed[end] || s->kind == STEP_STATES) state_name(out, end, s->state[end], state_y(s, at, end));
+        if (s->changed[end] || s->kind == STEP_STATES)
+            state_name(out, end, s->state[end], s->unsure[end], state_y(s, at, end));
 }
 
 /* ---- segments ---- */

@@ -116,6 +116,7 @@ size_t text_wrap(const char *s, size_t columns) {
     size_t used = 0;
     uint32_t before = 0;
     bool glued = false; /* a no-break space stands before the wide characters at hand */
+    if ((size_t)(end - s) <= columns) return (size_t)(end - s); /* no character has more columns than bytes */
     while (at < end) {
         uint32_t cp;
         size_t n = utf8_next(at, end, &cp);
@@ -140,6 +141,11 @@ void row_put_n(row *r, const char *s, size_t bytes) {
     const char *end = s + bytes;
     while (s < end) {
         uint32_t cp;
+        while (s < end && *s >= ' ' && *s <= '~' && r->len + 1 < ROW_BYTES - 8) {
+            r->text[r->len++] = *s++;
+            r->column++;
+        }
+        if (s == end) break;
         size_t n = utf8_next(s, end, &cp);
         const char *from = s;
         if (r->len + n >= ROW_BYTES - 8) break;

@@ -40,7 +40,7 @@ static const struct {
     const char *name, *en, *zh;
 } running[] = {
     {"retransmission", "rexmit", "重传"}, {"persist", "persist", "坚持"},    {"delayed ACK", "del.ACK", "延迟ACK"},
-    {"keepalive", "keepalive", "保活"},   {"reordering", "reorder", "乱序"}, {"tail loss probe", "TLP", "TLP"},
+    {"keepalive", "probe", "保活"},   {"reordering", "reorder", "乱序"}, {"tail loss probe", "TLP", "TLP"},
     {"FIN-WAIT-2", "orphan", "无主"},     {"linger", "linger", "linger"},    {"pacing", "pacing", "节拍"},
 };
 

@@ -1,6 +1,7 @@
 /* apps.c - the applications of a run: they do what the scenario says when it says it, accept what comes, and read at
- * once unless told to pause. Every connection's bytes are its own, so that a reader knows bytes of another one. */
-#include "play/stage.h"
+ * once unless told to pause. Every connection's bytes are its own, so that a reader knows bytes of another one. What
+ * their calls do is the host's (host.h). */
+#include "play/host.h"
 
 #include <string.h>
 
@@ -43,14 +44,14 @@ static uint8_t byte_at(const struct conn *c, int sender, uint64_t offset) {
 /* ---- bytes ---- */
 
 static void finish(struct stage *g, struct conn *c) {
-    tern_stack *s = g->sim->stack[c->end];
+    const struct host_calls *calls = g->calls[c->end];
     /* Who is to leave TIME-WAIT early must keep hold of the connection. */
     bool keep = (g->take->host[c->end].alter & ALTER_NO_TIME_WAIT) != 0;
     int then = c->then;
     c->then = THEN_NOTHING;
-    if (then == THEN_SHUTDOWN || (then == THEN_CLOSE && keep)) tern_shutdown(s, c->sock);
+    if (then == THEN_SHUTDOWN || (then == THEN_CLOSE && keep)) calls->shutdown(g, c->end, c->sock);
     if (then != THEN_CLOSE || keep) return;
-    tern_close(s, c->sock);
+    calls->close(g, c->end, c->sock);
     c->open = false;
 }
 
@@ -59,7 +60,7 @@ static void pump(struct stage *g, struct conn *c) {
     while (c->to_send > 0) {
         size_t n = c->to_send < STAGE_CHUNK ? (size_t)c->to_send : STAGE_CHUNK;
         for (size_t i = 0; i < n; i++) chunk[i] = byte_at(c, c->end, c->sent + i);
-        ptrdiff_t r = tern_write(g->sim->stack[c->end], c->sock, chunk, n);
+        ptrdiff_t r = g->calls[c->end]->write(g, c->end, c->sock, chunk, n);
         if (r <= 0) {
             if (r != TERN_EAGAIN) c->to_send = 0;
             break;
@@ -74,7 +75,7 @@ static void drain(struct stage *g, struct conn *c, uint64_t most) {
     uint8_t *chunk = g->chunk;
     while (c->open && most > 0) {
         size_t n = most < STAGE_CHUNK ? (size_t)most : STAGE_CHUNK;
-        ptrdiff_t r = tern_read(g->sim->stack[c->end], c->sock, chunk, n);
+        ptrdiff_t r = g->calls[c->end]->read(g, c->end, c->sock, chunk, n);
         for (ptrdiff_t i = 0; i < r; i++) c->wrong |= chunk[i] != byte_at(c, !c->end, c->received + (uint64_t)i);
         struct cue cue = {.end = c->end, .flow = c->flow};
         if (r == 0 && !c->eof) {
@@ -98,7 +99,7 @@ static void accept_all(struct stage *g, int end, tern_sock sock) {
     tern_flow flow;
     for (unsigned i = 0; i < g->listeners; i++) {
         if (g->listener[i].end != end || g->listener[i].sock.id != sock.id || g->listener[i].unaccepted) continue;
-        while (tern_accept(g->sim->stack[end], sock, &got, &flow) == TERN_OK) {
+        while (g->calls[end]->accept(g, end, sock, &got, &flow) == TERN_OK) {
             struct conn *c = conn_new(g, end, got, &flow);
             g->accepted[end]++;
             if (c == NULL) return;
@@ -118,7 +119,7 @@ static void on_event(struct stage *g, struct conn *c, const tern_event *e) {
     }
     if (e->bits & TERN_EV_CLOSED) {
         g->silent = true; /* the handle is given back, which is no call that anybody wants to see */
-        tern_close(g->sim->stack[c->end], c->sock);
+        g->calls[c->end]->close(g, c->end, c->sock);
         g->silent = false;
         c->open = false;
     }
@@ -139,7 +140,7 @@ static void do_listen(struct stage *g, const struct play_act *a) {
     tern_sock sock;
     int end = a->who.end;
     tern_listen_config config = {.size = sizeof config, .port = (uint16_t)a->value, .backlog = (uint32_t)a->count};
-    if (g->listeners == STAGE_LISTENERS || tern_listen(g->sim->stack[end], &config, &sock) != TERN_OK) return;
+    if (g->listeners == STAGE_LISTENERS || g->calls[end]->listen(g, end, &config, &sock) != TERN_OK) return;
     g->listener[g->listeners].end = end;
     g->listener[g->listeners].port = (uint16_t)a->value;
     g->listener[g->listeners].unaccepted = a->hold;
@@ -150,17 +151,11 @@ static void do_listen(struct stage *g, const struct play_act *a) {
 static void do_unlisten(struct stage *g, const struct play_act *a) {
     for (unsigned i = 0; i < g->listeners; i++) {
         if (g->listener[i].end != a->who.end || g->listener[i].port != a->value) continue;
-        tern_close(g->sim->stack[a->who.end], g->listener[i].sock);
+        g->calls[a->who.end]->close(g, a->who.end, g->listener[i].sock);
         g->listener[i] = g->listener[--g->listeners];
         edge_walked(g, TERN_LISTEN, TERN_CLOSED, "CLOSE");
         return;
     }
-}
-
-/* Is there a way to ourselves? Only a host that talks to itself has the interface. */
-static void loopback(struct stage *g, int end) {
-    tern_iface_config config = {.size = sizeof config, .name = "lo", .link = TERN_LINK_LOOPBACK, .mtu = 1500};
-    tern_iface_add(g->sim->stack[end], &config);
 }
 
 static void do_connect(struct stage *g, const struct play_act *a) {
@@ -171,14 +166,11 @@ static void do_connect(struct stage *g, const struct play_act *a) {
                       .remote = g->sim->addr4[a->self ? end : !end],
                       .local_port = (uint16_t)a->count,
                       .remote_port = (uint16_t)a->value};
-    if (a->self) loopback(g, end);
-    int r = tern_connect(g->sim->stack[end], &open, &sock);
+    tern_flow flow = {open.local, open.remote, open.local_port, open.remote_port};
+    int r = g->calls[end]->connect(g, end, &open, &sock, &flow);
     g->call_error[end] = r;
     if (r != TERN_OK) return;
-    tern_status_info info = {.size = sizeof info};
-    tern_flow flow = {open.local, open.remote, open.local_port, open.remote_port};
-    if (tern_status(g->sim->stack[end], sock, &info) == TERN_OK) flow = info.flow;
-    if (a->fast) tern_set(g->sim->stack[end], sock, TERN_OPT_FAST_OPEN, 1);
+    if (a->fast) g->calls[end]->set(g, end, sock, TERN_OPT_FAST_OPEN, 1);
     conn_new(g, end, sock, &flow);
     for (unsigned i = 0; i < g->listeners; i++)
         if (g->listener[i].end == end && g->listener[i].port == flow.local_port)
@@ -194,7 +186,7 @@ static void pause_reading(struct stage *g, const struct play_act *a, struct conn
 }
 
 static void on_connection(struct stage *g, const struct play_act *a, struct conn *c) {
-    tern_stack *s = g->sim->stack[a->who.end];
+    const struct host_calls *calls = g->calls[a->who.end];
     switch (a->verb) {
     case DO_SEND:
         c->to_send += a->value;
@@ -207,10 +199,10 @@ static void on_connection(struct stage *g, const struct play_act *a, struct conn
         if (c->to_send == 0) finish(g, c);
         break;
     case DO_ABORT:
-        tern_abort(s, c->sock);
+        calls->abort(g, a->who.end, c->sock);
         c->open = false;
         break;
-    case DO_OPTION: tern_set(s, c->sock, a->option, (int64_t)a->value); break;
+    case DO_OPTION: calls->set(g, a->who.end, c->sock, a->option, (int64_t)a->value); break;
     default: break;
     }
 }
@@ -240,7 +232,7 @@ void app_no_time_wait(struct stage *g, int end, const tern_flow *flow) {
     for (size_t i = g->conns; i-- > 0;) {
         struct conn *c = &g->conn[i];
         if (c->end != end || !c->open || !same_flow(&c->flow, flow)) continue;
-        tern_abort(g->sim->stack[end], c->sock);
+        g->calls[end]->abort(g, end, c->sock);
         c->open = false;
         return;
     }

@@ -75,3 +75,37 @@ void forge_shift(uint8_t *packet, uint32_t len, uint32_t add_seq, uint32_t add_a
     if (tcp[13] & TERN_ACK) store32(tcp + 8, load32(tcp + 8) + add_ack);
     seal(packet, len);
 }
+
+static void read_options(const tcp_options *o, tern_trace *out) {
+    out->seg.mss = o->has_mss ? o->mss : 0;
+    out->seg.wscale = o->has_wscale ? (int8_t)o->wscale : -1;
+    out->seg.sack_permitted = o->sack_ok;
+    out->seg.has_timestamps = o->has_ts;
+    out->seg.ts_value = o->has_ts ? o->ts_value : 0;
+    out->seg.ts_echo = o->has_ts ? o->ts_echo : 0;
+    out->seg.sack_count = o->sack_count;
+    for (unsigned i = 0; i < o->sack_count; i++) {
+        out->seg.sack[i].left = o->sack[i].left.v;
+        out->seg.sack[i].right = o->sack[i].right.v;
+    }
+}
+
+bool forge_read(const void *packet, uint32_t len, tern_trace *out) {
+    ip4_header ip;
+    tcp_header h;
+    reader r = reader_of(packet, len);
+    if (len == 0 || ((const uint8_t *)packet)[0] >> 4 != 4 || !ip4_parse(&r, &ip) || ip.proto != IP_PROTO_TCP ||
+        tcp_parse(&r, &h) != TCP_PARSE_OK)
+        return false;
+    out->flow = (tern_flow){{.family = 4}, {.family = 4}, h.src_port, h.dst_port};
+    store32(out->flow.local.bytes, ip.src);
+    store32(out->flow.remote.bytes, ip.dst);
+    out->seg.seq = h.seq_no.v;
+    out->seg.ack = h.ack_no.v;
+    out->seg.len = (uint32_t)reader_left(&r);
+    out->seg.flags = h.flags;
+    out->seg.window = h.window;
+    out->seg.options_len = (uint8_t)(h.header_len - 20);
+    read_options(&h.options, out);
+    return true;
+}

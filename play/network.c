@@ -1,9 +1,9 @@
 /* network.c - what becomes of packets between the hosts: lost, late, twice, out of nowhere; and the altered rules of
  * the what-if scenarios, which are done to packets here and are in no stack. */
-#include "play/stage.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "play/host.h"
 
 /* ---- lose, delay, copy ---- */
 
@@ -175,11 +175,9 @@ void net_tap(void *ctx, const struct memlink_record *r) {
 
 static void arrive(struct stage *g, int end, uint8_t *bytes, uint32_t len) {
     struct peek p;
-    struct sim *sim = g->sim;
     if (!peek_tcp(bytes, len, &p)) return;
     reshape(g, !end, &p, bytes, len);
-    tern_packet packet = {.data = bytes, .len = len};
-    tern_input(sim->stack[end], sim->iface[end], &packet, 1, sim->now + sim->ahead_ns[end]);
+    g->calls[end]->arrive(g, end, bytes, len);
 }
 
 void net_due(struct stage *g, const struct later *l) {
@@ -194,6 +192,15 @@ void net_due(struct stage *g, const struct later *l) {
     }
 }
 
+uint32_t net_number(const struct stage *g, int whose, uint32_t value) {
+    const struct play_host *h = &g->take->host[whose];
+    unsigned boot = h->isns;
+    if (g->kernel == NULL || h->isns == 0) return value;
+    while (--boot > 0)
+        if (value >= h->isn[boot]) break;
+    return g->wished[whose][boot] ? g->first_isn[whose][boot] + (value - h->isn[boot]) : value;
+}
+
 static uint32_t wire_number(struct stage *g, const struct play_number *n, int whose, const tern_flow *flow) {
     struct life *own = life_of(g, whose, flow, false);
     tern_flow back = turned(flow);
@@ -202,7 +209,7 @@ static uint32_t wire_number(struct stage *g, const struct play_number *n, int wh
         bool own_isn = same_flow(&g->last_flow[whose], flow);
         return (own_isn ? g->isn_before[whose] : g->last_isn[whose]) + 64000 + n->value;
     }
-    if (n->kind != NUMBER_RELATIVE) return n->value;
+    if (n->kind != NUMBER_RELATIVE) return net_number(g, whose, n->value);
     if (own != NULL && own->has_iss) return own->iss + n->value;
     return other != NULL && other->has_irs ? other->irs + n->value : n->value;
 }

@@ -1,10 +1,10 @@
 /* player.c - see player.h: the clock of a run, its trace, and what is due when. */
-#include "play/stage.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "play/host.h"
+#include "play/kernel.h"
 #include "po/i18n.h"
 
 #define TICK_NS 4000u /* of the clock that ISNs are taken from, RFC 9293 3.4.1 */
@@ -282,7 +282,7 @@ static bool more_sent(struct stage *g, int end, const tern_trace *r) {
     return true;
 }
 
-static void on_trace(struct stage *g, int end, const tern_trace *record) {
+void stage_record(struct stage *g, int end, const tern_trace *record) {
     uint8_t packet[2048];
     tern_trace r = *record;
     if (g->sim == NULL) return;
@@ -309,8 +309,8 @@ static void on_trace(struct stage *g, int end, const tern_trace *record) {
     if (r.kind != TERN_TRACE_PACKET_IN) tape_add(&g->out->tape, &e);
 }
 
-static void on_trace_a(void *ctx, const tern_trace *record) { on_trace(ctx, 0, record); }
-static void on_trace_b(void *ctx, const tern_trace *record) { on_trace(ctx, 1, record); }
+static void on_trace_a(void *ctx, const tern_trace *record) { stage_record(ctx, 0, record); }
+static void on_trace_b(void *ctx, const tern_trace *record) { stage_record(ctx, 1, record); }
 
 void stage_trace(struct stage *g, int end) {
     tern_trace_set(g->sim->stack[end], TERN_TRACE_ALL & ~(uint32_t)TERN_TRACE_WINDOW,
@@ -319,7 +319,7 @@ void stage_trace(struct stage *g, int end) {
 
 /* ---- timers ---- */
 
-static void timer_runs(struct stage *g, struct life *l, const char *timer, uint64_t due_ns) {
+void stage_timer(struct stage *g, struct life *l, const char *timer, uint64_t due_ns) {
     struct tape_entry e = {.kind = TAPE_TIMER, .end = l->end, .time_ns = stage_now(g), .due_ns = due_ns};
     bool same = l->timer == timer || (l->timer != NULL && timer != NULL && strcmp(l->timer, timer) == 0);
     if (same && l->due_ns == due_ns) return;
@@ -335,16 +335,19 @@ static void look_at_timers(struct stage *g) {
     tern_status_info info = {.size = sizeof info};
     for (int end = 0; end < 2; end++) {
         uint64_t cursor = 0, base = g->start_ns + g->sim->ahead_ns[end];
+        if (g->sim->stack[end] == NULL) continue;
         while (tern_list(g->sim->stack[end], &cursor, &info)) {
             struct life *l = info.state > TERN_LISTEN ? life_of(g, end, &info.flow, false) : NULL;
             bool runs = info.timer_ns != TERN_NEVER && info.timer != NULL && info.timer[0] != '\0';
             if (l == NULL) continue;
             l->round = g->sim->rounds;
-            timer_runs(g, l, runs ? info.timer : NULL, runs && info.timer_ns > base ? info.timer_ns - base : 0);
+            stage_timer(g, l, runs ? info.timer : NULL, runs && info.timer_ns > base ? info.timer_ns - base : 0);
         }
     }
-    for (size_t i = 0; i < g->lives; i++)
-        if (g->life[i].round != g->sim->rounds && g->life[i].timer != NULL) timer_runs(g, &g->life[i], NULL, 0);
+    for (size_t i = 0; i < g->lives; i++) {
+        struct life *l = &g->life[i];
+        if (l->round != g->sim->rounds && l->timer != NULL && g->sim->stack[l->end] != NULL) stage_timer(g, l, NULL, 0);
+    }
 }
 
 /* ---- the loop ---- */
@@ -356,27 +359,40 @@ static uint64_t next_time(const struct stage *g) {
     return next;
 }
 
+static uint64_t until_ns(const struct stage *g) {
+    uint64_t ns = g->kernel != NULL && g->take->linux_until_ns != 0 ? g->take->linux_until_ns : g->take->until_ns;
+    if (ns == 0) ns = g->kernel != NULL ? KERNEL_LIMIT_NS : LIMIT_NS;
+    return ns;
+}
+
+/* The clock stands still while things happen; with the kernel it then goes on with the real one, and a look at what
+ * the kernel does is due before long. False: it is over. */
+static bool advance(struct stage *g, bool moved, bool first) {
+    uint64_t next = next_time(g), until = g->start_ns + until_ns(g);
+    if (g->kernel != NULL) return kernel_wait(g, next < until ? next : until, moved) && g->sim->now < until;
+    if (next > until) return false;
+    if (next > g->sim->now)
+        g->sim->now = next;
+    else if (!moved && !first && next_time(g) < g->sim->now)
+        return false; /* a deadline that stays in the past */
+    return true;
+}
+
 static void run(struct stage *g) {
-    uint64_t until = g->start_ns + (g->take->until_ns != 0 ? g->take->until_ns : LIMIT_NS);
     for (unsigned k = 0; k < g->take->acts; k++) {
         struct later *l = g->take->act[k].when == WHEN_AT ? later_add(g, g->take->act[k].at_ns, LATER_ACT) : NULL;
         if (l != NULL) l->act = k;
     }
     for (uint32_t rounds = 0; rounds < ROUNDS_MAX; rounds++) {
         for (int end = 0; end < 2; end++) /* a user call knows no time but the stack's */
-            tern_expire(g->sim->stack[end], g->sim->now + g->sim->ahead_ns[end]);
+            if (g->sim->stack[end] != NULL) tern_expire(g->sim->stack[end], g->sim->now + g->sim->ahead_ns[end]);
         bool moved = take_due(g, false);
         moved |= sim_round(g->sim) > 0;
         moved |= take_cues(g);
         look_at_timers(g);
-        uint64_t next = next_time(g);
-        if (next > until) break;
-        if (next > g->sim->now)
-            g->sim->now = next;
-        else if (!moved && rounds > 0 && next_time(g) < g->sim->now)
-            break; /* a deadline that stays in the past */
+        if (!advance(g, moved, rounds == 0)) break;
     }
-    if (g->take->until_ns != 0) g->sim->now = until;
+    if (g->take->until_ns != 0 && g->kernel == NULL) g->sim->now = g->start_ns + g->take->until_ns;
 }
 
 static int prepare(struct stage *g, struct play_error *err) {
@@ -392,6 +408,9 @@ static int prepare(struct stage *g, struct play_error *err) {
         c.path[i].rate_bps = g->take->link[i].rate_bps;
         for (unsigned k = 0; k < h->sets; k++) tern_config_set(&c.stack[i], h->set[k].name, h->set[k].value);
         c.ahead_ns[i] = g->ahead[i][0];
+        bool kernel = g->kernel != NULL && g->kernel->end == i;
+        c.guest[i] = kernel ? &g->kernel->guest : NULL;
+        g->calls[i] = kernel ? &host_kernel : &host_tern;
     }
     c.app = app_event;
     c.ctx = g;
@@ -400,7 +419,8 @@ static int prepare(struct stage *g, struct play_error *err) {
         snprintf(err->text, sizeof err->text, "%s: %s", g->file, why.text);
         return -1;
     }
-    for (int i = 0; i < 2; i++) stage_trace(g, i);
+    for (int i = 0; i < 2; i++)
+        if (g->sim->stack[i] != NULL) stage_trace(g, i);
     memlink_filter(g->sim->link, net_filter, g);
     memlink_tap(g->sim->link, net_tap, g);
     return 0;
@@ -408,7 +428,9 @@ static int prepare(struct stage *g, struct play_error *err) {
 
 static void clear(struct stage *g) {
     if (g->sim != NULL)
-        for (int i = 0; i < 2; i++) tern_trace_set(g->sim->stack[i], 0, NULL, NULL);
+        for (int i = 0; i < 2; i++)
+            if (g->sim->stack[i] != NULL) tern_trace_set(g->sim->stack[i], 0, NULL, NULL);
+    kernel_close(g);
     sim_free(g->sim);
     for (size_t i = 0; i < g->laters; i++) free(g->later[i].bytes);
     free(g->conn);
@@ -437,25 +459,50 @@ static void describe(struct stage *g) {
     struct play_result *r = g->out;
     r->end_ns = stage_now(g);
     for (int end = 0; end < 2; end++) {
-        snprintf(r->name[end], sizeof r->name[end], "%c", 'A' + end);
+        struct play_who newest = {.end = end};
+        const struct life *l = life_find(g, &newest);
+        bool kernel = g->kernel != NULL && g->kernel->end == end;
+        snprintf(r->name[end], sizeof r->name[end], "%c%s", 'A' + end, kernel ? " Linux" : "");
         r->initial[end] = TERN_CLOSED;
+        r->steps[end] = l != NULL ? l->steps : 0;
+        if (l != NULL) memcpy(r->path[end], l->path, sizeof l->path);
     }
+    if (g->kernel != NULL) r->late_ns = g->kernel->late_ns;
     for (unsigned k = 0; k < g->take->acts; k++) {
         const struct play_act *a = &g->take->act[k];
         if (a->verb == DO_LISTEN && a->when == WHEN_AT && a->at_ns == 0) r->initial[a->who.end] = TERN_LISTEN;
     }
 }
 
+static struct stage *stage_new(const struct scenario *s, const char *file, unsigned take, struct play_result *out,
+                               struct play_error *err) {
+    struct stage *g = calloc(1, sizeof *g);
+    memset(out, 0, sizeof *out);
+    if (g == NULL)
+        snprintf(err->text, sizeof err->text, _("%s: out of memory"), file);
+    else
+        *g = (struct stage){.s = s, .take = &s->take[take], .file = file, .out = out};
+    return g;
+}
+
+/* The end of a run. True: not all that happened could be kept. */
+static bool finish(struct stage *g, const struct play_result *out) {
+    bool broken = g->short_of_memory || out->tape.full;
+    clear(g);
+    free(g);
+    return broken;
+}
+
+static int too_much(const char *file, struct play_error *err) {
+    snprintf(err->text, sizeof err->text, _("%s: more happens than can be kept"), file);
+    return -1;
+}
+
 int play(const struct scenario *s, const char *file, unsigned take, struct play_result *out, struct play_error *err) {
     uint64_t ahead[2][2] = {{0}};
     for (unsigned try = 0;; try++) {
-        struct stage *g = calloc(1, sizeof *g);
-        memset(out, 0, sizeof *out);
-        if (g == NULL) {
-            snprintf(err->text, sizeof err->text, _("%s: out of memory"), file);
-            return -1;
-        }
-        *g = (struct stage){.s = s, .take = &s->take[take], .file = file, .out = out};
+        struct stage *g = stage_new(s, file, take, out, err);
+        if (g == NULL) return -1;
         memcpy(g->ahead, ahead, sizeof ahead);
         int r = prepare(g, err);
         if (r == 0) run(g);
@@ -464,16 +511,44 @@ int play(const struct scenario *s, const char *file, unsigned take, struct play_
         if (good) verdict(g);
         if (good && !tape_timers_first(&out->tape)) out->tape.full = true;
         if (good) describe(g);
-        bool broken = g->short_of_memory || out->tape.full;
-        clear(g);
-        free(g);
+        bool broken = finish(g, out);
         if (good && !broken) return 0;
         play_result_free(out);
         if (r != 0) return -1;
         if (!broken) continue;
-        snprintf(err->text, sizeof err->text, _("%s: more happens than can be kept"), file);
-        return -1;
+        return too_much(file, err);
     }
+}
+
+/* The kernel's states are to be those of a tern at its place, as far as the play went. */
+static void compare_paths(struct stage *g, const struct play_result *tern) {
+    struct play_result *r = g->out;
+    for (int end = 0; end < 2; end++) {
+        bool same = r->steps[end] <= tern->steps[end] &&
+                    memcmp(r->path[end], tern->path[end], r->steps[end] * sizeof r->path[end][0]) == 0;
+        r->checks++;
+        if (!same) verdict_paths(g, end, tern);
+    }
+}
+
+int play_linux(const struct scenario *s, const char *file, unsigned take, int end, struct play_result *out,
+               struct play_error *err) {
+    struct play_result tern;
+    if (play(s, file, take, &tern, err) < 0) return -1;
+    struct stage *g = stage_new(s, file, take, out, err);
+    int r = g != NULL ? kernel_open(g, end, err) : -1;
+    if (r == 0) r = prepare(g, err);
+    if (r == 0) {
+        run(g);
+        verdict(g);
+        if (!tape_timers_first(&out->tape)) out->tape.full = true;
+        describe(g);
+        compare_paths(g, &tern);
+    }
+    play_result_free(&tern);
+    if (g != NULL && finish(g, out) && r == 0) r = too_much(file, err);
+    if (r != 0) play_result_free(out);
+    return r;
 }
 
 void play_result_free(struct play_result *r) { tape_free(&r->tape); }

@@ -128,6 +128,47 @@ static bool host_line(struct reading *r) {
     return lex_expected(l, N_("two-way, no-time-wait or counted-isn"));
 }
 
+/* ---- the kernel as one of the hosts ---- */
+
+static bool linux_line(struct reading *r) {
+    struct lex *l = &r->l;
+    struct play_take *t = r->take;
+    t->linux_at = lex_place(l);
+    t->linux_until_ns = 0;
+    memset(t->linux, 0, sizeof t->linux);
+    if (lex_is(l, "none")) return lex_over(l);
+    do {
+        int end;
+        if (!lex_end(l, &end)) return false;
+        t->linux[end] = true;
+    } while (l->next < l->words && strcmp(lex_peek(l), "until") != 0);
+    return (!lex_is(l, "until") || lex_time(l, &t->linux_until_ns)) && lex_over(l);
+}
+
+/* Why this end cannot be the kernel; NULL: it can. */
+static const char *not_linux(const struct play_take *t, int end) {
+    if (t->host[0].alter != 0 || t->host[1].alter != 0) return _("a rule is altered");
+    if (t->host[end].sets > 0) return _("it has settings of tern's stack");
+    for (unsigned i = 0; i < t->acts; i++) {
+        const struct play_act *a = &t->act[i];
+        if (a->verb == DO_INJECT || a->verb == DO_SAY || a->who.end != end) continue;
+        if (a->verb == DO_CRASH) return _("it crashes");
+        if (a->verb == DO_CONNECT && (a->self || a->fast)) return _("it connects to itself, or with Fast Open");
+        if (a->verb == DO_OPTION && a->option == TERN_OPT_ZERO_WINDOW_MS) return _("the kernel has no such option");
+    }
+    return NULL;
+}
+
+static bool check_linux(struct reading *r, const struct play_take *t) {
+    for (int end = 0; end < 2; end++) {
+        const char *why = t->linux[end] ? not_linux(t, end) : NULL;
+        r->l.line = t->linux_at.line;
+        if (why != NULL)
+            return lex_fail(&r->l, t->linux_at.column, _("%c cannot be the Linux kernel: %s"), 'A' + end, why);
+    }
+    return true;
+}
+
 /* ---- what the network does ---- */
 
 static bool nth(struct lex *l, struct play_match *m) {
@@ -205,14 +246,14 @@ static bool take_line(struct reading *r) {
     if (lex_is(l, "copy")) return rule(r, RULE_COPY);
     if (lex_is(l, "nat")) return lex_time(l, &r->take->nat_ns) && lex_over(l);
     if (lex_is(l, "until")) return lex_time(l, &r->take->until_ns) && lex_over(l);
+    if (lex_is(l, "linux")) return linux_line(r);
     if (lex_is(l, "at")) return read_act(l, r->take, true);
     if (lex_is(l, "when")) return read_act(l, r->take, false);
     if (lex_is(l, "say-zh")) return read_say_zh(l, r->take);
     if (lex_is(l, "expect")) return read_expect(l, r->take);
-    return lex_expected(
-        l,
-        N_("title, about, chapter, claims, figure, rfc, numbers, run, link, host, lose, delay, copy, nat, until, at, "
-           "when, say-zh or expect"));
+    return lex_expected(l, N_("title, about, chapter, claims, figure, rfc, numbers, run, link, host, lose, delay, "
+                              "copy, nat, until, linux, "
+                              "at, when, say-zh or expect"));
 }
 
 static bool read_all(struct reading *r) {
@@ -227,8 +268,10 @@ static bool read_all(struct reading *r) {
         r->s->take[0] = *r->common;
         r->s->takes = 1;
     }
-    for (unsigned i = 0; i < r->s->takes; i++)
+    for (unsigned i = 0; i < r->s->takes; i++) {
         if (r->s->take[i].acts == 0) return lex_fail(&r->l, 1, _("nothing is done: no line begins with 'at'"));
+        if (!check_linux(r, &r->s->take[i])) return false;
+    }
     return true;
 }
 

@@ -155,8 +155,11 @@ struct play_take {
     struct play_host host[2];
     struct play_link link[2]; /* [0]: from A to B */
     uint32_t mtu;
-    uint64_t nat_ns;   /* a NAT on the way forgets who is silent for so long; 0: there is none */
-    uint64_t until_ns; /* 0: until nothing is under way */
+    uint64_t nat_ns;         /* a NAT on the way forgets who is silent for so long; 0: there is none */
+    uint64_t until_ns;       /* 0: until nothing is under way */
+    bool linux[2];           /* this end can also be the Linux kernel, in real time; */
+    uint64_t linux_until_ns; /* until then; 0: as above */
+    struct play_place linux_at;
     unsigned rules, acts, expects;
     struct play_rule rule[PLAY_RULES];
     struct play_act act[PLAY_ACTS];

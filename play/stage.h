@@ -81,9 +81,14 @@ struct shift {
     uint32_t inner, add;
 };
 
+struct host_calls;
+struct kernel;
+
 struct stage {
     const struct scenario *s;
     const struct play_take *take;
+    const struct host_calls *calls[2]; /* host.h */
+    struct kernel *kernel;             /* one of the hosts is the Linux kernel; NULL: none is */
     const char *file;
     struct play_result *out;
     struct sim *sim;
@@ -161,15 +166,27 @@ void net_inject(struct stage *g, const struct play_act *act);
 /* Altered rules, as the trace shows them. */
 void net_shift_record(struct stage *g, int end, tern_trace *record, uint8_t *packet);
 
+/* The number on the wire that the scenario means by `value`, one of `whose`: the kernel chooses its own numbers, and in
+ * real time tern's are others, too; then it is as far from the first number as in the scenario. */
+uint32_t net_number(const struct stage *g, int whose, uint32_t value);
+
 /* ---- player.c ---- */
 /* What the applications do about what they just heard. */
 void stage_answer(struct stage *g);
 void stage_trace(struct stage *g, int end);
+/* A record of what happened at an end: of its stack's trace, or made by who watches the kernel. */
+void stage_record(struct stage *g, int end, const tern_trace *record);
+/* From now on this timer runs; NULL: none does. */
+void stage_timer(struct stage *g, struct life *l, const char *timer, uint64_t due_ns);
 void edge_walked(struct stage *g, enum tern_state from, enum tern_state to, const char *event);
 
 /* ---- verdict.c ---- */
+void verdict_failed(struct stage *g, struct play_place at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Right now: what a line `at T expect ...` says. */
 void verdict_state(struct stage *g, const struct play_act *act);
+/* The newest connection of this end went other ways than between two hosts of tern. */
+void verdict_paths(struct stage *g, int end, const struct play_result *tern);
 /* At the end: all the rest. */
 void verdict(struct stage *g);
 

@@ -34,6 +34,11 @@ static void fill_sender(struct px_tcp_info *o, const tern_status_info *st) {
     o->tcpi_unacked = segments(out, st->mss);
     o->tcpi_sacked = segments(st->bytes_sacked, st->mss);
     o->tcpi_lost = segments(st->bytes_lost, st->mss);
+    o->tcpi_retrans = segments(st->again_under_way, st->mss);
+    o->tcpi_last_data_sent = st->idle_ms;
+    o->tcpi_pacing_rate = st->pacing_rate ? st->pacing_rate : UINT64_MAX;
+    o->tcpi_delivery_rate = st->delivery_rate;
+    o->tcpi_delivery_rate_app_limited = st->delivery_limited;
     o->tcpi_rtt = st->srtt_us;
     o->tcpi_rttvar = st->rttvar_us;
     o->tcpi_min_rtt = st->min_rtt_us ? st->min_rtt_us : UINT32_MAX;
@@ -63,9 +68,11 @@ void info_fill(struct sock *s, struct px_tcp_info *o) {
     o->tcpi_snd_wscale = st.snd_wscale & 15u;
     o->tcpi_rcv_wscale = st.rcv_wscale & 15u;
     o->tcpi_ato = 40000;
-    o->tcpi_rcv_mss = o->tcpi_advmss = st.mss;
+    o->tcpi_rcv_mss = st.mss_received ? st.mss_received : st.mss;
+    o->tcpi_advmss = st.mss;
     o->tcpi_pmtu = st.mss + (st.flow.local.family == 6 ? 60 : 40) + (st.timestamps ? 12 : 0);
-    o->tcpi_rcv_ssthresh = o->tcpi_rcv_space = o->tcpi_rcv_wnd = st.rcv_wnd;
+    o->tcpi_rcv_ssthresh = o->tcpi_rcv_wnd = st.rcv_wnd;
+    o->tcpi_rcv_space = st.receive_buffer;
     o->tcpi_snd_wnd = st.snd_wnd;
     o->tcpi_bytes_acked = st.bytes_acked;
     o->tcpi_bytes_received = st.bytes_received;

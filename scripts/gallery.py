@@ -17,7 +17,7 @@ OPENING = [("open-basic", "notes", True), ("open-syn-lost", "", False), ("open-a
 CLOSING = [("close-4", "figure-12", False), ("close-4", "bytes", False), ("close-3", "", False),
            ("close-half", "", False), ("close-server-first", "", False), ("close-simultaneous", "", False),
            ("close-last-ack-lost", "", False), ("close-unread-rst", "", False)]
-LIFE = [("zero-window", "", False), ("keepalive-dead", "", False)]
+LIFE = [("zero-window", "minute", False), ("keepalive-dead", "hours", False)]
 CHAPTERS = [("Opening", "建立连接", OPENING), ("Closing", "释放连接", CLOSING), ("In between", "其间", LIFE)]
 CHINESE = [OPENING[0], CLOSING[0]]  # for the Chinese README
 

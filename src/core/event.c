@@ -2,8 +2,8 @@
 #include "core/stack.h"
 
 void event_raise(struct stack *s, struct event_node *n, uint32_t bits, int error) {
-    n->bits |= bits;
-    if (error) n->error = error;
+    n->bits = (uint16_t)(n->bits | bits);
+    if (error) n->error = (int16_t)error;
     if (n->link || !n->bits) return;
     n->next = NULL;
     n->link = s->events_tail;

@@ -35,9 +35,9 @@ enum timer_kind {
 struct event_node {
     struct event_node *next, **link; /* link NULL: not queued */
     uint64_t user;
-    uint32_t bits;
-    int32_t error;
     uint32_t ref; /* which socket: see tcp/tcb.h */
+    uint16_t bits;
+    int16_t error;
 };
 
 /* Free buffers of one size (a power of two) that are kept for reuse: see memory.c. */

@@ -77,7 +77,10 @@ static void dispatch(struct arrival *a) {
     if (likely(ref && ref_kind_of(ref) == REF_TCB)) {
         a->t = pool_at(&s->tcp.tcbs, ref_index(ref));
         if (likely(!(a->t->state == TERN_TIME_WAIT && time_wait_may_reuse(a)))) {
-            arrives(a);
+            if (likely(tcb_wake(s, a->t)))
+                arrives(a);
+            else
+                arrival_drop(a, R_NO_MEMORY); /* as if it had been lost on its way */
             return;
         }
         tcb_move(s, a->t, MOVE_REUSED);

@@ -12,7 +12,7 @@ void synchronize(struct arrival *a) {
     const tcp_options *o = &a->h->options;
     const tern_config *cfg = &a->s->cfg;
     t->rcv.irs = a->seq;
-    t->rcv.nxt = t->rcv.read = t->last_ack_sent = seq_add(a->seq, 1);
+    t->rcv.nxt = t->rcv.read = t->busy->last_ack_sent = seq_add(a->seq, 1);
     t->rcv.adv = seq_add(t->rcv.nxt, min_u32(t->receive_buffer, 65535));
     t->scaling = o->has_wscale && cfg->window_scale;
     t->snd_wscale = t->scaling ? (uint8_t)min_u32(o->wscale, 14) : 0; /* [RFC7323 2.3] */
@@ -38,22 +38,22 @@ void syn_acked(struct arrival *a) {
     struct tcb *t = a->t;
     struct stack *s = a->s;
     t->syn_acked = true;
-    t->snd.una = t->snd.pos = seq_add(t->snd.iss, 1);
+    t->snd.una = t->busy->pos = seq_add(t->snd.iss, 1);
     if (seq_lt(t->snd.nxt, t->snd.una)) t->snd.nxt = t->snd.una;
     uint32_t mtu = ip_path_mtu(s, &t->flow.remote);
     mss_update(s, t, mtu ? mtu : UINT32_MAX);
     /* When a SYN was lost the path is suspect: one segment to begin with [RFC5681 3.1], and 3 s [RFC6298 5.7]. */
     cc_start(t, t->syn_repeated ? 1 : s->cfg.initial_window);
     if (t->rtt_timing)
-        rto_sample(s, t, clock_us(s) - t->rtt_at_us);
+        rto_sample(s, t, clock_us(s) - t->busy->rtt_at_us);
     else if (t->syn_repeated)
         rto_sample_echo(a);
     if (t->syn_repeated) t->rto_us = max_u32(t->rto_us, min_u32(3000000, s->cfg.rto_max_ms * 1000));
     t->rtt_timing = false;
-    t->backoff = t->repeats = 0;
+    t->backoff = t->busy->repeats = 0;
     t->r1_told = false;
-    t->rexmit_at = TERN_NEVER;
-    t->stuck_ms = 0;
+    t->busy->rexmit_at = TERN_NEVER;
+    t->busy->stuck_ms = 0;
     t->tune_us = clock_us(s);
     if (t->fast_opened) s->tcp.fast_opens--;
     t->fast_opened = false;
@@ -79,7 +79,7 @@ static enum reason open_simultaneous(struct arrival *a) {
 static void syn_data_acked(struct arrival *a) {
     struct tcb *t = a->t;
     if (!seq_gt(a->ack, t->snd.una)) return;
-    t->snd.una = t->snd.pos = a->ack;
+    t->snd.una = t->busy->pos = a->ack;
     snd_trim(a->s, t);
 }
 

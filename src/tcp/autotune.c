@@ -51,7 +51,7 @@ void autotune_held(struct stack *s, struct tcb *t) {
 uint32_t autotune_send_limit(const struct tcb *t) {
     uint32_t share =
         round_trip(t) >= LOCAL_US ? 4 : 2; /* while a hole is repaired the stretch behind it goes on growing */
-    uint32_t path =
-        min_u32(t->cc.cwnd < UINT32_MAX / share ? share * t->cc.cwnd : UINT32_MAX, t->snd.wnd + t->opt->send_buffer);
+    uint32_t cwnd = cc_cwnd(t);
+    uint32_t path = min_u32(cwnd < UINT32_MAX / share ? share * cwnd : UINT32_MAX, t->snd.wnd + t->opt->send_buffer);
     return max_u32(t->opt->send_buffer, min_u32(path, t->opt->send_max));
 }

@@ -48,11 +48,11 @@ static void expand(struct stack *s, const struct half_open *h, struct tcb *t) {
     t->passive = true;
     t->state = TERN_SYN_RECEIVED;
     t->snd.iss = t->snd.una = h->iss;
-    t->snd.nxt = t->snd.pos = t->snd.end = seq_add(h->iss, 1);
-    t->snd.recover = h->iss;
+    t->snd.nxt = t->busy->pos = t->snd.end = seq_add(h->iss, 1);
+    t->busy->recover = h->iss;
     t->snd.wnd = t->snd.max_wnd = h->snd_wnd;
     t->rcv.irs = h->irs;
-    t->rcv.nxt = t->rcv.read = t->last_ack_sent = seq_add(h->irs, 1);
+    t->rcv.nxt = t->rcv.read = t->busy->last_ack_sent = seq_add(h->irs, 1);
     t->rcv.adv = seq_add(t->rcv.nxt, h->rcv_wnd);
     t->scaling = h->flags & HALF_SCALING;
     t->stamps = h->flags & HALF_STAMPS;
@@ -66,7 +66,7 @@ static void expand(struct stack *s, const struct half_open *h, struct tcb *t) {
     t->ts_offset = h->ts_offset;
     t->syn_repeated = h->tries > 0;
     t->rtt_timing = h->tries == 0;
-    t->rtt_at_us = h->sent_us;
+    t->busy->rtt_at_us = h->sent_us;
     challenge_unpack(s, t, h->challenge);
 }
 
@@ -169,7 +169,7 @@ static bool open_fast(struct arrival *a, struct listener *l) {
     t->record = t->rtt_timing = false;
     t->fast_opened = t->in_table = true;
     s->tcp.fast_opens++;
-    flow_insert(s, h.hash, ref_make(REF_TCB, t->index));
+    flow_insert(s, h.hash, ref_make(REF_TCB, tcb_index(t)));
     trace_syn(a, &h, R_FAST_OPEN);
     a->t = t;
     a->before = TERN_SYN_RECEIVED;
@@ -240,9 +240,9 @@ static void adopt(struct arrival *a, struct half_open *h, struct listener *l) {
     t->record = false;
     t->in_table = true;
     if (h->flags & HALF_COOKIE) { /* there was no record; room in the table was reserved */
-        flow_insert(s, h->hash, ref_make(REF_TCB, t->index));
+        flow_insert(s, h->hash, ref_make(REF_TCB, tcb_index(t)));
     } else {
-        flow_replace(s, h->hash, ref_make(REF_HALF_OPEN, h->number - 1), ref_make(REF_TCB, t->index));
+        flow_replace(s, h->hash, ref_make(REF_HALF_OPEN, h->number - 1), ref_make(REF_TCB, tcb_index(t)));
         dequeue(s, h);
         pool_give(&s->tcp.half_opens, h->number - 1);
     }
@@ -277,7 +277,12 @@ void half_open_arrives(struct arrival *a, struct half_open *h) {
     effects_act(a);
     h->ts_recent = t->ts_recent;
     h->challenge = challenge_pack(s, t);
-    if (t->state == TERN_LISTEN) half_open_drop(s, h);
+    if (t->state == TERN_LISTEN) {
+        half_open_drop(s, h);
+    } else if (a->note == R_SYN_REPEATED) { /* it is there, and gets the time to answer */
+        dequeue(s, h);
+        enqueue(s, h, synack_delay(s, h->tries));
+    }
     tcb_free(s, t);
 }
 

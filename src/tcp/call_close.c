@@ -18,6 +18,7 @@ int tern_shutdown(tern_stack *public, tern_sock sock) {
     struct tcb *t = tcb_of(s, sock);
     if (!t || t->detached) return TERN_ESTALE;
     if (t->fin_queued || !state_in(t, IN(SYN_RECEIVED) | IN(ESTABLISHED) | IN(CLOSE_WAIT))) return TERN_ESTATE;
+    if (!tcb_wake(s, t)) return TERN_ENOMEM;
     trace_call(s, t, "shutdown", 0);
     send_no_more(s, t);
     return TERN_OK;
@@ -33,9 +34,10 @@ static void detach(struct stack *s, struct tcb *t) {
     event_cancel(s, &t->event);
 }
 
-/* Some bytes or our FIN are on their way, but this many orphans are too many: then it is reset at once. */
+/* Some bytes or our FIN are on their way, but this many orphans are too many, or there is no memory to see to it: then it
+ * is reset at once. */
 bool orphan_admit(struct stack *s, struct tcb *t) {
-    if (s->tcp.orphans >= s->cfg.orphans_max) {
+    if (s->tcp.orphans >= s->cfg.orphans_max || !tcb_wake(s, t)) {
         reset_send(s, t, R_SEND_RST);
         tcb_move(s, t, MOVE_GIVE_UP);
         tcb_end(s, t, TERN_ECLOSED, R_END_ORPHANS);
@@ -61,7 +63,7 @@ static void close_connection(struct stack *s, struct tcb *t) {
         rcv_flush(s, t);
         time_wait_from(s, t);
     } else if (orphan_admit(s, t)) {
-        t->life_at = TERN_NEVER;
+        t->busy->life_at = TERN_NEVER;
         if (!t->fin_queued) send_no_more(s, t);
         life_start(s, t);
         timers_sync(s, t);

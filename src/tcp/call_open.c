@@ -25,7 +25,7 @@ static int local_port(struct stack *s, const tern_open *o, struct flow *f, uint3
 static void start(struct stack *s, struct tcb *t) {
     struct secrets secrets = flow_secrets(s, &t->flow);
     t->snd.iss = isn_choose(s, &secrets);
-    t->snd.una = t->snd.nxt = t->snd.pos = t->snd.recover = t->snd.iss;
+    t->snd.una = t->snd.nxt = t->busy->pos = t->busy->recover = t->snd.iss;
     t->snd.end = seq_add(t->snd.iss, 1);
     t->ts_offset = secrets.ts_offset;
     t->mss = t->mss_peer = (uint16_t)s->cfg.mss_default_v4;
@@ -52,7 +52,7 @@ int tern_connect(tern_stack *public, const tern_open *o, tern_sock *out) {
     t->event.user = o->user;
     start(s, t);
     trace_call(s, t, "open", 0);
-    *out = sock_of(s, REF_TCB, t->index);
+    *out = sock_of(s, REF_TCB, tcb_index(t));
     return TERN_OK;
 }
 
@@ -113,7 +113,7 @@ int tern_accept(tern_stack *public, tern_sock sock, tern_sock *out, tern_flow *f
     t->event.user = 0;
     event_raise(s, &t->event, bits & ~(uint32_t)TERN_EV_CONNECTED, 0);
     trace_call(s, t, "accept", 0);
-    *out = sock_of(s, REF_TCB, t->index);
+    *out = sock_of(s, REF_TCB, tcb_index(t));
     if (flow) *flow = flow_public(&t->flow);
     return TERN_OK;
 }

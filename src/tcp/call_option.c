@@ -94,6 +94,20 @@ static int change(struct stack *s, struct tcb_options **o, enum tern_option opti
     return TERN_OK;
 }
 
+/* What follows from a setting at once. */
+static void set_awake(struct stack *s, struct tcb *t, enum tern_option option, int64_t value) {
+    if (option == TERN_OPT_CONGESTION && state_in(t, SYNCHRONIZED)) cc_change(s, t);
+    keepalive_restart(s, t);
+    if (t->on.quick_ack && t->busy->delack_at != TERN_NEVER) ack_now(s, t, R_SEND_ACK);
+    if (option == TERN_OPT_USER_TIMEOUT_OPTION_S && state_in(t, SYNCHRONIZED)) {
+        t->uto_due = value != 0;
+        ack_now(s, t, R_SEND_ACK);
+    }
+    if (output_wanted(t) && state_in(t, SYNCHRONIZED)) tcb_ready(s, t);
+    if (t->state != TERN_CLOSED) timers_sync(s, t);
+    tcb_rest(s, t);
+}
+
 int tern_set(tern_stack *public, tern_sock sock, enum tern_option option, int64_t value) {
     struct tcb *t;
     struct tcb_options **opt;
@@ -103,18 +117,13 @@ int tern_set(tern_stack *public, tern_sock sock, enum tern_option option, int64_
     if (value < limits_of[option].min || value > limits_of[option].max) return TERN_ERANGE;
     struct stack *s = stack_of(public);
     if (option == TERN_OPT_BACKLOG) return t ? TERN_ESTATE : backlog_set(s, listener_of(s, sock), value);
+    bool wakes = option == TERN_OPT_KEEPALIVE || option == TERN_OPT_USER_TIMEOUT_OPTION_S;
+    if (t && wakes && !tcb_wake(s, t)) return TERN_ENOMEM;
     if (!t || !store_switch(&t->on, option, value)) err = change(s, opt, option, value);
     if (err || !t) return err;
     if (option == TERN_OPT_RECEIVE_BUFFER) t->receive_buffer = (uint32_t)value;
-    if (option == TERN_OPT_CONGESTION && state_in(t, SYNCHRONIZED)) cc_change(s, t);
-    keepalive_restart(s, t);
-    if (t->on.quick_ack && t->delack_at != TERN_NEVER) ack_now(s, t, R_SEND_ACK);
-    if (option == TERN_OPT_USER_TIMEOUT_OPTION_S && state_in(t, SYNCHRONIZED)) {
-        t->uto_due = value != 0;
-        ack_now(s, t, R_SEND_ACK);
-    }
-    if (output_wanted(t) && state_in(t, SYNCHRONIZED)) tcb_ready(s, t);
-    if (t->state != TERN_CLOSED) timers_sync(s, t);
+    if (option == TERN_OPT_CONGESTION) t->resting.kept = 0;
+    if (tcb_awake(t)) set_awake(s, t, option, value);
     return TERN_OK;
 }
 

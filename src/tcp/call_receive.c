@@ -13,6 +13,7 @@ static void consumed(struct stack *s, struct tcb *t, uint32_t n) {
     trace_call(s, t, "receive", n);
     autotune_read(s, t, n);
     if (window_update_due(t)) ack_now(s, t, R_SEND_WINDOW_UPDATE);
+    tcb_rest(s, t);
 }
 
 static struct tcb *find(tern_stack *public, tern_sock sock, int *err) {
@@ -41,7 +42,7 @@ int tern_read_borrow(tern_stack *public, tern_sock sock, tern_span *spans, size_
     if (!max || !spans) return TERN_EINVAL;
     if (rcv_readable(t) == 0) return nothing(t);
     size_t n = 0;
-    const struct lent *q = t->rcv.lent;
+    const struct lent *q = t->busy->lent;
     for (uint32_t i = 0; q && i < q->count && n < max; i++, n++) {
         uint32_t at = (q->head + i) % LENT_PIECES;
         spans[n] = (tern_span){q->piece[at].at, q->piece[at].len};
@@ -49,7 +50,7 @@ int tern_read_borrow(tern_stack *public, tern_sock sock, tern_span *spans, size_
     if (q && n == max && n <= q->count) return (int)n;
     uint32_t in_ring = rcv_readable(t) - (q ? q->bytes : 0), lens[2];
     uint8_t *ptr[2];
-    unsigned views = ring_view(&t->rcv.ring, rcv_ring_base(t), in_ring, ptr, lens);
+    unsigned views = ring_view(&t->busy->rcv_ring, rcv_ring_base(t), in_ring, ptr, lens);
     for (unsigned i = 0; i < views && n < max; i++, n++) spans[n] = (tern_span){ptr[i], lens[i]};
     return (int)n;
 }

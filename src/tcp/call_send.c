@@ -12,7 +12,10 @@ static int find(tern_stack *public, tern_sock sock, struct tcb **out) {
     struct stack *s = stack_of(public);
     if (!s) return TERN_EINVAL;
     *out = tcb_of(s, sock);
-    return *out ? may_write(*out) : TERN_ESTALE;
+    if (!*out) return TERN_ESTALE;
+    int err = may_write(*out);
+    if (err) return err;
+    return tcb_wake(s, *out) ? TERN_OK : TERN_ENOMEM;
 }
 
 static void written(struct stack *s, struct tcb *t, uint32_t n) {
@@ -38,7 +41,7 @@ ptrdiff_t tern_write_urgent(tern_stack *public, tern_sock sock, const void *data
     ptrdiff_t n = tern_write(public, sock, data, len);
     if (n <= 0) return n;
     struct tcb *t = tcb_of(stack_of(public), sock);
-    t->snd.up = t->snd.end;
+    t->busy->snd_up = t->snd.end;
     t->urgent_out = true;
     return n;
 }
@@ -55,7 +58,7 @@ int tern_write_reserve(tern_stack *public, tern_sock sock, size_t want, void *pt
     if (!snd_reserve(s, t, queued + n)) return TERN_ENOMEM;
     uint8_t *at[2] = {NULL, NULL};
     uint32_t lens[2] = {0, 0};
-    ring_view(&t->snd.ring, t->snd.end, n, at, lens);
+    ring_view(&t->busy->snd_ring, t->snd.end, n, at, lens);
     for (unsigned i = 0; i < 2; i++) {
         ptr[i] = at[i];
         len[i] = lens[i];
@@ -67,7 +70,7 @@ int tern_write_commit(tern_stack *public, tern_sock sock, size_t len) {
     struct tcb *t;
     int err = find(public, sock, &t);
     if (err) return err;
-    if (len > t->snd.ring.size - min_u32(snd_queued(t), t->snd.ring.size)) return TERN_EINVAL;
+    if (len > t->busy->snd_ring.size - min_u32(snd_queued(t), t->busy->snd_ring.size)) return TERN_EINVAL;
     if (len == 0) return TERN_OK;
     t->snd.end = seq_add(t->snd.end, (uint32_t)len);
     written(stack_of(public), t, (uint32_t)len);

@@ -3,10 +3,11 @@
 #include "tcp/tcb.h"
 
 static uint8_t recovery_of(const struct tcb *t) {
-    if (t->in_loss || (t->syn_acked && t->repeats)) return TERN_RECOVERY_TIMEOUT;
+    if (t->in_loss || (t->syn_acked && t->busy->repeats)) return TERN_RECOVERY_TIMEOUT;
     if (t->in_recovery) return TERN_RECOVERY_FAST;
-    return t->dup_acks || (t->flight && t->flight->sacked + t->flight->lost) ? TERN_RECOVERY_DISORDER
-                                                                             : TERN_RECOVERY_NONE;
+    return t->busy->dup_acks || (t->busy->flight && t->busy->flight->sacked + t->busy->flight->lost)
+               ? TERN_RECOVERY_DISORDER
+               : TERN_RECOVERY_NONE;
 }
 
 /* How its sending goes. */
@@ -16,19 +17,32 @@ static void of_sender(const struct tcb *t, tern_status_info *o) {
     o->send_unsent = unsent > 0 ? min_u32((uint32_t)unsent, o->send_queued) : 0;
     o->send_space = snd_space(t);
     o->backoff = t->backoff;
-    o->probes = t->probes;
+    o->probes = t->busy->probes;
+}
+
+/* What the account of the flight knows. */
+static void of_flight(const struct tcb *t, tern_status_info *o) {
+    const struct flight *f = t->busy->flight;
+    o->bytes_sacked = f->sacked;
+    o->bytes_lost = f->lost;
+    o->delivery_rate = f->sample_us ? f->sample_bytes * 1000000ull / f->sample_us : 0;
+    o->delivery_limited = f->sample_limited;
+    o->reordering_us = rack_window(t);
+    for (uint32_t i = 0; i < f->count; i++)
+        if (piece_at(f, i)->again && piece_at(f, i)->state == PIECE_SENT) o->again_under_way += piece_len(f, i);
 }
 
 static void of_recovery(const struct stack *s, const struct tcb *t, tern_status_info *o) {
     o->again_by_timer = t->again_by_timer;
     o->again_by_probe = t->again_by_probe;
     o->again_last = t->retransmitted ? t->rexmit_why : R_NONE;
-    o->timeouts = t->repeats;
-    o->bytes_sacked = t->flight ? t->flight->sacked : 0;
-    o->bytes_lost = t->flight ? t->flight->lost : 0;
+    o->timeouts = t->busy->repeats;
+    if (t->busy->flight) of_flight(t, o);
     o->min_rtt_us = t->min_rtt_us;
     o->pacing_rate = pacing_rate(s, t);
     o->mss_peer = t->mss_peer;
+    o->mss_received = t->rcv.mss_seen;
+    o->receive_buffer = t->receive_buffer;
     o->idle_ms = t->bytes_sent ? clock_ms(s) - t->sent_ms : 0;
     o->congestion = t->opt->congestion;
     o->recovery = recovery_of(t);
@@ -36,7 +50,7 @@ static void of_recovery(const struct stack *s, const struct tcb *t, tern_status_
 }
 
 static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info *o) {
-    o->sock = sock_of(s, REF_TCB, t->index);
+    o->sock = sock_of(s, REF_TCB, tcb_index(t));
     o->serial = t->serial;
     o->flow = flow_public(&t->flow);
     o->state = (enum tern_state)t->state;
@@ -57,15 +71,16 @@ static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info 
     o->sack = t->sack;
     o->ecn = t->ecn;
     o->mss = t->mss;
-    o->cwnd = t->cc.cwnd;
-    o->ssthresh = t->cc.ssthresh;
+    o->cwnd = cc_cwnd(t);
+    o->ssthresh = cc_ssthresh(t);
     o->srtt_us = t->srtt_us;
     o->rttvar_us = t->rttvar_us;
     o->rto_ms = (uint32_t)(rto_ns(s, t) / MS_NS);
     if (t->state != TERN_CLOSED) of_sender(t, o);
     o->receive_queued = rcv_readable(t);
     o->dscp_received = t->tos_received >> 2; /* [MAY-9] */
-    o->urgent_left = t->urgent_in && seq_gt(t->rcv.up, t->rcv.read) ? (uint32_t)seq_diff(t->rcv.up, t->rcv.read) : 0;
+    o->urgent_left =
+        t->urgent_in && seq_gt(t->busy->rcv_up, t->rcv.read) ? (uint32_t)seq_diff(t->busy->rcv_up, t->rcv.read) : 0;
     o->bytes_sent = t->bytes_sent;
     o->bytes_acked = t->bytes_sent - min_u64(t->bytes_sent, (uint32_t)seq_diff(t->snd.nxt, snd_first(t)));
     o->bytes_received = t->bytes_received;
@@ -74,8 +89,8 @@ static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info 
     o->retransmitted = t->retransmitted;
     of_recovery(s, t, o);
     o->timer = timer_next(t, &o->timer_ns);
-    o->memory =
-        sizeof *t + t->snd.ring.size + t->rcv.ring.size + (t->rcv.lent ? sizeof *t->rcv.lent : 0) + islands_memory(t);
+    o->memory = sizeof *t + (tcb_awake(t) ? sizeof *t->busy : 0) + t->busy->snd_ring.size + t->busy->rcv_ring.size +
+                (t->busy->lent ? sizeof *t->busy->lent : 0) + islands_memory(t);
 }
 
 static void of_listener(const struct stack *s, const struct listener *l, tern_status_info *o) {

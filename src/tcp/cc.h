@@ -33,7 +33,7 @@ struct cc_sample {
 
 struct cc_ops {
     const char *name;
-    size_t state_size; /* bytes of private memory, zeroed; 0: none */
+    uint32_t state_size; /* bytes of private memory, zeroed; 0: none */
     void (*init)(struct cc *c, uint32_t mss, uint32_t initial_segments);
     /* New bytes were acknowledged outside of fast recovery. */
     void (*acked)(struct cc *c, const struct cc_ack *a);
@@ -53,6 +53,10 @@ struct cc_ops {
     /* Called instead of `acked`, and of PRR, for every ACK that delivered something: sets cwnd by itself.
      * NULL: a window-based algorithm. */
     void (*model)(struct cc *c, const struct cc_sample *s);
+    /* The connection comes to rest: what must not be forgotten besides cwnd and ssthresh; and it goes on with that. 0 says
+     * nothing. NULL: nothing. */
+    uint32_t (*rest)(const struct cc *c);
+    void (*resume)(struct cc *c, uint32_t kept);
 };
 
 struct cc {

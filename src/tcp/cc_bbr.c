@@ -236,4 +236,5 @@ static uint64_t rate(const struct cc *c) {
     return r - r / 100; /* a little less than the bottleneck, so that no queue stays */
 }
 
-const struct cc_ops cc_bbr = {"bbr", sizeof(struct bbr), init, acked, loss, loss, timeout, NULL, NULL, rate, model};
+const struct cc_ops cc_bbr = {
+    "bbr", sizeof(struct bbr), init, acked, loss, loss, timeout, NULL, NULL, rate, model, NULL, NULL};

@@ -160,5 +160,18 @@ static void idle(struct cc *c, uint64_t us) {
     q->last_us += us;
 }
 
-const struct cc_ops cc_cubic = {"cubic", sizeof(struct cubic), init, acked, loss, marked, timeout, undo, idle, NULL,
-                                NULL};
+/* The window of the last loss, which with cwnd gives the place on the curve: K is the time from here to there. 0: slow
+ * start has not found an end yet, so HyStart may look for it. */
+static uint32_t rest(const struct cc *c) {
+    const struct cubic *q = c->state;
+    return q->started && !q->hystart.running ? max_u32(q->curve.w_max, 1) : 0;
+}
+
+static void resume(struct cc *c, uint32_t kept) {
+    struct cubic *q = c->state;
+    q->started = kept != 0;
+    q->curve.w_max = q->curve.cwnd_prior = kept;
+}
+
+const struct cc_ops cc_cubic = {
+    "cubic", sizeof(struct cubic), init, acked, loss, marked, timeout, undo, idle, NULL, NULL, rest, resume};

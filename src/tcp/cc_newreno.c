@@ -45,4 +45,8 @@ static void timeout(struct cc *c, uint32_t flight, bool again, uint64_t now_us) 
     c->credit = 0;
 }
 
-const struct cc_ops cc_newreno = {"newreno", 0, init, acked, loss, marked, timeout, NULL, NULL, NULL, NULL};
+static uint32_t rest(const struct cc *c) { return c->credit; }
+static void resume(struct cc *c, uint32_t kept) { c->credit = kept; }
+
+const struct cc_ops cc_newreno = {"newreno", 0,    init, acked, loss, marked, timeout,
+                                  NULL,      NULL, NULL, NULL,  rest, resume};

@@ -10,30 +10,52 @@ static const struct cc_ops *wanted(const struct tcb *t) {
 /* Established. The algorithm that needs no memory serves until something is sent: many connections send nothing but a
  * FIN, and those that only wait should weigh little. */
 void cc_start(struct tcb *t, uint32_t initial_segments) {
-    t->cc.ops = &cc_newreno;
-    t->cc.ops->init(&t->cc, t->mss, initial_segments);
+    t->busy->cc.ops = &cc_newreno;
+    t->busy->cc.ops->init(&t->busy->cc, t->mss, initial_segments);
     /* min(10 MSS, max(2 MSS, 14600)) when it is the ten segments of RFC 6928 2 */
-    t->cc.cwnd = cc_initial(t, initial_segments);
+    t->busy->cc.cwnd = cc_initial(t, initial_segments);
 }
 
 /* The algorithm that was asked for, in the middle of a connection: it begins afresh, with the window that is there.
  * Without memory for it things stay as they are. */
 void cc_change(struct stack *s, struct tcb *t) {
     const struct cc_ops *ops = wanted(t);
-    uint32_t cwnd = t->cc.cwnd, ssthresh = t->cc.ssthresh;
-    void *state = ops->state_size ? mem_alloc(s, ops->state_size) : NULL;
+    uint32_t cwnd = t->busy->cc.cwnd, ssthresh = t->busy->cc.ssthresh;
+    void *state = ops->state_size ? mem_buffer_take(s, pow2_at_least(ops->state_size)) : NULL;
     if (ops->state_size && !state) return;
     cc_stop(s, t);
-    t->cc.state = state;
-    t->cc.ops = ops;
-    ops->init(&t->cc, t->mss, s->cfg.initial_window);
-    t->cc.cwnd = cwnd;
-    t->cc.ssthresh = ssthresh;
+    t->busy->cc.state = state;
+    t->busy->cc.ops = ops;
+    ops->init(&t->busy->cc, t->mss, s->cfg.initial_window);
+    t->busy->cc.cwnd = cwnd;
+    t->busy->cc.ssthresh = ssthresh;
+    if (ops->resume) ops->resume(&t->busy->cc, t->resting.kept);
 }
 
 void cc_stop(struct stack *s, struct tcb *t) {
-    mem_free(s, t->cc.state, t->cc.ops->state_size);
-    t->cc.state = NULL;
+    struct cc *c = &t->busy->cc;
+    if (!c->state) return;
+    mem_buffer_give(s, c->state, pow2_at_least(c->ops->state_size));
+    c->state = NULL;
+}
+
+/* At rest a connection remembers its windows and one number of its algorithm's. */
+void cc_rest(struct stack *s, struct tcb *t) {
+    struct cc *c = &t->busy->cc;
+    t->resting.cwnd = c->cwnd;
+    t->resting.ssthresh = c->ssthresh;
+    if (c->ops == wanted(t) && c->ops->rest) t->resting.kept = c->ops->rest(c);
+    cc_stop(s, t);
+}
+
+/* The algorithm itself follows with the first bytes: cc_idle. */
+void cc_wake(struct tcb *t) {
+    struct cc *c = &t->busy->cc;
+    c->ops = &cc_newreno;
+    c->cwnd = t->resting.cwnd;
+    c->ssthresh = t->resting.ssthresh;
+    c->mss = t->mss;
+    if (wanted(t) == c->ops) c->ops->resume(c, t->resting.kept);
 }
 
 uint32_t cc_initial(const struct tcb *t, uint32_t segments) {
@@ -44,14 +66,14 @@ uint32_t cc_initial(const struct tcb *t, uint32_t segments) {
  * connection would have; ssthresh remembers three quarters of it, so that it comes back quickly
  * [RFC2861 3.1, RFC5681 4.1]. A model looks after its own start. */
 void cc_idle(struct stack *s, struct tcb *t) {
-    if (unlikely(t->cc.ops != wanted(t))) cc_change(s, t);
+    if (unlikely(t->busy->cc.ops != wanted(t))) cc_change(s, t);
     uint32_t idle_ms = clock_ms(s) - t->sent_ms;
     if (!t->bytes_sent || !idle_ms) return;
     uint32_t rto_ms = max_u32((uint32_t)(rto_ns(s, t) / MS_NS), 1);
-    uint32_t least = min_u32(cc_initial(t, s->cfg.initial_window), t->cc.cwnd);
-    if (t->cc.ops->idle) t->cc.ops->idle(&t->cc, idle_ms * 1000ull);
-    if (!s->cfg.idle_restart || t->cc.ops->model || idle_ms < rto_ms) return;
-    t->cc.ssthresh = max_u32(t->cc.ssthresh, t->cc.cwnd / 4 * 3);
-    for (; idle_ms >= rto_ms && t->cc.cwnd > least; idle_ms -= rto_ms) t->cc.cwnd /= 2;
-    t->cc.cwnd = max_u32(t->cc.cwnd, least);
+    uint32_t least = min_u32(cc_initial(t, s->cfg.initial_window), t->busy->cc.cwnd);
+    if (t->busy->cc.ops->idle) t->busy->cc.ops->idle(&t->busy->cc, idle_ms * 1000ull);
+    if (!s->cfg.idle_restart || t->busy->cc.ops->model || idle_ms < rto_ms) return;
+    t->busy->cc.ssthresh = max_u32(t->busy->cc.ssthresh, t->busy->cc.cwnd / 4 * 3);
+    for (; idle_ms >= rto_ms && t->busy->cc.cwnd > least; idle_ms -= rto_ms) t->busy->cc.cwnd /= 2;
+    t->busy->cc.cwnd = max_u32(t->busy->cc.cwnd, least);
 }

@@ -15,13 +15,13 @@ void ack_later(struct stack *s, struct tcb *t) {
         ack_now(s, t, R_SEND_ACK);
         return;
     }
-    if (t->delack_at == TERN_NEVER) t->delack_at = s->now + (uint64_t)s->cfg.delayed_ack_ms * MS_NS;
+    if (t->busy->delack_at == TERN_NEVER) t->busy->delack_at = s->now + (uint64_t)s->cfg.delayed_ack_ms * MS_NS;
 }
 
 /* Every segment but the first SYN acknowledges. */
 void ack_sent(struct tcb *t) {
     t->work &= (uint8_t)~WORK_ACK;
-    t->delack_at = TERN_NEVER;
-    t->rcv.unacked = 0;
-    t->last_ack_sent = t->rcv.nxt;
+    t->busy->delack_at = TERN_NEVER;
+    t->busy->unacked = 0;
+    t->busy->last_ack_sent = t->rcv.nxt;
 }

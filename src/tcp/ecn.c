@@ -46,7 +46,7 @@ uint16_t ecn_syn_ack_flags(enum ecn_mode mode, uint8_t syn_ecn) {
 
 static void counters_start(struct tcb *t) {
     t->ecn_seen = t->ecn_told = COUNTER_START;
-    t->ecn_until = seq_add(t->snd.una, (uint32_t)-1);
+    t->busy->ecn_until = seq_add(t->snd.una, (uint32_t)-1);
 }
 
 /* The answer to our SYN [RFC9768 3.1.2, 3.1.3]. */
@@ -107,17 +107,18 @@ static bool marks_reported(struct arrival *a) {
 void ecn_acked(struct arrival *a, seq una) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
-    bool answered = seq_le(t->snd.una, t->ecn_until);
+    bool answered = seq_le(t->snd.una, t->busy->ecn_until);
     if (!answered)
-        t->ecn_until = seq_add(t->snd.una, (uint32_t)-1); /* follows, lest it come to lie ahead when the numbers wrap */
+        t->busy->ecn_until =
+            seq_add(t->snd.una, (uint32_t)-1); /* follows, lest it come to lie ahead when the numbers wrap */
     if (!marks_reported(a) || answered || t->in_recovery || t->in_loss) return;
     uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, una);
-    t->ecn_until = t->snd.nxt;
+    t->busy->ecn_until = t->snd.nxt;
     t->ecn_cwr = t->ecn == ECN_CLASSIC;
     count(s, R_ECN_REPORTED);
-    if (t->cc.ops->model) return;
-    t->cc.ops->marked(&t->cc, max_u32(flight, t->cc.mss), s->now / US_NS);
-    t->cc.cwnd = max_u32(t->cc.ssthresh, t->cc.mss);
+    if (t->busy->cc.ops->model) return;
+    t->busy->cc.ops->marked(&t->busy->cc, max_u32(flight, t->busy->cc.mss), s->now / US_NS);
+    t->busy->cc.cwnd = max_u32(t->busy->cc.ssthresh, t->busy->cc.mss);
 }
 
 /* ---- sending ---- */

@@ -51,7 +51,7 @@ void effects_act(struct arrival *a) {
     }
     if (a->fx.events && !t->detached) {
         if (t->waiting)
-            t->event.bits |= a->fx.events;
+            t->event.bits = (uint16_t)(t->event.bits | a->fx.events);
         else
             event_raise(s, &t->event, a->fx.events, 0);
     }
@@ -60,4 +60,5 @@ void effects_act(struct arrival *a) {
     if (unlikely(state == TERN_TIME_WAIT && t->detached && time_wait_from(s, t))) return;
     if (output_wanted(t)) tcb_ready(s, t);
     timers_sync(s, t);
+    tcb_rest(s, t);
 }

@@ -3,16 +3,18 @@
 
 #include "core/stack.h"
 
-/* Holes that a hostile peer can make are bounded by this; an honest one seldom comes near. */
-enum { PIECES_MOST = 8192 };
+/* Holes that a hostile peer can make are bounded by this: as many as there are segments under way, when those are
+ * many; an honest peer needs no more. */
+enum { PIECES_USUAL = 8192, PIECES_MOST = 32768 };
 
-struct flight *flight_new(struct stack *s, seq from) {
+struct flight *flight_new(struct stack *s, seq from, uint32_t segment) {
     struct flight *f = mem_buffer_take(s, pow2_at_least(sizeof *f));
     if (!f) return NULL;
     memset(f, 0, offsetof(struct flight, again));
     f->pace_due = UINT64_MAX;
     f->at = f->first;
     f->cap = ARRAY_LEN(f->first);
+    f->segment = segment;
     f->end = f->fack = f->rack_end = f->lost_from = f->undo_end = from;
     return f;
 }
@@ -27,9 +29,13 @@ void flight_free(struct stack *s, struct flight *f) {
     mem_buffer_give(s, f, pow2_at_least(sizeof *f));
 }
 
+static uint32_t under_way(const struct flight *f) {
+    return f->count ? (uint32_t)seq_diff(f->end, piece_at(f, 0)->from) : 0;
+}
+
 static bool grow(struct stack *s, struct flight *f) {
     if (f->count < f->cap) return true;
-    if (f->cap >= PIECES_MOST) return false;
+    if (f->cap >= PIECES_USUAL && (f->cap >= PIECES_MOST || f->cap > under_way(f) / f->segment)) return false;
     uint32_t cap = f->cap * 2;
     struct piece *bigger = mem_buffer_take(s, pow2_at_least(cap * sizeof *bigger));
     if (!bigger) return false;

@@ -36,6 +36,7 @@ struct span {
 struct flight {
     struct piece *at;
     uint32_t cap, head, count; /* cap is a power of two */
+    uint32_t segment;          /* bytes in one, usually */
     seq end;                   /* behind the last piece: snd.nxt */
     seq fack;                  /* behind the highest byte selectively acknowledged */
     uint32_t sacked, lost;     /* bytes in these states */
@@ -49,6 +50,8 @@ struct flight {
     /* rate samples: when bytes were last delivered, when the burst of the newest of them began; up to how many delivered bytes
      * the application, not the network, set the pace; 0: it does not */
     uint32_t delivered_us, first_us, app_until;
+    uint32_t sample_bytes, sample_us; /* the newest sample; 0: none yet */
+    bool sample_limited;              /* the application's pace, not the path's */
 
     /* pacing.c: when the next byte should leave; when to look again, UINT64_MAX: not waiting */
     uint64_t pace_next, pace_due;
@@ -78,7 +81,8 @@ struct flight {
     struct piece first[16];
 };
 
-struct flight *flight_new(struct stack *s, seq from);
+/* `segment`: how many bytes are usual in one. */
+struct flight *flight_new(struct stack *s, seq from, uint32_t segment);
 void flight_free(struct stack *s, struct flight *f);
 /* Is there room to account for one more piece? Without it nothing new is sent until something is acknowledged. */
 bool flight_room(struct stack *s, struct flight *f);

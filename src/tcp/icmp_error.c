@@ -20,10 +20,10 @@ static void shrink(struct stack *s, struct tcb *t, const struct icmp_report *r) 
     if (!t->syn_acked || ip_path_find(s, &r->local, &r->remote, &path) != IP_PATH_OK) return;
     mss_update(s, t, path.mtu);
     if (t->mss >= before) return;
-    if (t->flight)
+    if (t->busy->flight)
         recovery_resume(t);
     else
-        t->snd.pos = snd_first(t);
+        t->busy->pos = snd_first(t);
     t->rtt_timing = false; /* [MUST-18] */
     tcb_ready(s, t);
 }

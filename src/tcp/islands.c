@@ -2,14 +2,20 @@
  * The bytes themselves are in the receive ring: recvbuf.c. */
 #include "tcp/tcb.h"
 
-enum { FIRST_CAP = 16 };
+enum { FIRST_CAP = 16, USUAL = 1024, A_WINDOW_OF = 2048 };
 
 static size_t size_of(uint32_t cap) { return sizeof(struct islands) + cap * sizeof(range); }
 
+/* More than the usual, one for each 2 KiB, are for windows that are so large because the peer has filled them: what
+ * single bytes here and there cost does not grow with the limit. */
+static uint32_t limit(const struct stack *s, const struct tcb *t) {
+    return min_u32(s->cfg.reassembly_islands, max_u32(USUAL, t->receive_buffer / A_WINDOW_OF));
+}
+
 /* Twice the room, up to the limit; false: none is to be had. */
 static bool grow(struct stack *s, struct tcb *t) {
-    struct islands *old = t->rcv.islands, *set;
-    uint32_t cap = min_u32(old ? old->set.cap * 2u : FIRST_CAP, s->cfg.reassembly_islands);
+    struct islands *old = t->busy->islands, *set;
+    uint32_t cap = min_u32(old ? old->set.cap * 2u : FIRST_CAP, limit(s, t));
     if (old && cap <= old->set.cap) return false;
     set = mem_alloc(s, size_of(cap));
     if (!set) return false;
@@ -20,16 +26,16 @@ static bool grow(struct stack *s, struct tcb *t) {
     set->set.at = set->at;
     set->set.cap = (uint16_t)cap;
     islands_free(s, t);
-    t->rcv.islands = set;
+    t->busy->islands = set;
     return true;
 }
 
 void islands_free(struct stack *s, struct tcb *t) {
-    mem_free(s, t->rcv.islands, islands_memory(t));
-    t->rcv.islands = NULL;
+    mem_free(s, t->busy->islands, islands_memory(t));
+    t->busy->islands = NULL;
 }
 
-size_t islands_memory(const struct tcb *t) { return t->rcv.islands ? size_of(t->rcv.islands->set.cap) : 0; }
+size_t islands_memory(const struct tcb *t) { return t->busy->islands ? size_of(t->busy->islands->set.cap) : 0; }
 
 /* Newest first; whatever lies in the same island as a newer one says nothing more. */
 static void remember(struct islands *set, seq x) {
@@ -45,17 +51,17 @@ static void remember(struct islands *set, seq x) {
 /* `twice`: what of it was there before. */
 enum islands_result islands_add(struct stack *s, struct tcb *t, seq left, seq right, range *twice) {
     *twice = (range){left, left};
-    if (!t->rcv.islands && !grow(s, t)) return ISLANDS_NO_MEMORY;
-    *twice = range_overlap(&t->rcv.islands->set, left, right);
-    while (range_add(&t->rcv.islands->set, left, right, NULL) == RANGE_FULL)
+    if (!t->busy->islands && !grow(s, t)) return ISLANDS_NO_MEMORY;
+    *twice = range_overlap(&t->busy->islands->set, left, right);
+    while (range_add(&t->busy->islands->set, left, right, NULL) == RANGE_FULL)
         if (!grow(s, t)) return ISLANDS_FULL;
-    remember(t->rcv.islands, left);
+    remember(t->busy->islands, left);
     return ISLANDS_OK;
 }
 
 /* Everything up to `at` is in order now; returns up to where the islands continue it. */
 seq islands_join(struct stack *s, struct tcb *t, seq at) {
-    at = range_take(&t->rcv.islands->set, at);
-    if (t->rcv.islands->set.count == 0) islands_free(s, t);
+    at = range_take(&t->busy->islands->set, at);
+    if (t->busy->islands->set.count == 0) islands_free(s, t);
     return at;
 }

@@ -12,8 +12,9 @@ bool keepalive_runs(const struct tcb *t) {
  * outsider could keep a dead connection for ever. */
 void keepalive_restart(struct stack *s, struct tcb *t) {
     if (!keepalive_runs(t)) return;
-    t->probes = 0;
-    t->life_at = t->on.keepalive ? s->now + (uint64_t)t->opt->keepalive_idle_ms * MS_NS : TERN_NEVER; /* [MUST-27] */
+    t->busy->probes = 0;
+    t->busy->life_at =
+        t->on.keepalive ? s->now + (uint64_t)t->opt->keepalive_idle_ms * MS_NS : TERN_NEVER; /* [MUST-27] */
 }
 
 void keepalive_timeout(struct stack *s, struct tcb *t) {
@@ -21,13 +22,13 @@ void keepalive_timeout(struct stack *s, struct tcb *t) {
         keepalive_restart(s, t);
         return;
     }
-    if (t->probes >= t->opt->keepalive_probes) {
+    if (t->busy->probes >= t->opt->keepalive_probes) {
         reset_send(s, t, R_SEND_RST);
         give_up(s, t, TERN_ETIMEDOUT, R_END_KEEPALIVE);
         return;
     }
-    t->probes++;
+    t->busy->probes++;
     t->work |= WORK_KEEPALIVE;
-    t->life_at = s->now + (uint64_t)t->opt->keepalive_interval_ms * MS_NS;
+    t->busy->life_at = s->now + (uint64_t)t->opt->keepalive_interval_ms * MS_NS;
     tcb_ready(s, t);
 }

@@ -28,8 +28,8 @@ void mss_update(struct stack *s, struct tcb *t, uint32_t mtu) {
     mss = max_u32(mss, least);
     mss -= min_u32(emit_options_len(t), mss / 2);
     t->mss = (uint16_t)mss;
-    t->cc.mss = mss;
-    if (!t->in_recovery) t->cc.cwnd = max_u32(t->cc.cwnd, mss); /* one segment may always leave */
+    t->busy->cc.mss = mss;
+    if (!t->in_recovery) t->busy->cc.cwnd = max_u32(t->busy->cc.cwnd, mss); /* one segment may always leave */
 }
 
 /* The scale is fixed for the connection's life, so it leaves room for a buffer that grows later. */

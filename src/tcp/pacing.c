@@ -8,21 +8,21 @@ enum { LOCAL_US = 1000, SMALL = 10, BURST_NS = 250000, LATE_NS = 4000000, LEAST 
 /* A model fed with a few bytes after a long silence may believe in a byte a second; then even a repetition would wait
  * until the connection is given up. Four segments a round trip are always fair. */
 static uint64_t least(const struct tcb *t) {
-    return LEAST * (uint64_t)t->cc.mss * 1000000 / (t->srtt_us ? t->srtt_us : 1000000);
+    return LEAST * (uint64_t)t->busy->cc.mss * 1000000 / (t->srtt_us ? t->srtt_us : 1000000);
 }
 
 /* The algorithm's own, or twice the window a round trip while it doubles and a fifth more when it
  * does not. 0: as fast as they come; nearer than a millisecond there is nothing to spread, and ten segments are no
  * burst [RFC6928]: with few under way every delay would cost. */
 uint64_t pacing_rate(const struct stack *s, const struct tcb *t) {
-    if (!t->flight || !s->cfg.pacing) return 0;
-    if (t->cc.ops->rate) {
-        uint64_t own = t->cc.ops->rate(&t->cc);
+    if (!t->busy->flight || !s->cfg.pacing) return 0;
+    if (t->busy->cc.ops->rate) {
+        uint64_t own = t->busy->cc.ops->rate(&t->busy->cc);
         return own ? max_u64(own, least(t)) : 0;
     }
-    if (t->srtt_us < LOCAL_US || t->cc.cwnd <= SMALL * t->cc.mss) return 0;
-    uint64_t tenths = t->cc.cwnd < t->cc.ssthresh / 2 ? 20 : 12;
-    return (uint64_t)t->cc.cwnd * tenths * 100000 / t->srtt_us;
+    if (t->srtt_us < LOCAL_US || t->busy->cc.cwnd <= SMALL * t->busy->cc.mss) return 0;
+    uint64_t tenths = t->busy->cc.cwnd < t->busy->cc.ssthresh / 2 ? 20 : 12;
+    return (uint64_t)t->busy->cc.cwnd * tenths * 100000 / t->srtt_us;
 }
 
 /* The bytes of one frame that keep bursts short; at least two segments, so that offload still pays. */
@@ -35,7 +35,7 @@ uint32_t pacing_burst(const struct stack *s, const struct tcb *t, uint32_t most)
 
 /* May something leave now? If not, the connection will be ready again in time. */
 bool pacing_allows(struct stack *s, struct tcb *t) {
-    struct flight *f = t->flight;
+    struct flight *f = t->busy->flight;
     if (!f || !s->cfg.pacing || f->pace_next <= s->now + BURST_NS) return true;
     f->pace_due = f->pace_next - BURST_NS;
     return false;
@@ -48,7 +48,7 @@ static uint64_t earliest(const struct stack *s, const struct tcb *t) {
 }
 
 void pacing_sent(struct stack *s, struct tcb *t, uint32_t bytes) {
-    struct flight *f = t->flight;
+    struct flight *f = t->busy->flight;
     uint64_t r = pacing_rate(s, t);
     if (!r) return;
     f->pace_next = max_u64(f->pace_next, earliest(s, t)) + (uint64_t)bytes * SEC_NS / r;

@@ -7,24 +7,24 @@ enum { HOLDER_MS = 60000, OVERRIDE_MS = 200 };
 /* [SHLD-29] The first probe comes after the retransmission timeout. Bytes that wait for company, not for the window,
  * wait for the override timeout of 3.8.6.2.1. */
 void persist_start(struct stack *s, struct tcb *t) {
-    if (t->rexmit_at != TERN_NEVER) return;
+    if (t->busy->rexmit_at != TERN_NEVER) return;
     t->persisting = true;
     t->backoff = 0;
-    t->stuck_ms = 0;
-    t->shut_ms = clock_ms(s);
-    t->rexmit_at = s->now + (t->snd.wnd ? min_u64(OVERRIDE_MS * MS_NS, rto_ns(s, t)) : rto_ns(s, t));
+    t->busy->stuck_ms = 0;
+    t->busy->shut_ms = clock_ms(s);
+    t->busy->rexmit_at = s->now + (t->snd.wnd ? min_u64(OVERRIDE_MS * MS_NS, rto_ns(s, t)) : rto_ns(s, t));
 }
 
 /* The window shut with bytes under way: they are probed like those that wait [MUST-35], and while the peer answers
  * they are no reason to give up [SHLD-17]. When it opens they go out again. */
 void persist_take_over(struct stack *s, struct tcb *t) {
     t->persisting = true;
-    t->stuck_ms = 0;
-    t->shut_ms = clock_ms(s);
-    t->snd.recover = t->snd.nxt;
+    t->busy->stuck_ms = 0;
+    t->busy->shut_ms = clock_ms(s);
+    t->busy->recover = t->snd.nxt;
     t->in_recovery = false;
-    t->dup_acks = 0;
-    if (!t->flight) t->snd.pos = t->snd.una;
+    t->busy->dup_acks = 0;
+    if (!t->busy->flight) t->busy->pos = t->snd.una;
     persist_timeout(s, t);
 }
 
@@ -32,14 +32,14 @@ void persist_stop(struct tcb *t) {
     recovery_resume(t);
     t->persisting = false;
     t->backoff = 0;
-    t->stuck_ms = 0;
-    t->rexmit_at = TERN_NEVER;
+    t->busy->stuck_ms = 0;
+    t->busy->rexmit_at = TERN_NEVER;
 }
 
 /* A peer that answers may keep its window shut for ever [MUST-37, MAY-8], unless the application has set a limit, or
  * memory is short and this one has pinned its share for a minute (CVE-2008-4609, RFC 6429 3). */
 static bool shut_too_long(const struct stack *s, const struct tcb *t) {
-    uint32_t shut = clock_ms(s) - t->shut_ms;
+    uint32_t shut = clock_ms(s) - t->busy->shut_ms;
     if (t->opt->zero_window_ms && shut >= t->opt->zero_window_ms) return true;
     return shut >= HOLDER_MS && s->mem_used > s->cfg.memory_max / 10 * 9;
 }
@@ -47,7 +47,7 @@ static bool shut_too_long(const struct stack *s, const struct tcb *t) {
 void persist_timeout(struct stack *s, struct tcb *t) {
     if (t->snd.wnd > 0) { /* no probe: what fits goes out */
         t->persisting = false;
-        t->rexmit_at = TERN_NEVER;
+        t->busy->rexmit_at = TERN_NEVER;
         t->work |= WORK_OVERRIDE;
         tcb_ready(s, t);
         return;
@@ -63,6 +63,6 @@ void persist_timeout(struct stack *s, struct tcb *t) {
     stuck_begin(t, s->now);
     t->work |= WORK_PROBE;
     if (t->backoff < 20) t->backoff++; /* [SHLD-30] */
-    t->rexmit_at = s->now + rto_ns(s, t);
+    t->busy->rexmit_at = s->now + rto_ns(s, t);
     tcb_ready(s, t);
 }

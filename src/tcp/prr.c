@@ -5,15 +5,15 @@
 /* `delivered` by the ACK that begins it. What earlier ACKs took out of the flight will not count as delivered during
  * it. */
 void prr_begin(struct tcb *t, uint32_t delivered) {
-    struct flight *f = t->flight;
+    struct flight *f = t->busy->flight;
     f->prr_delivered = f->prr_out = 0;
     f->prr_fs = max_u32((uint32_t)seq_diff(t->snd.nxt, t->snd.una) - f->sacked + delivered, 1);
 }
 
 /* `delivered` bytes were acknowledged in either way; `good`: the ACK moved SND.UNA and showed no new loss. */
 void prr_ack(struct tcb *t, uint32_t delivered, bool good) {
-    struct flight *f = t->flight;
-    uint32_t pipe = flight_pipe(f), ssthresh = t->cc.ssthresh;
+    struct flight *f = t->busy->flight;
+    uint32_t pipe = flight_pipe(f), ssthresh = t->busy->cc.ssthresh;
     int64_t send;
     f->prr_delivered += delivered;
     if (pipe > ssthresh) { /* proportional part */
@@ -21,13 +21,14 @@ void prr_ack(struct tcb *t, uint32_t delivered, bool good) {
     } else { /* conservative reduction bound; slow start's when all is well */
         int64_t limit = (int64_t)f->prr_delivered - f->prr_out;
         if (limit < delivered) limit = delivered;
-        if (good) limit += t->cc.mss;
+        if (good) limit += t->busy->cc.mss;
         send = (int64_t)ssthresh - pipe;
         if (send > limit) send = limit;
     }
     if (send < 0) send = 0;
-    if (f->prr_out == 0 && send < t->cc.mss) send = t->cc.mss; /* a fast retransmit is always allowed at entry */
-    t->cc.cwnd = pipe + (uint32_t)send;
+    if (f->prr_out == 0 && send < t->busy->cc.mss)
+        send = t->busy->cc.mss; /* a fast retransmit is always allowed at entry */
+    t->busy->cc.cwnd = pipe + (uint32_t)send;
 }
 
-void prr_sent(struct tcb *t, uint32_t bytes) { t->flight->prr_out += bytes; }
+void prr_sent(struct tcb *t, uint32_t bytes) { t->busy->flight->prr_out += bytes; }

@@ -8,9 +8,9 @@ enum { DUP_SEGMENTS = 3, MULT_MOST = 20, PERSIST = 16, MIN_RTT_MS = 300000, PIEC
 /* The smallest round trip, forgotten after five minutes of one flight. */
 static void min_rtt(struct stack *s, struct tcb *t, uint32_t rtt_us) {
     uint32_t now_ms = clock_ms(s);
-    if (t->min_rtt_us && rtt_us > t->min_rtt_us && now_ms - t->flight->min_rtt_ms < MIN_RTT_MS) return;
+    if (t->min_rtt_us && rtt_us > t->min_rtt_us && now_ms - t->busy->flight->min_rtt_ms < MIN_RTT_MS) return;
     t->min_rtt_us = max_u32(rtt_us, 1);
-    t->flight->min_rtt_ms = now_ms;
+    t->busy->flight->min_rtt_ms = now_ms;
 }
 
 static bool sent_after(uint32_t us1, seq end1, uint32_t us2, seq end2) {
@@ -26,7 +26,7 @@ static bool answers_earlier(const struct arrival *a, uint32_t age_us) {
 /* [RFC8985 6.2 steps 1 to 3] One piece up to `end` was delivered. */
 void rack_delivered(const struct arrival *a, const struct piece *p, seq end) {
     struct tcb *t = a->t;
-    struct flight *f = t->flight;
+    struct flight *f = t->busy->flight;
     uint32_t rtt = clock_us(a->s) - p->sent_us;
     if (p->again) {
         /* Whether this answers the first sending or the last is unknown; too fast for the last means the first. */
@@ -45,14 +45,14 @@ void rack_delivered(const struct arrival *a, const struct piece *p, seq end) {
 /* [RFC8985 6.2 step 4] How far out of order is still in order. It grows with each round trip that a DSACK shows to
  * have been misjudged, and forgets after sixteen recoveries without. */
 uint32_t rack_window(const struct tcb *t) {
-    const struct flight *f = t->flight;
-    if (!t->reordering && (t->in_recovery || t->in_loss || f->sacked >= DUP_SEGMENTS * t->cc.mss)) return 0;
+    const struct flight *f = t->busy->flight;
+    if (!t->reordering && (t->in_recovery || t->in_loss || f->sacked >= DUP_SEGMENTS * t->busy->cc.mss)) return 0;
     uint32_t wnd = (t->rack_mult + 1u) * (t->min_rtt_us / 4);
     return min_u32(wnd, t->srtt_us);
 }
 
 void rack_dsack(struct tcb *t) {
-    struct flight *f = t->flight;
+    struct flight *f = t->busy->flight;
     t->reordering = true;
     if (f && f->round_dsack && seq_lt(t->snd.una, f->round)) return; /* once a round trip */
     if (f) f->round_dsack = true, f->round = t->snd.nxt;
@@ -80,7 +80,7 @@ static bool too_soon(struct flight *f, uint32_t now, uint32_t *wait_us) {
  * Returns bytes newly lost. Only pieces behind the newest delivered one can be, and those that left later end the
  * search in each run. */
 uint32_t rack_detect(struct stack *s, struct tcb *t, uint32_t *wait_us) {
-    struct flight *f = t->flight;
+    struct flight *f = t->busy->flight;
     *wait_us = 0;
     if (!f->count || !f->rack_valid) return 0;
     uint32_t before = f->lost, now = clock_us(s), window = rack_window(t);

@@ -29,7 +29,7 @@ static void delivered(struct arrival *a, struct news *n, const struct piece *p, 
 /* When it took a repetition to get here, what follows may have arrived long before: no round trip is learnt [Karn]. */
 static void take_cumulative(struct arrival *a, struct news *n) {
     struct tcb *t = a->t;
-    struct flight *f = t->flight;
+    struct flight *f = t->busy->flight;
     bool again = false;
     while (f->count && seq_lt(piece_at(f, 0)->from, a->ack)) {
         struct piece *p = piece_at(f, 0);
@@ -46,7 +46,7 @@ static void take_cumulative(struct arrival *a, struct news *n) {
 
 static void take_block(struct arrival *a, struct news *n, seq left, seq right) {
     struct tcb *t = a->t;
-    struct flight *f = t->flight;
+    struct flight *f = t->busy->flight;
     uint32_t i, first, last;
     if (!f->count || !seq_gt(left, t->snd.una) || !seq_lt(left, right) || seq_gt(right, f->end)) return;
     /* without room for a piece of its own the block waits for the cumulative ACK */
@@ -87,9 +87,9 @@ static void take_sack(struct arrival *a, struct news *n) {
 /* ---- undo ---- */
 
 static void undo_prepare(struct tcb *t) {
-    struct flight *f = t->flight;
-    f->undo_cwnd = t->cc.cwnd;
-    f->undo_ssthresh = t->cc.ssthresh;
+    struct flight *f = t->busy->flight;
+    f->undo_cwnd = t->busy->cc.cwnd;
+    f->undo_ssthresh = t->busy->cc.ssthresh;
     f->undo_again = 0;
     f->undo_sent = false;
     f->undo_armed = true;
@@ -97,15 +97,15 @@ static void undo_prepare(struct tcb *t) {
 
 /* The reduction was a mistake: nothing was lost [RFC4015]. */
 static COLD void undo(struct stack *s, struct tcb *t) {
-    struct flight *f = t->flight;
-    t->cc.cwnd = max_u32(t->cc.cwnd, f->undo_cwnd);
-    t->cc.ssthresh = max_u32(t->cc.ssthresh, f->undo_ssthresh);
+    struct flight *f = t->busy->flight;
+    t->busy->cc.cwnd = max_u32(t->busy->cc.cwnd, f->undo_cwnd);
+    t->busy->cc.ssthresh = max_u32(t->busy->cc.ssthresh, f->undo_ssthresh);
     if (t->in_recovery) t->reordering = true; /* what else could it have been */
     t->in_recovery = t->in_loss = false;
     f->undo_armed = f->rack_valid = false; /* what RACK took for a repetition's arrival was an original's */
     for (uint32_t i = 0; i < f->count; i++)
         if (piece_at(f, i)->state == PIECE_LOST) flight_set(f, i, PIECE_SENT);
-    if (t->cc.ops->undo) t->cc.ops->undo(&t->cc);
+    if (t->busy->cc.ops->undo) t->busy->cc.ops->undo(&t->busy->cc);
     count(s, R_UNDO);
     s->stats.undone++;
 }
@@ -115,7 +115,7 @@ static COLD void undo(struct stack *s, struct tcb *t) {
  * the last of them come up to a round trip after recovery is over. */
 static COLD bool undo_due(const struct arrival *a, const struct news *n) {
     const struct tcb *t = a->t;
-    const struct flight *f = t->flight;
+    const struct flight *f = t->busy->flight;
     const tcp_options *o = &a->h->options;
     bool repairing = t->in_recovery || t->in_loss;
     if (!repairing && seq_gt(a->ack, f->undo_end)) return false;
@@ -131,20 +131,20 @@ static COLD bool undo_due(const struct arrival *a, const struct news *n) {
  * a duplicate says nothing about order. */
 static COLD void count_dsack(struct arrival *a, struct news *n) {
     struct tcb *t = a->t;
-    struct flight *f = t->flight;
+    struct flight *f = t->busy->flight;
     const tcp_options *o = &a->h->options;
     uint32_t len = flight_was_again(f, o->sack[0].left, o->sack[0].right);
     if (!len) return;
     n->dsack = true;
     f->undo_again -= min_u32(len, f->undo_again);
-    if (!(t->tlp_out && t->tlp_again && seq_eq(o->sack[0].right, t->snd.tlp_end))) rack_dsack(t);
+    if (!(t->tlp_out && t->tlp_again && seq_eq(o->sack[0].right, t->busy->tlp_end))) rack_dsack(t);
 }
 
 /* [RFC5682 3.1] The first ACK after the timeout may answer the repetition. So new bytes go out before more is
  * repeated: if the next ACK acknowledges what was never repeated, undo_due sees it; if not, the loss was real.
  * Without new bytes there is no such test. */
 static COLD void frto_ack(struct tcb *t, const struct news *n) {
-    struct flight *f = t->flight;
+    struct flight *f = t->busy->flight;
     bool unsent = seq_gt(t->snd.end, t->snd.nxt) && seq_gt(seq_add(t->snd.una, t->snd.wnd), t->snd.nxt);
     if (f->frto == FRTO_WAIT && t->in_loss && n->forward && unsent)
         f->frto = FRTO_PROBE;
@@ -157,23 +157,23 @@ static COLD void frto_ack(struct tcb *t, const struct news *n) {
 /* What limited transmit sent beyond the window does not count [RFC5681 3.2 step 2]. */
 static COLD void enter(struct stack *s, struct tcb *t, uint32_t flight, uint32_t delivered) {
     undo_prepare(t);
-    t->cc.ops->loss(&t->cc, min_u32(flight, t->cc.cwnd), s->now / US_NS);
+    t->busy->cc.ops->loss(&t->busy->cc, min_u32(flight, t->busy->cc.cwnd), s->now / US_NS);
     prr_begin(t, delivered);
     t->in_recovery = true;
-    t->snd.recover = t->snd.nxt;
+    t->busy->recover = t->snd.nxt;
     t->rtt_timing = false;
 }
 
 static COLD void leave(struct tcb *t) {
-    if (t->in_recovery && !t->cc.ops->model) t->cc.cwnd = max_u32(t->cc.ssthresh, t->cc.mss);
+    if (t->in_recovery && !t->busy->cc.ops->model) t->busy->cc.cwnd = max_u32(t->busy->cc.ssthresh, t->busy->cc.mss);
     t->in_recovery = t->in_loss = false;
-    t->flight->undo_end = t->snd.nxt;
+    t->busy->flight->undo_end = t->snd.nxt;
     rack_recovered(t);
 }
 
 static void grow_window(struct arrival *a, const struct news *n, uint32_t bytes) {
     struct tcb *t = a->t;
-    bool slow = t->cc.cwnd < t->cc.ssthresh;
+    bool slow = t->busy->cc.cwnd < t->busy->cc.ssthresh;
     struct cc_ack ack = {.bytes = bytes,
                          .flight = n->flight,
                          .rtt_us = n->rtt_us,
@@ -181,46 +181,49 @@ static void grow_window(struct arrival *a, const struct news *n, uint32_t bytes)
                          .now_us = a->s->now / US_NS,
                          .una = t->snd.una.v,
                          .nxt = t->snd.nxt.v,
-                         .limited = t->in_loss || n->flight + 2 * t->cc.mss >= (slow ? t->cc.cwnd / 2 : t->cc.cwnd)};
-    t->cc.ops->acked(&t->cc, &ack);
+                         .limited = t->in_loss || n->flight + 2 * t->busy->cc.mss >=
+                                                      (slow ? t->busy->cc.cwnd / 2 : t->busy->cc.cwnd)};
+    t->busy->cc.ops->acked(&t->busy->cc, &ack);
 }
 
 /* [draft-ietf-ccwg-bbr 4.5.2] Rate: bytes delivered since the newest of them left, by the longer of the time it took
- * to send them and the time it took to see them acknowledged. */
+ * to send them and the time it took to see them acknowledged. The next sample starts from here. */
+static void take_sample(const struct arrival *a, const struct news *n) {
+    struct flight *f = a->t->busy->flight;
+    uint32_t now = clock_us(a->s);
+    f->sample_bytes = f->delivered - n->newest.delivered;
+    f->sample_us = max_u32(n->newest.sent_us - n->newest.first_us, now - n->newest.delivered_us);
+    f->sample_limited = n->newest.app_limited;
+    f->first_us = n->newest.sent_us;
+    f->delivered_us = now;
+    if (f->app_until && (int32_t)(f->delivered - f->app_until) > 0) f->app_until = 0;
+}
+
 static void feed_model(struct arrival *a, const struct news *n, uint32_t newly_lost) {
     struct tcb *t = a->t;
-    const struct flight *f = t->flight;
-    uint32_t now = clock_us(a->s), sent = n->newest.sent_us - n->newest.first_us, seen = now - n->newest.delivered_us;
+    const struct flight *f = t->busy->flight;
     struct cc_sample s = {.now_us = a->s->now / US_NS,
                           .rtt_us = n->rtt_us,
                           .delivered = n->delivered,
                           .delivered_total = f->delivered,
                           .prior_delivered = n->newest.delivered,
-                          .sample_bytes = f->delivered - n->newest.delivered,
-                          .sample_us = max_u32(sent, seen),
+                          .sample_bytes = f->sample_bytes,
+                          .sample_us = f->sample_us,
                           .inflight = flight_pipe(f),
                           .inflight_before = n->pipe,
                           .lost = newly_lost,
-                          .app_limited = n->newest.app_limited,
+                          .app_limited = f->sample_limited,
                           .recovering = t->in_recovery || t->in_loss};
-    t->cc.ops->model(&t->cc, &s);
-}
-
-/* What the next samples will start from. */
-static void rate_mark(const struct arrival *a, const struct news *n) {
-    struct flight *f = a->t->flight;
-    f->first_us = n->newest.sent_us;
-    f->delivered_us = clock_us(a->s);
-    if (f->app_until && (int32_t)(f->delivered - f->app_until) > 0) f->app_until = 0;
+    t->busy->cc.ops->model(&t->busy->cc, &s);
 }
 
 static void respond(struct arrival *a, const struct news *n, uint32_t bytes, uint32_t newly_lost) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
-    if (unlikely(t->in_recovery || t->in_loss) && seq_ge(t->snd.una, t->snd.recover)) leave(t);
+    if (unlikely(t->in_recovery || t->in_loss) && seq_ge(t->snd.una, t->busy->recover)) leave(t);
     if (unlikely(newly_lost) && !t->in_recovery && !t->in_loss) enter(s, t, n->flight, n->delivered);
-    if (n->delivered) rate_mark(a, n);
-    if (t->cc.ops->model) {
+    if (n->delivered) take_sample(a, n);
+    if (t->busy->cc.ops->model) {
         if (n->delivered) feed_model(a, n, newly_lost);
         return;
     }
@@ -233,7 +236,7 @@ static void respond(struct arrival *a, const struct news *n, uint32_t bytes, uin
 /* ---- one acknowledgment ---- */
 
 static bool tells_of_probe(const struct arrival *a) {
-    return is_dsack(a) && seq_eq(a->h->options.sack[0].right, a->t->snd.tlp_end);
+    return is_dsack(a) && seq_eq(a->h->options.sack[0].right, a->t->busy->tlp_end);
 }
 
 /* What it says of the probe that is out. */
@@ -242,20 +245,20 @@ static COLD void hear_of_probe(struct arrival *a, const struct news *n) {
     bool duplicate = n->delivered == 0 && !a->h->options.sack_count;
     if (!tlp_repaired(t, a->ack, tells_of_probe(a), duplicate) || t->in_recovery || t->in_loss) return;
     enter(a->s, t, n->flight, n->delivered);
-    t->snd.recover = t->snd.una; /* already repaired: only the window pays */
+    t->busy->recover = t->snd.una; /* already repaired: only the window pays */
 }
 
 void recovery_ack(struct arrival *a, uint32_t bytes) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
-    struct flight *f = t->flight;
+    struct flight *f = t->busy->flight;
     bool blocks = a->h->options.sack_count != 0;
     struct news n = {
         .pipe = flight_pipe(f), .flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una), .forward = bytes > 0};
     uint32_t wait_us;
     take_cumulative(a, &n);
     if (bytes) t->snd.una = a->ack;
-    if (unlikely(t->urgent_out) && seq_ge(t->snd.una, t->snd.up)) t->urgent_out = false;
+    if (unlikely(t->urgent_out) && seq_ge(t->snd.una, t->busy->snd_up)) t->urgent_out = false;
     if (unlikely(blocks)) take_sack(a, &n);
     f->delivered += n.delivered;
     if (n.rtt_us)
@@ -285,28 +288,28 @@ void recovery_late(struct arrival *a, bool duplicate) {
 void recovery_timer(struct stack *s, struct tcb *t, uint32_t wait_us, bool forward) {
     if (forward) {
         if (t->persisting) t->backoff = 0; /* that was the probes' */
-        t->repeats = 0;
-        t->stuck_ms = 0;
+        t->busy->repeats = 0;
+        t->busy->stuck_ms = 0;
         t->r1_told = false;
     }
     t->persisting = false;
-    t->timer_use = USE_RTO;
-    if (!t->flight->count) {
-        t->rexmit_at = TERN_NEVER;
+    t->busy->timer_use = USE_RTO;
+    if (!t->busy->flight->count) {
+        t->busy->rexmit_at = TERN_NEVER;
     } else if (wait_us) {
-        t->timer_use = USE_REORDERING;
-        t->rexmit_at = s->now + (uint64_t)wait_us * US_NS;
+        t->busy->timer_use = USE_REORDERING;
+        t->busy->rexmit_at = s->now + (uint64_t)wait_us * US_NS;
     } else if (tlp_wanted(t)) {
-        t->timer_use = USE_PROBE;
-        t->rexmit_at = s->now + tlp_delay_ns(s, t);
+        t->busy->timer_use = USE_PROBE;
+        t->busy->rexmit_at = s->now + tlp_delay_ns(s, t);
     } else {
-        t->rexmit_at = s->now + rto_ns(s, t);
+        t->busy->rexmit_at = s->now + rto_ns(s, t);
     }
 }
 
 /* The first bytes are lost, and whatever could have been acknowledged by now [RFC8985 6.3]. */
 static void mark_lost(struct tcb *t, uint32_t now_us) {
-    struct flight *f = t->flight;
+    struct flight *f = t->busy->flight;
     uint32_t rtt = f->rack_valid ? f->rack_rtt_us : t->srtt_us, window = rack_window(t);
     for (uint32_t i = 0; i < f->count; i++) {
         struct piece *p = piece_at(f, i);
@@ -317,7 +320,7 @@ static void mark_lost(struct tcb *t, uint32_t now_us) {
 /* A receiver may drop what it had acknowledged selectively; after a timeout nothing it said counts any more
  * [RFC2018 8]. One that did not says it again with its next ACK, before anything but the first segment was repeated. */
 static void forget_sack(struct tcb *t) {
-    struct flight *f = t->flight;
+    struct flight *f = t->busy->flight;
     for (uint32_t i = 0; i < f->count; i++) {
         struct piece *p = piece_at(f, i);
         if (p->state != PIECE_SACKED) continue;
@@ -329,42 +332,42 @@ static void forget_sack(struct tcb *t) {
 
 /* Called by rexmit_timeout once R1 and R2 were seen to. The retransmission timer itself expired [RFC6298 5.4-5.6]. */
 void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight) {
-    t->flight->frto = t->in_loss || t->in_recovery ? FRTO_OFF : FRTO_WAIT;
+    t->busy->flight->frto = t->in_loss || t->in_recovery ? FRTO_OFF : FRTO_WAIT;
     if (!t->in_loss) undo_prepare(t);
-    t->cc.ops->timeout(&t->cc, flight, t->repeats > 0 || t->in_loss, s->now / US_NS);
+    t->busy->cc.ops->timeout(&t->busy->cc, flight, t->busy->repeats > 0 || t->in_loss, s->now / US_NS);
     forget_sack(t);
     mark_lost(t, clock_us(s));
-    t->cc.cwnd += flight_pipe(t->flight); /* one segment beyond what may still be on its way */
+    t->busy->cc.cwnd += flight_pipe(t->busy->flight); /* one segment beyond what may still be on its way */
     t->in_recovery = false;
     t->in_loss = true;
     t->tlp_out = false;
-    t->flight->rack_valid = false;
-    t->snd.recover = t->snd.nxt;
+    t->busy->flight->rack_valid = false;
+    t->busy->recover = t->snd.nxt;
 }
 
 /* The reordering window passed, or it is time for a probe. True when that was all; false: a real timeout. */
 bool recovery_expire(struct stack *s, struct tcb *t) {
     uint32_t wait_us = 0;
-    if (!t->flight || t->timer_use == USE_RTO) return false;
-    if (t->timer_use == USE_PROBE) {
+    if (!t->busy->flight || t->busy->timer_use == USE_RTO) return false;
+    if (t->busy->timer_use == USE_PROBE) {
         t->work |= WORK_TLP;
     } else {
         uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
         if (rack_detect(s, t, &wait_us) && !t->in_recovery && !t->in_loss) {
             enter(s, t, flight, 0);
-            if (!t->cc.ops->model) prr_ack(t, 0, false);
+            if (!t->busy->cc.ops->model) prr_ack(t, 0, false);
         }
     }
-    t->timer_use = USE_RTO;
-    t->rexmit_at = s->now + rto_ns(s, t);
+    t->busy->timer_use = USE_RTO;
+    t->busy->rexmit_at = s->now + rto_ns(s, t);
     tcb_ready(s, t);
     return true;
 }
 
 /* The peer's window opened after probing: the probe's byte did not count. */
 void recovery_resume(struct tcb *t) {
-    for (uint32_t i = 0; t->flight && i < t->flight->count; i++)
-        if (piece_at(t->flight, i)->state == PIECE_SENT) flight_set(t->flight, i, PIECE_LOST);
+    for (uint32_t i = 0; t->busy->flight && i < t->busy->flight->count; i++)
+        if (piece_at(t->busy->flight, i)->state == PIECE_SENT) flight_set(t->busy->flight, i, PIECE_LOST);
 }
 
 /* ---- sending ---- */
@@ -372,29 +375,29 @@ void recovery_resume(struct tcb *t) {
 /* May new bytes be accounted for? Also brings the account into being, with the first byte of a flight. */
 bool recovery_room(struct stack *s, struct tcb *t) {
     if (!t->sack) return true;
-    if (!t->flight && seq_eq(t->snd.una, t->snd.nxt)) {
-        t->flight = flight_new(s, t->snd.nxt);
-        if (t->flight) t->flight->min_rtt_ms = clock_ms(s);
+    if (!t->busy->flight && seq_eq(t->snd.una, t->snd.nxt)) {
+        t->busy->flight = flight_new(s, t->snd.nxt, t->mss);
+        if (t->busy->flight) t->busy->flight->min_rtt_ms = clock_ms(s);
     }
-    return !t->flight || flight_room(s, t->flight);
+    return !t->busy->flight || flight_room(s, t->busy->flight);
 }
 
 void recovery_sent(struct stack *s, struct tcb *t, seq to) {
-    if (!t->flight) return;
-    if (flight_pipe(t->flight) == 0) t->flight->first_us = t->flight->delivered_us = clock_us(s);
-    uint32_t n = (uint32_t)seq_diff(to, t->flight->end);
-    t->flight->grain_us = t->srtt_us / 128;
-    flight_sent(t->flight, to, clock_us(s));
+    if (!t->busy->flight) return;
+    if (flight_pipe(t->busy->flight) == 0) t->busy->flight->first_us = t->busy->flight->delivered_us = clock_us(s);
+    uint32_t n = (uint32_t)seq_diff(to, t->busy->flight->end);
+    t->busy->flight->grain_us = t->srtt_us / 128;
+    flight_sent(t->busy->flight, to, clock_us(s));
     if (t->in_recovery) prr_sent(t, n);
-    if (t->timer_use == USE_RTO && t->rexmit_at == TERN_NEVER)
+    if (t->busy->timer_use == USE_RTO && t->busy->rexmit_at == TERN_NEVER)
         recovery_timer(s, t, 0, false);
-    else if (t->timer_use == USE_PROBE)
-        t->rexmit_at = s->now + tlp_delay_ns(s, t);
+    else if (t->busy->timer_use == USE_PROBE)
+        t->busy->rexmit_at = s->now + tlp_delay_ns(s, t);
 }
 
 /* The first bytes that are lost and not yet on their way again. */
 bool recovery_next(const struct tcb *t, seq *from, uint32_t *len) {
-    struct flight *f = t->flight;
+    struct flight *f = t->busy->flight;
     if (!f || !f->lost || f->frto == FRTO_PROBE) return false;
     for (uint32_t i = flight_find(f, f->lost_from); i < f->count; i++) {
         if (piece_at(f, i)->state != PIECE_LOST) continue;
@@ -407,11 +410,12 @@ bool recovery_next(const struct tcb *t, seq *from, uint32_t *len) {
 
 /* [from, from + len) left again. */
 void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
-    struct flight *f = t->flight;
+    struct flight *f = t->busy->flight;
     uint32_t i, next;
     seq to = seq_add(from, len);
-    if (t->rexmit_at == TERN_NEVER) recovery_timer(s, t, 0, false); /* a window that opened again had stopped it */
-    if (seq_lt(to, f->end)) flight_split(s, f, to, &next);          /* without room the whole piece counts as sent */
+    if (t->busy->rexmit_at == TERN_NEVER)
+        recovery_timer(s, t, 0, false);                    /* a window that opened again had stopped it */
+    if (seq_lt(to, f->end)) flight_split(s, f, to, &next); /* without room the whole piece counts as sent */
     i = flight_find(f, from);
     if (!seq_eq(piece_at(f, i)->from, from) && !flight_split(s, f, from, &i)) return;
     flight_set(f, i, PIECE_SENT);
@@ -432,14 +436,14 @@ void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
 /* The application has nothing more to send although the window allows it: rates measured from here on say nothing of
  * the path. */
 void recovery_app_limited(struct tcb *t) {
-    struct flight *f = t->flight;
+    struct flight *f = t->busy->flight;
     uint32_t pipe = f ? flight_pipe(f) : 0;
-    if (f && pipe < t->cc.cwnd && !f->lost) f->app_until = max_u32(f->delivered + pipe, 1);
+    if (f && pipe < t->busy->cc.cwnd && !f->lost) f->app_until = max_u32(f->delivered + pipe, 1);
 }
 
 /* Nothing is under way: the account is not needed. */
 void recovery_idle(struct stack *s, struct tcb *t) {
-    if (!t->flight || !seq_eq(t->snd.una, t->snd.nxt)) return;
-    flight_free(s, t->flight);
-    t->flight = NULL;
+    if (!t->busy->flight || !seq_eq(t->snd.una, t->snd.nxt)) return;
+    flight_free(s, t->busy->flight);
+    t->busy->flight = NULL;
 }

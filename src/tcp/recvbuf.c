@@ -15,31 +15,31 @@ uint32_t rcv_space(const struct tcb *t) {
     return held < t->receive_buffer ? t->receive_buffer - held : 0;
 }
 
-seq rcv_ring_base(const struct tcb *t) { return seq_add(t->rcv.read, t->rcv.lent ? t->rcv.lent->bytes : 0); }
+seq rcv_ring_base(const struct tcb *t) { return seq_add(t->rcv.read, t->busy->lent ? t->busy->lent->bytes : 0); }
 
 /* ---- out of order ---- */
 
 /* Room in the ring for everything up to `right`; what is there keeps its place. */
 static bool ring_reach(struct stack *s, struct tcb *t, seq right) {
     seq base = rcv_ring_base(t), last = t->rcv.nxt;
-    if (t->rcv.islands) last = seq_max(last, islands_end(t));
+    if (t->busy->islands) last = seq_max(last, islands_end(t));
     uint32_t size = (uint32_t)seq_diff(right, base);
     /* Nobody reads, or too much is missing: others go on with what is left. */
-    if (size > max_u32(t->rcv.ring.size, MODEST) && mem_tight(s)) return false;
-    return ring_reserve(s, &t->rcv.ring, size, base, last);
+    if (size > max_u32(t->busy->rcv_ring.size, MODEST) && mem_tight(s)) return false;
+    return ring_reserve(s, &t->busy->rcv_ring, size, base, last);
 }
 
 /* What is held already stays as it came: the first copy of a byte wins, so that the stream does not depend on who
  * repeats what (Ptacek and Newsham 1998). */
 static COLD void write_fresh(struct arrival *a) {
     struct tcb *t = a->t;
-    const range_set *set = t->rcv.islands ? &t->rcv.islands->set : NULL;
+    const range_set *set = t->busy->islands ? &t->busy->islands->set : NULL;
     seq at = a->seq, right = seq_add(a->seq, a->len);
     for (unsigned i = set ? range_find(set, at) : 0; seq_lt(at, right); i++) {
         bool last = !set || i == set->count;
         seq stop = last ? right : seq_min(right, set->at[i].left);
         if (seq_lt(at, stop))
-            ring_write(&t->rcv.ring, at, a->text + seq_diff(at, a->seq), (uint32_t)seq_diff(stop, at));
+            ring_write(&t->busy->rcv_ring, at, a->text + seq_diff(at, a->seq), (uint32_t)seq_diff(stop, at));
         at = last ? right : seq_max(at, set->at[i].right);
     }
 }
@@ -73,9 +73,9 @@ static struct lent *lent_new(struct stack *s) {
 
 static bool lend(struct arrival *a) {
     struct tcb *t = a->t;
-    if (!a->ip->token || a->len < LENT_LEAST || t->rcv.islands || !seq_eq(rcv_ring_base(t), t->rcv.nxt)) return false;
-    if (!t->rcv.lent) t->rcv.lent = lent_new(a->s);
-    struct lent *q = t->rcv.lent;
+    if (!a->ip->token || a->len < LENT_LEAST || t->busy->islands || !seq_eq(rcv_ring_base(t), t->rcv.nxt)) return false;
+    if (!t->busy->lent) t->busy->lent = lent_new(a->s);
+    struct lent *q = t->busy->lent;
     if (!q || q->count == LENT_PIECES) return false;
     uint32_t i = (q->head + q->count++) % LENT_PIECES;
     q->piece[i].token = a->ip->token;
@@ -87,7 +87,7 @@ static bool lend(struct arrival *a) {
 }
 
 static void lent_consume(struct stack *s, struct tcb *t, uint32_t len) {
-    struct lent *q = t->rcv.lent;
+    struct lent *q = t->busy->lent;
     q->bytes -= len;
     while (len) {
         uint32_t n = min_u32(len, q->piece[q->head].len);
@@ -101,7 +101,7 @@ static void lent_consume(struct stack *s, struct tcb *t, uint32_t len) {
     }
     if (q->count) return;
     mem_buffer_give(s, q, LENT_SIZE);
-    t->rcv.lent = NULL;
+    t->busy->lent = NULL;
 }
 
 /* ---- taking and reading ---- */
@@ -114,13 +114,13 @@ enum reason rcv_take(struct arrival *a) {
     bool lent_now = lend(a);
     if (!lent_now) {
         if (!ring_reach(a->s, t, right)) return R_TEXT_NO_BUFFER;
-        if (likely(!t->rcv.islands))
-            ring_write(&t->rcv.ring, a->seq, a->text, a->len);
+        if (likely(!t->busy->islands))
+            ring_write(&t->busy->rcv_ring, a->seq, a->text, a->len);
         else
             write_fresh(a);
     }
     t->rcv.nxt = right;
-    if (likely(!t->rcv.islands)) return R_TEXT_IN_ORDER;
+    if (likely(!t->busy->islands)) return R_TEXT_IN_ORDER;
     t->rcv.nxt = islands_join(a->s, t, right);
     return R_TEXT_FILLS_HOLE;
 }
@@ -129,8 +129,8 @@ uint32_t rcv_read(struct stack *s, struct tcb *t, void *buf, uint32_t len) {
     uint8_t *to = buf;
     uint32_t done = 0;
     len = min_u32(len, rcv_readable(t));
-    while (t->rcv.lent && done < len) {
-        const struct lent *q = t->rcv.lent;
+    while (t->busy->lent && done < len) {
+        const struct lent *q = t->busy->lent;
         uint32_t n = min_u32(len - done, q->piece[q->head].len);
         if (to) memcpy(to + done, q->piece[q->head].at, n);
         t->rcv.read = seq_add(t->rcv.read, n);
@@ -138,20 +138,21 @@ uint32_t rcv_read(struct stack *s, struct tcb *t, void *buf, uint32_t len) {
         done += n;
     }
     if (done < len) {
-        if (to) ring_read(&t->rcv.ring, t->rcv.read, to + done, len - done);
+        if (to) ring_read(&t->busy->rcv_ring, t->rcv.read, to + done, len - done);
         t->rcv.read = seq_add(t->rcv.read, len - done);
     }
-    if (t->urgent_in && seq_ge(t->rcv.read, t->rcv.up)) t->urgent_in = false;
-    if (rcv_readable(t) == 0 && !t->rcv.islands) ring_drop(s, &t->rcv.ring);
+    if (t->urgent_in && seq_ge(t->rcv.read, t->busy->rcv_up)) t->urgent_in = false;
+    if (rcv_readable(t) == 0 && !t->busy->islands) ring_drop(s, &t->busy->rcv_ring);
     return len;
 }
 
 void rcv_flush(struct stack *s, struct tcb *t) {
-    if (t->rcv.lent) {
-        uint32_t all = t->rcv.lent->bytes;
+    if (!tcb_awake(t)) return;
+    if (t->busy->lent) {
+        uint32_t all = t->busy->lent->bytes;
         lent_consume(s, t, all);
         t->rcv.read = seq_add(t->rcv.read, all);
     }
     islands_free(s, t);
-    ring_drop(s, &t->rcv.ring);
+    ring_drop(s, &t->busy->rcv_ring);
 }

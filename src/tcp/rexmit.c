@@ -6,7 +6,7 @@ enum { BLACK_HOLE_REPEATS = 2, DUP_THRESHOLD = 3 };
 
 /* Outstanding bytes. After a timeout everything behind pos counts as lost. */
 uint32_t rexmit_flight(const struct tcb *t) {
-    return t->flight ? flight_pipe(t->flight) : (uint32_t)seq_diff(t->snd.pos, t->snd.una);
+    return t->busy->flight ? flight_pipe(t->busy->flight) : (uint32_t)seq_diff(t->busy->pos, t->snd.una);
 }
 
 /* ---- new data is acknowledged ---- */
@@ -14,8 +14,8 @@ uint32_t rexmit_flight(const struct tcb *t) {
 /* Karn: only a segment sent once gives a sample; timestamps cover the rest [RFC7323 4.1]. */
 static void sample(struct arrival *a) {
     struct tcb *t = a->t;
-    if (t->rtt_timing && seq_ge(a->ack, t->rtt_seq)) {
-        rto_sample(a->s, t, clock_us(a->s) - t->rtt_at_us);
+    if (t->rtt_timing && seq_ge(a->ack, t->busy->rtt_seq)) {
+        rto_sample(a->s, t, clock_us(a->s) - t->busy->rtt_at_us);
         t->rtt_timing = false;
     } else if (!t->rtt_timing) {
         rto_sample_echo(a);
@@ -25,8 +25,8 @@ static void sample(struct arrival *a) {
 /* [RFC6582 3.2 step 3] A partial ACK: the segment behind it was lost too. */
 static void partial_ack(struct arrival *a, uint32_t bytes) {
     struct tcb *t = a->t;
-    uint32_t left = t->cc.cwnd > bytes ? t->cc.cwnd - bytes : 0;
-    t->cc.cwnd = max_u32(left + (bytes >= t->cc.mss ? t->cc.mss : 0), t->cc.mss);
+    uint32_t left = t->busy->cc.cwnd > bytes ? t->busy->cc.cwnd - bytes : 0;
+    t->busy->cc.cwnd = max_u32(left + (bytes >= t->busy->cc.mss ? t->busy->cc.mss : 0), t->busy->cc.mss);
     t->work |= WORK_REXMIT;
     t->rexmit_why = R_REXMIT_PARTIAL;
 }
@@ -34,15 +34,15 @@ static void partial_ack(struct arrival *a, uint32_t bytes) {
 /* A full ACK ends recovery; the window deflates without a burst. */
 static void full_ack(struct tcb *t) {
     uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
-    t->cc.cwnd = min_u32(t->cc.ssthresh, max_u32(flight, t->cc.mss) + t->cc.mss);
+    t->busy->cc.cwnd = min_u32(t->busy->cc.ssthresh, max_u32(flight, t->busy->cc.mss) + t->busy->cc.mss);
     t->in_recovery = false;
 }
 
 /* `recover` follows behind una, lest it come to lie ahead when the numbers wrap. */
 static void not_recovering(struct arrival *a, uint32_t bytes, uint32_t flight) {
     struct tcb *t = a->t;
-    if (seq_gt(t->snd.una, t->snd.recover)) t->snd.recover = seq_add(t->snd.una, (uint32_t)-1);
-    bool slow = t->cc.cwnd < t->cc.ssthresh;
+    if (seq_gt(t->snd.una, t->busy->recover)) t->busy->recover = seq_add(t->snd.una, (uint32_t)-1);
+    bool slow = t->busy->cc.cwnd < t->busy->cc.ssthresh;
     struct cc_ack ack = {.bytes = bytes,
                          .flight = flight,
                          .rtt_us = t->srtt_us,
@@ -50,8 +50,8 @@ static void not_recovering(struct arrival *a, uint32_t bytes, uint32_t flight) {
                          .now_us = a->s->now / US_NS,
                          .una = t->snd.una.v,
                          .nxt = t->snd.nxt.v,
-                         .limited = flight + 2 * t->cc.mss >= (slow ? t->cc.cwnd / 2 : t->cc.cwnd)};
-    t->cc.ops->acked(&t->cc, &ack);
+                         .limited = flight + 2 * t->busy->cc.mss >= (slow ? t->busy->cc.cwnd / 2 : t->busy->cc.cwnd)};
+    t->busy->cc.ops->acked(&t->busy->cc, &ack);
 }
 
 void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
@@ -60,14 +60,14 @@ void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
     uint32_t flight = rexmit_flight(t);
     sample(a);
     t->snd.una = a->ack;
-    if (t->urgent_out && seq_ge(t->snd.una, t->snd.up)) t->urgent_out = false;
-    t->snd.pos = seq_max(t->snd.pos, t->snd.una);
-    t->dup_acks = 0;
+    if (t->urgent_out && seq_ge(t->snd.una, t->busy->snd_up)) t->urgent_out = false;
+    t->busy->pos = seq_max(t->busy->pos, t->snd.una);
+    t->busy->dup_acks = 0;
     t->work &= (uint8_t)~WORK_REXMIT;
     bool in_recovery = t->in_recovery;
     if (!in_recovery)
         not_recovering(a, bytes, flight);
-    else if (seq_ge(a->ack, t->snd.recover))
+    else if (seq_ge(a->ack, t->busy->recover))
         full_ack(t);
     else
         partial_ack(a, bytes);
@@ -81,11 +81,11 @@ void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
  * beyond the window does not count [RFC5681 3.2 step 2]. */
 static void enter_recovery(struct arrival *a) {
     struct tcb *t = a->t;
-    uint32_t flight = min_u32((uint32_t)seq_diff(t->snd.nxt, t->snd.una), t->cc.cwnd);
-    t->cc.ops->loss(&t->cc, flight, a->s->now / US_NS);
-    t->cc.cwnd = t->cc.ssthresh + DUP_THRESHOLD * t->cc.mss;
-    t->snd.recover = t->snd.nxt;
-    t->snd.pos = t->snd.nxt;
+    uint32_t flight = min_u32((uint32_t)seq_diff(t->snd.nxt, t->snd.una), t->busy->cc.cwnd);
+    t->busy->cc.ops->loss(&t->busy->cc, flight, a->s->now / US_NS);
+    t->busy->cc.cwnd = t->busy->cc.ssthresh + DUP_THRESHOLD * t->busy->cc.mss;
+    t->busy->recover = t->snd.nxt;
+    t->busy->pos = t->snd.nxt;
     t->in_recovery = true;
     t->rtt_timing = false;
     t->work |= WORK_REXMIT;
@@ -96,12 +96,12 @@ static void enter_recovery(struct arrival *a) {
 void rexmit_ack_duplicate(struct arrival *a) {
     struct tcb *t = a->t;
     if (t->in_recovery) { /* another segment has left the network; no more than were there: duplicates can be made up */
-        uint32_t flight = (uint32_t)seq_diff(t->snd.recover, t->snd.una);
-        if (t->cc.cwnd < t->cc.ssthresh + flight) t->cc.cwnd += t->cc.mss;
+        uint32_t flight = (uint32_t)seq_diff(t->busy->recover, t->snd.una);
+        if (t->busy->cc.cwnd < t->busy->cc.ssthresh + flight) t->busy->cc.cwnd += t->busy->cc.mss;
         return;
     }
-    if (t->dup_acks < UINT8_MAX) t->dup_acks++;
-    if (t->dup_acks == DUP_THRESHOLD && seq_gt(a->ack, t->snd.recover)) enter_recovery(a);
+    if (t->busy->dup_acks < UINT8_MAX) t->busy->dup_acks++;
+    if (t->busy->dup_acks == DUP_THRESHOLD && seq_gt(a->ack, t->busy->recover)) enter_recovery(a);
 }
 
 /* ---- the timer expires ---- */
@@ -109,7 +109,7 @@ void rexmit_ack_duplicate(struct arrival *a) {
 /* R1: the application is told, and whoever found the next hop looks again
  * [MUST-20, SHLD-9, SHLD-10, RFC1122 3.3.1.4]. */
 static void tell_r1(struct stack *s, struct tcb *t) {
-    if (t->r1_told || t->repeats + 1u < s->cfg.r1_retries) return;
+    if (t->r1_told || t->busy->repeats + 1u < s->cfg.r1_retries) return;
     t->r1_told = true;
     ip_path_doubt(s, &t->flow.remote);
     soft_error(s, t, TERN_ETIMEDOUT);
@@ -146,7 +146,7 @@ static bool may_be_too_big(const struct tcb *t) {
  * ten minutes the larger one gets its next chance [RFC4821 7.7, RFC8899 4.3]. Tail loss probes and the first
  * timeouts are left to find mere loss. */
 static void suspect_black_hole(struct stack *s, struct tcb *t) {
-    if (!s->cfg.blackhole || t->repeats < BLACK_HOLE_REPEATS || !may_be_too_big(t)) return;
+    if (!s->cfg.blackhole || t->busy->repeats < BLACK_HOLE_REPEATS || !may_be_too_big(t)) return;
     if (ip_path_mtu_learn(s, &t->flow.remote, 0)) count(s, R_BLACK_HOLE);
 }
 
@@ -158,15 +158,15 @@ static bool data_unanswered(struct stack *s, struct tcb *t) {
     tell_r1(s, t);
     suspect_black_hole(s, t);
     uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, t->snd.una);
-    if (t->flight) {
+    if (t->busy->flight) {
         recovery_timeout(s, t, flight);
         return true;
     }
-    t->cc.ops->timeout(&t->cc, flight, t->repeats > 0, s->now / US_NS);
-    t->snd.recover = t->snd.nxt; /* [RFC6582 4] */
-    t->snd.pos = t->snd.una;
+    t->busy->cc.ops->timeout(&t->busy->cc, flight, t->busy->repeats > 0, s->now / US_NS);
+    t->busy->recover = t->snd.nxt; /* [RFC6582 4] */
+    t->busy->pos = t->snd.una;
     t->in_recovery = false;
-    t->dup_acks = 0;
+    t->busy->dup_acks = 0;
     return true;
 }
 
@@ -179,9 +179,9 @@ void rexmit_timeout(struct stack *s, struct tcb *t) {
     if (!(opening ? syn_unanswered(s, t) : data_unanswered(s, t))) return;
     t->rtt_timing = false;
     if (t->backoff < 20) t->backoff++; /* [RFC6298 5.5] */
-    if (t->repeats < 63) t->repeats++;
+    if (t->busy->repeats < 63) t->busy->repeats++;
     uint64_t next = s->now + rto_ns(s, t);
-    t->rexmit_at = min_u64(next, max_u64(r2_at(s, t), s->now + MS_NS));
+    t->busy->rexmit_at = min_u64(next, max_u64(r2_at(s, t), s->now + MS_NS));
     tcb_ready(s, t);
     if (tracing(s, TERN_TRACE_WINDOW)) trace_window(s, t);
 }

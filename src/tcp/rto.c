@@ -34,17 +34,17 @@ uint64_t rto_ns(const struct stack *s, const struct tcb *t) {
 
 /* [RFC6298 5.1] */
 void rto_arm(struct stack *s, struct tcb *t) {
-    if (t->rexmit_at != TERN_NEVER && !t->persisting) return;
+    if (t->busy->rexmit_at != TERN_NEVER && !t->persisting) return;
     t->persisting = false;
-    t->rexmit_at = s->now + rto_ns(s, t);
+    t->busy->rexmit_at = s->now + rto_ns(s, t);
 }
 
 /* [RFC6298 5.2, 5.3] */
 void rto_restart(struct stack *s, struct tcb *t) {
     if (t->persisting) t->backoff = 0; /* that was the probes' */
     t->persisting = false;
-    t->stuck_ms = 0;
-    t->repeats = 0;
+    t->busy->stuck_ms = 0;
+    t->busy->repeats = 0;
     t->r1_told = false;
-    t->rexmit_at = seq_lt(t->snd.una, t->snd.nxt) ? s->now + rto_ns(s, t) : TERN_NEVER;
+    t->busy->rexmit_at = seq_lt(t->snd.una, t->snd.nxt) ? s->now + rto_ns(s, t) : TERN_NEVER;
 }

@@ -9,10 +9,10 @@ static void put(tcp_options *o, range r) {
 }
 
 void sack_duplicate(struct tcb *t, seq left, seq right) {
-    bool follows = t->rcv.dup_len && seq_eq(left, seq_add(t->rcv.dup, t->rcv.dup_len));
-    uint32_t len = (uint32_t)seq_diff(right, left) + (follows ? t->rcv.dup_len : 0);
-    if (!follows) t->rcv.dup = left;
-    t->rcv.dup_len = (uint16_t)min_u32(len, 65535);
+    bool follows = t->busy->dup_len && seq_eq(left, seq_add(t->busy->dup, t->busy->dup_len));
+    uint32_t len = (uint32_t)seq_diff(right, left) + (follows ? t->busy->dup_len : 0);
+    if (!follows) t->busy->dup = left;
+    t->busy->dup_len = (uint16_t)min_u32(len, 65535);
 }
 
 static bool told(const tcp_options *o, unsigned from, range r) {
@@ -25,8 +25,8 @@ static bool told(const tcp_options *o, unsigned from, range r) {
  * duplicate, if that lies beyond a hole), then those that were told last, so that each is told several times should
  * ACKs be lost; what room is left goes to the others [RFC2018 4]. */
 unsigned sack_blocks(const struct tcb *t, tcp_options *o, unsigned most) {
-    const struct islands *all = t->rcv.islands;
-    if (t->rcv.dup_len) put(o, (range){t->rcv.dup, seq_add(t->rcv.dup, t->rcv.dup_len)});
+    const struct islands *all = t->busy->islands;
+    if (t->busy->dup_len) put(o, (range){t->busy->dup, seq_add(t->busy->dup, t->busy->dup_len)});
     unsigned from = o->sack_count;
     for (unsigned i = 0; all && i < all->recents && o->sack_count < most; i++) {
         unsigned k = range_find(&all->set, all->recent[i]);

@@ -23,10 +23,10 @@ struct burst {
     uint32_t like_len;
 };
 
-static uint32_t fin_octet(const struct tcb *t) { return t->fin_queued && seq_le(t->snd.pos, t->snd.end); }
+static uint32_t fin_octet(const struct tcb *t) { return t->fin_queued && seq_le(t->busy->pos, t->snd.end); }
 
 static uint32_t unsent(const struct tcb *t) {
-    int32_t n = seq_diff(t->snd.end, t->snd.pos);
+    int32_t n = seq_diff(t->snd.end, t->busy->pos);
     return n > 0 ? (uint32_t)n : 0;
 }
 
@@ -34,7 +34,7 @@ static bool data_wanted(const struct tcb *t) { return unsent(t) || fin_octet(t);
 
 bool output_wanted(const struct tcb *t) {
     if (t->work || t->acks_due) return true;
-    return state_in(t, MAY_SEND) && (data_wanted(t) || (t->flight && t->flight->lost));
+    return state_in(t, MAY_SEND) && (data_wanted(t) || (t->busy->flight && t->busy->flight->lost));
 }
 
 /* ---- building one frame ---- */
@@ -49,9 +49,9 @@ static void put_header(struct burst *b, uint8_t *p, seq at, uint16_t flags) {
     store32(p + 8, t->rcv.nxt.v);
     store16(p + 14, window_field(t, false));
     store32(p + 16, 0);
-    if (unlikely(t->urgent_out) && seq_gt(t->snd.up, at)) { /* [MUST-62] */
+    if (unlikely(t->urgent_out) && seq_gt(t->busy->snd_up, at)) { /* [MUST-62] */
         flags |= TCP_URG;
-        store16(p + 18, (uint16_t)min_u32((uint32_t)seq_diff(t->snd.up, at), 65535));
+        store16(p + 18, (uint16_t)min_u32((uint32_t)seq_diff(t->busy->snd_up, at), 65535));
     }
     store16(p + 12, (uint16_t)((TCP_LEAST + b->options) / 4 << 12 | flags));
     if (unlikely(b->options > TCP_TS || (b->options && !t->stamps))) {
@@ -100,7 +100,7 @@ static void finish(struct burst *b, tern_frame *f, uint32_t len) {
 static void put_body(const struct tcb *t, tern_frame *f, seq from, uint32_t len) {
     uint8_t *ptr[2];
     uint32_t lens[2];
-    f->spans = (uint8_t)ring_view(&t->snd.ring, from, len, ptr, lens);
+    f->spans = (uint8_t)ring_view(&t->busy->snd_ring, from, len, ptr, lens);
     for (unsigned i = 0; i < f->spans; i++) f->body[i] = (tern_span){ptr[i], lens[i]};
 }
 
@@ -186,9 +186,9 @@ static void put_syn(struct burst *b) {
     bool again = t->syn_repeated;
     t->work &= (uint8_t)~WORK_SYN;
     t->snd.nxt = seq_max(t->snd.nxt, seq_add(t->snd.iss, 1 + data));
-    t->snd.pos = seq_max(t->snd.pos, seq_add(t->snd.iss, 1));
+    t->busy->pos = seq_max(t->busy->pos, seq_add(t->snd.iss, 1));
     if (again) count_again(b, R_REXMIT_SYN);
-    if (!again && !t->rtt_timing) t->rtt_timing = true, t->rtt_at_us = clock_us(s), t->rtt_seq = t->snd.nxt;
+    if (!again && !t->rtt_timing) t->rtt_timing = true, t->busy->rtt_at_us = clock_us(s), t->busy->rtt_seq = t->snd.nxt;
     rto_arm(s, t);
     finish(b, f, data);
     sent(b, f, data, h.flags, again ? R_REXMIT_SYN : answer ? R_SEND_SYN_ACK : R_SEND_SYN);
@@ -200,13 +200,13 @@ static void put_syn(struct burst *b) {
 static void advance(struct burst *b, uint32_t len, bool fin) {
     struct stack *s = b->s;
     struct tcb *t = b->t;
-    seq end = seq_add(t->snd.pos, len + fin);
-    if (seq_lt(t->snd.pos, t->snd.nxt)) {
+    seq end = seq_add(t->busy->pos, len + fin);
+    if (seq_lt(t->busy->pos, t->snd.nxt)) {
         count_again(b, R_REXMIT_RTO);
-    } else if (!t->rtt_timing && !t->flight) {
+    } else if (!t->rtt_timing && !t->busy->flight) {
         t->rtt_timing = true;
-        t->rtt_seq = end;
-        t->rtt_at_us = clock_us(s);
+        t->busy->rtt_seq = end;
+        t->busy->rtt_at_us = clock_us(s);
     }
     if (seq_gt(end, t->snd.nxt)) {
         recovery_sent(s, t, end);
@@ -215,8 +215,8 @@ static void advance(struct burst *b, uint32_t len, bool fin) {
         t->sent_ms = clock_ms(s);
         t->snd.nxt = end;
     }
-    t->snd.pos = end;
-    if (!t->flight) rto_arm(s, t);
+    t->busy->pos = end;
+    if (!t->busy->flight) rto_arm(s, t);
 }
 
 /* PSH with the last byte there is [MUST-61]; FIN when nothing follows. */
@@ -226,15 +226,16 @@ static uint16_t flags_for(const struct tcb *t, seq at, uint32_t len, bool fin) {
 }
 
 static enum reason why_data(const struct tcb *t, uint32_t len) {
-    if (seq_lt(t->snd.pos, t->snd.nxt) && t->repeats) return R_REXMIT_RTO;
+    if (seq_lt(t->busy->pos, t->snd.nxt) && t->busy->repeats) return R_REXMIT_RTO;
     return len ? R_SEND_DATA : R_SEND_FIN;
 }
 
 /* Bytes that both windows allow from pos on; limited transmit lends two segments to the first two duplicates
  * [RFC3042]. */
 static uint32_t usable(const struct tcb *t) {
-    int32_t by_peer = seq_diff(seq_add(t->snd.una, t->snd.wnd), t->snd.pos); /* may be negative [MUST-34, SHLD-15] */
-    uint32_t cwnd = t->cc.cwnd + (t->in_recovery || t->flight ? 0 : min_u32(t->dup_acks, 2) * t->cc.mss);
+    int32_t by_peer = seq_diff(seq_add(t->snd.una, t->snd.wnd), t->busy->pos); /* may be negative [MUST-34, SHLD-15] */
+    uint32_t cwnd =
+        t->busy->cc.cwnd + (t->in_recovery || t->busy->flight ? 0 : min_u32(t->busy->dup_acks, 2) * t->busy->cc.mss);
     uint32_t flight = rexmit_flight(t);
     if (by_peer <= 0 || flight >= cwnd) return 0;
     return min_u32((uint32_t)by_peer, cwnd - flight);
@@ -244,7 +245,7 @@ static uint32_t usable(const struct tcb *t) {
  * now? */
 static bool worth_sending(const struct burst *b, uint32_t n, uint32_t all) {
     const struct tcb *t = b->t;
-    if (n >= b->mss || seq_lt(t->snd.pos, t->snd.nxt) || t->work & WORK_OVERRIDE) return true;
+    if (n >= b->mss || seq_lt(t->busy->pos, t->snd.nxt) || t->work & WORK_OVERRIDE) return true;
     if (n == all && t->fin_queued) return true;
     bool may = !t->on.cork && (t->on.nodelay || seq_eq(t->snd.una, t->snd.nxt));
     return may && n > 0 && (n == all || n >= t->snd.max_wnd / 2);
@@ -260,7 +261,7 @@ static bool put_data(struct burst *b) {
     if (n == 0 && !fin) return false;
     if (!recovery_room(b->s, t) || !pacing_allows(b->s, t)) return false;
     if (!fin && !worth_sending(b, n, all)) return false;
-    put_segment(b, t->snd.pos, n, flags_for(t, t->snd.pos, n, fin), why_data(t, n));
+    put_segment(b, t->busy->pos, n, flags_for(t, t->busy->pos, n, fin), why_data(t, n));
     advance(b, n, fin);
     return true;
 }
@@ -295,7 +296,7 @@ static void put_again(struct burst *b, seq from, uint32_t len, enum reason why) 
 static bool put_lost(struct burst *b) {
     struct tcb *t = b->t;
     seq from;
-    uint32_t len, pipe = rexmit_flight(t), room = t->cc.cwnd > pipe ? t->cc.cwnd - pipe : 0;
+    uint32_t len, pipe = rexmit_flight(t), room = t->busy->cc.cwnd > pipe ? t->busy->cc.cwnd - pipe : 0;
     if (!recovery_next(t, &from, &len) || !pacing_allows(b->s, t)) return false;
     uint32_t n = min_u32(min_u32(len, b->most), room);
     if (n < len && n < b->mss) return false;
@@ -308,20 +309,20 @@ static bool put_lost(struct burst *b) {
 static COLD void put_tlp(struct burst *b) {
     struct tcb *t = b->t;
     t->work &= (uint8_t)~WORK_TLP;
-    if (!t->flight || !t->flight->count) return;
-    uint32_t by_peer = t->snd.wnd - min_u32((uint32_t)seq_diff(t->snd.pos, t->snd.una), t->snd.wnd);
+    if (!t->busy->flight || !t->busy->flight->count) return;
+    uint32_t by_peer = t->snd.wnd - min_u32((uint32_t)seq_diff(t->busy->pos, t->snd.una), t->snd.wnd);
     uint32_t n = min_u32(min_u32(unsent(t), by_peer), b->mss);
     bool fresh = n > 0 && recovery_room(b->s, t);
     if (fresh) {
-        put_segment(b, t->snd.pos, n, flags_for(t, t->snd.pos, n, false), R_SEND_TLP);
+        put_segment(b, t->busy->pos, n, flags_for(t, t->busy->pos, n, false), R_SEND_TLP);
         advance(b, n, false);
     } else {
-        uint32_t last = t->flight->count - 1, len = min_u32(piece_len(t->flight, last), b->mss);
+        uint32_t last = t->busy->flight->count - 1, len = min_u32(piece_len(t->busy->flight, last), b->mss);
         put_again(b, seq_add(t->snd.nxt, (uint32_t)-len), len, R_REXMIT_TLP);
     }
     tlp_sent(t, !fresh);
-    t->timer_use = USE_RTO;
-    t->rexmit_at = b->s->now + rto_ns(b->s, t);
+    t->busy->timer_use = USE_RTO;
+    t->busy->rexmit_at = b->s->now + rto_ns(b->s, t);
 }
 
 /* One octet into the closed window; when only a FIN is left, the FIN. [MUST-36] */
@@ -338,7 +339,7 @@ static COLD void put_probe(struct burst *b) {
     if (seq_gt(end, t->snd.nxt)) {
         recovery_sent(b->s, t, end);
         t->snd.nxt = end;
-        if (t->flight) t->snd.pos = end;
+        if (t->busy->flight) t->busy->pos = end;
     }
     t->rtt_timing = false;
 }
@@ -361,7 +362,7 @@ static void put_acks(struct burst *b) {
 }
 
 static bool repair_wanted(const struct tcb *t) {
-    return t->work & (WORK_REXMIT | WORK_TLP | WORK_PROBE) || (t->flight && t->flight->lost);
+    return t->work & (WORK_REXMIT | WORK_TLP | WORK_PROBE) || (t->busy->flight && t->busy->flight->lost);
 }
 
 static COLD void put_repairs(struct burst *b) {
@@ -395,7 +396,7 @@ static void fill(struct burst *b) {
     if (unlikely(t->work & WORK_KEEPALIVE) && b->n < b->max) put_keepalive(b);
     if (t->work & WORK_ACK && b->n < b->max) put_acks(b);
     /* Something waits, nothing is under way and no timer runs: the window is shut, or too small. */
-    if (t->rexmit_at == TERN_NEVER && state_in(t, MAY_SEND) && data_wanted(t)) persist_start(b->s, t);
+    if (t->busy->rexmit_at == TERN_NEVER && state_in(t, MAY_SEND) && data_wanted(t)) persist_start(b->s, t);
 }
 
 /* ---- the burst's way ---- */
@@ -427,7 +428,7 @@ static COLD void put_duplicate(struct burst *b) {
         put_segment(b, t->snd.nxt, 0, TCP_ACK, R_SEND_ACK_NOW);
         if (t->acks_due) t->acks_due--;
     }
-    t->rcv.dup_len = 0;
+    t->busy->dup_len = 0;
     size_burst(b);
 }
 
@@ -441,8 +442,10 @@ static COLD void no_path(struct stack *s, struct tcb *t, enum ip_path_result r) 
     t->work &= (uint8_t) ~(WORK_ACK | WORK_KEEPALIVE);
     t->acks_due = 0;
     soft_error(s, t, error);
-    if (t->rexmit_at == TERN_NEVER && state_in(t, MAY_SEND) && data_wanted(t)) t->rexmit_at = s->now + rto_ns(s, t);
+    if (t->busy->rexmit_at == TERN_NEVER && state_in(t, MAY_SEND) && data_wanted(t))
+        t->busy->rexmit_at = s->now + rto_ns(s, t);
     timers_sync(s, t);
+    tcb_rest(s, t);
 }
 
 static size_t output_one(struct stack *s, struct tcb *t, tern_frame *frames, size_t max) {
@@ -463,11 +466,12 @@ static size_t output_one(struct stack *s, struct tcb *t, tern_frame *frames, siz
     }
     if (t->state != TERN_SYN_SENT) mss_update(s, t, b.path.mtu);
     size_burst(&b);
-    if (unlikely(t->rcv.dup_len)) put_duplicate(&b);
+    if (unlikely(t->busy->dup_len)) put_duplicate(&b);
     fill(&b);
     if (b.n) t->uto_due = false;
     if (b.n == max) tcb_ready(s, t);
     timers_sync(s, t);
+    tcb_rest(s, t);
     return b.n;
 }
 

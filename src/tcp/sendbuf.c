@@ -40,21 +40,21 @@ uint32_t snd_space(const struct tcb *t) {
  * must not pin what others need (CVE-2008-4609). */
 bool snd_reserve(struct stack *s, struct tcb *t, uint32_t size) {
     bool stands = t->snd.wnd == 0 || snd_queued(t);
-    if (size > t->snd.ring.size && stands && mem_tight(s)) return false;
-    return ring_reserve(s, &t->snd.ring, size, snd_first(t), t->snd.end);
+    if (size > t->busy->snd_ring.size && stands && mem_tight(s)) return false;
+    return ring_reserve(s, &t->busy->snd_ring, size, snd_first(t), t->snd.end);
 }
 
 uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t len) {
     uint32_t queued = snd_queued(t);
     len = min_u32(len, snd_space(t));
     if (len == 0 || !snd_reserve(s, t, queued + len)) return 0;
-    if (data) ring_write(&t->snd.ring, t->snd.end, data, len);
+    if (data) ring_write(&t->busy->snd_ring, t->snd.end, data, len);
     t->snd.end = seq_add(t->snd.end, len);
     return len;
 }
 
 void snd_trim(struct stack *s, struct tcb *t) {
-    if (snd_queued(t) == 0) ring_drop(s, &t->snd.ring);
+    if (snd_queued(t) == 0) ring_drop(s, &t->busy->snd_ring);
     /* not for every ACK, but in time: on a long path what is under way fills most of the buffer */
     if (t->want_write && snd_space(t) >= min_u32(autotune_send_limit(t) / 3, REFILL)) {
         t->want_write = false;
@@ -63,7 +63,8 @@ void snd_trim(struct stack *s, struct tcb *t) {
 }
 
 void snd_flush(struct stack *s, struct tcb *t) {
-    ring_drop(s, &t->snd.ring);
-    flight_free(s, t->flight);
-    t->flight = NULL;
+    if (!tcb_awake(t)) return;
+    ring_drop(s, &t->busy->snd_ring);
+    flight_free(s, t->busy->flight);
+    t->busy->flight = NULL;
 }

@@ -29,10 +29,12 @@ static enum reason check_range(struct arrival *a) {
     return bad;
 }
 
-/* An old segment must not update the window: hence WL1 and WL2. */
-static bool update_window(struct arrival *a) {
+/* An old segment must not update the window: hence WL1 and WL2. What acknowledges something new is never old, even if a lower
+ * number shows that its text was sent before: the edge that SND.UNA moves with SND.WND must be one that the peer offered. */
+static bool update_window(struct arrival *a, bool fresh) {
     struct tcb *t = a->t;
-    if (seq_gt(t->snd.wl1, a->seq) || (seq_eq(t->snd.wl1, a->seq) && seq_gt(t->snd.wl2, a->ack))) return false;
+    bool old = seq_gt(t->snd.wl1, a->seq) || (seq_eq(t->snd.wl1, a->seq) && seq_gt(t->snd.wl2, a->ack));
+    if (old && !fresh) return false;
     bool changed = t->snd.wnd != a->wnd;
     t->snd.wnd = a->wnd;
     t->snd.max_wnd = max_u32(t->snd.max_wnd, a->wnd);
@@ -53,7 +55,7 @@ static void take_new(struct arrival *a) {
     struct tcb *t = a->t;
     uint32_t bytes = (uint32_t)seq_diff(a->ack, t->snd.una);
     bool busy = snd_queued(t) > 0 || t->fin_queued;
-    if (t->flight)
+    if (t->busy->flight)
         recovery_ack(a, bytes);
     else
         rexmit_ack_new(a, bytes);
@@ -78,11 +80,11 @@ static void take_again(struct arrival *a, bool window_changed) {
     struct tcb *t = a->t;
     bool duplicate = is_duplicate(a, window_changed);
     bool tells = a->h->options.sack_count || t->tlp_out; /* of what was sent before */
-    if (t->flight && tells && (a->h->options.sack_count || duplicate))
+    if (t->busy->flight && tells && (a->h->options.sack_count || duplicate))
         recovery_ack(a, 0);
     else if (tells && t->sack && seq_eq(t->snd.una, t->snd.nxt))
         recovery_late(a, !a->whole && !window_changed && !a->h->options.sack_count);
-    else if (!t->flight && duplicate)
+    else if (!t->busy->flight && duplicate)
         rexmit_ack_duplicate(a);
     if (duplicate) a->note = R_ACK_DUPLICATE;
 }
@@ -99,13 +101,13 @@ enum reason step5_ack(struct arrival *a) {
     if (t->ecn) ecn_arrived(a);
     if (t->state == TERN_TIME_WAIT) return R_NONE;
     if (unlikely(a->h->options.has_uto)) user_timeout_heed(a->s, t, &a->h->options);
-    if (t->persisting) t->stuck_ms = 0; /* a probe was answered */
+    if (t->persisting) t->busy->stuck_ms = 0; /* a probe was answered */
     bool changed = false, fresh = seq_gt(a->ack, t->snd.una);
     if (unlikely(fresh && !t->syn_acked)) syn_acked(a);
     if (fresh) take_new(a);
     if (t->ecn) ecn_acked(a, una);
     if (seq_ge(a->ack, t->snd.una)) {
-        changed = update_window(a);
+        changed = update_window(a, fresh);
         if (!fresh && changed) a->note = R_WINDOW_UPDATE;
         if (!fresh) take_again(a, changed);
     }

@@ -7,8 +7,8 @@ enum reason step6_urgent(struct arrival *a) {
     struct tcb *t = a->t;
     if (likely(!(a->h->flags & TCP_URG) || !state_in(t, MAY_RECEIVE))) return R_NONE;
     seq up = seq_add(a->h->seq_no, a->h->urgent);
-    if (t->urgent_in ? seq_le(up, t->rcv.up) : seq_le(up, t->rcv.read)) return R_NONE;
-    t->rcv.up = up;
+    if (t->urgent_in ? seq_le(up, t->busy->rcv_up) : seq_le(up, t->rcv.read)) return R_NONE;
+    t->busy->rcv_up = up;
     t->urgent_in = true;
     a->fx.events |= TERN_EV_URGENT; /* [MUST-32] */
     return R_NONE;

@@ -7,11 +7,11 @@ static void owe_ack(struct arrival *a, enum reason how) {
     struct tcb *t = a->t;
     uint32_t size = a->ip->segment_size ? a->ip->segment_size : a->whole;
     t->rcv.mss_seen = (uint16_t)max_u32(t->rcv.mss_seen, min_u32(size, 65535));
-    t->rcv.unacked += a->len;
+    t->busy->unacked += a->len;
     if (how != R_TEXT_IN_ORDER) {
         effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK_NOW); /* [MAY-13, RFC5681 4.2] */
         if (how != R_TEXT_FILLS_HOLE && t->acks_due < 3) t->acks_due++;
-    } else if (t->rcv.islands || t->rcv.unacked >= 2u * t->rcv.mss_seen) {
+    } else if (t->busy->islands || t->busy->unacked >= 2u * t->rcv.mss_seen) {
         effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK_NOW);
     } else {
         effects_reply(&a->fx, REPLY_ACK_DELAYED, R_SEND_ACK_DELAYED); /* [SHLD-18] */
@@ -20,7 +20,7 @@ static void owe_ack(struct arrival *a, enum reason how) {
 
 /* Behind a FIN that waits for its predecessors there is no text. */
 static void trim_at_fin(struct arrival *a) {
-    int32_t room = seq_diff(a->t->rcv.fin, a->seq);
+    int32_t room = seq_diff(a->t->busy->fin, a->seq);
     a->len = room > 0 ? min_u32(a->len, (uint32_t)room) : 0;
 }
 

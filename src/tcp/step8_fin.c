@@ -6,9 +6,9 @@
 static void note_fin(struct arrival *a) {
     struct tcb *t = a->t;
     seq at = seq_add(a->seq, a->len);
-    if (t->fin_seen || seq_lt(at, t->rcv.nxt) || (t->rcv.islands && seq_gt(islands_end(t), at))) return;
+    if (t->fin_seen || seq_lt(at, t->rcv.nxt) || (t->busy->islands && seq_gt(islands_end(t), at))) return;
     t->fin_seen = true;
-    t->rcv.fin = at;
+    t->busy->fin = at;
 }
 
 static enum move move_of(const struct tcb *t) {
@@ -23,7 +23,7 @@ enum reason step8_fin(struct arrival *a) {
         effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK);
     }
     if (likely(!t->fin_seen || t->fin_taken)) return R_NONE;
-    if (!seq_eq(t->rcv.nxt, t->rcv.fin)) {
+    if (!seq_eq(t->rcv.nxt, t->busy->fin)) {
         if (a->flags & TCP_FIN && a->len == 0) a->note = R_FIN_EARLY;
         return R_NONE;
     }

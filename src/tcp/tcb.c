@@ -7,40 +7,42 @@ struct tcb *tcb_new(struct stack *s, const struct flow *f, uint32_t hash, struct
     uint32_t index;
     struct tcb *t = mem_tight(s) ? NULL : pool_take(&s->tcp.tcbs, s, &index);
     if (!t) return NULL;
-    t->index = index;
+    t->opt = opt;
+    tcb_rest_begin(t);
+    if (!tcb_wake(s, t)) {
+        pool_give(&s->tcp.tcbs, index);
+        return NULL;
+    }
     t->flow = *f;
     t->hash = hash;
-    t->opt = tcb_options_share(opt);
+    tcb_options_share(opt);
     t->on = opt->on;
     t->receive_buffer = opt->receive_buffer;
     t->state = TERN_CLOSED;
-    t->timer.kind = TIMER_TCB;
-    t->rexmit_at = t->delack_at = t->life_at = TERN_NEVER;
     t->rto_us = s->cfg.rto_initial_ms * 1000;
     t->serial = ++s->tcp.serial;
     t->event.ref = ref_make(REF_TCB, index);
     t->ack_reason = R_SEND_ACK;
     t->challenge_ms = clock_ms(s) - s->cfg.challenge_ack_ms - 128; /* also by a record's coarse clock */
-    t->cc.ops = &cc_newreno; /* until the connection is established: see cc_start */
     return t;
 }
 
 int tcb_register(struct stack *s, struct tcb *t) {
     if (flow_reserve(s) != TERN_OK) return TERN_ENOMEM;
-    flow_insert(s, t->hash, ref_make(REF_TCB, t->index));
+    flow_insert(s, t->hash, ref_make(REF_TCB, tcb_index(t)));
     t->in_table = true;
     return TERN_OK;
 }
 
 static void list_append(struct tcb ***tail, struct tcb *t) {
-    t->ready_next = NULL;
-    t->ready_link = *tail;
+    t->busy->ready_next = NULL;
+    t->busy->ready_link = *tail;
     **tail = t;
-    *tail = &t->ready_next;
+    *tail = &t->busy->ready_next;
 }
 
 void tcb_ready(struct stack *s, struct tcb *t) {
-    if (t->ready_link && !t->blocked) return;
+    if (t->busy->ready_link && !t->blocked) return;
     tcb_unready(s, t);
     list_append(&s->tcp.ready_tail, t);
 }
@@ -52,14 +54,14 @@ void tcb_block(struct stack *s, struct tcb *t) {
 }
 
 void tcb_unready(struct stack *s, struct tcb *t) {
-    if (!t->ready_link) return;
+    if (!t->busy->ready_link) return;
     struct tcb ***tail = t->blocked ? &s->tcp.blocked_tail : &s->tcp.ready_tail;
-    *t->ready_link = t->ready_next;
-    if (t->ready_next)
-        t->ready_next->ready_link = t->ready_link;
+    *t->busy->ready_link = t->busy->ready_next;
+    if (t->busy->ready_next)
+        t->busy->ready_next->busy->ready_link = t->busy->ready_link;
     else
-        *tail = t->ready_link;
-    t->ready_link = NULL;
+        *tail = t->busy->ready_link;
+    t->busy->ready_link = NULL;
     t->blocked = false;
 }
 
@@ -80,9 +82,9 @@ void tcb_leave_backlog(struct stack *s, struct tcb *t) {
 void tcb_end(struct stack *s, struct tcb *t, int error, enum reason why) {
     ASSERT(t->state == TERN_CLOSED);
     if (why != R_NONE) count(s, why);
-    if (t->in_table) flow_remove(s, t->hash, ref_make(REF_TCB, t->index));
+    if (t->in_table) flow_remove(s, t->hash, ref_make(REF_TCB, tcb_index(t)));
     t->in_table = false;
-    t->error = error;
+    t->error = (int16_t)error;
     t->work = 0;
     t->acks_due = 0;
     tcb_unready(s, t);
@@ -94,20 +96,22 @@ void tcb_end(struct stack *s, struct tcb *t, int error, enum reason why) {
     }
     if (t->detached)
         tcb_free(s, t);
-    else
+    else {
         event_raise(s, &t->event, TERN_EV_CLOSED, error);
+        tcb_rest(s, t);
+    }
 }
 
 void tcb_free(struct stack *s, struct tcb *t) {
-    ASSERT(!t->in_table && !t->waiting && !t->ready_link && !wheel_armed(&t->timer));
+    ASSERT(!t->in_table && !t->waiting && !t->busy->ready_link && !wheel_armed(&t->busy->timer));
     event_cancel(s, &t->event);
     snd_flush(s, t);
     rcv_flush(s, t);
     s->tcp.orphans -= t->orphan;
     s->tcp.fast_opens -= t->fast_opened;
-    cc_stop(s, t);
+    tcb_rest_for_good(s, t);
     tcb_options_drop(s, t->opt);
-    pool_give(&s->tcp.tcbs, t->index);
+    pool_give(&s->tcp.tcbs, tcb_index(t));
 }
 
 /* The invariants of a live block; tests run them after every call. */
@@ -115,12 +119,11 @@ void tcb_check(const struct stack *s, const struct tcb *t) {
     (void)s;
     (void)t;
     ASSERT(seq_le(t->snd.una, t->snd.nxt));
-    ASSERT(seq_le(t->snd.pos, t->snd.nxt));
-    ASSERT(seq_le(t->snd.una, t->snd.pos));
+    ASSERT(!tcb_awake(t) || (seq_le(t->busy->pos, t->snd.nxt) && seq_le(t->snd.una, t->busy->pos)));
     ASSERT(seq_le(t->snd.nxt, seq_add(t->snd.end, 1)));
     ASSERT(!state_in(t, SYNCHRONIZED) || seq_le(t->rcv.nxt, seq_add(t->rcv.adv, 1)));
     ASSERT(seq_le(t->rcv.read, t->rcv.nxt));
-    ASSERT(!t->rcv.islands || t->rcv.islands->set.count > 0);
+    ASSERT(!t->busy->islands || t->busy->islands->set.count > 0);
     ASSERT(!t->in_table || t->state != TERN_CLOSED);
-    ASSERT(t->cc.cwnd >= t->cc.mss || t->in_recovery || !t->syn_acked || !state_in(t, SYNCHRONIZED));
+    ASSERT(t->busy->cc.cwnd >= t->busy->cc.mss || t->in_recovery || !t->syn_acked || !state_in(t, SYNCHRONIZED));
 }

@@ -66,114 +66,133 @@ struct islands {
     range at[];
 };
 
+/* What a connection needs only while something is going on: bytes that wait or are under way, a deadline, an ACK that is
+ * owed. See busy.c. While nothing is, `busy` is a constant that says so, which may be read and not written. */
+struct busy {
+    wheel_node timer;   /* one node, at or before the earliest deadline below: see timeouts.c */
+    uint64_t rexmit_at; /* retransmission or persist timer; TERN_NEVER: off */
+    uint64_t delack_at;
+    uint64_t life_at;                     /* keepalive, FIN-WAIT-2 or 2 MSL, by state */
+    struct tcb *ready_next, **ready_link; /* on tcp.ready or tcp.blocked; link NULL: on neither */
+
+    struct tcb *owner;
+    struct flight *flight;   /* with a SACK peer, while something is under way; else NULL */
+    ring snd_ring;           /* [first unacknowledged byte, end) */
+    ring rcv_ring;           /* [read + lent, nxt) and the islands beyond */
+    struct islands *islands; /* out of order; NULL while there are none */
+    struct lent *lent;       /* NULL while nothing is lent */
+
+    seq pos;     /* where the next segment starts: snd.nxt, or behind it when bytes go out again */
+    seq recover; /* snd.nxt when the last recovery began */
+    seq snd_up;  /* behind the urgent bytes [MUST-62] */
+    seq tlp_end; /* snd.nxt when the probe left [RFC8985 7.4] */
+    seq fin;     /* number of the peer's FIN */
+    seq rcv_up;  /* the peer's urgent pointer */
+    seq dup;     /* bytes from here on came twice, to be told once: sack.c */
+    uint16_t dup_len;
+    uint8_t dup_acks;
+    uint8_t timer_use; /* enum timer_use of rexmit_at, unless persisting */
+    uint8_t repeats;   /* how often the timer expired for the bytes at una */
+    uint8_t probes;    /* keepalive probes without an answer */
+    uint32_t unacked;  /* bytes taken since the last ACK left */
+    seq last_ack_sent;
+    seq rtt_seq;
+    uint32_t rtt_at_us; /* when rtt_seq left */
+    uint32_t stuck_ms;  /* first expiry for the bytes at una, first probe without an answer; 0: not stuck */
+    uint32_t shut_ms;   /* when the peer's window was found shut */
+    seq ecn_until;      /* marks count once until this is acknowledged */
+    struct cc cc;
+};
+
+/* What congestion control knows while the connection is at rest. */
+struct cc_rest {
+    uint32_t cwnd, ssthresh;
+    uint32_t kept; /* the algorithm's own: cc_ops.rest */
+};
+
 struct tcb {
     struct flow flow;
-    uint32_t index;
-    struct tcb *ready_next, **ready_link; /* on tcp.ready or tcp.blocked; link NULL: on neither */
-    wheel_node timer;                     /* one node, at or before the earliest deadline below: see timeouts.c */
-
+    uint32_t hash;     /* flow_hash */
+    struct busy *busy; /* never NULL */
+    struct tcb_options *opt;
     uint8_t state;      /* enum tern_state; only state.c writes it */
     uint8_t work;       /* enum work */
-    uint8_t acks_due;   /* duplicate ACKs that RFC 5681 4.2 asks for, one each segment out of order */
     uint8_t ack_reason; /* enum reason of the pending ACK, and of WORK_REXMIT: all of them fit */
-    uint8_t rexmit_why; /* enum reason of WORK_REXMIT, and of the last repetition */
-    bool passive : 1;   /* reached SYN-RECEIVED from LISTEN [MUST-11] */
-    bool waiting : 1;   /* established, not accepted yet: event links it into its listener's queue */
-    bool detached : 1;  /* the application closed it: no events, nobody reads */
+    uint8_t acks_due;   /* duplicate ACKs that RFC 5681 4.2 asks for, one each segment out of order */
+    struct tcb_switches on;
+    uint8_t tos_received; /* of the newest segment */
+    uint8_t snd_wscale, rcv_wscale;
+
+    struct {
+        seq iss, una, nxt; /* 3.3.1 */
+        seq end;           /* behind the last byte written; a FIN has this number */
+        seq wl1, wl2;
+        uint32_t wnd, max_wnd; /* bytes, scaled */
+    } snd;
+    struct {
+        seq irs, nxt;
+        seq adv;           /* right edge ever offered: data before it is always acceptable [RFC7323 2.4] */
+        seq read;          /* the next byte for the application */
+        uint16_t mss_seen; /* largest segment that came: what "full-sized" means for ACKs [SHLD-19] */
+    } rcv;
+    uint16_t mss;                  /* payload of a full segment to the peer, options taken off */
+    uint32_t ts_offset, ts_recent; /* timestamps.c */
+
+    bool passive : 1;  /* reached SYN-RECEIVED from LISTEN [MUST-11] */
+    bool waiting : 1;  /* established, not accepted yet: event links it into its listener's queue */
+    bool detached : 1; /* the application closed it: no events, nobody reads */
     bool in_table : 1;
     bool record : 1;      /* a half-open or TIME-WAIT record for the time of one segment: replies leave at once */
     bool blocked : 1;     /* on tcp.blocked rather than tcp.ready */
     bool fin_queued : 1;  /* SHUTDOWN or CLOSE: a FIN follows snd.end */
-    bool fin_seen : 1;    /* the peer's FIN is at rcv.fin, perhaps behind a hole */
+    bool fin_seen : 1;    /* the peer's FIN is at busy->fin, perhaps behind a hole */
     bool fin_taken : 1;   /* and rcv.nxt stands behind it */
     uint8_t ecn : 2;      /* enum ecn_mode */
     bool ecn_echo : 1;    /* classic: ECE until CWR comes */
     bool ecn_cwr : 1;     /* classic: say CWR with the next new data */
     bool fast_opened : 1; /* counted in tcp.fast_opens */
     bool orphan : 1;      /* counted in tcp.orphans */
-    bool urgent_out : 1;  /* snd.up is ahead of una */
-    bool urgent_in : 1;   /* rcv.up is ahead of read */
+    bool urgent_out : 1;  /* snd_up is ahead of una */
+    bool urgent_in : 1;   /* rcv_up is ahead of read */
     bool uto_due : 1;     /* the next segment carries the user timeout option */
     bool syn_acked : 1;   /* our SYN is acknowledged; comparing una with iss would be wrong after 4 GiB */
     bool scaling : 1, stamps : 1, sack : 1; /* agreed in the handshake */
-    bool in_recovery : 1;                   /* fast recovery until snd.recover */
-    bool in_loss : 1;                       /* after a timeout, until snd.recover */
+    bool in_recovery : 1;                   /* fast recovery until `recover` */
+    bool in_loss : 1;                       /* after a timeout, until `recover` */
     bool reordering : 1;                    /* the path was seen to reorder [RFC8985 6.2 step 3] */
-    bool tlp_out : 1;                       /* a tail loss probe left and its fate is not known: snd.tlp_end */
+    bool tlp_out : 1;                       /* a tail loss probe left and its fate is not known: tlp_end */
     bool tlp_again : 1;                     /* it repeated the last segment rather than carry new bytes */
     bool rtt_timing : 1;                    /* rtt_seq, rtt_at_us are running [Karn] */
     bool syn_repeated : 1;
     bool persisting : 1; /* rexmit_at is the persist timer */
     bool want_write : 1; /* tell the application when there is room again */
     bool r1_told : 1;
-    uint8_t repeats : 6; /* how often the timer expired for the bytes at una */
-    uint8_t snd_wscale, rcv_wscale;
-    uint8_t backoff; /* how often the current RTO was doubled */
-    uint8_t dup_acks;
-    uint8_t timer_use;               /* enum timer_use of rexmit_at, unless persisting */
+    uint8_t rexmit_why;              /* enum reason of WORK_REXMIT, and of the last repetition */
+    uint8_t backoff;                 /* how often the current RTO was doubled */
     uint8_t rack_mult, rack_persist; /* width of the reordering window [RFC8985 6.2 step 4] */
-    uint8_t probes;                  /* keepalive probes without an answer */
-    uint8_t tos_received;            /* of the newest segment */
-    struct tcb_switches on;
+    uint8_t ecn_seen, ecn_told;      /* accurate: marks that we saw, and that the peer told of, modulo 256 */
+    uint8_t ecn_first;               /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
+    uint8_t snd_log2, rcv_log2;      /* how large the rings had to be: see ring_reserve */
+    uint16_t mss_peer;               /* the peer's MSS option or the default */
+    int16_t error;
 
-    struct {
-        seq iss, una, nxt; /* 3.3.1 */
-        seq pos;           /* where the next segment starts: nxt, or behind it when bytes go out again */
-        seq end;           /* behind the last byte written; a FIN has this number */
-        seq wl1, wl2, recover;
-        seq up;                /* behind the urgent bytes [MUST-62] */
-        uint32_t wnd, max_wnd; /* bytes, scaled */
-        seq tlp_end;           /* snd.nxt when the probe left [RFC8985 7.4] */
-        ring ring;             /* [first unacknowledged byte, end) */
-    } snd;
-    struct {
-        seq irs, nxt;
-        seq adv;  /* right edge ever offered: data before it is always acceptable [RFC7323 2.4] */
-        seq read; /* the next byte for the application */
-        seq fin;
-        seq up;            /* the peer's urgent pointer */
-        uint16_t mss_seen; /* largest segment that came: what "full-sized" means for ACKs [SHLD-19] */
-        uint16_t dup_len;  /* bytes from dup on came twice, to be told once: sack.c; 0: none */
-        seq dup;
-        uint32_t unacked;        /* bytes taken since the last ACK left */
-        ring ring;               /* [read + lent, nxt) and the islands beyond */
-        struct islands *islands; /* out of order; NULL while there are none */
-        struct lent *lent;       /* NULL while nothing is lent */
-    } rcv;
-
-    uint16_t mss_peer;                           /* the peer's MSS option or the default */
-    uint16_t mss;                                /* payload of a full segment to the peer, options taken off */
-    uint32_t ts_offset, ts_recent, ts_recent_ms; /* timestamps.c */
-    seq last_ack_sent;
-    seq rtt_seq;
     uint32_t srtt_us, rttvar_us, rto_us;
-    uint32_t rtt_at_us;          /* when rtt_seq left */
+    uint32_t min_rtt_us;         /* smallest of late: see rack.c; 0: none yet */
     uint32_t tune_us, tune_read; /* autotune.c */
-    struct cc cc;
-    uint8_t ecn_seen, ecn_told; /* accurate: marks that we saw, and that the peer told of, modulo 256 */
-    uint8_t ecn_first;          /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
-    seq ecn_until;              /* marks count once until this is acknowledged */
-    struct flight *flight;      /* with a SACK peer, while something is under way; else NULL */
-    uint32_t min_rtt_us;        /* smallest of late: see rack.c; 0: none yet */
+    uint32_t receive_buffer;     /* bytes, now: autotune.c */
+    uint32_t ts_recent_ms;
+    struct cc_rest resting; /* congestion control while at rest: else busy->cc */
+    uint32_t challenge_ms;  /* when the last challenge ACK was allowed */
+    union {
+        uint32_t listener; /* index + 1 while waiting */
+        uint32_t sent_ms;  /* after that: when new bytes left last */
+    };
 
-    uint64_t rexmit_at; /* retransmission or persist timer; TERN_NEVER: off */
-    uint64_t delack_at;
-    uint64_t life_at;      /* keepalive, FIN-WAIT-2 or 2 MSL, by state */
-    uint32_t stuck_ms;     /* first expiry for the bytes at una, first probe without an answer; 0: not stuck */
-    uint32_t shut_ms;      /* when the peer's window was found shut */
-    uint32_t challenge_ms; /* when the last challenge ACK was allowed */
-    uint32_t listener;     /* index + 1 while waiting */
-
-    struct tcb_options *opt;
-    uint32_t receive_buffer; /* bytes, now: autotune.c */
     struct event_node event;
-    int32_t error;
-    uint32_t hash; /* flow_hash */
     uint64_t serial;
     uint64_t bytes_sent, bytes_received;
     uint32_t segments_out, segments_in, retransmitted;
     uint16_t again_by_timer, again_by_probe; /* of those retransmitted; saturating */
-    uint32_t sent_ms;                        /* when new bytes left last */
 };
 
 struct listener {
@@ -231,6 +250,7 @@ enum ref_kind { REF_TCB = 0, REF_HALF_OPEN = 1, REF_TIME_WAIT = 2, REF_LISTENER 
 static inline uint32_t ref_make(enum ref_kind kind, uint32_t index) { return (uint32_t)kind << 30 | (index + 1); }
 static inline enum ref_kind ref_kind_of(uint32_t ref) { return (enum ref_kind)(ref >> 30); }
 static inline uint32_t ref_index(uint32_t ref) { return (ref & 0x3fffffffu) - 1; }
+static inline uint32_t tcb_index(const struct tcb *t) { return ref_index(t->event.ref); }
 
 /* ---- what arrives: one segment on its way through the steps (3.10.7) ---- */
 
@@ -337,6 +357,18 @@ void tcb_free(struct stack *s, struct tcb *t);
 void tcb_leave_backlog(struct stack *s, struct tcb *t);
 void tcb_check(const struct stack *s, const struct tcb *t);
 
+/* ---- busy.c ---- */
+/* Before anything in `busy` is written. False: no memory; then nothing has happened. */
+bool tcb_wake(struct stack *s, struct tcb *t);
+/* At the end of whatever may have been the last thing to do. */
+void tcb_rest(struct stack *s, struct tcb *t);
+bool tcb_awake(const struct tcb *t);
+void tcb_rest_begin(struct tcb *t);
+void tcb_rest_for_good(struct stack *s, struct tcb *t);
+void tcb_begin(struct tcb *t, struct busy *b);
+bool busy_reserve(struct stack *s);
+void busy_free(struct stack *s);
+
 /* ---- options.c ---- */
 struct tcb_options *tcb_options_default(struct stack *s); /* a new record; NULL: no memory */
 struct tcb_options *tcb_options_share(struct tcb_options *o);
@@ -376,7 +408,9 @@ seq islands_join(struct stack *s, struct tcb *t, seq at);
 void islands_free(struct stack *s, struct tcb *t);
 size_t islands_memory(const struct tcb *t);
 /* Behind the last of them; there are some. */
-static inline seq islands_end(const struct tcb *t) { return t->rcv.islands->at[t->rcv.islands->set.count - 1].right; }
+static inline seq islands_end(const struct tcb *t) {
+    return t->busy->islands->at[t->busy->islands->set.count - 1].right;
+}
 enum reason rcv_take(struct arrival *a); /* step 7's work: a->text into the buffer, rcv.nxt moves */
 uint32_t rcv_read(struct stack *s, struct tcb *t, void *buf, uint32_t len); /* buf NULL: discard */
 void rcv_flush(struct stack *s, struct tcb *t);
@@ -521,12 +555,18 @@ bool keepalive_runs(const struct tcb *t);
 void keepalive_restart(struct stack *s, struct tcb *t);
 COLD void keepalive_timeout(struct stack *s, struct tcb *t);
 unsigned sack_blocks(const struct tcb *t, tcp_options *o, unsigned most);
-static inline bool sack_due(const struct tcb *t) { return t->sack && (t->rcv.islands || t->rcv.dup_len); }
+static inline bool sack_due(const struct tcb *t) { return t->sack && (t->busy->islands || t->busy->dup_len); }
 void sack_duplicate(struct tcb *t, seq left, seq right); /* these bytes came again */
 
+static inline uint32_t cc_cwnd(const struct tcb *t) { return tcb_awake(t) ? t->busy->cc.cwnd : t->resting.cwnd; }
+static inline uint32_t cc_ssthresh(const struct tcb *t) {
+    return tcb_awake(t) ? t->busy->cc.ssthresh : t->resting.ssthresh;
+}
 void cc_start(struct tcb *t, uint32_t initial_segments);
 void cc_change(struct stack *s, struct tcb *t);
 void cc_stop(struct stack *s, struct tcb *t);
+void cc_rest(struct stack *s, struct tcb *t);
+void cc_wake(struct tcb *t);
 uint32_t cc_initial(const struct tcb *t, uint32_t segments); /* the window of a new connection */
 void cc_idle(struct stack *s, struct tcb *t);                /* nothing is under way, something is about to be */
 

@@ -4,7 +4,7 @@
 _Static_assert(sizeof(struct flow) == 36, "a flow is hashed and compared as bytes: no gaps");
 _Static_assert(sizeof(struct half_open) <= 96, "a flood of SYNs costs this much each");
 _Static_assert(sizeof(struct time_wait) <= 64, "a closed connection costs this much for 2 MSL");
-_Static_assert(sizeof(struct tcb) <= 496, "an idle connection costs this much");
+_Static_assert(sizeof(struct tcb) <= 272, "an idle connection costs this much");
 
 int tcp_init(struct stack *s) {
     struct tcp_state *c = &s->tcp;
@@ -17,8 +17,9 @@ int tcp_init(struct stack *s) {
     c->half_open_timer.kind = TIMER_HALF_OPEN;
     c->time_wait_timer.kind = TIMER_TIME_WAIT;
     c->scratch = mem_zalloc(s, sizeof *c->scratch);
+    c->scratch_busy = mem_zalloc(s, sizeof *c->scratch_busy);
     c->defaults = tcb_options_default(s);
-    return c->scratch && c->defaults ? TERN_OK : TERN_ENOMEM;
+    return c->scratch && c->scratch_busy && c->defaults && busy_reserve(s) ? TERN_OK : TERN_ENOMEM;
 }
 
 static void table_free(struct stack *s, table *t) { mem_free(s, t->at, t->size * sizeof *t->at); }
@@ -30,12 +31,13 @@ void tcp_free(struct stack *s) {
         struct tcb *t = pool_at(&c->tcbs, i);
         snd_flush(s, t);
         rcv_flush(s, t);
-        cc_stop(s, t);
+        tcb_rest_for_good(s, t);
         tcb_options_drop(s, t->opt);
     }
     for (uint32_t i = 0; i < c->listeners.made; i++)
         if (pool_used(&c->listeners, i)) tcb_options_drop(s, ((struct listener *)pool_at(&c->listeners, i))->opt);
     tcb_options_drop(s, c->defaults);
+    busy_free(s);
     pool_free(&c->tcbs, s);
     pool_free(&c->listeners, s);
     pool_free(&c->half_opens, s);
@@ -43,4 +45,5 @@ void tcp_free(struct stack *s) {
     table_free(s, &c->flows);
     table_free(s, &c->ports);
     mem_free(s, c->scratch, sizeof *c->scratch);
+    mem_free(s, c->scratch_busy, sizeof *c->scratch_busy);
 }

@@ -13,6 +13,7 @@
 
 struct stack;
 struct tcb;
+struct busy;
 struct tcb_options;
 struct ip_info;
 struct icmp_report;
@@ -64,7 +65,9 @@ struct tcp_state {
     uint32_t cookie_slot;         /* one behind the slot of the last SYN cookie, 0: none was sent */
     uint64_t serial;              /* of the last connection */
     struct tcb_options *defaults; /* settings from tern_config */
-    struct tcb *scratch;          /* where records become TCBs for one segment */
+    struct busy *spare; /* see tcp/busy.c; NULL: in use */
+    struct tcb *scratch; /* where records become TCBs for one segment */
+    struct busy *scratch_busy;
 };
 
 int tcp_init(struct stack *s);

@@ -4,54 +4,56 @@
 #include "tcp/tcb.h"
 
 static uint64_t earliest(const struct tcb *t) {
-    uint64_t when = min_u64(min_u64(t->rexmit_at, t->delack_at), t->life_at);
-    return t->flight ? min_u64(when, t->flight->pace_due) : when;
+    uint64_t when = min_u64(min_u64(t->busy->rexmit_at, t->busy->delack_at), t->busy->life_at);
+    return t->busy->flight ? min_u64(when, t->busy->flight->pace_due) : when;
 }
 
 void timers_sync(struct stack *s, struct tcb *t) {
     uint64_t when = earliest(t);
     if (when == TERN_NEVER) {
-        if (wheel_armed(&t->timer)) wheel_cancel(&s->wheel, &t->timer);
-    } else if (!wheel_armed(&t->timer) || wheel_when_ns(&t->timer) >= when + WHEEL_TICK_NS) { /* the wheel rounds up */
-        wheel_arm(&s->wheel, &t->timer, when);
+        if (wheel_armed(&t->busy->timer)) wheel_cancel(&s->wheel, &t->busy->timer);
+    } else if (!wheel_armed(&t->busy->timer) ||
+               wheel_when_ns(&t->busy->timer) >= when + WHEEL_TICK_NS) { /* the wheel rounds up */
+        wheel_arm(&s->wheel, &t->busy->timer, when);
     }
 }
 
 void timers_stop(struct stack *s, struct tcb *t) {
-    t->rexmit_at = t->delack_at = t->life_at = TERN_NEVER;
-    if (wheel_armed(&t->timer)) wheel_cancel(&s->wheel, &t->timer);
+    if (!tcb_awake(t)) return;
+    t->busy->rexmit_at = t->busy->delack_at = t->busy->life_at = TERN_NEVER;
+    if (wheel_armed(&t->busy->timer)) wheel_cancel(&s->wheel, &t->busy->timer);
 }
 
 void stuck_begin(struct tcb *t, uint64_t since_ns) {
-    if (!t->stuck_ms) t->stuck_ms = (uint32_t)(since_ns / MS_NS) | 1; /* 0 means not stuck */
+    if (!t->busy->stuck_ms) t->busy->stuck_ms = (uint32_t)(since_ns / MS_NS) | 1; /* 0 means not stuck */
 }
 
 uint64_t stuck_ns(const struct stack *s, const struct tcb *t) {
-    return t->stuck_ms ? (uint64_t)(clock_ms(s) - t->stuck_ms) * MS_NS : 0;
+    return t->busy->stuck_ms ? (uint64_t)(clock_ms(s) - t->busy->stuck_ms) * MS_NS : 0;
 }
 
 /* [MUST-13] */
 void two_msl_start(struct stack *s, struct tcb *t) {
-    t->rexmit_at = t->delack_at = TERN_NEVER;
-    t->life_at = s->now + 2ull * s->cfg.msl_ms * MS_NS;
+    t->busy->rexmit_at = t->busy->delack_at = TERN_NEVER;
+    t->busy->life_at = s->now + 2ull * s->cfg.msl_ms * MS_NS;
 }
 
 /* The application waits no longer than this for its last bytes to be acknowledged, whatever states follow. */
 static void linger_start(struct stack *s, struct tcb *t) {
-    if (t->life_at == TERN_NEVER) t->life_at = s->now + (uint64_t)t->opt->linger_ms * MS_NS;
+    if (t->busy->life_at == TERN_NEVER) t->busy->life_at = s->now + (uint64_t)t->opt->linger_ms * MS_NS;
 }
 
 /* A new state has a life timer of its own. */
 void life_start(struct stack *s, struct tcb *t) {
     if (t->state == TERN_TIME_WAIT) return; /* two_msl_start was there */
     if (t->state == TERN_FIN_WAIT_2 && t->detached)
-        t->life_at = s->now + (uint64_t)t->opt->fin_wait_2_ms * MS_NS;
+        t->busy->life_at = s->now + (uint64_t)t->opt->fin_wait_2_ms * MS_NS;
     else if (keepalive_runs(t))
         keepalive_restart(s, t);
     else if (t->detached && t->opt->linger_ms > 0)
         linger_start(s, t);
     else
-        t->life_at = TERN_NEVER;
+        t->busy->life_at = TERN_NEVER;
 }
 
 void give_up(struct stack *s, struct tcb *t, int error, enum reason why) {
@@ -62,7 +64,7 @@ void give_up(struct stack *s, struct tcb *t, int error, enum reason why) {
 }
 
 static void life_timeout(struct stack *s, struct tcb *t) {
-    t->life_at = TERN_NEVER;
+    t->busy->life_at = TERN_NEVER;
     if (t->state == TERN_TIME_WAIT) {
         tcb_move(s, t, MOVE_TWO_MSL);
         tcb_end(s, t, TERN_OK, R_END_2MSL);
@@ -78,7 +80,7 @@ static void life_timeout(struct stack *s, struct tcb *t) {
 static const char *rexmit_name(const struct tcb *t) {
     static const char *const names[] = {
         [USE_RTO] = "retransmission", [USE_REORDERING] = "reordering", [USE_PROBE] = "tail loss probe"};
-    return t->persisting ? "persist" : names[t->timer_use];
+    return t->persisting ? "persist" : names[t->busy->timer_use];
 }
 
 static const char *life_name(const struct tcb *t) {
@@ -90,24 +92,24 @@ static const char *life_name(const struct tcb *t) {
 const char *timer_next(const struct tcb *t, uint64_t *when) {
     *when = earliest(t);
     if (*when == TERN_NEVER) return "";
-    if (*when == t->delack_at) return "delayed ACK";
-    if (t->flight && *when == t->flight->pace_due) return "pacing";
-    if (*when == t->rexmit_at) return rexmit_name(t);
+    if (*when == t->busy->delack_at) return "delayed ACK";
+    if (t->busy->flight && *when == t->busy->flight->pace_due) return "pacing";
+    if (*when == t->busy->rexmit_at) return rexmit_name(t);
     return life_name(t);
 }
 
 /* At most one of them ends the connection, and then nothing more is touched. */
 static void tcb_timer(struct stack *s, struct tcb *t) {
-    if (t->flight && s->now >= t->flight->pace_due) {
-        t->flight->pace_due = TERN_NEVER;
+    if (t->busy->flight && s->now >= t->busy->flight->pace_due) {
+        t->busy->flight->pace_due = TERN_NEVER;
         tcb_ready(s, t);
     }
-    if (s->now >= t->delack_at) {
-        t->delack_at = TERN_NEVER;
+    if (s->now >= t->busy->delack_at) {
+        t->busy->delack_at = TERN_NEVER;
         if (tracing(s, TERN_TRACE_TIMER)) trace_timer(s, t, "delayed ACK");
         ack_now(s, t, R_SEND_ACK_DELAYED);
     }
-    if (s->now >= t->rexmit_at) {
+    if (s->now >= t->busy->rexmit_at) {
         if (tracing(s, TERN_TRACE_TIMER)) trace_timer(s, t, rexmit_name(t));
         if (t->persisting)
             persist_timeout(s, t);
@@ -115,7 +117,7 @@ static void tcb_timer(struct stack *s, struct tcb *t) {
             rexmit_timeout(s, t);
         return;
     }
-    if (s->now >= t->life_at) {
+    if (s->now >= t->busy->life_at) {
         if (tracing(s, TERN_TRACE_TIMER)) trace_timer(s, t, life_name(t));
         life_timeout(s, t);
     }
@@ -130,8 +132,10 @@ void tcp_timer(struct stack *s, wheel_node *n) {
         time_wait_timer(s);
         return;
     }
-    struct tcb *t = CONTAINER_OF(n, struct tcb, timer);
-    uint32_t index = t->index, generation = pool_generation(&s->tcp.tcbs, index);
+    struct tcb *t = CONTAINER_OF(n, struct busy, timer)->owner;
+    uint32_t index = tcb_index(t), generation = pool_generation(&s->tcp.tcbs, index);
     tcb_timer(s, t);
-    if (pool_find(&s->tcp.tcbs, index, generation) && t->state != TERN_CLOSED) timers_sync(s, t);
+    if (!pool_find(&s->tcp.tcbs, index, generation) || t->state == TERN_CLOSED) return;
+    timers_sync(s, t);
+    tcb_rest(s, t);
 }

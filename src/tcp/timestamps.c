@@ -19,7 +19,7 @@ bool ts_old(const struct stack *s, const struct tcb *t, const tcp_options *o) {
 void ts_remember(const struct arrival *a) {
     struct tcb *t = a->t;
     const tcp_options *o = &a->h->options;
-    if (!t->stamps || !o->has_ts || !seq_le(a->h->seq_no, t->last_ack_sent) || ts_old(a->s, t, o)) return;
+    if (!t->stamps || !o->has_ts || !seq_le(a->h->seq_no, t->busy->last_ack_sent) || ts_old(a->s, t, o)) return;
     t->ts_recent = o->ts_value;
     t->ts_recent_ms = clock_ms(a->s);
 }

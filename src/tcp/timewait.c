@@ -105,7 +105,7 @@ bool time_wait_from(struct stack *s, struct tcb *t) {
     w->challenge = challenge_pack(s, t);
     append(s, w, index + 1);
     s->stats.time_wait_total++;
-    flow_replace(s, t->hash, ref_make(REF_TCB, t->index), ref_make(REF_TIME_WAIT, index));
+    flow_replace(s, t->hash, ref_make(REF_TCB, tcb_index(t)), ref_make(REF_TIME_WAIT, index));
     t->in_table = false;
     if (t->work & WORK_ACK) emit_ack(s, t, (enum reason)t->ack_reason);
     tcb_unready(s, t);
@@ -119,24 +119,24 @@ bool time_wait_from(struct stack *s, struct tcb *t) {
 static void expand(struct stack *s, const struct time_wait *w, struct tcb *t) {
     memset(t, 0, sizeof *t);
     t->opt = s->tcp.defaults;
+    tcb_begin(t, s->tcp.scratch_busy);
     t->on = t->opt->on;
     t->receive_buffer = t->opt->receive_buffer;
     t->record = t->detached = t->fin_queued = t->fin_seen = t->fin_taken = t->syn_acked = true;
     t->state = TERN_TIME_WAIT;
     t->flow = w->flow;
     t->hash = w->hash;
-    t->snd.una = t->snd.nxt = t->snd.pos = w->snd_nxt;
-    t->snd.end = t->snd.recover = seq_add(w->snd_nxt, (uint32_t)-1);
+    t->snd.una = t->snd.nxt = t->busy->pos = w->snd_nxt;
+    t->snd.end = t->busy->recover = seq_add(w->snd_nxt, (uint32_t)-1);
     t->snd.iss = seq_add(w->snd_nxt, (uint32_t)-2);
     t->snd.max_wnd = 1u << 30;
-    t->rcv.nxt = t->rcv.adv = t->last_ack_sent = w->rcv_nxt;
-    t->rcv.read = t->rcv.fin = seq_add(w->rcv_nxt, (uint32_t)-1);
+    t->rcv.nxt = t->rcv.adv = t->busy->last_ack_sent = w->rcv_nxt;
+    t->rcv.read = t->busy->fin = seq_add(w->rcv_nxt, (uint32_t)-1);
     t->stamps = w->stamps;
     challenge_unpack(s, t, w->challenge);
     t->ts_recent = w->ts_recent;
     t->ts_recent_ms = clock_ms(s);
     t->ts_offset = flow_secrets(s, &w->flow).ts_offset;
-    t->rexmit_at = t->delack_at = t->life_at = TERN_NEVER;
 }
 
 /* A SYN with a newer timestamp, or a higher number than the old FIN's, can be no old duplicate [SHLD-4, RFC6191 2]. */
@@ -175,7 +175,7 @@ bool time_wait_arrives(struct arrival *a, struct time_wait *w, uint32_t ref) {
     arrives(a);
     w->ts_recent = t->ts_recent;
     w->challenge = challenge_pack(s, t);
-    if (t->life_at != TERN_NEVER) { /* 2 MSL restarts */
+    if (t->busy->life_at != TERN_NEVER) { /* 2 MSL restarts */
         unlink_record(s, w);
         append(s, w, number);
     }

@@ -2,16 +2,21 @@
  * show it; one segment is sent after about two round trips instead of waiting for the retransmission timer. */
 #include "tcp/tcb.h"
 
-/* [RFC8985 7.2] In the open state, with nothing selectively acknowledged and no probe out. */
+enum { UNKNOWN_US = 1000000 }; /* before any round trip is known */
+
+/* [RFC8985 7.2] In the open state, with nothing selectively acknowledged and no probe out. Where no round trip is known
+ * and the timer is as short, a probe would do nothing but take its place. After a SYN that was repeated the timer is
+ * not. */
 bool tlp_wanted(const struct tcb *t) {
-    const struct flight *f = t->flight;
-    return f && f->count && t->srtt_us && !t->tlp_out && !t->in_recovery && !t->in_loss && !f->sacked && !f->lost;
+    const struct flight *f = t->busy->flight;
+    return f && f->count && (t->srtt_us || t->rto_us > UNKNOWN_US) && !t->tlp_out && !t->in_recovery && !t->in_loss &&
+           !f->sacked && !f->lost;
 }
 
 /* One segment alone may meet a delayed ACK; we take the peer to wait as long as we would. */
 uint64_t tlp_delay_ns(const struct stack *s, const struct tcb *t) {
-    uint64_t pto = 2ull * t->srtt_us * US_NS;
-    if (flight_pipe(t->flight) <= t->mss) pto += (uint64_t)s->cfg.delayed_ack_ms * MS_NS;
+    uint64_t pto = (t->srtt_us ? 2ull * t->srtt_us : UNKNOWN_US) * US_NS;
+    if (t->srtt_us && flight_pipe(t->busy->flight) <= t->mss) pto += (uint64_t)s->cfg.delayed_ack_ms * MS_NS;
     return min_u64(max_u64(pto, 2 * MS_NS), rto_ns(s, t));
 }
 
@@ -19,7 +24,7 @@ uint64_t tlp_delay_ns(const struct stack *s, const struct tcb *t) {
 void tlp_sent(struct tcb *t, bool again) {
     t->tlp_out = true;
     t->tlp_again = again;
-    t->snd.tlp_end = t->snd.nxt;
+    t->busy->tlp_end = t->snd.nxt;
 }
 
 /* [RFC8985 7.4.2] Did the probe repair a loss nobody else would have noticed? Then the congestion control must hear
@@ -27,8 +32,8 @@ void tlp_sent(struct tcb *t, bool again) {
  * least acknowledged by an ACK that is one (`duplicate`); an ACK beyond them without either tells that only one
  * arrived. */
 bool tlp_repaired(struct tcb *t, seq ack, bool told_twice, bool duplicate) {
-    if (!t->tlp_out || seq_lt(ack, t->snd.tlp_end)) return false;
-    bool beyond = seq_gt(ack, t->snd.tlp_end), both = !t->tlp_again || told_twice || (duplicate && !beyond);
+    if (!t->tlp_out || seq_lt(ack, t->busy->tlp_end)) return false;
+    bool beyond = seq_gt(ack, t->busy->tlp_end), both = !t->tlp_again || told_twice || (duplicate && !beyond);
     if (both || beyond) t->tlp_out = false;
     return beyond && !both;
 }

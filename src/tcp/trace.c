@@ -14,8 +14,8 @@ static void snapshot(tern_trace *r, const struct tcb *t) {
     r->tcb.rcv_nxt = t->rcv.nxt.v;
     r->tcb.snd_wnd = t->snd.wnd;
     r->tcb.rcv_wnd = window_offered(t);
-    r->tcb.cwnd = t->cc.cwnd;
-    r->tcb.ssthresh = t->cc.ssthresh;
+    r->tcb.cwnd = cc_cwnd(t);
+    r->tcb.ssthresh = cc_ssthresh(t);
     r->tcb.srtt_us = t->srtt_us;
     r->tcb.rto_ms = (t->rto_us + 999) / 1000;
     r->tcb.snd_wscale = t->snd_wscale;

@@ -309,8 +309,8 @@ static void view_tcb(struct view *v, const struct tcb *t) {
                        .stamps = t->stamps,
                        .fin_sent = t->fin_queued,
                        .closed = t->detached,
-                       .later = t->delack_at != TERN_NEVER,
-                       .two_msl_full = t->state == TERN_TIME_WAIT && t->life_at == rig.now + two_msl,
+                       .later = t->busy->delack_at != TERN_NEVER,
+                       .two_msl_full = t->state == TERN_TIME_WAIT && t->busy->life_at == rig.now + two_msl,
                        .iss = t->snd.iss.v,
                        .una = t->snd.una.v,
                        .nxt = t->snd.nxt.v,
@@ -322,9 +322,9 @@ static void view_tcb(struct view *v, const struct tcb *t) {
                        .rcv_nxt = t->rcv.nxt.v,
                        .rcv_wnd = window_offered(t),
                        .unread = rcv_readable(t),
-                       .held = t->rcv.islands ? range_bytes(&t->rcv.islands->set) : 0,
+                       .held = t->busy->islands ? range_bytes(&t->busy->islands->set) : 0,
                        .ts_recent = t->stamps ? t->ts_recent : 0,
-                       .last_ack = t->last_ack_sent.v,
+                       .last_ack = tcb_awake(t) ? t->busy->last_ack_sent.v : t->rcv.nxt.v,
                        .wnd_shift = t->snd_wscale};
     if (v->state == TERN_SYN_SENT) v->rcv_nxt = v->irs = PEER_ISS; /* there is none yet */
 }

@@ -1,20 +1,11 @@
 /* middle.c - a device before the device, and packets put together byte by byte. */
 #include "middle.h"
 
+#include "base/bytes.h"
+
 static struct middle *middle_of(const struct device *dev) { return (struct middle *)(uintptr_t)dev; }
 
 /* ---- bytes ---- */
-
-static void put16(uint8_t *p, uint32_t v) {
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-static void put32(uint8_t *p, uint32_t v) {
-    put16(p, v >> 16);
-    put16(p + 2, v);
-}
-static uint16_t get16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
-static uint32_t get32(const uint8_t *p) { return (uint32_t)get16(p) << 16 | get16(p + 2); }
 
 static uint32_t sum_of(const uint8_t *p, uint32_t len, uint32_t sum) {
     for (uint32_t i = 0; i < len; i++) sum += i & 1 ? p[i] : (uint32_t)p[i] << 8;
@@ -23,8 +14,8 @@ static uint32_t sum_of(const uint8_t *p, uint32_t len, uint32_t sum) {
 }
 
 static void fix_ip4(uint8_t *p) {
-    put16(p + 10, 0);
-    put16(p + 10, ~sum_of(p, 20, 0) & 0xffff);
+    store16(p + 10, 0);
+    store16(p + 10, ~sum_of(p, 20, 0) & 0xffff);
 }
 
 void middle_mark(uint8_t *p, uint8_t ecn) {
@@ -42,12 +33,12 @@ static void read_options(const uint8_t *p, uint32_t len, struct crossed *c) {
     for (uint32_t i = 0; i < len && p[i] != 0;) {
         uint32_t n = p[i] == 1 ? 1 : i + 1 < len ? p[i + 1] : 0;
         if (n == 0 || n > len - i) return;
-        if (p[i] == 2 && n == 4) c->mss = get16(p + i + 2);
+        if (p[i] == 2 && n == 4) c->mss = load16(p + i + 2);
         if (p[i] == 4) c->sack_permitted = true;
         if (p[i] == 8 && n == 10) {
             c->stamps = true;
-            c->ts_value = get32(p + i + 2);
-            c->ts_echo = get32(p + i + 6);
+            c->ts_value = load32(p + i + 2);
+            c->ts_echo = load32(p + i + 6);
         }
         i += n;
     }
@@ -64,13 +55,13 @@ static struct crossed read_packet(const uint8_t *p, uint32_t len, bool out) {
     const uint8_t *t = p + head;
     if (c.protocol != 6 || len < head + 20) return c;
     uint32_t offset = (t[12] >> 4) * 4u;
-    c.src_port = get16(t);
-    c.dst_port = get16(t + 2);
-    c.seq = get32(t + 4);
-    c.ack = get32(t + 8);
+    c.src_port = load16(t);
+    c.dst_port = load16(t + 2);
+    c.seq = load32(t + 4);
+    c.ack = load32(t + 8);
     c.flags = (uint16_t)((t[12] & 1) << 8 | t[13]);
-    c.window = get16(t + 14);
-    c.urgent = get16(t + 18);
+    c.window = load16(t + 14);
+    c.urgent = load16(t + 18);
     c.len = len - head - offset;
     read_options(t + 20, offset - 20, &c);
     return c;
@@ -186,8 +177,8 @@ static uint8_t *ip_header(uint8_t *p, int family, uint8_t protocol, const tern_a
     memset(p, 0, head);
     if (family == 4) {
         p[0] = 0x45;
-        put16(p + 2, 20 + payload);
-        put16(p + 6, 0x4000);
+        store16(p + 2, (uint16_t)(20 + payload));
+        store16(p + 6, 0x4000);
         p[8] = 64;
         p[9] = protocol;
         memcpy(p + 12, src->bytes, 4);
@@ -195,7 +186,7 @@ static uint8_t *ip_header(uint8_t *p, int family, uint8_t protocol, const tern_a
         fix_ip4(p);
     } else {
         p[0] = 0x60;
-        put16(p + 4, payload);
+        store16(p + 4, (uint16_t)payload);
         p[6] = protocol;
         p[7] = 64;
         memcpy(p + 8, src->bytes, 16);
@@ -207,16 +198,16 @@ static uint8_t *ip_header(uint8_t *p, int family, uint8_t protocol, const tern_a
 /* The pseudo-header stands in the addresses of the packet itself. */
 static void fix_transport(uint8_t *p, uint32_t at, uint32_t field, uint8_t protocol, bool pseudo) {
     bool v6 = p[0] >> 4 == 6;
-    uint32_t len = v6 ? get16(p + 4) : get16(p + 2) - 20u;
+    uint32_t len = v6 ? load16(p + 4) : load16(p + 2) - 20u;
     uint32_t sum = !pseudo ? 0 : v6 ? sum_of(p + 8, 32, protocol + len) : sum_of(p + 12, 8, protocol + len);
-    put16(p + at + field, 0);
-    put16(p + at + field, ~sum_of(p + at, len, sum) & 0xffff);
+    store16(p + at + field, 0);
+    store16(p + at + field, ~sum_of(p + at, len, sum) & 0xffff);
 }
 
 static tern_addr source_of(const struct segment *s) {
     tern_addr a = s->from_tern ? world_ours(s->family) : world_kernel(s->family);
     if (s->stranger != 0 && s->family == 6) a = (tern_addr){6, {0x20, 0x01, 0x0d, 0xb8}};
-    if (s->stranger != 0) put32(a.bytes + (s->family == 4 ? 0 : 12), s->stranger);
+    if (s->stranger != 0) store32(a.bytes + (s->family == 4 ? 0 : 12), s->stranger);
     return a;
 }
 
@@ -225,21 +216,21 @@ uint32_t forge_segment(const struct segment *s, uint8_t *p) {
     uint32_t options = (s->mss != 0 ? 4 : 0) + (s->stamps ? 12 : 0), len = 20 + options + s->len;
     uint8_t *t = ip_header(p, s->family, 6, &src, &dst, len), *o = t + 20;
     memset(t, 0, 20 + options);
-    put16(t, s->src_port);
-    put16(t + 2, s->dst_port);
-    put32(t + 4, s->seq);
-    put32(t + 8, s->ack);
+    store16(t, s->src_port);
+    store16(t + 2, s->dst_port);
+    store32(t + 4, s->seq);
+    store32(t + 8, s->ack);
     t[12] = (uint8_t)((20 + options) / 4 << 4 | (s->flags >> 8 & 1));
     t[13] = (uint8_t)s->flags;
-    put16(t + 14, s->window);
+    store16(t + 14, s->window);
     if (s->mss != 0) {
-        put32(o, 0x02040000u | s->mss);
+        store32(o, 0x02040000u | s->mss);
         o += 4;
     }
     if (s->stamps) {
-        put32(o, 0x0101080a);
-        put32(o + 4, s->ts_value);
-        put32(o + 8, s->ts_echo);
+        store32(o, 0x0101080a);
+        store32(o + 4, s->ts_value);
+        store32(o + 8, s->ts_echo);
         o += 12;
     }
     if (s->len > 0) memcpy(o, s->text, s->len);
@@ -257,7 +248,7 @@ uint32_t forge_too_big(const struct segment *quoted, uint32_t mtu, uint8_t *p) {
     uint8_t *t = ip_header(p, family, family == 4 ? 1 : 58, &router, &ours, 8 + quote);
     t[0] = family == 4 ? 3 : 2;
     t[1] = family == 4 ? 4 : 0;
-    put32(t + 4, mtu);
+    store32(t + 4, mtu);
     memcpy(t + 8, inside, quote);
     fix_transport(p, (uint32_t)(t - p), 2, 58, family == 6);
     return (uint32_t)(t - p) + 8 + quote;

@@ -367,7 +367,8 @@ def fifth(t, s, dropped):
             out.must.add('sent')
     out.una = {una}
     if le(t.una, s.ack):
-        if lt(t.wl1, s.seq) or t.wl1 == s.seq and le(t.wl2, s.ack):
+        if lt(t.wl1, s.seq) or t.wl1 == s.seq and le(t.wl2, s.ack) or lt(t.una, s.ack):
+            # What acknowledges more cannot be old; the letter of the check would move the edge beyond what was offered.
             out.wnd = {wnd}
         elif lt(s.seq, t.rcv_nxt) and (lt(t.wl1, t.rcv_nxt) or t.wl1 == t.rcv_nxt and le(t.wl2, s.ack)):
             # [9293 First] "only the new parts are processed": the segment then begins at RCV.NXT.

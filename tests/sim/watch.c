@@ -24,6 +24,24 @@ static void compare(struct world *w, const struct host *h, const struct shadow *
     if (what) violation(w, "host %u: %s of connection %llu went back", h->index, what, (unsigned long long)t->serial);
 }
 
+/* The other end of the same connection, if it is still there; a record of TIME-WAIT or half open is none. */
+static const struct tcb *peer_of(const struct world *w, const struct tcb *t) {
+    struct flow f = {t->flow.remote, t->flow.local, t->flow.remote_port, t->flow.local_port};
+    unsigned owner = w->owner[t->flow.remote.b[15]];
+    struct stack *s = owner ? w->host[owner - 1].s : NULL;
+    uint32_t ref = s && w->host[owner - 1].stack ? flow_find(s, &f, flow_hash(s, &f)) : 0;
+    const struct tcb *p = ref && ref_kind_of(ref) == REF_TCB ? pool_at(&s->tcp.tcbs, ref_index(ref)) : NULL;
+    return p && seq_eq(p->rcv.irs, t->snd.iss) && state_in(p, SYNCHRONIZED) ? p : NULL;
+}
+
+/* Nothing is sent beyond what the peer ever offered, but for the byte or the FIN that probes. */
+static void inside_the_offer(struct world *w, const struct host *h, const struct tcb *t) {
+    const struct tcb *p = state_in(t, SYNCHRONIZED) ? peer_of(w, t) : NULL;
+    if (p && seq_gt(t->snd.nxt, seq_add(p->rcv.adv, 1)))
+        violation(w, "host %u: connection %llu sent %d bytes beyond what was offered", h->index,
+                  (unsigned long long)t->serial, seq_diff(t->snd.nxt, p->rcv.adv));
+}
+
 void watch_host(struct world *w, struct host *h) {
     struct stack *s = h->s;
     if (s->tcp.tcbs.made > h->shadow_count) grow(w, h, s->tcp.tcbs.made + 16);
@@ -32,11 +50,13 @@ void watch_host(struct world *w, struct host *h) {
         const struct tcb *t = pool_at(&s->tcp.tcbs, i);
         tcb_check(s, t);
         compare(w, h, &h->shadows[i], t);
+        if (h->shadows[i].serial != t->serial || !seq_eq(h->shadows[i].snd_nxt, t->snd.nxt)) inside_the_offer(w, h, t);
         bool waits = state_in(t, SYNCHRONIZED & ~IN(TIME_WAIT)) && seq_lt(t->snd.una, t->snd.nxt);
-        if (waits && t->rexmit_at == TERN_NEVER && !t->ready_link)
+        if (waits && t->busy->rexmit_at == TERN_NEVER && !t->busy->ready_link)
             violation(w, "host %u: connection %llu waits for an ACK without a timer", h->index,
                       (unsigned long long)t->serial);
-        h->shadows[i] = (struct shadow){t->serial, t->snd.una, t->rcv.nxt, t->rcv.adv, state_in(t, SYNCHRONIZED)};
+        h->shadows[i] =
+            (struct shadow){t->serial, t->snd.una, t->snd.nxt, t->rcv.nxt, t->rcv.adv, state_in(t, SYNCHRONIZED)};
     }
     if (s->stats.bad_moves) violation(w, "host %u: a move that the table does not know", h->index);
     if (s->mem_used > s->cfg.memory_max) violation(w, "host %u: more memory than the cap", h->index);

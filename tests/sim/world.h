@@ -68,7 +68,7 @@ struct call {
 /* What the watch remembers of a control block between two looks. */
 struct shadow {
     uint64_t serial;
-    seq una, rcv_nxt, adv;
+    seq una, snd_nxt, rcv_nxt, adv;
     bool synchronized;
 };
 

@@ -85,6 +85,7 @@ static struct crossing *new_crossing(struct crossings *c, int from, uint64_t tim
     struct crossing *x = &c->at[c->count++];
     *x =
         (struct crossing){.from = (uint8_t)from, .left_ns = time_ns, .len = len, .left_state = -1, .arrived_state = -1};
+    x->left_nth = ++c->events;
     x->bytes = malloc(len);
     assert_non_null(x->bytes);
     memcpy(x->bytes, bytes, len);
@@ -130,6 +131,7 @@ static void comes(struct observer *o, int end, const tern_trace *r) {
         new_crossing(c, !end, r->time_ns, r->packet, r->packet_len)->foreign = true;
     c->at[i].arrived = true;
     c->at[i].arrived_ns = r->time_ns;
+    c->at[i].arrived_nth = ++c->events;
     c->at[i].arrived_state = *state_at(h, tcp.dst_port, tcp.src_port);
     h->came = (ptrdiff_t)i;
 }
@@ -165,6 +167,7 @@ static void segment_comes(struct observer *o, int end, const tern_trace *r) {
     if (found < 0) return;
     c->at[found].arrived = true;
     c->at[found].arrived_ns = r->time_ns;
+    c->at[found].arrived_nth = ++c->events;
 }
 
 void observer_lost(struct observer *o, int end, const uint8_t *bytes, uint32_t len) {
@@ -348,7 +351,7 @@ void plan_random(uint64_t seed, struct plan *out) {
 static int by_sight(const void *a, const void *b) {
     const struct glimpse *x = a, *y = b;
     if (x->time_ns != y->time_ns) return x->time_ns < y->time_ns ? -1 : 1;
-    return x->which < y->which ? -1 : x->which > y->which;
+    return x->nth < y->nth ? -1 : x->nth > y->nth;
 }
 
 struct glimpse *crossings_seen(const struct crossings *c, int where, size_t *count) {
@@ -357,7 +360,7 @@ struct glimpse *crossings_seen(const struct crossings *c, int where, size_t *cou
     assert_non_null(out);
     for (size_t i = 0; i < c->count; i++) {
         const struct crossing *x = &c->at[i];
-        uint64_t time_ns = x->left_ns;
+        uint64_t time_ns = x->left_ns, nth = x->left_nth;
         if (x->foreign && x->from == where) continue;
         if (where == 2) {
             bool lost_early = !x->arrived && memlink_chance(7, i) % 2;
@@ -366,8 +369,9 @@ struct glimpse *crossings_seen(const struct crossings *c, int where, size_t *cou
         } else if (x->from != where) {
             if (!x->arrived) continue;
             time_ns = x->arrived_ns;
+            nth = x->arrived_nth;
         }
-        out[n++] = (struct glimpse){i, time_ns};
+        out[n++] = (struct glimpse){i, time_ns, nth};
     }
     qsort(out, n, sizeof *out, by_sight);
     *count = n;

@@ -40,13 +40,15 @@ struct crossing {
     uint8_t from;
     bool arrived, lost, foreign; /* foreign: its sender never sent it */
     uint64_t left_ns, arrived_ns;
-    int left_state, arrived_state; /* enum tern_state of the sender as it left, of the receiver after it came */
+    uint64_t left_nth, arrived_nth; /* of all that left and arrived: what happened first at one time */
+    int left_state, arrived_state;  /* enum tern_state of the sender as it left, of the receiver after it came */
     uint32_t len;
     uint8_t *bytes;
 };
 
 struct crossings {
     size_t count, room;
+    uint64_t events;
     struct crossing *at;
 };
 
@@ -76,7 +78,7 @@ void plan_random(uint64_t seed, struct plan *out);
 /* What a capture holds, in its order; `where` is a side, or 2: half-way. Indices into c->at, with times. */
 struct glimpse {
     size_t which;
-    uint64_t time_ns;
+    uint64_t time_ns, nth;
 };
 /* Allocated; *n of them. */
 struct glimpse *crossings_seen(const struct crossings *c, int where, size_t *n);

@@ -38,7 +38,11 @@ static inline void ack_blocks(uint32_t ack, const struct blocks *b) {
 #define sack(ack, ...) ack_blocks(ack, &(struct blocks){sizeof((uint32_t[][2]){__VA_ARGS__}) / 8, {__VA_ARGS__}})
 #define ack_only(ack) ack_blocks(ack, &(struct blocks){0})
 
-static inline struct cc *cc(void) { return &tcb_now()->cc; }
+/* Of a connection that is awake, or is now. */
+static inline struct cc *cc(void) {
+    assert_true(tcb_wake(stack_of(fx.stack), tcb_now()));
+    return &tcb_now()->busy->cc;
+}
 
 /* An open connection whose round trip is known. */
 static inline void open_with(uint32_t congestion, bool ts) {

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "drivers/host.h"
 #include "drivers/netns.h"
 #include "drivers/privilege.h"
@@ -31,17 +32,6 @@ static uint8_t data[BIG];
 
 /* ---- packets by hand ---- */
 
-static void put16(uint8_t *p, uint32_t v) {
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-static void put32(uint8_t *p, uint32_t v) {
-    put16(p, v >> 16);
-    put16(p + 2, v);
-}
-static uint32_t get16(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
-static uint32_t get32(const uint8_t *p) { return get16(p) << 16 | get16(p + 2); }
-
 static uint64_t sum(const uint8_t *p, size_t len, uint64_t s) {
     for (size_t i = 0; i < len; i++) s += (i & 1) != 0 ? p[i] : (uint64_t)p[i] << 8;
     return s;
@@ -54,12 +44,12 @@ static uint16_t fold(uint64_t s) {
 static void ip4_head(uint8_t *p, uint32_t len, uint8_t protocol) {
     memset(p, 0, 20);
     p[0] = 0x45;
-    put16(p + 2, len);
+    store16(p + 2, (uint16_t)len);
     p[8] = 64;
     p[9] = protocol;
     memcpy(p + 12, ours, 4);
     memcpy(p + 16, kernels, 4);
-    put16(p + 10, (uint16_t)~fold(sum(p, 20, 0)));
+    store16(p + 10, (uint16_t)~fold(sum(p, 20, 0)));
 }
 
 /* A frame with transport header in head[] and the payload in two uneven spans, its checksum begun only. */
@@ -82,27 +72,27 @@ static tern_frame frame_of(uint8_t protocol, uint32_t l4_head, uint32_t csum_off
 
 static void begin_checksum(tern_frame *f) {
     uint8_t *field = f->head + f->csum_start + f->csum_offset;
-    put16(field, fold(sum(f->head + 12, 8, f->head[9] + f->len - 20)));
+    store16(field, fold(sum(f->head + 12, 8, f->head[9] + f->len - 20)));
 }
 
 static tern_frame udp_frame(const uint8_t *payload, uint32_t len) {
     tern_frame f = frame_of(17, 8, 6, payload, len);
-    put16(f.head + 20, OUR_PORT);
-    put16(f.head + 22, KERNEL_PORT);
-    put16(f.head + 24, 8 + len);
+    store16(f.head + 20, OUR_PORT);
+    store16(f.head + 22, KERNEL_PORT);
+    store16(f.head + 24, (uint16_t)(8 + len));
     begin_checksum(&f);
     return f;
 }
 
 static tern_frame tcp_frame(uint32_t seq, uint32_t ack, uint8_t flags, const uint8_t *payload, uint32_t len) {
     tern_frame f = frame_of(6, 20, 16, payload, len);
-    put16(f.head + 20, OUR_PORT);
-    put16(f.head + 22, KERNEL_PORT);
-    put32(f.head + 24, seq);
-    put32(f.head + 28, ack);
+    store16(f.head + 20, OUR_PORT);
+    store16(f.head + 22, KERNEL_PORT);
+    store32(f.head + 24, seq);
+    store32(f.head + 28, ack);
     f.head[32] = 5 << 4;
     f.head[33] = flags;
-    put16(f.head + 34, 65535);
+    store16(f.head + 34, 65535);
     begin_checksum(&f);
     return f;
 }
@@ -195,14 +185,14 @@ static void the_kernel_answers_an_echo(void **state) {
         tern_frame f = {.len = 28 + 100, .head_len = 28, .spans = 1, .body = {{data, 100}}};
         ip4_head(f.head, f.len, 1);
         f.head[20] = 8;
-        put32(f.head + 24, 0x12340001);
-        put16(f.head + 22, (uint16_t)~fold(sum(data, 100, sum(f.head + 20, 8, 0))));
+        store32(f.head + 24, 0x12340001);
+        store16(f.head + 22, (uint16_t)~fold(sum(data, 100, sum(f.head + 20, 8, 0))));
         send_frame(dev, f);
         tern_packet p = wait_for(dev, 1);
         const uint8_t *b = p.data;
         assert_int_equal(p.len, 128);
         assert_int_equal(b[20], 0);
-        assert_int_equal(get32(b + 24), 0x12340001);
+        assert_int_equal(load32(b + 24), 0x12340001);
         assert_memory_equal(b + 12, kernels, 4);
         assert_memory_equal(b + 28, data, 100);
         device_close(dev);
@@ -249,13 +239,13 @@ static void connect_shows_a_syn(void **state) {
     tern_packet p = wait_for(dev, 6);
     const uint8_t *b = p.data;
     assert_int_equal(b[33], TERN_SYN);
-    assert_int_equal(get16(b + 22), OUR_PORT);
-    assert_int_equal(get32(b + 40), 0x02040000 | 1360); /* MSS = MTU - 40 */
+    assert_int_equal(load16(b + 22), OUR_PORT);
+    assert_int_equal(load32(b + 40), 0x02040000 | 1360); /* MSS = MTU - 40 */
 
     struct sockdiag *sd;
     struct driver_error err;
     struct sockdiag_socket s;
-    tern_flow flow = {{4, {10, 77, 0, 1}}, {4, {10, 77, 0, 2}}, (uint16_t)get16(b + 20), OUR_PORT};
+    tern_flow flow = {{4, {10, 77, 0, 1}}, {4, {10, 77, 0, 2}}, (uint16_t)load16(b + 20), OUR_PORT};
     assert_int_equal(sockdiag_open(&sd, &err), 0);
     assert_int_equal(sockdiag_find(sd, &flow, &s, &err), 0);
     assert_int_equal(s.state, TERN_SYN_SENT);
@@ -273,8 +263,8 @@ static int handshake(struct device *dev, uint32_t *kernel_next) {
     send_frame(dev, tcp_frame(1000, 0, TERN_SYN, NULL, 0));
     const uint8_t *b = wait_for(dev, 6).data;
     assert_int_equal(b[33], TERN_SYN | TERN_ACK);
-    assert_int_equal(get32(b + 28), 1001);
-    *kernel_next = get32(b + 24) + 1;
+    assert_int_equal(load32(b + 28), 1001);
+    *kernel_next = load32(b + 24) + 1;
     send_frame(dev, tcp_frame(1001, *kernel_next, TERN_ACK, NULL, 0));
     int fd = accept(listener, NULL, NULL);
     assert_true(fd >= 0);
@@ -306,7 +296,7 @@ static void large_segments_cross_in_one_piece(void **state) {
         tern_packet p = wait_for(dev, 6); /* ACKs come before */
         if (p.len == 40) continue;
         assert_int_equal(p.flags & TERN_PKT_CSUM_OK, TERN_PKT_CSUM_OK);
-        assert_int_equal(get32((const uint8_t *)p.data + 24), next);
+        assert_int_equal(load32((const uint8_t *)p.data + 24), next);
         assert_memory_equal((const uint8_t *)p.data + 40, data, p.len - 40);
         assert_true(p.len > 1500);
         assert_in_range(p.segment_size, 500, 1460);
@@ -420,7 +410,7 @@ static void a_tap_speaks_ethernet(void **state) {
         poll(&fd, 1, 50);
         while (!answered && device_receive(dev, &p, 1, &err) == 1) {
             const uint8_t *b = p.data;
-            answered = p.len >= 42 && get16(b + 12) == 0x0806 && b[21] == 2 && memcmp(b, iface.mac, 6) == 0 &&
+            answered = p.len >= 42 && load16(b + 12) == 0x0806 && b[21] == 2 && memcmp(b, iface.mac, 6) == 0 &&
                        memcmp(b + 28, kernels, 4) == 0;
         }
     }

@@ -12,7 +12,7 @@
 #include "draw.h"
 #include "explain/capture.h"
 
-static char path[64], path2[64];
+static char path[64], path2[64], path3[64];
 static made m;
 
 static void fresh(void) { m.len = 0, m.swapped = false; }
@@ -275,6 +275,85 @@ static void packed_files_and_several(void **state) {
     free(packed);
 }
 
+static const char *names3[3] = {path, path2, path3};
+
+/* What the three files give, each packet as its two letters, an error as '!'. */
+static void expect_order(const char *wanted) {
+    struct capture_packet p;
+    struct capture_error e;
+    char got[256] = "";
+    struct capture *c = capture_open(names3, 3);
+    uint64_t number = 0;
+    assert_non_null(c);
+    for (int r; (r = capture_next(c, &p, &e)) != 0 && strlen(got) < sizeof got - 8;) {
+        if (r > 0) {
+            assert_int_equal(p.captured, 2);
+            assert_int_equal(p.number, ++number);
+            assert_int_equal(p.data[0] - 'a', p.place.file);
+            strncat(got, (const char *)p.data, 2);
+        }
+        strcat(got, r > 0 ? " " : "! ");
+    }
+    assert_string_equal(got, wanted);
+    capture_close(c);
+}
+
+static void put_pcap(const char *to, const char *letter, const uint32_t *seconds, uint32_t n, size_t cut) {
+    fresh();
+    made_pcap(&m, 0xa1b2c3d4, 1);
+    for (uint32_t i = 0; i < n; i++) {
+        const char data[2] = {letter[0], (char)('1' + i)};
+        made_record(&m, seconds[i], 0, data, 2, 2);
+    }
+    made_file(to, m.at, m.len - cut);
+}
+
+/* Several files are one, in the order of time; where a file's own times step back, its own order stays. */
+static void merged_by_time(void **state) {
+    (void)state;
+    static const uint32_t first[] = {10, 30, 50}, second[] = {20, 40, 15, 60}, third[] = {5, 30, 31, 70};
+    put_pcap(path, "a", first, 3, 0);
+    put_pcap(path2, "b", second, 4, 0);
+    put_pcap(path3, "c", third, 4, 0);
+    expect_order("c1 a1 b1 a2 c2 c3 b2 b3 a3 b4 c4 ");
+    put_pcap(path3, "c", third, 2, 1); /* cut: said where its time has come, and the others go on */
+    expect_order("c1 ! a1 b1 a2 b2 b3 a3 b4 ");
+    made_file(path2, "x", 1);
+    expect_order("! c1 ! a1 a2 a3 ");
+    fresh(); /* nanoseconds, of another format; the interface without a name is the third */
+    made_section(&m);
+    made_iface(&m, 1, NULL, 9);
+    made_packet(&m, 0, 10 * SEC_NS - 1, "b1", 2, NULL);
+    made_packet(&m, 0, 10 * SEC_NS + 1, "b2", 2, NULL);
+    made_file(path2, m.at, m.len);
+    unlink(path3);
+    expect_order("! b1 a1 b2 a2 a3 ");
+}
+
+/* Files that have not begun cost nothing but their descriptor: the pieces of a long capture, from last to first. */
+static void many_pieces(void **state) {
+    (void)state;
+    enum { PIECES = 300 };
+    static char piece[PIECES][sizeof path + 8];
+    const char *all[PIECES];
+    for (uint32_t i = 0; i < PIECES; i++) {
+        uint32_t at[2] = {1000 - 2 * i, 1001 - 2 * i};
+        snprintf(piece[i], sizeof piece[i], "%s-%u", path, i);
+        put_pcap(all[i] = piece[i], "p", at, 2, 0);
+    }
+    struct capture *c = capture_open(all, PIECES);
+    struct capture_packet p;
+    struct capture_error e;
+    uint64_t before = 0, n = 0;
+    for (; capture_next(c, &p, &e) == 1; n++) {
+        assert_true(p.time_ns > before);
+        before = p.time_ns;
+    }
+    assert_int_equal(n, 2 * PIECES);
+    capture_close(c);
+    for (uint32_t i = 0; i < PIECES; i++) unlink(piece[i]);
+}
+
 static void what_is_no_capture(void **state) {
     (void)state;
     struct capture_packet p;
@@ -335,6 +414,7 @@ static void changed_bytes(void **state) {
 int main(void) {
     snprintf(path, sizeof path, "/tmp/tern-capture-%d-a", (int)getpid());
     snprintf(path2, sizeof path2, "/tmp/tern-capture-%d-b", (int)getpid());
+    snprintf(path3, sizeof path3, "/tmp/tern-capture-%d-c", (int)getpid());
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pcap_in_all_byte_orders_and_resolutions),
         cmocka_unit_test(pcapng_resolutions),
@@ -343,11 +423,14 @@ int main(void) {
         cmocka_unit_test(places_of_errors),
         cmocka_unit_test(cut_files),
         cmocka_unit_test(packed_files_and_several),
+        cmocka_unit_test(merged_by_time),
+        cmocka_unit_test(many_pieces),
         cmocka_unit_test(what_is_no_capture),
         cmocka_unit_test(changed_bytes),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(path);
     unlink(path2);
+    unlink(path3);
     return failed;
 }

@@ -188,13 +188,12 @@ static bool begins(void *ctx, const struct explain_flow *f, const struct flow_pa
     (void)ctx, (void)p;
     return f->over;
 }
-static bool created(void *ctx, struct explain_flow *f, const struct explain_flow *before, const struct flow_packet *p) {
+static void created(void *ctx, struct explain_flow *f, const struct explain_flow *before, const struct flow_packet *p) {
     struct told *t = ctx;
     (void)p;
     t->created++;
     t->last_id = f->id;
     t->with_before = before != NULL;
-    return true;
 }
 static void fed(void *ctx, struct explain_flow *f, const struct flow_packet *p) {
     struct told *t = ctx;
@@ -218,7 +217,8 @@ static struct told told;
 static uint64_t clock_now;
 
 static struct flow_table *table_new(uint32_t limit) {
-    struct flow_machine m = {&told, begins, created, fed, icmp, ended};
+    struct flow_machine m = {
+        .ctx = &told, .begins = begins, .created = created, .fed = fed, .icmp = icmp, .ended = ended};
     memset(&told, 0, sizeof told);
     struct flow_table *t = flow_table_new(&m, limit, 60 * SEC_NS);
     assert_non_null(t);

@@ -226,6 +226,26 @@ static void lost_on_the_way(void **state) {
     assert_non_null(strstr(drawn(picture_mermaid), "A-xB: SYN"));
 }
 
+/* A state that is only the likeliest has a question mark in each drawing, and a paler bar. */
+static void uncertain(void **state) {
+    (void)state;
+    struct ladder_options o = {.name = {"A", "B"}};
+    struct rung rung = {.kind = RUNG_STATES, .state = {TERN_ESTABLISHED, TERN_CLOSE_WAIT}, .unsure = {false, true}};
+    numbers n;
+    numbers_start(&n);
+    picture = picture_new("", TERN_EN);
+    assert_non_null(picture);
+    picture_rung(picture, &o, &rung, &n);
+    drawn(picture_svg);
+    assert_non_null(strstr(text, ">CLOSE-WAIT?<"));
+    assert_non_null(strstr(text, ">ESTABLISHED<"));
+    assert_non_null(strstr(text, "opacity=\".4\""));
+    drawn(picture_mermaid);
+    assert_non_null(strstr(text, "CLOSE-WAIT?\n"));
+    assert_non_null(strstr(text, "ESTABLISHED\n"));
+    assert_non_null(strstr(drawn(picture_html), "\"unsure\":[0,1]"));
+}
+
 static void limits(void **state) {
     (void)state;
     begin("client", "server");
@@ -263,6 +283,7 @@ int main(void) {
         cmocka_unit_test_teardown(self_contained, done),
         cmocka_unit_test_teardown(lost_and_reset, done),
         cmocka_unit_test_teardown(lost_on_the_way, done),
+        cmocka_unit_test_teardown(uncertain, done),
         cmocka_unit_test_teardown(limits, done),
         cmocka_unit_test_teardown(empty, done),
         cmocka_unit_test_teardown(json, done),

@@ -1,5 +1,6 @@
 /* test_packetdrill_so.c - libtern-packetdrill.so as the packetdrill tool sees it: opened with dlopen, driven through the
  * table alone, by two threads, on the clock that the table gives. The peer's packets are made here by hand. */
+#include "base/bytes.h"
 #include "posix/packetdrill.h"
 
 #include <arpa/inet.h>
@@ -41,42 +42,29 @@ static uint32_t sum16(const uint8_t *p, size_t len, uint32_t sum) {
     return sum;
 }
 
-static void put16(uint8_t *p, uint32_t v) {
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v) {
-    put16(p, v >> 16);
-    put16(p + 2, v);
-}
-
-static uint32_t get16(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
-static uint32_t get32(const uint8_t *p) { return get16(p) << 16 | get16(p + 2); }
-
 static const uint8_t peer_ip[4] = {192, 0, 2, 1}, our_ip[4] = {192, 168, 0, 1};
 static uint16_t our_port = OUR_PORT, peer_port = PEER_PORT;
 
 /* A segment of the peer without options. */
 static void inject(uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len) {
     uint8_t p[2048] = {0x45}, pseudo[12] = {0};
-    put16(p + 2, 40 + len);
+    store16(p + 2, (uint16_t)(40 + len));
     p[8] = 255;
     p[9] = 6;
     memcpy(p + 12, peer_ip, 4);
     memcpy(p + 16, our_ip, 4);
-    put16(p + 10, ~sum16(p, 20, 0));
-    put16(p + 20, peer_port);
-    put16(p + 22, our_port);
-    put32(p + 24, seq);
-    put32(p + 28, ack);
+    store16(p + 10, (uint16_t)(~sum16(p, 20, 0)));
+    store16(p + 20, peer_port);
+    store16(p + 22, our_port);
+    store32(p + 24, seq);
+    store32(p + 28, ack);
     p[32] = 0x50;
     p[33] = flags;
-    put16(p + 34, 32000);
+    store16(p + 34, 32000);
     memcpy(pseudo, p + 12, 8);
     pseudo[9] = 6;
-    put16(pseudo + 10, 20 + len);
-    put16(p + 36, ~sum16(p + 20, 20 + len, sum16(pseudo, 12, 0)));
+    store16(pseudo + 10, (uint16_t)(20 + len));
+    store16(p + 36, (uint16_t)(~sum16(p + 20, 20 + len, sum16(pseudo, 12, 0))));
     assert_int_equal(pd.netdev_send(w, p, 40 + len), 0);
 }
 
@@ -95,14 +83,14 @@ static void receive(void) {
     if (!got.size) return;
     assert_int_equal(p[0], 0x45);
     assert_int_equal(sum16(p, 20, 0), 0xffff);
-    assert_int_equal(got.size, get16(p + 2));
+    assert_int_equal(got.size, load16(p + 2));
     assert_memory_equal(p + 12, our_ip, 4);
     assert_memory_equal(p + 16, peer_ip, 4);
     got.flags = p[33];
-    got.seq = get32(p + 24);
-    got.ack = get32(p + 28);
+    got.seq = load32(p + 24);
+    got.ack = load32(p + 28);
     got.len = (uint32_t)got.size - 20 - (p[32] >> 4) * 4u;
-    our_port = (uint16_t)get16(p + 20);
+    our_port = (uint16_t)load16(p + 20);
 }
 
 static void expect(uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len) {

@@ -111,6 +111,70 @@ static void status_tells_what_is_lost(void **state) {
     assert_true(i.recovery < TERN_RECOVERY_FAST);
 }
 
+/* Rate samples [draft-ietf-ccwg-bbr 4.5.2]: ten segments leave at once, nine of them are acknowledged a round trip later.
+ * What leaves next is acknowledged in the round trip after that. */
+static void status_tells_the_rate(void **state) {
+    (void)state;
+    tern_status_info i = {.size = sizeof i};
+    open_with(TERN_NEWRENO, false);
+    app_write(100 * M);
+    assert_true(status_now(&i));
+    assert_int_equal(i.delivery_rate, 0);
+    for (uint32_t k = 1; k <= 10; k++) expect(ACK, from(k), 1, M);
+    advance(RTT);
+    ack_only(behind(9));
+    assert_true(status_now(&i));
+    assert_int_equal(i.delivery_rate, 9 * M * 1000 / RTT);
+    assert_false(i.delivery_limited);
+    for (uint32_t k = 11; k <= 21; k++) expect(ACK, from(k), 1, M);
+    expect_none();
+    advance(2 * RTT - 1); /* a slow one: the time between the two ACKs counts */
+    ack_only(behind(20));
+    assert_true(status_now(&i));
+    assert_int_equal(i.delivery_rate, 11 * M * 1000 / (2 * RTT - 1));
+}
+
+/* The application has no more than that: a sample of what followed says nothing of the path. */
+static void status_tells_a_slow_application(void **state) {
+    (void)state;
+    tern_status_info i = {.size = sizeof i};
+    open_with(TERN_NEWRENO, false);
+    send_segments(1, 2);
+    send_segments(3, 2);
+    advance(RTT);
+    ack_only(behind(3));
+    assert_true(status_now(&i));
+    assert_true(i.delivery_limited);
+    assert_int_equal(i.delivery_rate, 3 * M * 1000 / RTT);
+}
+
+/* What Linux's tcp_info has besides: what was repeated and is under way, the reordering window, the largest segment that
+ * came, the receive buffer. */
+static void status_tells_the_rest(void **state) {
+    (void)state;
+    tern_status_info i = {.size = sizeof i};
+    open_with(TERN_NEWRENO, false);
+    send_segments(1, 10);
+    advance(RTT);
+    ack_only(behind(1));
+    assert_true(status_now(&i));
+    assert_int_equal(i.reordering_us, RTT * 1000 / 4); /* [RFC8985 6.2 step 4] */
+    assert_int_equal(i.again_under_way, 0);
+    sack(behind(2), {from(4), behind(10)});
+    expect(ACK, from(3), 1, M);
+    assert_true(status_now(&i));
+    assert_int_equal(i.again_under_way, M);
+    assert_int_equal(i.reordering_us, 0); /* none seen, and three segments say enough */
+    ack_only(behind(10));
+    inject(ACK, 1, behind(10), 700);
+    inject(ACK, 701, behind(10), 300);
+    drop_out();
+    assert_true(status_now(&i));
+    assert_int_equal(i.again_under_way, 0);
+    assert_int_equal(i.mss_received, 700);
+    assert_int_equal(i.receive_buffer, fx.cfg.receive_buffer);
+}
+
 /* A connection that only waits, or only closes, needs no memory for its congestion control. */
 static void memory_comes_with_the_first_bytes(void **state) {
     (void)state;
@@ -134,6 +198,9 @@ int main(void) {
         ONLY4(it_can_be_turned_off),
         ONLY4(status_tells_why),
         ONLY4(status_tells_what_is_lost),
+        ONLY4(status_tells_the_rate),
+        ONLY4(status_tells_a_slow_application),
+        ONLY4(status_tells_the_rest),
         ONLY4(memory_comes_with_the_first_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* test_tcp_ecn.c - explicit congestion notification as RFC 3168 6.1 has it: who agrees, what is marked, how a mark
- * comes back and what it does. The accurate form (RFC 9768) appears only where it must not disturb the classic one. */
+ * comes back and what it does; then the accurate form by the tables of RFC 9768 3.1 and 3.2. */
 #include "tcp_fixture.h"
 
 enum { NOT_ECT = 0, ECT1 = 1, ECT0 = 2, CE = 3 };
@@ -10,10 +10,10 @@ static tern_status_info now_status(void) {
     return i;
 }
 
-/* The peer's next 100 bytes, with this mark in the IP header. */
-static void inject_marked(uint16_t flags, uint32_t at, uint32_t ack, uint8_t mark) {
+/* A segment of the peer's with this mark in the IP header. */
+static void inject_with_mark(const struct seg *s, uint8_t mark) {
     uint8_t p[400];
-    size_t n = build(p, &(struct seg){.flags = flags, .seq = at, .ack = ack, .len = 100});
+    size_t n = build(p, s);
     if (fx.v6) {
         p[1] = (uint8_t)(mark << 4);
     } else {
@@ -22,6 +22,10 @@ static void inject_marked(uint16_t flags, uint32_t at, uint32_t ack, uint8_t mar
         store16(p + 10, (uint16_t)(sum + (sum >> 16)));
     }
     inject_raw(p, n);
+}
+
+static void inject_marked(uint16_t flags, uint32_t at, uint32_t ack, uint8_t mark) {
+    inject_with_mark(&(struct seg){.flags = flags, .seq = at, .ack = ack, .len = 100}, mark);
 }
 
 static void accept_classic(void) {
@@ -184,6 +188,115 @@ static void marks_without_agreement(void **state) {
     expect(ACK, 101, 101, 0);
 }
 
+/* ---- the accurate form ---- */
+
+/* AE, CWR and ECE as the number that RFC 9768 calls ACE. */
+static uint16_t ace(unsigned n) { return (uint16_t)((n & 4 ? AE : 0) | (n & 2 ? CWR : 0) | (n & 1 ? ECE : 0)); }
+
+/* [RFC9768 3.1.1 table 2, 3.2.2.1 table 3] How a SYN or SYN,ACK arrived, in three bits: Not-ECT, ECT(1), ECT(0), CE. */
+static const uint8_t arrived_code[] = {[NOT_ECT] = 2, [ECT1] = 3, [ECT0] = 4, [CE] = 6};
+
+/* A listener that is asked for it answers with how the SYN arrived. */
+static void accurate_listener(void **state) {
+    (void)state;
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    for (uint8_t mark = 0; mark < 4; mark++) {
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + 1 + mark));
+        inject_with_mark(&(struct seg){.flags = SYN | ace(7)}, mark);
+        expect(SYN | ACK | ace(arrived_code[mark]), 0, 1, 0);
+        assert_int_equal(fx.out.tos & 3, NOT_ECT);
+    }
+}
+
+/* [3.1.2 table 2] An opener asks with all three; what the answer means, and how the ACK tells of it. */
+static void accurate_opener(void **state) {
+    (void)state;
+    enum { OFF, CLASSIC, ACCURATE };
+    static const uint8_t agreed[] = {OFF, CLASSIC, ACCURATE, ACCURATE, ACCURATE, CLASSIC, ACCURATE, OFF};
+    fx.cfg.ecn = 1;
+    for (unsigned answer = 0; answer < 8; answer++)
+        for (uint8_t mark = 0; mark < 4; mark++) {
+            fx_new_peer((uint16_t)(MY_PORT + answer), (uint16_t)(PEER_PORT + mark));
+            assert_int_equal(app_connect(), TERN_OK);
+            expect(SYN | ace(7), 0, 0, 0);
+            inject_with_mark(&(struct seg){.flags = SYN | ACK | ace(answer), .ack = 1}, mark);
+            expect(ACK | (agreed[answer] == ACCURATE ? ace(arrived_code[mark]) : 0), 1, 1, 0);
+            assert_int_equal(now_status().ecn, agreed[answer]);
+            assert_int_equal(tern_abort(fx.stack, fx.sock), TERN_OK);
+            drop_out();
+        }
+}
+
+static void accept_accurate(void) {
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    inject(SYN | ace(7), 0, 0, 0);
+    expect(SYN | ACK | ace(2), 0, 1, 0);
+    inject(ACK | ace(2), 1, 1, 0);
+    assert_int_equal(app_accept(), TERN_OK);
+    assert_int_equal(now_status().ecn, 2);
+}
+
+/* [3.2.1] The counter begins at 5 and counts every marked packet, modulo 8; a mark is told at once [3.2.2.5.1]. */
+static void accurate_counter(void **state) {
+    (void)state;
+    accept_accurate();
+    uint32_t at = 1;
+    app_write(10);
+    expect(ACK | ace(5), 1, 1, 10);
+    assert_int_equal(fx.out.tos & 3, ECT0);
+    for (unsigned marks = 1; marks <= 20; marks++, at += 100) {
+        inject_marked(ACK | ace(5), at, 11, CE);
+        expect(ACK | ace((5 + marks) & 7), 11, at + 100, 0);
+    }
+    static const uint8_t others[] = {ECT0, ECT1, NOT_ECT}; /* these are no marks */
+    for (unsigned i = 0; i < ARRAY_LEN(others); i++, at += 100) {
+        inject_marked(ACK | ace(5), at, 11, others[i]);
+        advance(500);
+        expect(ACK | ace((5 + 20) & 7), 11, at + 100, 0);
+    }
+}
+
+/* What the peer's counter tells shrinks the window once a round trip, by a fifth [RFC8511 3.1]. */
+static void accurate_marks_shrink_the_window(void **state) {
+    (void)state;
+    fx.cfg.congestion = TERN_NEWRENO;
+    accept_accurate();
+    app_write(30000);
+    for (uint32_t i = 0; i < 10; i++) expect(ACK | ace(5), 1 + 1000 * i, 1, 1000);
+    expect_none();
+    assert_int_equal(now_status().cwnd, 10000);
+    inject(ACK | ace(6), 1, 1001, 0);
+    assert_int_equal(now_status().cwnd, 8000);
+    assert_int_equal(now_status().ssthresh, 8000);
+    inject(ACK | ace(0), 1, 2001, 0); /* two more of the same round trip */
+    assert_in_range(now_status().cwnd, 8000, 9000);
+    assert_int_equal(now_status().retransmitted, 0);
+    while (out_waiting()) drop_out();
+    inject(ACK | ace(0), 1, 10001, 0);
+    while (out_waiting()) drop_out();
+    uint32_t before = now_status().cwnd;
+    inject(ACK | ace(0), 1, 11001, 0); /* no more marks */
+    assert_true(now_status().cwnd >= before);
+    inject(ACK | ace(1), 1, 12001, 0); /* one, in a later round trip */
+    assert_true(now_status().cwnd < before);
+}
+
+/* [3.1.4.1] A path that loses such SYNs gets plain ones, and the answer to those agrees to nothing. */
+static void accurate_syn_lost(void **state) {
+    (void)state;
+    fx.cfg.ecn = 1;
+    assert_int_equal(app_connect(), TERN_OK);
+    expect(SYN | ace(7), 0, 0, 0);
+    expect_after(1000);
+    expect(SYN, 0, 0, 0);
+    inject(SYN | ACK | ace(2), 0, 1, 0);
+    expect(ACK, 1, 1, 0);
+    assert_int_equal(now_status().ecn, 0);
+    app_write(10);
+    expect(ACK, 1, 1, 10);
+    assert_int_equal(fx.out.tos & 3, NOT_ECT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         BOTH(a_listener_agrees),
@@ -192,6 +305,11 @@ int main(void) {
         BOTH(a_mark_is_told_until_heard),
         BOTH(a_mark_shrinks_the_window_once),
         BOTH(marks_without_agreement),
+        BOTH(accurate_listener),
+        BOTH(accurate_opener),
+        BOTH(accurate_counter),
+        BOTH(accurate_marks_shrink_the_window),
+        BOTH(accurate_syn_lost),
     };
     return cmocka_run_group_tests_name("tcp ecn", tests, NULL, NULL);
 }

@@ -29,7 +29,7 @@ static void begin(uint64_t seed) {
     fx_up();
     memset(&m, 0, sizeof m);
     m.draws.state = seed;
-    m.f = flight_new(fx.s, number(0));
+    m.f = flight_new(fx.s, number(0), 1000);
     assert_non_null(m.f);
 }
 
@@ -166,7 +166,7 @@ static void random_account_without_memory(void **state) {
 static void limit(void **state) {
     (void)state;
     fx_up();
-    struct flight *f = flight_new(fx.s, seq_of(0));
+    struct flight *f = flight_new(fx.s, seq_of(0), 1000);
     assert_non_null(f);
     flight_sent(f, seq_of(1 << 20), 0);
     uint32_t made = 0, i;
@@ -182,6 +182,23 @@ static void limit(void **state) {
     while (f->count) flight_pop(f, seq_of(1 << 20));
     assert_int_equal(f->sacked + f->lost + flight_pipe(f), 0);
     flight_free(fx.s, f);
+}
+
+/* A long, fast path has more segments under way than that: then each of them may have a piece of its own, up to a limit
+ * again. */
+static void limit_of_many(void **state) {
+    (void)state;
+    static const struct { uint32_t bytes, pieces; } flights[] = {{4 << 20, 8192}, {12 << 20, 16384}, {64 << 20, 32768}};
+    fx_up();
+    for (unsigned k = 0; k < 3; k++) {
+        struct flight *f = flight_new(fx.s, seq_of(0), 1000);
+        assert_non_null(f);
+        flight_sent(f, seq_of(flights[k].bytes), 0);
+        uint32_t made = 0, i;
+        while (made < 1 << 18 && flight_split(fx.s, f, seq_of(2 * made + 1), &i)) made++;
+        assert_int_equal(f->count, flights[k].pieces);
+        flight_free(fx.s, f);
+    }
 }
 
 /* One block over thousands of holes makes one piece of them, at the cost of one pass. */
@@ -240,7 +257,9 @@ static void repeated_ranges(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ONLY4(random_account),  ONLY4(random_account_without_memory), ONLY4(limit), ONLY4(join_many), ONLY4(bursts),
+        ONLY4(random_account),  ONLY4(random_account_without_memory),
+        ONLY4(limit),           ONLY4(limit_of_many),
+        ONLY4(join_many),       ONLY4(bursts),
         ONLY4(repeated_ranges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -532,6 +532,20 @@ static void synack_times(void **state) {
     expect(RST, 1, 0, 0);
 }
 
+/* A SYN that comes again shows that the peer is there: the record stays for as long as the answer to it may take. */
+static void syn_again_at_the_last_moment(void **state) {
+    (void)state;
+    fx.cfg.synack_retries = 0;
+    to_state(TERN_SYN_RECEIVED, PASSIVE);
+    advance(900);
+    inject(SYN, 0, 0, 0);
+    expect(SYN | ACK, 0, 1, 0);
+    advance(900);
+    inject(ACK, 1, 1, 0);
+    expect_none();
+    expect_state(TERN_ESTABLISHED);
+}
+
 /* [RFC9293 3.5] The third segment is lost: the peer's data completes the handshake. */
 static void third_segment_lost(void **state) {
     (void)state;
@@ -719,6 +733,7 @@ int main(void) {
         BOTH(syn_times),
         BOTH(syn_repeated_is_careful),
         BOTH(synack_times),
+        BOTH(syn_again_at_the_last_moment),
         BOTH(third_segment_lost),
         BOTH(connect_errors),
         BOTH(listen_errors),

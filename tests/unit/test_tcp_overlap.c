@@ -11,6 +11,7 @@ static struct tcb *tcb_here(void) { return tcb_of(stack_of(fx.stack), fx.sock); 
 static void take(seq first, uint32_t from, uint32_t to, uint8_t letter, uint8_t *model) {
     struct tcb *t = tcb_here();
     static struct ip_info none;
+    assert_true(tcb_wake(stack_of(fx.stack), t));
     uint8_t text_of_it[STREAM];
     uint32_t delivered = (uint32_t)seq_diff(t->rcv.nxt, first);
     if (from < delivered) from = delivered; /* as the first step trims it */

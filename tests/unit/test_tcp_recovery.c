@@ -46,9 +46,9 @@ static void younger_ones_are_not(void **state) {
     ready(5);
     send_segments(6, 3); /* a round trip later */
     sack(1, {from(3), behind(5)});
-    assert_int_equal(tcb_now()->flight->lost + flight_pipe(tcb_now()->flight), 5 * M);
+    assert_int_equal(tcb_now()->busy->flight->lost + flight_pipe(tcb_now()->busy->flight), 5 * M);
     expect(ACK, from(1), 1, M);
-    assert_int_equal(tcb_now()->flight->lost, M); /* 2 */
+    assert_int_equal(tcb_now()->busy->flight->lost, M); /* 2 */
     advance(RTT - 10);
     assert_int_equal(counted(R_REXMIT_RACK), 1);
 }
@@ -174,6 +174,46 @@ static void conservative_bound(void **state) {
     expect(ACK, from(6), 1, M);
     expect(ACK, from(7), 1, M);
     expect_none();
+}
+
+/* RFC 6937's second example, under the bound of RFC 9937: of 20 segments the first 15 are lost, and 16 to 20 are
+ * acknowledged one by one. Two new segments leave, then one repetition for each that arrives: pipe stays at 4. The
+ * repetitions' own ACKs move SND.UNA, and slow start's segment comes on top. */
+static void fifteen_of_twenty(void **state) {
+    (void)state;
+    fx.cfg.initial_window = 20;
+    open_with(TERN_NEWRENO, false);
+    app_write(50 * M);
+    for (uint32_t k = 1; k <= 20; k++) expect(ACK, from(k), 1, M);
+    expect_none();
+    advance(RTT);
+    for (uint32_t k = 16; k <= 17; k++) {
+        advance(1);
+        sack(1, {from(16), behind(k)});
+        expect(ACK, from(5 + k), 1, M);
+        expect_none();
+    }
+    for (uint32_t k = 18; k <= 20; k++) {
+        advance(1);
+        sack(1, {from(16), behind(k)});
+        expect(ACK, from(k - 17), 1, M);
+        expect_none();
+        assert_int_equal(flight_pipe(tcb_now()->busy->flight), 5 * M); /* with the repetition that just left */
+    }
+    assert_int_equal(cc()->ssthresh, 10 * M);
+    advance(RTT - 4);
+    uint32_t next = 4;
+    sack(1, {from(21), behind(22)}, {from(16), behind(20)}); /* the two new ones: still no word of the first */
+    expect(ACK, from(next++), 1, M);
+    expect(ACK, from(next++), 1, M);
+    expect_none();
+    for (uint32_t k = 1; k <= 3; k++) {
+        advance(1);
+        sack(behind(k), {from(16), behind(22)});
+        expect(ACK, from(next++), 1, M);
+        expect(ACK, from(next++), 1, M);
+        expect_none();
+    }
 }
 
 /* Losses found by the timer, with no ACK: the repetition leaves nevertheless. */
@@ -303,7 +343,7 @@ static void timeout_resends_holes(void **state) {
     expect(ACK, from(1), 1, M);
     expect_none();
     assert_int_equal(cc()->cwnd, M);
-    assert_int_equal(tcb_now()->flight->sacked, 0); /* [RFC2018 8] */
+    assert_int_equal(tcb_now()->busy->flight->sacked, 0); /* [RFC2018 8] */
     sack(behind(1), {from(3), behind(4)});
     assert_int_equal(cc()->cwnd, 2 * M);
     expect(ACK, from(2), 1, M);
@@ -326,8 +366,8 @@ static void timeout_spares_the_young(void **state) {
     expect_after(20);
     expect(ACK, from(1), 1, M);
     expect_none();
-    assert_int_equal(tcb_now()->flight->lost, 2 * M); /* 2, 3 */
-    assert_int_equal(flight_pipe(tcb_now()->flight), 3 * M);
+    assert_int_equal(tcb_now()->busy->flight->lost, 2 * M); /* 2, 3 */
+    assert_int_equal(flight_pipe(tcb_now()->busy->flight), 3 * M);
 }
 
 /* [RFC5682 3.1] A pause of the path: after the first ACK new bytes go out; the next ACK is for what was never
@@ -386,14 +426,14 @@ static void reneging(void **state) {
     assert_true(wait_out(3000) < 1500);
     expect(ACK, from(2), 1, M);
     expect_none();
-    assert_int_equal(tcb_now()->flight->sacked, 0);
+    assert_int_equal(tcb_now()->busy->flight->sacked, 0);
     ack_only(behind(2));
     expect(ACK, from(3), 1, M);
     expect(ACK, from(4), 1, M);
     ack_only(behind(4));
     expect_none();
     assert_int_equal(counted(R_UNDO), 0);
-    assert_null(tcb_now()->flight);
+    assert_null(tcb_now()->busy->flight);
 }
 
 /* ---- peers that lie ---- */
@@ -407,13 +447,13 @@ static void nonsense_is_ignored(void **state) {
     sack(1, {behind(6), from(4)});     /* reversed */
     sack(1, {from(3) - (1u << 31), from(3)});
     sack(1, {from(3), from(3) + (1u << 31)});
-    assert_int_equal(tcb_now()->flight->sacked, 0);
+    assert_int_equal(tcb_now()->busy->flight->sacked, 0);
     sack(from(3), {behind(1), from(1)}); /* a duplicate that ends before it begins */
     assert_int_equal(counted(R_UNDO), 0);
     assert_int_equal(tcb_now()->rack_mult, 0);
     drop_out();
     sack(from(3), {1, from(5)}, {from(3), behind(3)}, {from(7), behind(7)}); /* below or at the ACK's own number */
-    assert_int_equal(tcb_now()->flight->sacked, M);
+    assert_int_equal(tcb_now()->busy->flight->sacked, M);
     drop_out();
 }
 
@@ -448,7 +488,7 @@ static void many_holes(void **state) {
         ack_only((uint32_t)seq_diff(tcb_now()->snd.nxt, seq_of(fx.iss)));
     }
     assert_int_equal(snd_queued(tcb_now()), 0);
-    assert_null(tcb_now()->flight);
+    assert_null(tcb_now()->busy->flight);
 }
 
 /* ---- duplicates that we report [RFC2883 4] ---- */
@@ -491,6 +531,58 @@ static void duplicates_are_reported(void **state) {
     expect_none();
 }
 
+/* A step of an example: what arrives, and the ACK for it; in the RFC's numbers, which begin at 500. */
+struct report {
+    uint32_t left, right, ack;
+    struct blocks told;
+};
+
+/* A fifth of the RFC's sizes, so that its longest segment fits ours. */
+static uint32_t fifth(uint32_t x) { return (x - 500) / 5 + 1; }
+
+static void example(const struct report *r, unsigned n) {
+    open_with(TERN_NEWRENO, false);
+    inject(ACK, fifth(500), 1, 100);
+    drop_out();
+    for (unsigned i = 0; i < n; i++) {
+        inject(ACK, fifth(r[i].left), 1, fifth(r[i].right) - fifth(r[i].left));
+        expect(ACK, 1, fifth(r[i].ack), 0);
+        assert_int_equal(fx.out.sacks, r[i].told.n);
+        for (unsigned k = 0; k < r[i].told.n; k++)
+            for (unsigned side = 0; side < 2; side++)
+                assert_int_equal(fx.out.sack[k][side], fifth(r[i].told.at[k][side]));
+    }
+}
+
+/* [RFC2883 4.2.1] One part of it was there. */
+static void one_part_twice(void **state) {
+    (void)state;
+    static const struct report steps[] = {{2000, 2500, 1000, {1, {{2000, 2500}}}},
+                                          {1000, 1500, 1500, {1, {{2000, 2500}}}},
+                                          {1000, 2000, 2500, {1, {{1000, 1500}}}}};
+    example(steps, 3);
+}
+
+/* [4.2.2] Two parts, both acknowledged now: the first is told. */
+static void two_parts_twice_below(void **state) {
+    (void)state;
+    static const struct report steps[] = {{3000, 3500, 1000, {1, {{3000, 3500}}}},
+                                          {1000, 1500, 1500, {1, {{3000, 3500}}}},
+                                          {2000, 2500, 1500, {2, {{2000, 2500}, {3000, 3500}}}},
+                                          {1000, 2500, 2500, {2, {{1000, 1500}, {3000, 3500}}}}};
+    example(steps, 4);
+}
+
+/* [4.2.3] Two parts beyond a hole: the first is told, then what it has become part of. */
+static void two_parts_twice_beyond(void **state) {
+    (void)state;
+    static const struct report steps[] = {{3500, 4000, 1000, {1, {{3500, 4000}}}},
+                                          {1500, 2000, 1000, {2, {{1500, 2000}, {3500, 4000}}}},
+                                          {2500, 3000, 1000, {3, {{2500, 3000}, {1500, 2000}, {3500, 4000}}}},
+                                          {1500, 3000, 1000, {3, {{1500, 2000}, {1500, 3000}, {3500, 4000}}}}};
+    example(steps, 4);
+}
+
 static void no_report_without_sack(void **state) {
     (void)state;
     to_state(TERN_ESTABLISHED, ACTIVE);
@@ -513,6 +605,7 @@ int main(void) {
         ONLY4(one_reduction_a_flight),
         ONLY4(proportional),
         ONLY4(conservative_bound),
+        ONLY4(fifteen_of_twenty),
         ONLY4(repetition_at_entry),
         BOTH(undone_by_dsack),
         ONLY4(some_was_lost),
@@ -527,6 +620,9 @@ int main(void) {
         ONLY4(nonsense_is_ignored),
         ONLY4(many_holes),
         BOTH(duplicates_are_reported),
+        ONLY4(one_part_twice),
+        ONLY4(two_parts_twice_below),
+        ONLY4(two_parts_twice_beyond),
         ONLY4(no_report_without_sack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,6 +131,21 @@ static void full_link(void **state) {
     }
 }
 
+/* Slow start fills a long, fast path and its queue before anybody can tell it: thousands of holes at once. Both ends
+ * can account for all of them, so that only what is lost comes again. */
+static void overshoot(void **state) {
+    (void)state;
+    for (unsigned cc = 0; cc < 3; cc++) {
+        struct rec_config c = rec_default(1, cc, 1000000000, 50);
+        c.duration_ns = 2ull * SIM_SECOND;
+        struct rec_result r = run(&c);
+        assert_int_equal(r.by_rto, 0);
+        if (r.resent < 2000 * 1448 || r.spurious > r.unique / 1000)
+            fail_msg("control %u: %llu bytes again, %llu needlessly", cc, (unsigned long long)r.resent,
+                     (unsigned long long)r.spurious);
+    }
+}
+
 /* Nobody chose a buffer: both sides' grow with the path, in step with slow start. */
 static void long_path_by_default(void **state) {
     (void)state;
@@ -227,17 +242,12 @@ static void foul_weather(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_packets_sack),
-        cmocka_unit_test(first_packets_sack_only),
-        cmocka_unit_test(first_packets_plain),
-        cmocka_unit_test(reordering),
-        cmocka_unit_test(random_loss),
-        cmocka_unit_test(full_link),
-        cmocka_unit_test(long_path_by_default),
-        cmocka_unit_test(opening_lost),
-        cmocka_unit_test(losses_by_default),
-        cmocka_unit_test(delay_spike),
-        cmocka_unit_test(blackout),
+        cmocka_unit_test(first_packets_sack),  cmocka_unit_test(first_packets_sack_only),
+        cmocka_unit_test(first_packets_plain), cmocka_unit_test(reordering),
+        cmocka_unit_test(random_loss),         cmocka_unit_test(full_link),
+        cmocka_unit_test(overshoot),           cmocka_unit_test(long_path_by_default),
+        cmocka_unit_test(opening_lost),        cmocka_unit_test(losses_by_default),
+        cmocka_unit_test(delay_spike),         cmocka_unit_test(blackout),
         cmocka_unit_test(foul_weather),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,53 @@ static void one_probe(void **state) {
     assert_int_equal(counted(R_REXMIT_TLP), 1);
 }
 
+/* A SYN that had to be repeated sets the timer to 3 s [RFC6298 5.7]. It says nothing of the probe, which goes by the
+ * round trip: that of the handshake, where timestamps tell which SYN was answered, else a second [7.2]. */
+static void repeated_syn(bool ts, uint64_t probe_after) {
+    fx.cfg.sack = 1;
+    fx.cfg.timestamps = fx.peer.ts = ts;
+    fx.cfg.congestion = TERN_NEWRENO;
+    fx.cfg.pacing = fx.cfg.nagle = 0;
+    fx.peer.sack = true;
+    if (ts) fx.peer.mss = M + 12;
+    fx_up();
+    assert_int_equal(app_connect(), TERN_OK);
+    expect(SYN, 0, 0, 0);
+    expect_after(1000);
+    expect(SYN, 0, 0, 0);
+    advance(RTT);
+    inject(SYN | ACK, 0, 1, 0);
+    expect(ACK, 1, 1, 0);
+    send_segments(1, 1);
+    expect_after(probe_after);
+    expect(ACK, from(1), 1, M);
+    assert_int_equal(counted(R_REXMIT_TLP), 1);
+    assert_int_equal(wait_out(5000), 3000); /* nor does the probe say anything of the timer */
+    expect(ACK, from(1), 1, M);
+    assert_int_equal(counted(R_REXMIT_RTO), 1);
+}
+static void after_a_repeated_syn(void **state) {
+    (void)state;
+    repeated_syn(false, 1000);
+}
+static void after_a_repeated_syn_with_timestamps(void **state) {
+    (void)state;
+    repeated_syn(true, 2 * RTT + 40);
+}
+
+/* Where no round trip is known and the timer is no longer than a second, there is no probe before it. */
+static void no_probe_in_the_timers_place(void **state) {
+    (void)state;
+    open_with(TERN_NEWRENO, false);
+    send_segments(1, 2);
+    struct tcb *t = tcb_now();
+    t->srtt_us = 0;
+    assert_int_equal(t->rto_us, 1000000);
+    assert_false(tlp_wanted(t));
+    t->srtt_us = RTT * 1000;
+    assert_true(tlp_wanted(t));
+}
+
 /* New bytes are the better probe, also beyond the congestion window [7.3]. */
 static void probe_with_new_bytes(void **state) {
     (void)state;
@@ -213,6 +260,9 @@ int main(void) {
         BOTH(last_three),
         ONLY4(whole_burst),
         ONLY4(one_probe),
+        ONLY4(after_a_repeated_syn),
+        ONLY4(after_a_repeated_syn_with_timestamps),
+        ONLY4(no_probe_in_the_timers_place),
         ONLY4(probe_with_new_bytes),
         ONLY4(no_probe_beyond_the_peers_window),
         ONLY4(repaired_by_the_probe),

@@ -348,10 +348,28 @@ static void window_update_rules(void **state) {
     assert_int_equal(send_window(), 65535);
     app_write(200);
     drop_out();
-    inject_with(.flags = ACK, .seq = 1, .ack = 101, .wnd = 100); /* older number with a newer ACK */
-    assert_int_equal(send_window(), 65535);
+    inject_with(.flags = ACK, .seq = 1, .ack = 101,
+                .wnd = 1000); /* older number, but what acknowledges more is newer */
+    assert_int_equal(send_window(), 1000);
     inject_with(.flags = ACK, .seq = 101, .ack = 101, .wnd = 100);
     assert_int_equal(send_window(), 100);
+}
+
+/* The peer sends again what was lost, with a newer ACK: nothing goes beyond the edge that it offered. Two ends that both
+ * did would take each other's ACKs for segments outside the window, for ever. */
+static void window_edge_of_repeated_text(void **state) {
+    (void)state;
+    tern_status_info i;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    inject_with(.flags = ACK, .seq = 1, .ack = 1, .wnd = 3000);
+    app_write(5000);
+    drop_out();
+    inject_with(.flags = ACK, .seq = 101, .ack = 1, .len = 100, .wnd = 3000);
+    inject_with(.flags = ACK, .seq = 1, .ack = 1001, .len = 100, .wnd = 2000);
+    drop_out();
+    assert_true(status_now(&i));
+    assert_int_equal(i.snd_una - fx.iss, 1001);
+    assert_int_equal(i.snd_nxt - fx.iss, 3001);
 }
 
 /* ---- the closed window ---- */
@@ -573,6 +591,26 @@ static void islands_limit(void **state) {
     expect_read(500);
 }
 
+/* More than a thousand are for large windows: small ones could not hold so many segments. */
+static void islands_of(uint32_t window, uint32_t most) {
+    fx.cfg.receive_buffer = window;
+    fx.peer.wscale = 7;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    for (uint32_t i = 0; i < 4200; i++) {
+        inject(ACK, 3 + i * 4, 1, 1);
+        drop_out();
+    }
+    assert_int_equal(counted(R_TEXT_ISLANDS), 4200 - most);
+}
+static void islands_in_a_small_window(void **state) {
+    (void)state;
+    islands_of(1 << 20, 1024);
+}
+static void islands_in_a_large_window(void **state) {
+    (void)state;
+    islands_of(7 << 20, 3584);
+}
+
 /* (attack list D5) Random pieces, overlapping and repeated: the stream is exact. */
 static void random_segmentations(void **state) {
     (void)state;
@@ -653,6 +691,7 @@ int main(void) {
         BOTH(ack_too_old),
         BOTH(old_ack_with_text),
         BOTH(window_update_rules),
+        BOTH(window_edge_of_repeated_text),
         BOTH(zero_window_takes_ack),
         BOTH(zero_window_takes_reset),
         BOTH(zero_window_takes_urgent),
@@ -667,6 +706,8 @@ int main(void) {
         BOTH(text_after_fin),
         BOTH(fin_repeated),
         BOTH(islands_limit),
+        BOTH(islands_in_a_small_window),
+        BOTH(islands_in_a_large_window),
         BOTH(random_segmentations),
         BOTH(wrapping),
     };
