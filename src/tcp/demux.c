@@ -51,7 +51,7 @@ static inline bool is_for(const struct flow *f, const struct arrival *a) {
 
 uint32_t flow_of_arrival(struct arrival *a) {
     const struct recent_flow *recent = &a->s->tcp.recent;
-    if (recent->ref && is_for(recent->flow, a)) {
+    if (recent->ref && short_ways(a->s) && is_for(recent->flow, a)) {
         a->hash = recent->hash;
         return recent->ref;
     }

@@ -107,7 +107,7 @@ static void put_body(const struct tcb *t, tern_frame *f, seq from, uint32_t len)
 /* The segments of a burst differ in little: its number, and whether it pushes. */
 static bool put_alike(struct burst *b, seq at, uint32_t len, uint16_t flags) {
     struct tcb *t = b->t;
-    if (!b->like || b->like_len != len || unlikely(t->ecn || t->urgent_out)) return false;
+    if (!b->like || b->like_len != len || !short_ways(b->s) || unlikely(t->ecn || t->urgent_out)) return false;
     tern_frame *f = &b->frames[b->n];
     *f = *b->like;
     uint8_t *p = f->head + f->csum_start;

@@ -65,8 +65,8 @@ struct tcp_state {
     uint32_t cookie_slot;         /* one behind the slot of the last SYN cookie, 0: none was sent */
     uint64_t serial;              /* of the last connection */
     struct tcb_options *defaults; /* settings from tern_config */
-    struct busy *spare; /* see tcp/busy.c; NULL: in use */
-    struct tcb *scratch; /* where records become TCBs for one segment */
+    struct busy *spare;           /* see tcp/busy.c; NULL: in use */
+    struct tcb *scratch;          /* where records become TCBs for one segment */
     struct busy *scratch_busy;
 };
 
