@@ -78,8 +78,8 @@ struct flight {
     uint8_t frto; /* enum frto */
 
     /* not cleared when a flight begins */
-    struct span again[16]; /* what was sent again lately: a duplicate of anything else is the network's doing */
     struct piece first[16];
+    struct span again[16]; /* what was sent again lately: a duplicate of anything else is the network's doing */
 };
 
 /* `segment`: how many bytes are usual in one. */

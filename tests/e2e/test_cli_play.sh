@@ -118,27 +118,31 @@ if command -v tshark >/dev/null 2>&1; then
     [ ! -s bad ] || fail "tshark complains: $(cat bad)"
 fi
 
-# tshark reads every capture without a complaint, and finds a comment on each packet.
+# tshark reads every capture of the catalogue without a complaint, finds a comment on each packet, and prints the states. A
+# pcapng may have many sections, so that all are one file to it.
 command -v tshark >/dev/null 2>&1 || exit 0
 python3 - "$TERN" <<'END' || fail "tshark complains"
-import concurrent.futures, json, subprocess, sys
+import json, subprocess, sys
 tern = sys.argv[1]
-names = [s["name"] for s in json.loads(subprocess.run([tern, "play", "--json"], capture_output=True, check=True).stdout)["scenarios"]]
-some = names[::11] + ["open-two-way", "isn-predictable"]
-
-def check(name):
-    path = name + ".pcapng"
-    subprocess.run([tern, "play", name, "--pcap", path], capture_output=True, check=True)
-    read = ["tshark", "-n", "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-r", path, "-T", "fields"]
-    fields = ["frame.comment", "_ws.malformed", "ip.checksum.status", "tcp.checksum.status"]
-    done = subprocess.run(read + ["-E", "separator=|", *(word for field in fields for word in ("-e", field))],
-                          capture_output=True, text=True, check=False)
-    said = [line for line in done.stderr.splitlines() if "Running as user" not in line]
-    bad = [line for line in done.stdout.splitlines() if line[0] == "|" or "Malformed" in line or "|0" in line]
-    return [f"{name}: {line}" for line in said + bad] + [f"{name}: exit {done.returncode}"] * (done.returncode != 0)
-
-with concurrent.futures.ThreadPoolExecutor(2) as pool:
-    wrong = [line for lines in pool.map(check, some) for line in lines]
-print("\n".join(wrong))
+scenarios = json.loads(subprocess.run([tern, "play", "--json"], capture_output=True, check=True).stdout)["scenarios"]
+names, packets = [scenario["name"] for scenario in scenarios], 0
+with open("all.pcapng", "wb") as out:
+    for name in names:
+        subprocess.run([tern, "play", name, "--pcap", "one.pcapng"], capture_output=True, check=True)
+        with open("one.pcapng", "rb") as one:
+            out.write(one.read())
+        played = subprocess.run([tern, "play", name, "--json"], capture_output=True, text=True, check=True).stdout
+        packets += sum(json.loads(line)["kind"] in ("packet_out", "foreign") for line in played.splitlines())
+read = ["tshark", "-n", "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-r", "all.pcapng", "-T", "fields"]
+fields = ["frame.comment", "_ws.malformed", "bblog.state", "ip.checksum.status", "tcp.checksum.status"]
+done = subprocess.run(read + ["-E", "separator=|", *(word for field in fields for word in ("-e", field))],
+                      capture_output=True, text=True, check=False)
+rows = [line.split("|") for line in done.stdout.splitlines()]
+moves = [row for row in rows if row[2]]
+wrong = [line for line in done.stderr.splitlines() if "Running as user" not in line]
+wrong += ["|".join(row) for row in rows if not row[0] or row[1] or (row[3:] != ["1", "1"] and not row[2])]
+if done.returncode != 0 or len(rows) - len(moves) != packets or len(moves) < 2 * len(names):
+    wrong.append(f"exit {done.returncode}, {len(rows)} frames of {packets} packets and {len(moves)} moves")
+print("\n".join(wrong[:20]))
 sys.exit(1 if wrong else 0)
 END
