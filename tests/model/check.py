@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -85,7 +86,7 @@ class Search:
                 self.out = p.communicate(timeout=seconds)[0]
                 self.whole = not re.search("max search depth too small|out of memory", self.out)
             except subprocess.TimeoutExpired:
-                p.terminate()
+                p.send_signal(signal.SIGINT)  # it still tells how far it came
                 self.out = p.communicate()[0]
                 self.whole = False
         found = re.search(r"errors: (\d+)", self.out)
@@ -96,7 +97,7 @@ class Search:
 
     def __str__(self):
         name = " ".join(([f"broken, {self.mutant}:"] if self.mutant else []) + [self.world or "the line loses and reorders"])
-        return f"{name}: {self.wrong[1] if self.wrong else 'holds'}, {self.states} states{'' if self.whole else ', not all'}"
+        return f"{name}: {self.wrong[1] if self.wrong else 'holds'}, {self.states} states{'' if self.whole else ' of more'}"
 
 
 def main(arguments):
