@@ -49,7 +49,7 @@ static const char usage[] =
     "  --seconds X  length of a run of a throughput (default 0.5, quick 0.1)\n"
     "  --cpu N      pin everything to processor N (default 0; -1: nothing is pinned)\n"
     "  --two-cores  tun: also with the kernel's end on another processor\n"
-    "  --linux      recovery: beside Linux, in real time\n"
+    "  --linux      recovery: beside Linux, in real time (in virtual time: bench/peers/uml/run.sh)\n"
     "  --pictures DIR  recovery: draws SVG pictures there instead\n"
     "  --big        conn, memory: also with 1000000 connections (needs about 2 GB); explain: 1 GB\n"
     "  --case TEXT  only what has TEXT in its table's or row's name (not memory)\n"

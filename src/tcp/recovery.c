@@ -18,7 +18,9 @@ struct news {
 
 /* ---- the account ---- */
 
+/* What a timeout made us forget is no news: it would look as if all of it had arrived in this moment. */
 static void delivered(struct arrival *a, struct news *n, const struct piece *p, seq end, uint32_t bytes) {
+    if (unlikely(p->counted)) return;
     n->delivered += bytes;
     if (n->delivered == bytes || (int32_t)(p->delivered - n->newest.delivered) >= 0) n->newest = *p;
     if (!p->again) n->rtt_us = max_u32(clock_us(a->s) - p->sent_us, 1);
@@ -327,7 +329,7 @@ static void forget_sack(struct tcb *t) {
         struct piece *p = piece_at(f, i);
         if (p->state != PIECE_SACKED) continue;
         flight_set(f, i, PIECE_LOST);
-        p->again = true; /* when it is acknowledged next tells nothing */
+        p->again = p->counted = true; /* when it is acknowledged next tells nothing */
     }
     f->fack = t->snd.una;
 }
