@@ -113,6 +113,7 @@ static void congestion(void **state) {
         assert_int_equal(after.ssthresh, before.ssthresh);
         app_write(3000);
         assert_true(drop_out() > 0);
+        cc_begin(stack_of(fx.stack), tcb_now()); /* as soon as it matters */
         assert_ptr_equal(tcb_now()->busy->cc.ops, known[which]);
         advance(1);
         inject(ACK, 1, 1 + fx.written, 0);
