@@ -70,6 +70,7 @@ void counted(counted_fn *fn, void *ctx, unsigned n);
 unsigned bulk_fixed(void);
 unsigned conn_fixed(void);
 unsigned trip_fixed(void);
+unsigned random_fixed(void);
 
 void bench_bulk(const struct bench *b);
 void bench_conn(const struct bench *b);

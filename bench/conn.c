@@ -143,9 +143,9 @@ static void fixed_trips(void *ctx, unsigned n) {
     for (unsigned i = 0; i < n; i++) round_trip(ctx, 0);
 }
 
-static void fixed(counted_fn *fn, unsigned warm, unsigned n) {
+static void fixed(counted_fn *fn, uint32_t idle, unsigned warm, unsigned n) {
     struct world w;
-    world_open(&w, 1, 64, true);
+    world_open(&w, idle, 64, true);
     world_fill(&w);
     fn(&w, warm);
     counted(fn, &w, n);
@@ -154,13 +154,26 @@ static void fixed(counted_fn *fn, unsigned warm, unsigned n) {
 
 unsigned conn_fixed(void) {
     enum { WARM = 200, CYCLES = 1000 };
-    fixed(fixed_cycles, WARM, CYCLES);
+    fixed(fixed_cycles, 1, WARM, CYCLES);
     return CYCLES;
 }
 
 unsigned trip_fixed(void) {
     enum { WARM = 100, TRIPS = 2000 };
-    fixed(fixed_trips, WARM, TRIPS);
+    fixed(fixed_trips, 1, WARM, TRIPS);
+    return TRIPS;
+}
+
+/* Trips on one of many at random: for counting what misses the caches. */
+static void random_trips(void *ctx, unsigned n) {
+    struct world *w = ctx;
+    static uint64_t state = 88172645463325252u;
+    for (unsigned i = 0; i < n; i++) round_trip(w, (uint32_t)(choice(&state) % w->idle));
+}
+
+unsigned random_fixed(void) {
+    enum { IDLE = 10000, WARM = 20000, TRIPS = 5000 };
+    fixed(random_trips, IDLE, WARM, TRIPS);
     return TRIPS;
 }
 

@@ -32,7 +32,7 @@ enum { SUITES = sizeof suites / sizeof *suites };
 static const struct {
     const char *name;
     unsigned (*run)(void);
-} fixed[] = {{"bulk", bulk_fixed}, {"conn", conn_fixed}, {"trip", trip_fixed}};
+} fixed[] = {{"bulk", bulk_fixed}, {"conn", conn_fixed}, {"trip", trip_fixed}, {"random", random_fixed}};
 
 static const char usage[] =
     "tern-bench [SUITE...] [OPTION...]: measures tern on this machine; medians with minimum and maximum\n"
@@ -49,11 +49,11 @@ static const char usage[] =
     "  --seconds X  length of a run of a throughput (default 0.5, quick 0.1)\n"
     "  --cpu N      pin everything to processor N (default 0; -1: nothing is pinned)\n"
     "  --two-cores  tun: also with the kernel's end on another processor\n"
-    "  --linux      recovery: beside Linux, in real time\n"
+    "  --linux      recovery: beside Linux, in real time (in virtual time: bench/peers/uml/run.sh)\n"
     "  --pictures DIR  recovery: draws SVG pictures there instead\n"
     "  --big        conn, memory: also with 1000000 connections (needs about 2 GB); explain: 1 GB\n"
     "  --case TEXT  only what has TEXT in its table's or row's name (not memory)\n"
-    "  --fixed NAME only a fixed amount of work, for counting instructions: bulk, conn or trip\n"
+    "  --fixed NAME only a fixed amount of work, for counting instructions: bulk, conn, trip or random\n"
     "  --json FILE  write the figures there too (-: standard output)\n";
 
 _Noreturn void give_up_bench(const char *format, ...) {
@@ -109,7 +109,7 @@ static _Noreturn void run_fixed(const char *name) {
         printf("%u\n", fixed[i].run());
         exit(0);
     }
-    give_up_bench("--fixed takes bulk, conn or trip");
+    give_up_bench("--fixed takes bulk, conn, trip or random");
 }
 
 static double number(const char *option, const char *text, double least, double most) {

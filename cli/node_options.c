@@ -199,7 +199,8 @@ int node_options_check(const struct node_options *o, const char *stdio_user) {
     bool kernel = starts(o->link, "tun:") || starts(o->link, "tap:");
     if (!kernel && !starts(o->link, "pipe:") && !starts(o->link, "pipe-listen:"))
         return misuse(_("--link: '%s' is not tun:NAME, tap:NAME, pipe:PATH, pipe-listen:PATH or pipe:-"), o->link);
-    if (strchr(o->link, ':')[1] == '\0') return misuse(_("--link: '%s' has no name"), o->link);
+    const char *colon = strchr(o->link, ':');
+    if (colon == NULL || colon[1] == '\0') return misuse(_("--link: '%s' has no name"), o->link);
     if (o->addrs == 0)
         return misuse(_("--addr is missing: which address has this host? For instance --addr 10.9.0.2/24"));
     if (!kernel && o->peers > 0) return misuse(_("--peer-addr is for tun and tap: nobody is there to be given it"));

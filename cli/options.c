@@ -92,7 +92,7 @@ int opt_next(int argc, char **argv, const struct help *help, const char **value)
         return opt_next(argc, argv, help, value);
     case ':': misuse(_("%s needs a value"), argv[optind - 1]); return OPT_BAD;
     case '?':
-        if (optopt >= 128 && optopt != 0)
+        if (optopt >= 128)
             misuse(_("%s takes no value"), argv[optind - 1]);
         else if (optopt > 0 && strncmp(argv[before], "--", 2) != 0)
             misuse(_("there is no option -%c"), optopt);

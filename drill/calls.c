@@ -314,7 +314,7 @@ static int64_t make_recvfrom(struct frame *f) {
     void *to = buffer(f, f->arg[1], n);
     struct sockaddr_storage *a = frame_memory(f, sizeof *a);
     socklen_t *len = frame_memory(f, sizeof *len);
-    if (f->out->kind == OUTCOME_WRONG) return -1;
+    if (f->out->kind == OUTCOME_WRONG || len == NULL) return -1;
     *len = sizeof *a;
     return px_recvfrom(f->run->world.posix, f->fd, to, n, integer(f, 3), (struct sockaddr *)a, len);
 }

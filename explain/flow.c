@@ -247,6 +247,7 @@ static struct slot *find(const struct flow_table *t, uint32_t hash, const struct
     uint32_t i = table_first(&t->table, hash);
     for (uint32_t ref = table_probe(&t->table, hash, &i); ref != 0; ref = table_probe_next(&t->table, hash, &i)) {
         struct slot *s = slot_of(t, ref);
+        /* NOLINTNEXTLINE(bugprone-too-small-loop-variable): two ends */
         for (uint8_t end = END_A; end <= END_B; end++) {
             if (!end_is(&s->flow.end[end], &d->src, d->src_port)) continue;
             if (!end_is(&s->flow.end[!end], &d->dst, d->dst_port)) continue;

@@ -148,7 +148,7 @@ uint64_t history_rtt(const struct history *h) {
     uint64_t both = h->near_ns[END_A] + h->near_ns[END_B];
     if (h->near_ns[END_A] != 0 && h->near_ns[END_B] != 0) return max_u64(both, MS_NS);
     uint32_t a = h->end[END_A].rtt_min_us, b = h->end[END_B].rtt_min_us;
-    uint32_t us = a != 0 && b != 0 ? a + b : a + b;
+    uint32_t us = a + b;
     return us != 0 ? max_u64(us * US_NS, MS_NS) : 10 * MS_NS;
 }
 

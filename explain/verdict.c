@@ -42,6 +42,7 @@ static uint8_t limit_of(const struct history_end *e) {
     uint32_t all = e->epochs[LIMIT_SENDER] + e->epochs[LIMIT_RECEIVER] + e->epochs[LIMIT_NETWORK];
     if (all < 5 || e->bytes < 30000) return LIMIT_NONE;
     uint8_t most = LIMIT_SENDER;
+    /* NOLINTNEXTLINE(bugprone-too-small-loop-variable): three limits */
     for (uint8_t i = LIMIT_RECEIVER; i <= LIMIT_NETWORK; i++)
         if (e->epochs[i] > e->epochs[most]) most = i;
     return most;

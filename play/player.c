@@ -404,6 +404,7 @@ static int prepare(struct stage *g, struct play_error *err) {
         /* Buffers that stay as they are: windows do not hang on what the defaults are today. */
         c.stack[i].send_buffer = c.stack[i].send_buffer_max = BUFFER;
         c.stack[i].receive_buffer = c.stack[i].receive_buffer_max = BUFFER;
+        if (g->memory != NULL) c.stack[i].allocator = *g->memory;
         c.path[i].delay_ns = g->take->link[i].delay_ns;
         c.path[i].rate_bps = g->take->link[i].rate_bps;
         for (unsigned k = 0; k < h->sets; k++) tern_config_set(&c.stack[i], h->set[k].name, h->set[k].value);
@@ -499,11 +500,17 @@ static int too_much(const char *file, struct play_error *err) {
 }
 
 int play(const struct scenario *s, const char *file, unsigned take, struct play_result *out, struct play_error *err) {
+    return play_with(s, file, take, NULL, out, err);
+}
+
+int play_with(const struct scenario *s, const char *file, unsigned take, const tern_allocator *memory,
+              struct play_result *out, struct play_error *err) {
     uint64_t ahead[2][2] = {{0}};
     for (unsigned try = 0;; try++) {
         struct stage *g = stage_new(s, file, take, out, err);
         if (g == NULL) return -1;
         memcpy(g->ahead, ahead, sizeof ahead);
+        g->memory = memory;
         int r = prepare(g, err);
         if (r == 0) run(g);
         bool good = r == 0 && (wind_clocks(g) || try == TRIES);

@@ -23,6 +23,9 @@ struct play_result {
 
 /* Plays run number `take`. 0, or -1 and the error: then nothing was played. Free with play_result_free. */
 int play(const struct scenario *s, const char *file, unsigned take, struct play_result *out, struct play_error *err);
+/* The same on hosts that take their memory from `memory`, which may refuse. */
+int play_with(const struct scenario *s, const char *file, unsigned take, const tern_allocator *memory,
+              struct play_result *out, struct play_error *err);
 /* The same in real time with the Linux kernel at `end`, in a network namespace of its own that this process then stays
  * in; the process has one thread. PLAY_REFUSED and the reason: the machine allows no namespace or no TUN device. */
 int play_linux(const struct scenario *s, const char *file, unsigned take, int end, struct play_result *out,

@@ -88,6 +88,7 @@ struct stage {
     const struct scenario *s;
     const struct play_take *take;
     const struct host_calls *calls[2]; /* host.h */
+    const tern_allocator *memory;      /* of both hosts; NULL: the machine's */
     struct kernel *kernel;             /* one of the hosts is the Linux kernel; NULL: none is */
     const char *file;
     struct play_result *out;

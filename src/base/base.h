@@ -9,7 +9,9 @@
 
 /* For declarations of variables that other files define: -fvisibility=hidden covers definitions only, and a
  * reference that might leave the library goes through the global offset table. */
+#ifndef INNER
 #define INNER __attribute__((visibility("hidden")))
+#endif
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 /* For functions that seldom run: kept apart, so that what runs for every segment lies close together. */

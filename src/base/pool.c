@@ -3,19 +3,25 @@
 
 #include "core/stack.h"
 
-enum { FIRST_CHUNKS = 4 };
+enum { FIRST_CHUNKS = 4, LINE = 64 };
 
 static inline uint32_t chunk_objects(const pool *p) { return 1u << p->chunk_shift; }
 
-/* A chunk's objects, with their generations behind them in the same piece of memory. */
-static size_t chunk_bytes(const pool *p) { return chunk_objects(p) * ((size_t)p->object_size + sizeof(uint32_t)); }
+/* What lies in front of the first object, so that objects of whole cache lines begin with one. */
+static size_t slack_most(const pool *p) { return p->object_size % LINE ? 0 : LINE - 8; }
+static size_t slack(const pool *p, const void *memory) { return -(uintptr_t)memory % LINE & slack_most(p); }
+
+/* A chunk's objects, with their generations and the slack behind them in the same piece of memory. */
+static size_t chunk_bytes(const pool *p) {
+    return slack_most(p) + chunk_objects(p) * ((size_t)p->object_size + sizeof(uint32_t)) + sizeof(uint32_t);
+}
+
+static void chunk_free(pool *p, struct stack *s, uint32_t chunk) {
+    mem_free(s, (char *)p->chunk[chunk] - p->generation[chunk][chunk_objects(p)], chunk_bytes(p));
+}
 
 /* chunk[] and generation[] share one piece of memory too. */
 static size_t directory_bytes(uint32_t cap) { return cap * (sizeof(void *) + sizeof(uint32_t *)); }
-
-static inline uint32_t *generation_at(const pool *p, uint32_t index) {
-    return &p->generation[index >> p->chunk_shift][index & (chunk_objects(p) - 1)];
-}
 
 void pool_init(pool *p, uint32_t object_size, uint32_t chunk_shift, uint32_t limit) {
     ASSERT(object_size >= 8 && object_size % 8 == 0 && chunk_shift <= POOL_CHUNK_SHIFT_MAX);
@@ -40,12 +46,14 @@ static bool grow_directory(pool *p, struct stack *s) {
 
 static bool grow(pool *p, struct stack *s) {
     if (p->chunks == p->chunks_cap && !grow_directory(p, s)) return false;
-    char *chunk = mem_alloc(s, chunk_bytes(p));
-    if (!chunk) return false;
-    size_t objects = (size_t)chunk_objects(p) * p->object_size;
-    memset(chunk + objects, 0, chunk_objects(p) * sizeof(uint32_t));
+    char *memory = mem_alloc(s, chunk_bytes(p));
+    if (!memory) return false;
+    char *chunk = memory + slack(p, memory);
+    uint32_t *generation = (uint32_t *)(void *)(chunk + (size_t)chunk_objects(p) * p->object_size);
+    memset(generation, 0, chunk_objects(p) * sizeof *generation);
+    generation[chunk_objects(p)] = (uint32_t)(chunk - memory);
     p->chunk[p->chunks] = chunk;
-    p->generation[p->chunks] = (uint32_t *)(void *)(chunk + objects);
+    p->generation[p->chunks] = generation;
     p->chunks++;
     return true;
 }
@@ -61,14 +69,14 @@ void *pool_take(pool *p, struct stack *s, uint32_t *index) {
         i = p->made++;
     }
     p->used++;
-    *generation_at(p, i) += 1;
+    *pool_generation_at(p, i) += 1;
     *index = i;
     return memset(pool_at(p, i), 0, p->object_size);
 }
 
 void pool_give(pool *p, uint32_t index) {
     ASSERT(pool_used(p, index));
-    *generation_at(p, index) += 1;
+    *pool_generation_at(p, index) += 1;
     memcpy(pool_at(p, index), &p->free_head, sizeof p->free_head);
     p->free_head = index + 1;
     p->used--;
@@ -82,7 +90,7 @@ void *pool_find(const pool *p, uint32_t index, uint32_t generation) {
 }
 
 void pool_free(pool *p, struct stack *s) {
-    for (uint32_t i = 0; i < p->chunks; i++) mem_free(s, p->chunk[i], chunk_bytes(p));
+    for (uint32_t i = 0; i < p->chunks; i++) chunk_free(p, s, i);
     mem_free(s, p->chunk, directory_bytes(p->chunks_cap));
     pool_init(p, p->object_size, p->chunk_shift, p->limit);
 }

@@ -11,7 +11,8 @@ struct stack;
 enum { POOL_CHUNK_SHIFT_MAX = 10 };
 
 typedef struct pool {
-    uint32_t object_size; /* a multiple of 8, at least 8; the first 4 bytes of a free object link the free list */
+    uint32_t object_size; /* a multiple of 8, at least 8; the first 4 bytes of a free object link the free list; objects
+                             of whole cache lines begin with one */
     uint32_t chunk_shift; /* objects a chunk = 1 << shift */
     uint32_t limit;       /* most objects at once */
     uint32_t used;
@@ -29,9 +30,10 @@ void pool_give(pool *p, uint32_t index);
 static inline void *pool_at(const pool *p, uint32_t index) {
     return (char *)p->chunk[index >> p->chunk_shift] + (size_t)(index & ((1u << p->chunk_shift) - 1)) * p->object_size;
 }
-static inline uint32_t pool_generation(const pool *p, uint32_t index) {
-    return p->generation[index >> p->chunk_shift][index & ((1u << p->chunk_shift) - 1)];
+static inline uint32_t *pool_generation_at(const pool *p, uint32_t index) {
+    return &p->generation[index >> p->chunk_shift][index & ((1u << p->chunk_shift) - 1)];
 }
+static inline uint32_t pool_generation(const pool *p, uint32_t index) { return *pool_generation_at(p, index); }
 /* The object if it is in use under this generation, else NULL. Any index is safe. */
 void *pool_find(const pool *p, uint32_t index, uint32_t generation);
 /* Is slot `index` in use? For walking 0 .. made-1. */

@@ -23,8 +23,9 @@ enum reason {
 /* What a wheel_node belongs to. */
 enum timer_kind {
     TIMER_TCB = 1,
-    TIMER_HALF_OPEN, /* one node for all half-open records: see tcp/backlog.c */
-    TIMER_TIME_WAIT, /* one node for all TIME-WAIT records: see tcp/timewait.c */
+    TIMER_HALF_OPEN,   /* one node for all half-open records: see tcp/backlog.c */
+    TIMER_TIME_WAIT,   /* one node for all TIME-WAIT records: see tcp/timewait.c */
+    TIMER_DELAYED_ACK, /* one node for all delayed ACKs: see tcp/delack.c */
     TIMER_IP_FIRST,
     TIMER_NEIGHBOUR = TIMER_IP_FIRST,
     TIMER_REASSEMBLY,

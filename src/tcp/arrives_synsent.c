@@ -3,7 +3,7 @@
 
 /* first: SND.UNA < SEG.ACK =< SND.NXT, else the ACK is for something else */
 static bool ack_acceptable(const struct arrival *a) {
-    return seq_gt(a->ack, a->t->snd.iss) && seq_le(a->ack, a->t->snd.nxt);
+    return seq_gt(a->ack, a->t->iss) && seq_le(a->ack, a->t->snd.nxt);
 }
 
 /* What the peer's SYN tells about it, and where its numbers start. */
@@ -11,7 +11,7 @@ void synchronize(struct arrival *a) {
     struct tcb *t = a->t;
     const tcp_options *o = &a->h->options;
     const tern_config *cfg = &a->s->cfg;
-    t->rcv.irs = a->seq;
+    t->irs = a->seq;
     t->rcv.nxt = t->rcv.read = t->busy->last_ack_sent = seq_add(a->seq, 1);
     t->rcv.adv = seq_add(t->rcv.nxt, min_u32(t->receive_buffer, 65535));
     t->scaling = o->has_wscale && cfg->window_scale;
@@ -38,7 +38,7 @@ void syn_acked(struct arrival *a) {
     struct tcb *t = a->t;
     struct stack *s = a->s;
     t->syn_acked = true;
-    t->snd.una = t->busy->pos = seq_add(t->snd.iss, 1);
+    t->snd.una = t->busy->pos = seq_add(t->iss, 1);
     if (seq_lt(t->snd.nxt, t->snd.una)) t->snd.nxt = t->snd.una;
     uint32_t mtu = ip_path_mtu(s, &t->flow.remote);
     mss_update(s, t, mtu ? mtu : UINT32_MAX);

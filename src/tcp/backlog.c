@@ -47,11 +47,11 @@ static void expand(struct stack *s, const struct half_open *h, struct tcb *t) {
     t->record = true;
     t->passive = true;
     t->state = TERN_SYN_RECEIVED;
-    t->snd.iss = t->snd.una = h->iss;
+    t->iss = t->snd.una = h->iss;
     t->snd.nxt = t->busy->pos = t->snd.end = seq_add(h->iss, 1);
     t->busy->recover = h->iss;
     t->snd.wnd = t->snd.max_wnd = h->snd_wnd;
-    t->rcv.irs = h->irs;
+    t->irs = h->irs;
     t->rcv.nxt = t->rcv.read = t->busy->last_ack_sent = seq_add(h->irs, 1);
     t->rcv.adv = seq_add(t->rcv.nxt, h->rcv_wnd);
     t->scaling = h->flags & HALF_SCALING;
@@ -177,7 +177,6 @@ static bool open_fast(struct arrival *a, struct listener *l) {
     a->seq = t->rcv.nxt;
     trim_back(a, window_offered(t));
     if (a->len && rcv_take(a) == R_TEXT_IN_ORDER) a->fx.events |= TERN_EV_READ;
-    t->bytes_received = (uint32_t)seq_diff(t->rcv.nxt, t->rcv.read);
     t->work = WORK_SYN;
     join_backlog(s, t, l);
     effects_act(a);

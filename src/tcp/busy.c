@@ -3,7 +3,7 @@
  * there is to do, and when, is for others to say. */
 #include "tcp/tcb.h"
 
-enum { BUSY_SIZE = 256, LOG2_LEAST = 12 };
+enum { BUSY_SIZE = 256 };
 _Static_assert(sizeof(struct busy) <= BUSY_SIZE, "a busy connection's part comes from the buffers");
 
 /* Shared by all that are at rest. */
@@ -15,7 +15,7 @@ bool tcb_awake(const struct tcb *t) { return t->busy != &at_rest; }
 
 /* The ring for the next bytes begins as large as the last one had to be. */
 static uint8_t log2_of(uint32_t used) { return used > 1 ? (uint8_t)(32 - __builtin_clz(used - 1)) : 0; }
-static uint32_t used_of(uint8_t log2) { return log2 > LOG2_LEAST ? 1u << log2 : 0; }
+static uint32_t used_of(uint8_t log2) { return log2 ? 1u << log2 : 0; }
 
 /* Numbers that say "nothing of that kind lately". */
 void tcb_begin(struct tcb *t, struct busy *b) {

@@ -24,9 +24,9 @@ static int local_port(struct stack *s, const tern_open *o, struct flow *f, uint3
 
 static void start(struct stack *s, struct tcb *t) {
     struct secrets secrets = flow_secrets(s, &t->flow);
-    t->snd.iss = isn_choose(s, &secrets);
-    t->snd.una = t->snd.nxt = t->busy->pos = t->busy->recover = t->snd.iss;
-    t->snd.end = seq_add(t->snd.iss, 1);
+    t->iss = isn_choose(s, &secrets);
+    t->snd.una = t->snd.nxt = t->busy->pos = t->busy->recover = t->iss;
+    t->snd.end = seq_add(t->iss, 1);
     t->ts_offset = secrets.ts_offset;
     t->mss = t->mss_peer = (uint16_t)s->cfg.mss_default_v4;
     t->work = WORK_SYN;

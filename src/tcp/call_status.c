@@ -41,9 +41,9 @@ static void of_recovery(const struct stack *s, const struct tcb *t, tern_status_
     o->min_rtt_us = t->min_rtt_us;
     o->pacing_rate = pacing_rate(s, t);
     o->mss_peer = t->mss_peer;
-    o->mss_received = t->rcv.mss_seen;
+    o->mss_received = t->mss_seen;
     o->receive_buffer = t->receive_buffer;
-    o->idle_ms = t->bytes_sent ? clock_ms(s) - t->sent_ms : 0;
+    o->idle_ms = bytes_sent(t) ? clock_ms(s) - t->sent_ms : 0;
     o->congestion = t->opt->congestion;
     o->recovery = recovery_of(t);
     o->persisting = t->persisting;
@@ -58,8 +58,8 @@ static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info 
     o->passive = t->passive;
     o->closed_by_user = t->detached || t->fin_queued;
     o->peer_closed = t->fin_taken;
-    o->iss = t->snd.iss.v;
-    o->irs = t->rcv.irs.v;
+    o->iss = t->iss.v;
+    o->irs = t->irs.v;
     o->snd_una = t->snd.una.v;
     o->snd_nxt = t->snd.nxt.v;
     o->rcv_nxt = t->rcv.nxt.v;
@@ -81,9 +81,9 @@ static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info 
     o->dscp_received = t->tos_received >> 2; /* [MAY-9] */
     o->urgent_left =
         t->urgent_in && seq_gt(t->busy->rcv_up, t->rcv.read) ? (uint32_t)seq_diff(t->busy->rcv_up, t->rcv.read) : 0;
-    o->bytes_sent = t->bytes_sent;
-    o->bytes_acked = t->bytes_sent - min_u64(t->bytes_sent, (uint32_t)seq_diff(t->snd.nxt, snd_first(t)));
-    o->bytes_received = t->bytes_received;
+    o->bytes_sent = bytes_sent(t);
+    o->bytes_acked = o->bytes_sent - min_u64(o->bytes_sent, (uint32_t)seq_diff(t->snd.nxt, snd_first(t)));
+    o->bytes_received = bytes_received(t);
     o->segments_out = t->segments_out;
     o->segments_in = t->segments_in;
     o->retransmitted = t->retransmitted;

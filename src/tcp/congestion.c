@@ -7,8 +7,8 @@ static const struct cc_ops *wanted(const struct tcb *t) {
     return known[t->opt->congestion];
 }
 
-/* Established. The algorithm that needs no memory serves until something is sent: many connections send nothing but a
- * FIN, and those that only wait should weigh little. */
+/* Established. The algorithm that needs no memory serves until the window is used, or something is lost: many connections
+ * send little at a time, and to those a window is all the same. */
 void cc_start(struct tcb *t, uint32_t initial_segments) {
     t->busy->cc.ops = &cc_newreno;
     t->busy->cc.ops->init(&t->busy->cc, t->mss, initial_segments);
@@ -48,7 +48,7 @@ void cc_rest(struct stack *s, struct tcb *t) {
     cc_stop(s, t);
 }
 
-/* The algorithm itself follows with the first bytes: cc_idle. */
+/* The algorithm itself follows when it matters: cc_begin. */
 void cc_wake(struct tcb *t) {
     struct cc *c = &t->busy->cc;
     c->ops = &cc_newreno;
@@ -56,6 +56,10 @@ void cc_wake(struct tcb *t) {
     c->ssthresh = t->resting.ssthresh;
     c->mss = t->mss;
     if (wanted(t) == c->ops) c->ops->resume(c, t->resting.kept);
+}
+
+void cc_begin(struct stack *s, struct tcb *t) {
+    if (unlikely(t->busy->cc.ops != wanted(t))) cc_change(s, t);
 }
 
 uint32_t cc_initial(const struct tcb *t, uint32_t segments) {
@@ -66,9 +70,9 @@ uint32_t cc_initial(const struct tcb *t, uint32_t segments) {
  * connection would have; ssthresh remembers three quarters of it, so that it comes back quickly
  * [RFC2861 3.1, RFC5681 4.1]. A model looks after its own start. */
 void cc_idle(struct stack *s, struct tcb *t) {
-    if (unlikely(t->busy->cc.ops != wanted(t))) cc_change(s, t);
+    if (wanted(t)->model) cc_begin(s, t); /* it wants to see everything */
     uint32_t idle_ms = clock_ms(s) - t->sent_ms;
-    if (!t->bytes_sent || !idle_ms) return;
+    if (!idle_ms || !bytes_sent(t)) return;
     uint32_t rto_ms = max_u32((uint32_t)(rto_ns(s, t) / MS_NS), 1);
     uint32_t least = min_u32(cc_initial(t, s->cfg.initial_window), t->busy->cc.cwnd);
     if (t->busy->cc.ops->idle) t->busy->cc.ops->idle(&t->busy->cc, idle_ms * 1000ull);

@@ -11,10 +11,18 @@ uint32_t flow_hash(const struct stack *s, const struct flow *f) {
     return (uint32_t)siphash13(&s->key_table, key, sizeof key);
 }
 
+/* It is very likely the one, and its handle will be made from the generation. */
+static const struct tcb *tcb_soon(const struct stack *s, uint32_t index) {
+    const struct tcb *t = pool_at(&s->tcp.tcbs, index);
+    tcb_prefetch(t);
+    __builtin_prefetch(pool_generation_at(&s->tcp.tcbs, index));
+    return t;
+}
+
 static const struct flow *flow_at(const struct stack *s, uint32_t ref) {
     uint32_t i = ref_index(ref);
     switch (ref_kind_of(ref)) {
-    case REF_TCB: return &((struct tcb *)pool_at(&s->tcp.tcbs, i))->flow;
+    case REF_TCB: return &tcb_soon(s, i)->flow;
     case REF_HALF_OPEN: return &((struct half_open *)pool_at(&s->tcp.half_opens, i))->flow;
     default: return &((struct time_wait *)pool_at(&s->tcp.time_waits, i))->flow;
     }
@@ -58,7 +66,10 @@ uint32_t flow_of_arrival(struct arrival *a) {
     struct flow f = {a->ip->dst, a->ip->src, a->h->dst_port, a->h->src_port};
     a->hash = flow_hash(a->s, &f);
     uint32_t ref = flow_find(a->s, &f, a->hash);
-    if (ref) remember(a->s, a->hash, ref);
+    if (!ref) return 0;
+    remember(a->s, a->hash, ref);
+    if (ref_kind_of(ref) == REF_TCB)
+        busy_prefetch(((const struct tcb *)pool_at(&a->s->tcp.tcbs, ref_index(ref)))->busy);
     return ref;
 }
 
@@ -159,6 +170,8 @@ static void *behind(struct stack *s, tern_sock sock, enum ref_kind kind) {
 }
 
 struct tcb *tcb_of(struct stack *s, tern_sock sock) {
+    uint32_t index = ref_index((uint32_t)sock.id);
+    if (likely(index < s->tcp.tcbs.made)) tcb_soon(s, index);
     return behind(s, sock, REF_TCB);
 }
 struct listener *listener_of(struct stack *s, tern_sock sock) {

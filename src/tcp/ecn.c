@@ -117,6 +117,7 @@ void ecn_acked(struct arrival *a, seq una) {
     t->ecn_cwr = t->ecn == ECN_CLASSIC;
     count(s, R_ECN_REPORTED);
     if (t->busy->cc.ops->model) return;
+    cc_begin(s, t);
     t->busy->cc.ops->marked(&t->busy->cc, max_u32(flight, t->busy->cc.mss), s->now / US_NS);
     t->busy->cc.cwnd = max_u32(t->busy->cc.ssthresh, t->busy->cc.mss);
 }

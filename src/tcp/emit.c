@@ -60,7 +60,7 @@ void emit_ack(struct stack *s, struct tcb *t, enum reason why) {
                             .state = (enum tern_state)t->state};
     o.h = (tcp_header){.src_port = t->flow.local_port,
                        .dst_port = t->flow.remote_port,
-                       .seq_no = syn ? t->snd.iss : t->snd.nxt,
+                       .seq_no = syn ? t->iss : t->snd.nxt,
                        .ack_no = t->rcv.nxt,
                        .flags = syn ? TCP_SYN | TCP_ACK : TCP_ACK,
                        .window = window_field(t, syn)};

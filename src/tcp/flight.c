@@ -10,7 +10,7 @@ enum { PIECES_USUAL = 8192, PIECES_MOST = 32768 };
 struct flight *flight_new(struct stack *s, seq from, uint32_t segment) {
     struct flight *f = mem_buffer_take(s, pow2_at_least(sizeof *f));
     if (!f) return NULL;
-    memset(f, 0, offsetof(struct flight, again));
+    memset(f, 0, offsetof(struct flight, first));
     f->pace_due = UINT64_MAX;
     f->at = f->first;
     f->cap = ARRAY_LEN(f->first);

@@ -24,9 +24,10 @@ struct piece {
     uint32_t sent_us;   /* when it left last */
     uint32_t delivered; /* flight.delivered then, and when that was, and when its burst began: for rate samples */
     uint32_t delivered_us, first_us;
-    uint32_t state : 8;       /* enum piece_state; these three share a word, which is written and compared whole */
+    uint32_t state : 8;       /* enum piece_state; these share a word, which is written and compared whole */
     uint32_t again : 1;       /* sent more than once [Karn] */
     uint32_t app_limited : 1; /* the application, not the network, held back what followed */
+    uint32_t counted : 1;     /* acknowledged selectively before a timeout made us forget it: was delivered once */
 };
 
 struct span {
@@ -77,8 +78,8 @@ struct flight {
     uint8_t frto; /* enum frto */
 
     /* not cleared when a flight begins */
-    struct span again[16]; /* what was sent again lately: a duplicate of anything else is the network's doing */
     struct piece first[16];
+    struct span again[16]; /* what was sent again lately: a duplicate of anything else is the network's doing */
 };
 
 /* `segment`: how many bytes are usual in one. */

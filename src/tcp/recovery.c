@@ -18,7 +18,9 @@ struct news {
 
 /* ---- the account ---- */
 
+/* What a timeout made us forget is no news: it would look as if all of it had arrived in this moment. */
 static void delivered(struct arrival *a, struct news *n, const struct piece *p, seq end, uint32_t bytes) {
+    if (unlikely(p->counted)) return;
     n->delivered += bytes;
     if (n->delivered == bytes || (int32_t)(p->delivered - n->newest.delivered) >= 0) n->newest = *p;
     if (!p->again) n->rtt_us = max_u32(clock_us(a->s) - p->sent_us, 1);
@@ -157,6 +159,7 @@ static COLD void frto_ack(struct tcb *t, const struct news *n) {
 /* What limited transmit sent beyond the window does not count [RFC5681 3.2 step 2]. */
 static COLD void enter(struct stack *s, struct tcb *t, uint32_t flight, uint32_t delivered) {
     undo_prepare(t);
+    cc_begin(s, t);
     t->busy->cc.ops->loss(&t->busy->cc, min_u32(flight, t->busy->cc.cwnd), s->now / US_NS);
     prr_begin(t, delivered);
     t->in_recovery = true;
@@ -183,6 +186,7 @@ static void grow_window(struct arrival *a, const struct news *n, uint32_t bytes)
                          .nxt = t->snd.nxt.v,
                          .limited = t->in_loss || n->flight + 2 * t->busy->cc.mss >=
                                                       (slow ? t->busy->cc.cwnd / 2 : t->busy->cc.cwnd)};
+    if (ack.limited) cc_begin(a->s, t);
     t->busy->cc.ops->acked(&t->busy->cc, &ack);
 }
 
@@ -325,7 +329,7 @@ static void forget_sack(struct tcb *t) {
         struct piece *p = piece_at(f, i);
         if (p->state != PIECE_SACKED) continue;
         flight_set(f, i, PIECE_LOST);
-        p->again = true; /* when it is acknowledged next tells nothing */
+        p->again = p->counted = true; /* when it is acknowledged next tells nothing */
     }
     f->fack = t->snd.una;
 }
@@ -334,6 +338,7 @@ static void forget_sack(struct tcb *t) {
 void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight) {
     t->busy->flight->frto = t->in_loss || t->in_recovery ? FRTO_OFF : FRTO_WAIT;
     if (!t->in_loss) undo_prepare(t);
+    cc_begin(s, t);
     t->busy->cc.ops->timeout(&t->busy->cc, flight, t->busy->repeats > 0 || t->in_loss, s->now / US_NS);
     forget_sack(t);
     mark_lost(t, clock_us(s));

@@ -119,9 +119,9 @@ enum reason rcv_take(struct arrival *a) {
         else
             write_fresh(a);
     }
-    t->rcv.nxt = right;
+    rcv_advance(t, right);
     if (likely(!t->busy->islands)) return R_TEXT_IN_ORDER;
-    t->rcv.nxt = islands_join(a->s, t, right);
+    rcv_advance(t, islands_join(a->s, t, right));
     return R_TEXT_FILLS_HOLE;
 }
 

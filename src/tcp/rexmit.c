@@ -51,6 +51,7 @@ static void not_recovering(struct arrival *a, uint32_t bytes, uint32_t flight) {
                          .una = t->snd.una.v,
                          .nxt = t->snd.nxt.v,
                          .limited = flight + 2 * t->busy->cc.mss >= (slow ? t->busy->cc.cwnd / 2 : t->busy->cc.cwnd)};
+    if (ack.limited) cc_begin(a->s, t);
     t->busy->cc.ops->acked(&t->busy->cc, &ack);
 }
 
@@ -82,6 +83,7 @@ void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
 static void enter_recovery(struct arrival *a) {
     struct tcb *t = a->t;
     uint32_t flight = min_u32((uint32_t)seq_diff(t->snd.nxt, t->snd.una), t->busy->cc.cwnd);
+    cc_begin(a->s, t);
     t->busy->cc.ops->loss(&t->busy->cc, flight, a->s->now / US_NS);
     t->busy->cc.cwnd = t->busy->cc.ssthresh + DUP_THRESHOLD * t->busy->cc.mss;
     t->busy->recover = t->snd.nxt;
@@ -162,6 +164,7 @@ static bool data_unanswered(struct stack *s, struct tcb *t) {
         recovery_timeout(s, t, flight);
         return true;
     }
+    cc_begin(s, t);
     t->busy->cc.ops->timeout(&t->busy->cc, flight, t->busy->repeats > 0, s->now / US_NS);
     t->busy->recover = t->snd.nxt; /* [RFC6582 4] */
     t->busy->pos = t->snd.una;

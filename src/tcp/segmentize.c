@@ -74,7 +74,7 @@ static void sent(struct burst *b, tern_frame *f, uint32_t len, uint16_t flags, e
     s->stats.segments_out++;
     t->segments_out++;
     count(s, why);
-    if (flags & TCP_ACK) ack_sent(t);
+    if (flags & TCP_ACK) ack_sent(s, t);
     if (unlikely(s->trace_mask)) {
         tcp_header h;
         reader r = reader_of(f->head + f->csum_start, f->head_len - f->csum_start);
@@ -155,8 +155,7 @@ static COLD void count_again(struct burst *b, enum reason why) {
 static uint32_t put_syn_data(struct burst *b, tern_frame *f, uint32_t may, uint32_t options) {
     struct tcb *t = b->t;
     uint32_t n = min_u32(snd_queued(t), may > options ? may - options : 0);
-    put_body(t, f, seq_add(t->snd.iss, 1), n);
-    t->bytes_sent += n;
+    put_body(t, f, seq_add(t->iss, 1), n);
     return n;
 }
 
@@ -168,7 +167,7 @@ static void put_syn(struct burst *b) {
     bool answer = t->state != TERN_SYN_SENT;
     tcp_header h = {.src_port = t->flow.local_port,
                     .dst_port = t->flow.remote_port,
-                    .seq_no = t->snd.iss,
+                    .seq_no = t->iss,
                     .flags = answer ? TCP_SYN | TCP_ACK : TCP_SYN | ecn_syn_flags(s, t),
                     .window = window_field(t, true)};
     if (answer) h.ack_no = t->rcv.nxt;
@@ -185,8 +184,8 @@ static void put_syn(struct burst *b) {
     f->spans = spans;
     bool again = t->syn_repeated;
     t->work &= (uint8_t)~WORK_SYN;
-    t->snd.nxt = seq_max(t->snd.nxt, seq_add(t->snd.iss, 1 + data));
-    t->busy->pos = seq_max(t->busy->pos, seq_add(t->snd.iss, 1));
+    t->snd.nxt = seq_max(t->snd.nxt, seq_add(t->iss, 1 + data));
+    t->busy->pos = seq_max(t->busy->pos, seq_add(t->iss, 1));
     if (again) count_again(b, R_REXMIT_SYN);
     if (!again && !t->rtt_timing) t->rtt_timing = true, t->busy->rtt_at_us = clock_us(s), t->busy->rtt_seq = t->snd.nxt;
     rto_arm(s, t);
@@ -211,9 +210,8 @@ static void advance(struct burst *b, uint32_t len, bool fin) {
     if (seq_gt(end, t->snd.nxt)) {
         recovery_sent(s, t, end);
         pacing_sent(s, t, len);
-        t->bytes_sent += (uint32_t)seq_diff(end, t->snd.nxt) - fin;
         t->sent_ms = clock_ms(s);
-        t->snd.nxt = end;
+        snd_advance(t, end);
     }
     t->busy->pos = end;
     if (!t->busy->flight) rto_arm(s, t);
@@ -338,7 +336,7 @@ static COLD void put_probe(struct burst *b) {
     put_segment(b, at, n, flags_for(t, at, n, fin), R_SEND_PROBE);
     if (seq_gt(end, t->snd.nxt)) {
         recovery_sent(b->s, t, end);
-        t->snd.nxt = end;
+        snd_advance(t, end);
         if (t->busy->flight) t->busy->pos = end;
     }
     t->rtt_timing = false;

@@ -2,7 +2,7 @@
  * when, is segmentize.c's decision. Also the rings' memory, shared with recvbuf.c. */
 #include "tcp/tcb.h"
 
-enum { RING_LEAST = 4096, REFILL = 128 << 10 };
+enum { RING_LEAST = 512, REFILL = 128 << 10 };
 
 /* An empty ring gives its memory back; the next one begins as large as the last had to be, for growing in the middle
  * of a burst means copying. */

@@ -59,14 +59,14 @@ static enum reason unacceptable(struct arrival *a) {
 static bool repeats_syn(const struct arrival *a) {
     const struct tcb *t = a->t;
     return t->state == TERN_SYN_RECEIVED && (a->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
-           seq_eq(a->seq, t->rcv.irs);
+           seq_eq(a->seq, t->irs);
 }
 
 /* A SYN,ACK that crosses ours after a simultaneous open repeats the SYN we have (figure 7, line 6). */
 static void forget_known_syn(struct arrival *a) {
     const struct tcb *t = a->t;
     if (t->syn_acked || t->passive || (a->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != (TCP_SYN | TCP_ACK)) return;
-    if (!seq_eq(a->seq, t->rcv.irs)) return;
+    if (!seq_eq(a->seq, t->irs)) return;
     a->flags &= (uint16_t)~TCP_SYN;
     a->seq = seq_add(a->seq, 1);
 }

@@ -6,12 +6,12 @@
 static void owe_ack(struct arrival *a, enum reason how) {
     struct tcb *t = a->t;
     uint32_t size = a->ip->segment_size ? a->ip->segment_size : a->whole;
-    t->rcv.mss_seen = (uint16_t)max_u32(t->rcv.mss_seen, min_u32(size, 65535));
+    t->mss_seen = (uint16_t)max_u32(t->mss_seen, min_u32(size, 65535));
     t->busy->unacked += a->len;
     if (how != R_TEXT_IN_ORDER) {
         effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK_NOW); /* [MAY-13, RFC5681 4.2] */
         if (how != R_TEXT_FILLS_HOLE && t->acks_due < 3) t->acks_due++;
-    } else if (t->busy->islands || t->busy->unacked >= 2u * t->rcv.mss_seen) {
+    } else if (t->busy->islands || t->busy->unacked >= 2u * t->mss_seen) {
         effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK_NOW);
     } else {
         effects_reply(&a->fx, REPLY_ACK_DELAYED, R_SEND_ACK_DELAYED); /* [SHLD-18] */
@@ -44,7 +44,6 @@ enum reason step7_text(struct arrival *a) {
     a->note = how;
     if (how == R_TEXT_NO_BUFFER || how == R_TEXT_ISLANDS) return how;
     uint32_t fresh = (uint32_t)seq_diff(t->rcv.nxt, before);
-    t->bytes_received += fresh;
     if (fresh) a->fx.events |= TERN_EV_READ;
     return R_NONE;
 }

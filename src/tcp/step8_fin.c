@@ -27,7 +27,7 @@ enum reason step8_fin(struct arrival *a) {
         if (a->flags & TCP_FIN && a->len == 0) a->note = R_FIN_EARLY;
         return R_NONE;
     }
-    t->rcv.nxt = seq_add(t->rcv.nxt, 1);
+    rcv_advance(t, seq_add(t->rcv.nxt, 1));
     if (seq_gt(t->rcv.nxt, t->rcv.adv)) t->rcv.adv = t->rcv.nxt;
     t->fin_taken = true;
     tcb_move(a->s, t, move_of(t));

@@ -84,7 +84,7 @@ void tcb_end(struct stack *s, struct tcb *t, int error, enum reason why) {
     if (why != R_NONE) count(s, why);
     if (t->in_table) flow_remove(s, t->hash, ref_make(REF_TCB, tcb_index(t)));
     t->in_table = false;
-    t->error = (int16_t)error;
+    t->error = (int8_t)error;
     t->work = 0;
     t->acks_due = 0;
     tcb_unready(s, t);

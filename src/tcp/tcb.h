@@ -69,14 +69,15 @@ struct islands {
 /* What a connection needs only while something is going on: bytes that wait or are under way, a deadline, an ACK that is
  * owed. See busy.c. While nothing is, `busy` is a constant that says so, which may be read and not written. */
 struct busy {
-    wheel_node timer;   /* one node, at or before the earliest deadline below: see timeouts.c */
-    uint64_t rexmit_at; /* retransmission or persist timer; TERN_NEVER: off */
-    uint64_t delack_at;
-    uint64_t life_at;                     /* keepalive, FIN-WAIT-2 or 2 MSL, by state */
-    struct tcb *ready_next, **ready_link; /* on tcp.ready or tcp.blocked; link NULL: on neither */
-
     struct tcb *owner;
-    struct flight *flight;   /* with a SACK peer, while something is under way; else NULL */
+    struct flight *flight;                /* with a SACK peer, while something is under way; else NULL */
+    struct tcb *ready_next, **ready_link; /* on tcp.ready or tcp.blocked; link NULL: on neither */
+    uint64_t delack_at;                   /* in the queue of delack.c; TERN_NEVER: off */
+    struct busy *delack_next, **delack_link;
+    uint64_t rexmit_at; /* retransmission or persist timer */
+
+    wheel_node timer;        /* one node, at or before the earliest deadline of rexmit_at and life_at: see timeouts.c */
+    uint64_t life_at;        /* keepalive, FIN-WAIT-2 or 2 MSL, by state */
     ring snd_ring;           /* [first unacknowledged byte, end) */
     ring rcv_ring;           /* [read + lent, nxt) and the islands beyond */
     struct islands *islands; /* out of order; NULL while there are none */
@@ -110,34 +111,18 @@ struct cc_rest {
     uint32_t kept; /* the algorithm's own: cc_ops.rest */
 };
 
+/* Four lines of the processor's cache; what every segment asks for comes first. */
 struct tcb {
     struct flow flow;
-    uint32_t hash;     /* flow_hash */
-    struct busy *busy; /* never NULL */
-    struct tcb_options *opt;
     uint8_t state;      /* enum tern_state; only state.c writes it */
     uint8_t work;       /* enum work */
     uint8_t ack_reason; /* enum reason of the pending ACK, and of WORK_REXMIT: all of them fit */
     uint8_t acks_due;   /* duplicate ACKs that RFC 5681 4.2 asks for, one each segment out of order */
+    struct busy *busy;  /* never NULL */
+    struct tcb_options *opt;
     struct tcb_switches on;
     uint8_t tos_received; /* of the newest segment */
     uint8_t snd_wscale, rcv_wscale;
-
-    struct {
-        seq iss, una, nxt; /* 3.3.1 */
-        seq end;           /* behind the last byte written; a FIN has this number */
-        seq wl1, wl2;
-        uint32_t wnd, max_wnd; /* bytes, scaled */
-    } snd;
-    struct {
-        seq irs, nxt;
-        seq adv;           /* right edge ever offered: data before it is always acceptable [RFC7323 2.4] */
-        seq read;          /* the next byte for the application */
-        uint16_t mss_seen; /* largest segment that came: what "full-sized" means for ACKs [SHLD-19] */
-    } rcv;
-    uint16_t mss;                  /* payload of a full segment to the peer, options taken off */
-    uint32_t ts_offset, ts_recent; /* timestamps.c */
-
     bool passive : 1;  /* reached SYN-RECEIVED from LISTEN [MUST-11] */
     bool waiting : 1;  /* established, not accepted yet: event links it into its listener's queue */
     bool detached : 1; /* the application closed it: no events, nobody reads */
@@ -167,33 +152,80 @@ struct tcb {
     bool persisting : 1; /* rexmit_at is the persist timer */
     bool want_write : 1; /* tell the application when there is room again */
     bool r1_told : 1;
+
+    struct {
+        seq una, nxt;
+        seq end; /* behind the last byte written; a FIN has this number */
+        seq wl1, wl2;
+        uint32_t wnd, max_wnd; /* bytes, scaled */
+    } snd;                     /* 3.3.1 */
+    struct {
+        seq nxt;
+        seq adv;  /* right edge ever offered: data before it is always acceptable [RFC7323 2.4] */
+        seq read; /* the next byte for the application */
+    } rcv;
+    uint32_t ts_offset, ts_recent; /* timestamps.c */
+    uint16_t mss;                  /* payload of a full segment to the peer, options taken off */
+    uint16_t mss_seen;             /* largest segment that came: what "full-sized" means for ACKs [SHLD-19] */
+    uint32_t srtt_us, rttvar_us, rto_us;
+
+    struct event_node event;
+    uint32_t segments_out, segments_in;
+    uint32_t tune_us, tune_read; /* autotune.c */
+    uint32_t receive_buffer;     /* bytes, now: autotune.c */
+    uint32_t ts_recent_ms;
+    union {
+        uint32_t listener; /* index + 1 while waiting */
+        uint32_t sent_ms;  /* after that: when new bytes left last */
+    };
+    uint32_t min_rtt_us; /* smallest of late: see rack.c; 0: none yet */
+
+    struct cc_rest resting;          /* while at rest: else busy->cc */
     uint8_t rexmit_why;              /* enum reason of WORK_REXMIT, and of the last repetition */
     uint8_t backoff;                 /* how often the current RTO was doubled */
     uint8_t rack_mult, rack_persist; /* width of the reordering window [RFC8985 6.2 step 4] */
     uint8_t ecn_seen, ecn_told;      /* accurate: marks that we saw, and that the peer told of, modulo 256 */
     uint8_t ecn_first;               /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
-    uint8_t snd_log2, rcv_log2;      /* how large the rings had to be: see ring_reserve */
-    uint16_t mss_peer;               /* the peer's MSS option or the default */
-    int16_t error;
-
-    uint32_t srtt_us, rttvar_us, rto_us;
-    uint32_t min_rtt_us;         /* smallest of late: see rack.c; 0: none yet */
-    uint32_t tune_us, tune_read; /* autotune.c */
-    uint32_t receive_buffer;     /* bytes, now: autotune.c */
-    uint32_t ts_recent_ms;
-    struct cc_rest resting; /* congestion control while at rest: else busy->cc */
-    uint32_t challenge_ms;  /* when the last challenge ACK was allowed */
-    union {
-        uint32_t listener; /* index + 1 while waiting */
-        uint32_t sent_ms;  /* after that: when new bytes left last */
-    };
-
-    struct event_node event;
+    uint8_t snd_log2, rcv_log2;      /* how large the rings had to be: see busy.c */
+    int8_t error;
+    uint16_t mss_peer; /* the peer's MSS option or the default */
+    seq iss, irs;
+    uint32_t snd_turns, rcv_turns; /* how often the numbers came round since: snd_advance */
+    uint32_t hash;                 /* flow_hash */
+    uint32_t challenge_ms;         /* when the last challenge ACK was allowed */
     uint64_t serial;
-    uint64_t bytes_sent, bytes_received;
-    uint32_t segments_out, segments_in, retransmitted;
+    uint32_t retransmitted;
     uint16_t again_by_timer, again_by_probe; /* of those retransmitted; saturating */
 };
+
+/* It will be asked for soon: all its lines at once rather than one after the other. */
+static inline void tcb_prefetch(const struct tcb *t) {
+    for (unsigned i = 0; i < sizeof *t; i += 64) __builtin_prefetch((const char *)t + i);
+}
+static inline void busy_prefetch(const struct busy *b) {
+    enum { BEGINNING = 192 }; /* of a flight: what every ACK asks for, and its first piece */
+    for (unsigned i = 0; i < sizeof *b; i += 64) __builtin_prefetch((const char *)b + i);
+    for (unsigned i = 0; b->flight && i < BEGINNING; i += 64) __builtin_prefetch((const char *)b->flight + i);
+}
+
+/* The numbers move on; after 4 GiB they begin again. */
+static inline void snd_advance(struct tcb *t, seq to) {
+    t->snd_turns += to.v - t->iss.v < t->snd.nxt.v - t->iss.v;
+    t->snd.nxt = to;
+}
+static inline void rcv_advance(struct tcb *t, seq to) {
+    t->rcv_turns += to.v - t->irs.v < t->rcv.nxt.v - t->irs.v;
+    t->rcv.nxt = to;
+}
+/* Bytes of text; SYN and FIN have numbers too. */
+static inline uint64_t bytes_sent(const struct tcb *t) {
+    uint64_t n = (uint64_t)t->snd_turns << 32 | (t->snd.nxt.v - t->iss.v);
+    return n - min_u64(n, 1 + seq_gt(t->snd.nxt, t->snd.end));
+}
+static inline uint64_t bytes_received(const struct tcb *t) {
+    uint64_t n = (uint64_t)t->rcv_turns << 32 | (t->rcv.nxt.v - t->irs.v);
+    return n - min_u64(n, 1 + t->fin_taken);
+}
 
 struct listener {
     struct event_node event;
@@ -550,7 +582,9 @@ COLD void persist_stop(struct tcb *t);
 COLD void persist_timeout(struct stack *s, struct tcb *t);
 void ack_now(struct stack *s, struct tcb *t, enum reason why);
 void ack_later(struct stack *s, struct tcb *t);
-void ack_sent(struct tcb *t);
+void ack_sent(struct stack *s, struct tcb *t);
+void delack_stop(struct stack *s, struct busy *b);
+void delack_timer(struct stack *s);
 bool keepalive_runs(const struct tcb *t);
 void keepalive_restart(struct stack *s, struct tcb *t);
 COLD void keepalive_timeout(struct stack *s, struct tcb *t);
@@ -563,6 +597,7 @@ static inline uint32_t cc_ssthresh(const struct tcb *t) {
     return tcb_awake(t) ? t->busy->cc.ssthresh : t->resting.ssthresh;
 }
 void cc_start(struct tcb *t, uint32_t initial_segments);
+void cc_begin(struct stack *s, struct tcb *t); /* before the algorithm is asked anything that matters to it */
 void cc_change(struct stack *s, struct tcb *t);
 void cc_stop(struct stack *s, struct tcb *t);
 void cc_rest(struct stack *s, struct tcb *t);

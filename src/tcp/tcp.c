@@ -4,7 +4,7 @@
 _Static_assert(sizeof(struct flow) == 36, "a flow is hashed and compared as bytes: no gaps");
 _Static_assert(sizeof(struct half_open) <= 96, "a flood of SYNs costs this much each");
 _Static_assert(sizeof(struct time_wait) <= 64, "a closed connection costs this much for 2 MSL");
-_Static_assert(sizeof(struct tcb) <= 272, "an idle connection costs this much");
+_Static_assert(sizeof(struct tcb) == 256, "an idle connection costs this much: four lines of the cache");
 
 int tcp_init(struct stack *s) {
     struct tcp_state *c = &s->tcp;
@@ -14,6 +14,8 @@ int tcp_init(struct stack *s) {
     pool_init(&c->time_waits, sizeof(struct time_wait), 7, s->cfg.time_wait_max);
     c->ready_tail = &c->ready_head;
     c->blocked_tail = &c->blocked_head;
+    c->delack_tail = &c->delack_head;
+    c->delack_timer.kind = TIMER_DELAYED_ACK;
     c->half_open_timer.kind = TIMER_HALF_OPEN;
     c->time_wait_timer.kind = TIMER_TIME_WAIT;
     c->scratch = mem_zalloc(s, sizeof *c->scratch);

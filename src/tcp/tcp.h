@@ -55,9 +55,10 @@ struct tcp_state {
     struct fifo
         half_open_by_try[HALF_OPEN_LEVELS]; /* SYN-ACK sent n times: one constant delay each, so each in order */
     struct fifo half_open_held;
-    struct fifo time_wait;    /* in order of expiry */
-    uint64_t time_wait_swept; /* units of 2 ms: no record was past its time then */
-    wheel_node half_open_timer, time_wait_timer;
+    struct fifo time_wait;                   /* in order of expiry */
+    uint64_t time_wait_swept;                /* units of 2 ms: no record was past its time then */
+    struct busy *delack_head, **delack_tail; /* owe an ACK, in order of its time */
+    wheel_node half_open_timer, time_wait_timer, delack_timer;
     uint32_t ports_tried; /* for connections that we open: the place in the order of ports */
     struct fast_open_memory fast_open_memory[FAST_OPEN_MEMORY];
     uint32_t fast_opens;          /* connections opened by a cookie and not yet by the handshake */

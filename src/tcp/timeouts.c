@@ -4,7 +4,7 @@
 #include "tcp/tcb.h"
 
 static uint64_t earliest(const struct tcb *t) {
-    uint64_t when = min_u64(min_u64(t->busy->rexmit_at, t->busy->delack_at), t->busy->life_at);
+    uint64_t when = min_u64(t->busy->rexmit_at, t->busy->life_at);
     return t->busy->flight ? min_u64(when, t->busy->flight->pace_due) : when;
 }
 
@@ -20,7 +20,8 @@ void timers_sync(struct stack *s, struct tcb *t) {
 
 void timers_stop(struct stack *s, struct tcb *t) {
     if (!tcb_awake(t)) return;
-    t->busy->rexmit_at = t->busy->delack_at = t->busy->life_at = TERN_NEVER;
+    delack_stop(s, t->busy);
+    t->busy->rexmit_at = t->busy->life_at = TERN_NEVER;
     if (wheel_armed(&t->busy->timer)) wheel_cancel(&s->wheel, &t->busy->timer);
 }
 
@@ -34,7 +35,8 @@ uint64_t stuck_ns(const struct stack *s, const struct tcb *t) {
 
 /* [MUST-13] */
 void two_msl_start(struct stack *s, struct tcb *t) {
-    t->busy->rexmit_at = t->busy->delack_at = TERN_NEVER;
+    delack_stop(s, t->busy);
+    t->busy->rexmit_at = TERN_NEVER;
     t->busy->life_at = s->now + 2ull * s->cfg.msl_ms * MS_NS;
 }
 
@@ -90,7 +92,7 @@ static const char *life_name(const struct tcb *t) {
 }
 
 const char *timer_next(const struct tcb *t, uint64_t *when) {
-    *when = earliest(t);
+    *when = min_u64(earliest(t), t->busy->delack_at);
     if (*when == TERN_NEVER) return "";
     if (*when == t->busy->delack_at) return "delayed ACK";
     if (t->busy->flight && *when == t->busy->flight->pace_due) return "pacing";
@@ -103,11 +105,6 @@ static void tcb_timer(struct stack *s, struct tcb *t) {
     if (t->busy->flight && s->now >= t->busy->flight->pace_due) {
         t->busy->flight->pace_due = TERN_NEVER;
         tcb_ready(s, t);
-    }
-    if (s->now >= t->busy->delack_at) {
-        t->busy->delack_at = TERN_NEVER;
-        if (tracing(s, TERN_TRACE_TIMER)) trace_timer(s, t, "delayed ACK");
-        ack_now(s, t, R_SEND_ACK_DELAYED);
     }
     if (s->now >= t->busy->rexmit_at) {
         if (tracing(s, TERN_TRACE_TIMER)) trace_timer(s, t, rexmit_name(t));
@@ -132,10 +129,15 @@ void tcp_timer(struct stack *s, wheel_node *n) {
         time_wait_timer(s);
         return;
     }
+    if (n->kind == TIMER_DELAYED_ACK) {
+        delack_timer(s);
+        return;
+    }
     struct tcb *t = CONTAINER_OF(n, struct busy, timer)->owner;
-    uint32_t index = tcb_index(t), generation = pool_generation(&s->tcp.tcbs, index);
+    uint32_t used = s->tcp.tcbs.used;
+    tcb_prefetch(t);
     tcb_timer(s, t);
-    if (!pool_find(&s->tcp.tcbs, index, generation) || t->state == TERN_CLOSED) return;
+    if (s->tcp.tcbs.used != used || t->state == TERN_CLOSED) return; /* it is gone */
     timers_sync(s, t);
     tcb_rest(s, t);
 }

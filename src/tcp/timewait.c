@@ -128,7 +128,7 @@ static void expand(struct stack *s, const struct time_wait *w, struct tcb *t) {
     t->hash = w->hash;
     t->snd.una = t->snd.nxt = t->busy->pos = w->snd_nxt;
     t->snd.end = t->busy->recover = seq_add(w->snd_nxt, (uint32_t)-1);
-    t->snd.iss = seq_add(w->snd_nxt, (uint32_t)-2);
+    t->iss = seq_add(w->snd_nxt, (uint32_t)-2);
     t->snd.max_wnd = 1u << 30;
     t->rcv.nxt = t->rcv.adv = t->busy->last_ack_sent = w->rcv_nxt;
     t->rcv.read = t->busy->fin = seq_add(w->rcv_nxt, (uint32_t)-1);

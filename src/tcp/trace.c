@@ -7,8 +7,8 @@ _Static_assert(REASONS <= UINT8_MAX, "tcb.ack_reason holds a reason in a byte");
 static void snapshot(tern_trace *r, const struct tcb *t) {
     r->serial = t->serial;
     r->tcb.valid = true;
-    r->tcb.iss = t->snd.iss.v;
-    r->tcb.irs = t->rcv.irs.v;
+    r->tcb.iss = t->iss.v;
+    r->tcb.irs = t->irs.v;
     r->tcb.snd_una = t->snd.una.v;
     r->tcb.snd_nxt = t->snd.nxt.v;
     r->tcb.rcv_nxt = t->rcv.nxt.v;

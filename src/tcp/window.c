@@ -12,7 +12,7 @@ uint32_t window_offered(const struct tcb *t) {
 /* Where the right edge could go; in small steps it stays where it is [MUST-39]. */
 static seq right_edge(const struct tcb *t) {
     seq could = seq_add(t->rcv.nxt, rcv_space(t));
-    uint32_t least = min_u32(t->receive_buffer / 2, max_u32(t->rcv.mss_seen, 1));
+    uint32_t least = min_u32(t->receive_buffer / 2, max_u32(t->mss_seen, 1));
     return seq_diff(could, t->rcv.adv) >= (int32_t)least ? could : seq_max(t->rcv.adv, t->rcv.nxt);
 }
 
@@ -30,6 +30,6 @@ uint16_t window_field(struct tcb *t, bool syn) {
 bool window_update_due(const struct tcb *t) {
     if (t->fin_taken || !state_in(t, MAY_RECEIVE)) return false;
     seq could = seq_add(t->rcv.nxt, min_u32(rcv_space(t), 65535u << t->rcv_wscale));
-    uint32_t least = min_u32(t->receive_buffer / 2, 2 * max_u32(t->rcv.mss_seen, 536));
+    uint32_t least = min_u32(t->receive_buffer / 2, 2 * max_u32(t->mss_seen, 536));
     return seq_diff(could, t->rcv.adv) >= (int32_t)least;
 }

@@ -10,7 +10,7 @@ fail() {
 dev=$TERN_SRC/dev
 if command -v dash >/dev/null; then dash -n "$dev" || fail 'not POSIX shell'; fi
 "$dev" help >help
-for word in demo test bench soak fuzz coverage build fmt clean help; do
+for word in demo test bench soak fuzz coverage mutants analyze build fmt clean help; do
     grep -q "^\./dev $word" help || fail "help does not name $word"
 done
 code=0

@@ -93,11 +93,12 @@ static void deliver(const int fd[2]) {
     memmove(held, held + n, helds * sizeof held[0]);
 }
 
-_Noreturn static void carry(const struct spoiled_wire *w, int begin) {
-    char go;
+_Noreturn static void carry(const struct spoiled_wire *w, int begin, unsigned first) {
+    char go, name[2][IFNAMSIZ];
+    for (unsigned i = 0; i < 2; i++) snprintf(name[i], sizeof name[i], "wire%u", first + i);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (read(begin, &go, 1) != 1) _exit(1);
-    int fd[2] = {packet_socket("wire0"), packet_socket("wire1")};
+    int fd[2] = {packet_socket(name[0]), packet_socket(name[1])};
     if (fd[0] < 0 || fd[1] < 0) {
         perror("packet socket");
         _exit(1);
@@ -134,27 +135,29 @@ static bool make_end(struct spoiled *s, int end) {
         return false;
     }
     snprintf(command, sizeof command,
-             "ip link add t0 type veth peer name wire%d netns %d && ip address add 10.77.0.%d/24 dev t0 && "
+             "ip link add t0 type veth peer name wire%u netns %d && ip address add 10.77.0.%d/24 dev t0 && "
              "ip link set lo up && ip link set t0 up",
-             end, (int)s->wire, end + 1);
-    bool fine = run(command);
-    return setns(s->home, CLONE_NEWNET) == 0 && fine;
+             s->first + (unsigned)end, (int)s->wire, end + 1);
+    bool fine = run(command) && setns(s->home, CLONE_NEWNET) == 0;
+    snprintf(command, sizeof command, "ip link set wire%u up", s->first + (unsigned)end);
+    return fine && run(command);
 }
 
 bool spoiled_open(struct spoiled *s, const struct spoiled_wire *wire) {
+    static unsigned used;
     int begin[2];
-    *s = (struct spoiled){.net = {-1, -1}};
+    *s = (struct spoiled){.net = {-1, -1}, .first = used};
+    used += 2; /* devices go some time after their namespace: no name comes twice */
     s->home = own_namespace();
     if (s->home < 0 || pipe(begin) < 0) return false;
     fflush(NULL);
     s->wire = fork();
     if (s->wire == 0) {
         close(begin[1]);
-        carry(wire, begin[0]);
+        carry(wire, begin[0], s->first);
     }
     close(begin[0]);
-    bool fine = s->wire > 0 && make_end(s, SPOILED_A) && make_end(s, SPOILED_B) &&
-                run("ip link set wire0 up && ip link set wire1 up") && write(begin[1], "", 1) == 1;
+    bool fine = s->wire > 0 && make_end(s, SPOILED_A) && make_end(s, SPOILED_B) && write(begin[1], "", 1) == 1;
     close(begin[1]);
     usleep(100000);
     fine = fine && waitpid(s->wire, NULL, WNOHANG) == 0;

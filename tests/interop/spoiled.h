@@ -12,6 +12,7 @@ enum { SPOILED_A, SPOILED_B };
 struct spoiled {
     int home, net[2]; /* namespaces: where the process was, those of the ends */
     pid_t wire;
+    unsigned first; /* the number of the first device of the wire */
 };
 
 /* How it treats TCP; everything else passes. Of a thousand packets. */

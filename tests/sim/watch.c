@@ -31,7 +31,7 @@ static const struct tcb *peer_of(const struct world *w, const struct tcb *t) {
     struct stack *s = owner ? w->host[owner - 1].s : NULL;
     uint32_t ref = s && w->host[owner - 1].stack ? flow_find(s, &f, flow_hash(s, &f)) : 0;
     const struct tcb *p = ref && ref_kind_of(ref) == REF_TCB ? pool_at(&s->tcp.tcbs, ref_index(ref)) : NULL;
-    return p && seq_eq(p->rcv.irs, t->snd.iss) && state_in(p, SYNCHRONIZED) ? p : NULL;
+    return p && seq_eq(p->irs, t->iss) && state_in(p, SYNCHRONIZED) ? p : NULL;
 }
 
 /* Nothing is sent beyond what the peer ever offered, but for the byte or the FIN that probes. */

@@ -125,7 +125,7 @@ int host_start(struct world *w, struct host *h) {
         tern_trace_set(h->stack,
                        TERN_TRACE_ALL & ~(unsigned)(TERN_TRACE_PACKET_IN | TERN_TRACE_PACKET_OUT | TERN_TRACE_WINDOW),
                        log_trace, h);
-    memset(h->shadows, 0, sizeof *h->shadows * h->shadow_count);
+    if (h->shadow_count) memset(h->shadows, 0, sizeof *h->shadows * h->shadow_count);
     return TERN_OK;
 }
 
@@ -145,21 +145,32 @@ void host_stop(struct world *w, struct host *h) {
     if (h->heap.live) violation(w, "host %u: %llu bytes leaked", h->index, (unsigned long long)h->heap.live);
 }
 
-/* The first call's numbers pass 2^32 soon: the clock that they hang on is set so. */
-static void wrap_soon(struct world *w) {
-    struct host *h = &w->host[w->call[0].end[0].host];
-    tern_addr me = host_addr(h, w->call[0].v6), peer = host_addr(&w->host[w->call[0].end[1].host], w->call[0].v6);
+/* What the clock at one end makes of the first call. */
+static struct secrets secrets_of_first(const struct world *w, unsigned side) {
+    const struct call *k = &w->call[0];
+    const struct host *h = &w->host[k->end[side].host];
+    tern_addr me = host_addr(h, k->v6), peer = host_addr(&w->host[k->end[!side].host], k->v6);
+    uint16_t far = k->both_open ? (uint16_t)(k->port + 10000) : LISTEN_PORT;
     struct flow f;
     memset(&f, 0, sizeof f);
     f.local = addr_in(&me);
     f.remote = addr_in(&peer);
-    f.local_port = w->call[0].port;
-    f.remote_port = LISTEN_PORT;
-    struct stack at = {.now = host_now(w, h)};
+    f.local_port = side ? far : k->port;
+    f.remote_port = side ? k->port : far;
+    return flow_secrets(h->s, &f);
+}
+
+/* The first call's numbers pass 2^32 soon, and the timestamps of who is called: the clocks that they hang on are set so. */
+static void wrap_soon(struct world *w) {
+    struct host *from = &w->host[w->call[0].end[0].host], *to = &w->host[w->call[0].end[1].host];
+    struct secrets secrets = secrets_of_first(w, 0);
+    struct stack at = {.now = host_now(w, from)};
     struct chance c = chance_of(&w->plan, 7);
-    struct secrets secrets = flow_secrets(h->s, &f);
     uint32_t isn = isn_choose(&at, &secrets).v, wanted = 0u - chance_below(&c, w->plan.bytes_max) - 1;
-    h->skew += (uint64_t)(uint32_t)(wanted - isn) * 4000;
+    from->skew += (uint64_t)(uint32_t)(wanted - isn) * 4000;
+    at.now = host_now(w, to);
+    uint32_t stamp = ts_now(&at, secrets_of_first(w, 1).ts_offset), due = 0u - chance_below(&c, 90000) - 1;
+    to->skew += (uint64_t)(uint32_t)(due - stamp) * MSEC;
 }
 
 static void make(struct world *w) {

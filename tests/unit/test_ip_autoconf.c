@@ -268,6 +268,27 @@ static void test_expiry(void **state) {
     host_free();
 }
 
+/* What the user says outlasts what a router said, in either order. */
+static void test_route_by_hand(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_ETHERNET, 1, 0);
+    nd_message m = ra_of(100, "2001:db8::", 300, 200);
+    tern_addr all = {.family = 6}, via = addr("fe80::99");
+    feed_ra("fe80::99", &m);
+    pass_ms(1);
+    take_all();
+    assert_int_equal(tern_route_add(host.t, &all, 0, 0, &via), TERN_OK);
+    struct ip_path path;
+    pass_ms(200000);
+    take_all();
+    assert_int_not_equal(path_to("2001:db8:ffff::1", &path), IP_PATH_NONE);
+    feed_ra("fe80::99", &m);
+    pass_ms(200000);
+    take_all();
+    assert_int_not_equal(path_to("2001:db8:ffff::1", &path), IP_PATH_NONE);
+    host_free();
+}
+
 /* RFC 4862 5.5.3 e: an advertisement cannot kill an address at once. */
 static void test_two_hours(void **state) {
     (void)state;
@@ -370,8 +391,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_idle),         cmocka_unit_test(test_dad),           cmocka_unit_test(test_dad_conflict),
         cmocka_unit_test(test_source_waits), cmocka_unit_test(test_solicitations), cmocka_unit_test(test_advertisement),
-        cmocka_unit_test(test_expiry),       cmocka_unit_test(test_two_hours),     cmocka_unit_test(test_ra_refused),
-        cmocka_unit_test(test_ra_limits),    cmocka_unit_test(test_router_silent),
+        cmocka_unit_test(test_expiry),       cmocka_unit_test(test_route_by_hand), cmocka_unit_test(test_two_hours),
+        cmocka_unit_test(test_ra_refused),   cmocka_unit_test(test_ra_limits),     cmocka_unit_test(test_router_silent),
     };
     return cmocka_run_group_tests_name("ip_autoconf", tests, NULL, NULL);
 }

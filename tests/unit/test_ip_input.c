@@ -621,6 +621,126 @@ static void test_errors_not_sent(void **state) {
     host_free();
 }
 
+/* [RFC1122 3.2.2, RFC4443 2.2 a] The answer comes from the address that was asked; to a group there is none. */
+static void test_error_source(void **state) {
+    (void)state;
+    host_tun();
+    assert_int_equal(give(0, "10.9.0.3", 24), TERN_OK);
+    assert_int_equal(give(0, "fd09::3", 64), TERN_OK);
+    static const struct {
+        const char *from, *to;
+        size_t at, len;
+    } cases[] = {{"10.9.0.1", "10.9.0.3", 12, 4},
+                 {"10.9.0.1", "10.9.0.2", 12, 4},
+                 {"fd09::1", "fd09::3", 8, 16},
+                 {"fd09::1", "fd09::2", 8, 16}};
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        make_packet(&k, cases[i].from, cases[i].to, 47, "12345678", 8, -1, 64);
+        uint64_t before = reason(R_IP_UNKNOWN_PROTOCOL);
+        feed(k.b, k.len);
+        assert_int_equal(reason(R_IP_UNKNOWN_PROTOCOL), before + 1);
+        assert_true(take());
+        assert_true(bytes_are(host.out + cases[i].at, cases[i].to));
+        assert_true(bytes_are(host.out + cases[i].at + cases[i].len, cases[i].from));
+    }
+    make_packet(&k, "fd09::1", "ff02::1", 47, "12345678", 8, -1, 64);
+    icmp_send_error(host.s, 0, ICMP6_UNREACHABLE, 4, 0, k.b, (uint32_t)k.len, false);
+    assert_false(take());
+    icmp_send_error(host.s, 0, ICMP6_TOO_BIG, 0, 1280, k.b, (uint32_t)k.len,
+                    false); /* the exception [RFC4443 2.4 e.3] */
+    assert_true(take());
+    assert_false(bytes_are(host.out + 8, "ff02::1"));
+    host_free();
+}
+
+/* The pointer of a parameter problem leads to the byte that names the unknown protocol, behind an atomic fragment's
+ * header too [RFC4443 3.4]. */
+static void test_problem_pointer(void **state) {
+    (void)state;
+    host_tun();
+    static const uint8_t fragment[] = {47, 9, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8};
+    make_packet(&k, "fd09::1", "fd09::2", IP_PROTO_FRAGMENT, fragment, sizeof fragment, -1, 64);
+    feed(k.b, k.len);
+    assert_true(take());
+    assert_int_equal(host.out[40], 4);
+    assert_int_equal(load32(host.out + 44), 40);
+    static const uint8_t two[] = {IP_PROTO_DSTOPTS, 0, 1, 4, 0, 0, 0, 0, 47, 0, 1, 4, 0, 0, 0, 0, 1, 2, 3, 4};
+    make_packet(&k, "fd09::1", "fd09::2", IP_PROTO_DSTOPTS, two, sizeof two, -1, 64);
+    feed(k.b, k.len);
+    assert_true(take());
+    assert_int_equal(load32(host.out + 44), 48);
+    host_free();
+}
+
+/* After segments of one connection have come, what only looks like one of them does not reach TCP. */
+static void test_near_misses(void **state) {
+    (void)state;
+    host_tun();
+    for (int v6 = 0; v6 < 2; v6++) {
+        const char *from = v6 ? "fd09::1" : "10.9.0.1", *to = v6 ? "fd09::2" : "10.9.0.2";
+        for (unsigned how = 0; how < 8; how++) {
+            for (unsigned turn = 0; turn < 2; turn++) {
+                make_tcp(&k, from, to, 4);
+                tcp_seen.segments = 0;
+                feed(k.b, k.len);
+                assert_int_equal(tcp_seen.segments, 1);
+            }
+            tcp_seen.segments = 0;
+            switch (how) {
+            case 0: k.b[0] = (uint8_t)(k.b[0] ^ 0x20); break; /* the version */
+            case 1: k.b[v6 ? 6 : 9] = 47; break;              /* the protocol */
+            case 2: k.len -= 5; break;                        /* cut */
+            case 3:
+                k.b[v6 ? 7 : 8] = 0;
+                k.b[v6 ? 6 : 9] = 0xfd;
+                break;                                        /* experimental */
+            case 4: store16(k.b + (v6 ? 4 : 2), 2000); break; /* longer than it is */
+            case 5: k.b[v6 ? 24 : 16] ^= 0x40; break;         /* to another host */
+            case 6: k.len = v6 ? 39 : 19; break;
+            case 7: k.len = 1; break;
+            }
+            if (!v6 && how != 2 && how < 6) fix_ip4(k.b);
+            feed(k.b, k.len);
+            assert_int_equal(tcp_seen.segments, 0);
+            take_all();
+            pass_ms(1000);
+        }
+    }
+    make_tcp(&k, "10.9.0.1", "10.9.0.2", 4);
+    feed(k.b, k.len);
+    tcp_seen.segments = 0;
+    k.b[10] ^= 1; /* the header's checksum */
+    feed(k.b, k.len);
+    k.b[10] ^= 1;
+    for (unsigned bit = 0; bit < 14; bit++) { /* a fragment */
+        store16(k.b + 6, (uint16_t)(1u << bit));
+        fix_ip4(k.b);
+        feed(k.b, k.len);
+    }
+    assert_int_equal(tcp_seen.segments, 0);
+    host_free();
+}
+
+/* An error that quotes a later fragment says nothing about a segment: its first bytes are not a TCP header. */
+static void test_quoted_fragments(void **state) {
+    (void)state;
+    host_tun();
+    for (unsigned bit = 0; bit < 13; bit++) {
+        make_tcp(&quoted, "10.9.0.2", "10.8.0.5", 60);
+        store16(quoted.b + 6, (uint16_t)(1u << bit));
+        fix_ip4(quoted.b);
+        make_error("10.7.0.1", "10.9.0.2", 3, 1, 0, quoted.len);
+        feed(k.b, k.len);
+        assert_int_equal(tcp_seen.errors, 0);
+    }
+    store16(quoted.b + 6, 0x2000); /* the first */
+    fix_ip4(quoted.b);
+    make_error("10.7.0.1", "10.9.0.2", 3, 1, 0, quoted.len);
+    feed(k.b, k.len);
+    assert_int_equal(tcp_seen.errors, 1);
+    host_free();
+}
+
 /* Quotes as much as fits 576 or 1280 bytes [RFC1812 4.3.2.3, RFC4443 2.4 c]. */
 static void test_quote_length(void **state) {
     (void)state;
@@ -802,6 +922,10 @@ int main(void) {
         cmocka_unit_test(test_errors_to_tcp),
         cmocka_unit_test(test_errors_refused),
         cmocka_unit_test(test_errors_not_sent),
+        cmocka_unit_test(test_error_source),
+        cmocka_unit_test(test_problem_pointer),
+        cmocka_unit_test(test_near_misses),
+        cmocka_unit_test(test_quoted_fragments),
         cmocka_unit_test(test_quote_length),
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_rate_of_each),

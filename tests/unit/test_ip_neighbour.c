@@ -77,7 +77,8 @@ static void test_frames(void **state) {
                  {{1, 0, 0x5e, 0, 0, 1}, true, true},       {{0x33, 0x33, 0, 0, 0, 1}, true, true},
                  {{0x33, 0x33, 0xff, 0, 0, 2}, true, true}, {{0x33, 0x33, 0xff, 0, 0, 3}, false, true},
                  {{1, 0, 0x5e, 0, 0, 5}, false, true},      {{2, 0, 0, 0, 0, 9}, false, false},
-                 {{3, 0, 0, 0, 0, 1}, false, true}};
+                 {{3, 0, 0, 0, 0, 1}, false, true},         {{2, 0, 0, 0, 0, 0}, false, false},
+                 {{0, 0, 0, 0, 0, 1}, false, false},        {{255, 255, 255, 255, 255, 254}, false, true}};
     for (int warm = 0; warm < 2; warm++) {
         for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
             tcp_seen.segments = 0;

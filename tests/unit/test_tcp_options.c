@@ -113,6 +113,7 @@ static void congestion(void **state) {
         assert_int_equal(after.ssthresh, before.ssthresh);
         app_write(3000);
         assert_true(drop_out() > 0);
+        cc_begin(stack_of(fx.stack), tcb_now()); /* as soon as it matters */
         assert_ptr_equal(tcb_now()->busy->cc.ops, known[which]);
         advance(1);
         inject(ACK, 1, 1 + fx.written, 0);
@@ -228,9 +229,101 @@ static void families(void **state) {
     comes_to(listen_at(mine, &fx.me));
 }
 
+/* Each is what it was set to, no other moves, and nothing is taken that is out of its range. */
+static void every_setting(void **state) {
+    (void)state;
+    static const struct {
+        enum tern_option option;
+        int64_t least, most;
+    } all[] = {
+        {TERN_OPT_NODELAY, 0, 1},
+        {TERN_OPT_CORK, 0, 1},
+        {TERN_OPT_SEND_BUFFER, 1024, 1 << 30},
+        {TERN_OPT_RECEIVE_BUFFER, 1024, 1 << 30},
+        {TERN_OPT_KEEPALIVE, 0, 1},
+        {TERN_OPT_KEEPALIVE_IDLE_MS, 1, UINT32_MAX},
+        {TERN_OPT_USER_TIMEOUT_MS, 1, UINT32_MAX},
+        {TERN_OPT_DSCP, 0, 63},
+        {TERN_OPT_TTL, 1, 255},
+        {TERN_OPT_MSS, 0, 65535},
+        {TERN_OPT_KEEPALIVE_INTERVAL_MS, 1, UINT32_MAX},
+        {TERN_OPT_KEEPALIVE_PROBES, 1, 255},
+        {TERN_OPT_LINGER_MS, -1, INT32_MAX},
+        {TERN_OPT_ZERO_WINDOW_MS, 0, UINT32_MAX},
+        {TERN_OPT_USER_TIMEOUT_OPTION_S, 0, 65535},
+        {TERN_OPT_CONGESTION, TERN_NEWRENO, TERN_BBR},
+        {TERN_OPT_SOFT_ERRORS, 0, 1},
+        {TERN_OPT_FAST_OPEN, 0, 1},
+        {TERN_OPT_SYN_RETRIES, 0, 20},
+        {TERN_OPT_FIN_WAIT_2_MS, 0, UINT32_MAX},
+        {TERN_OPT_QUICK_ACK, 0, 1},
+        {TERN_OPT_NO_READER, 0, 1},
+    };
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    tern_sock of = fx.listener;
+    int64_t v, now[ARRAY_LEN(all)];
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        assert_int_equal(tern_get(fx.stack, of, all[i].option, &now[i]), TERN_OK);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        const int64_t good[] = {all[i].least, all[i].most},
+                      bad[] = {all[i].least - 1, all[i].most + 1, INT64_MIN, INT64_MAX};
+        for (unsigned k = 0; k < ARRAY_LEN(good); k++) {
+            assert_int_equal(tern_set(fx.stack, of, all[i].option, good[k]), TERN_OK);
+            now[i] = good[k];
+            for (size_t j = 0; j < ARRAY_LEN(all); j++) {
+                assert_int_equal(tern_get(fx.stack, of, all[j].option, &v), TERN_OK);
+                assert_int_equal(v, now[j]);
+            }
+        }
+        for (unsigned k = 0; k < ARRAY_LEN(bad); k++) {
+            if (all[i].option == TERN_OPT_USER_TIMEOUT_MS && bad[k] == 0) continue; /* the stack's own */
+            assert_int_equal(tern_set(fx.stack, of, all[i].option, bad[k]), TERN_ERANGE);
+        }
+    }
+    assert_int_equal(tern_set(fx.stack, of, TERN_OPT_USER_TIMEOUT_MS, 0), TERN_OK);
+    assert_int_equal(tern_get(fx.stack, of, TERN_OPT_USER_TIMEOUT_MS, &v), TERN_OK);
+    assert_int_equal(v, fx.cfg.r2_ms);
+    static const int no_option[] = {0, TERN_OPT_NO_READER + 1, 1000};
+    for (unsigned i = 0; i < ARRAY_LEN(no_option); i++) {
+        assert_int_equal(tern_set(fx.stack, of, (enum tern_option)no_option[i], 1), TERN_ENAME);
+        assert_int_equal(tern_get(fx.stack, of, (enum tern_option)no_option[i], &v), TERN_ENAME);
+    }
+    assert_int_equal(tern_get(fx.stack, of, TERN_OPT_TTL, NULL), TERN_EINVAL);
+    assert_int_equal(tern_set(NULL, of, TERN_OPT_TTL, 1), TERN_EINVAL);
+    assert_int_equal(tern_get(NULL, of, TERN_OPT_TTL, &v), TERN_EINVAL);
+    assert_int_equal(tern_set(fx.stack, (tern_sock){.id = 0}, TERN_OPT_TTL, 1), TERN_ESTALE);
+}
+
+/* The eleven states by their names, in either case, with '-' or '_'. */
+static void names_of_states(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        enum tern_state is;
+    } good[] = {{"LISTEN", TERN_LISTEN},           {"syn-sent", TERN_SYN_SENT},     {"Syn_Received", TERN_SYN_RECEIVED},
+                {"ESTABLISHED", TERN_ESTABLISHED}, {"FIN-WAIT-1", TERN_FIN_WAIT_1}, {"fin_wait_2", TERN_FIN_WAIT_2},
+                {"CLOSE-WAIT", TERN_CLOSE_WAIT},   {"CLOSING", TERN_CLOSING},       {"last-ack", TERN_LAST_ACK},
+                {"TIME-WAIT", TERN_TIME_WAIT},     {"closed", TERN_CLOSED},         {"SYN-RCVD", TERN_SYN_RECEIVED},
+                {"syn_recv", TERN_SYN_RECEIVED},   {"FIN_WAIT1", TERN_FIN_WAIT_1},  {"fin-wait2", TERN_FIN_WAIT_2},
+                {"ESTAB", TERN_ESTABLISHED},       {"unconn", TERN_CLOSED},         {"closed-wait", TERN_CLOSE_WAIT}};
+    static const char *const bad[] = {"",        "SYN",       "LISTENING",  "ESTABLISHED1",
+                                      "CLOSED ", "time wait", "ESTABLISHE", "{LISTEN"};
+    enum tern_state is;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        assert_int_equal(tern_state_parse(good[i].name, &is), TERN_OK);
+        assert_int_equal(is, good[i].is);
+        assert_int_equal(tern_state_parse(tern_state_name(is), &is), TERN_OK);
+        assert_int_equal(is, good[i].is);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) assert_int_equal(tern_state_parse(bad[i], &is), TERN_ENAME);
+    assert_int_equal(tern_state_parse(NULL, &is), TERN_EINVAL);
+    assert_int_equal(tern_state_parse("LISTEN", NULL), TERN_EINVAL);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {BOTH(syn_retries), BOTH(fin_wait_2),    BOTH(quick_ack),
-                                       BOTH(no_reader),   BOTH(backlog),       BOTH(congestion),
-                                       BOTH(families),    BOTH(sender_status), BOTH(everybodys_own)};
+    const struct CMUnitTest tests[] = {BOTH(syn_retries),      BOTH(fin_wait_2),    BOTH(quick_ack),
+                                       BOTH(no_reader),        BOTH(backlog),       BOTH(congestion),
+                                       BOTH(families),         BOTH(sender_status), ONLY4(every_setting),
+                                       ONLY4(names_of_states), BOTH(everybodys_own)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,6 +155,23 @@ static void icmp_in_synsent(void **state) {
     assert_int_equal(fx.ev_error, TERN_EREFUSED);
 }
 
+/* [MUST-56, SHLD-26, RFC1122 4.2.3.9, RFC5461 2.2] Every code: protocol and port unreachable, and what was forbidden by
+ * an administrator, end an open; nets, hosts, routes that failed and services that are missing do not. */
+static void icmp_codes_in_synsent(void **state) {
+    (void)state;
+    uint32_t hard = fx.v6 ? 1u << 1 | 1u << 4 : 1u << 2 | 1u << 3 | 1u << 10 | 1u << 13;
+    for (uint8_t code = 0; code < 16; code++) {
+        if (!fx.v6 && code == 4) continue; /* too big */
+        fx_new_peer((uint16_t)(MY_PORT + code), PEER_PORT);
+        assert_int_equal(app_connect(), TERN_OK);
+        expect(SYN, 0, 0, 0);
+        inject_icmp(fx.v6 ? UNREACHABLE_6 : UNREACHABLE_4, code, 0, 0);
+        expect_state(hard >> code & 1 ? TERN_CLOSED : TERN_SYN_SENT);
+        assert_int_equal(tern_abort(fx.stack, fx.sock), TERN_OK);
+        drop_out();
+    }
+}
+
 /* [RFC1191 6.4, RFC8201 4] What is under way is cut anew and sent again; a wrong number changes nothing. */
 static void icmp_too_big(void **state) {
     (void)state;
@@ -249,6 +266,7 @@ int main(void) {
         BOTH(keepalive_when_half_closed),
         BOTH(icmp_unreachable),
         BOTH(icmp_in_synsent),
+        BOTH(icmp_codes_in_synsent),
         BOTH(icmp_too_big),
         BOTH(icmp_too_small),
         ONLY4(icmp_quench),

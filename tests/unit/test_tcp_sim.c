@@ -381,20 +381,25 @@ static bool drop_by_mask(void *ctx, int from, uint64_t number, const void *data,
     return n < masked.first && (masked.mask >> n & 1);
 }
 
+/* Who closes first, one open or two, with bytes to carry or only the FINs, with SACK and timestamps or without. */
+enum { CLOSINGS = 3, OPENINGS = 2, LOADS = 2, RECOVERIES = 2, VARIANTS = CLOSINGS * OPENINGS * LOADS * RECOVERIES };
+
 static void one_mask(unsigned mask, unsigned variant) {
     struct sim_config c = config_of(1000 + variant);
-    w.seed = mask;
+    unsigned closing = variant % CLOSINGS, rest = variant / CLOSINGS;
+    bool bare = rest & 2, plain = rest & 4;
+    w.seed = mask | variant << 10;
     w.pairs = 1;
-    w.end[0][0].total = 3000;
-    w.end[0][1].total = 2000;
-    w.end[0][0].finish = variant & 1 ? WHEN_WRITTEN : AFTER_EOF;
-    w.end[0][1].finish = variant & 2 ? WHEN_WRITTEN : AFTER_EOF;
-    if (!(variant & 3)) w.end[0][0].finish = WHEN_WRITTEN;
-    w.simultaneous[0] = variant & 4;
+    /* An opener that is silent until the other end speaks would never learn that all eight SYN-ACKs' answers were lost. */
+    w.end[0][0].total = !bare ? 3000 : closing == 1 ? 1 : 0;
+    w.end[0][1].total = bare ? 0 : 2000;
+    w.end[0][0].finish = closing != 1 ? WHEN_WRITTEN : AFTER_EOF;
+    w.end[0][1].finish = closing != 0 ? WHEN_WRITTEN : AFTER_EOF;
+    w.simultaneous[0] = rest & 1;
     for (int side = 0; side < 2; side++) {
         c.path[side].delay_ns = 10 * (uint64_t)SIM_MS;
         c.stack[side].syn_retries = 12; /* ten lost SYNs must not be the end */
-        if (variant & 8) c.stack[side].sack = c.stack[side].timestamps = 0, c.stack[side].congestion = TERN_NEWRENO;
+        if (plain) c.stack[side].sack = c.stack[side].timestamps = 0, c.stack[side].congestion = TERN_NEWRENO;
     }
     struct sim *sim;
     struct driver_error err;
@@ -407,6 +412,7 @@ static void one_mask(unsigned mask, unsigned variant) {
     assert_int_equal(tern_listen(sim->stack[1], &l, &w.listener), TERN_OK);
     open_pair(sim, 0);
     enum sim_result r = sim_run(sim, sim->now + UINT64_C(2000) * SIM_SECOND);
+    if (r != SIM_IDLE) print_left(sim);
     check_end(0, 0);
     check_end(0, 1);
     if (r != SIM_IDLE) fail_msg("mask 0x%x variant %u: it does not come to rest", mask, variant);
@@ -416,8 +422,9 @@ static void one_mask(unsigned mask, unsigned variant) {
 
 static void every_loss_pattern(void **state) {
     (void)state;
-    for (unsigned mask = 0; mask < 1024; mask++)
-        for (unsigned variant = 1; variant < 16; variant += 1 + mask % 3) one_mask(mask, variant);
+    const char *scale = getenv("TERN_TEST_SCALE");
+    unsigned stride = scale && strcmp(scale, "small") == 0 ? 5 : 1; /* shares no factor with VARIANTS */
+    for (unsigned i = 0; i < 1024 * VARIANTS; i += stride) one_mask(i / VARIANTS, i % VARIANTS);
 }
 
 int main(void) {

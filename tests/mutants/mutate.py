@@ -1,0 +1,367 @@
+#!/usr/bin/python3
+"""mutate.py - tests the tests: makes small faults in the core, one at a time, and tells which of them no test notices.
+
+mutate.py BUILD [--sample N] [--seed S] [--only PATH-PREFIX] [--again FILE] [--jobs N] [--list]
+
+BUILD is a build directory with -Dmutants=true: the core is a shared library there, so that a mutant costs one compiler
+call, one link and the tests that reach its line. A fault is another relation, a constant one more or less, a negated
+condition or a statement left out, in src/wire, src/ip and src/tcp. The tree itself is not touched.
+
+Only lines that some test reaches take part; those tests run, the likeliest first, until one fails, crashes or takes too
+long. A fault that does not compile, or compiles to the same code, does not count. Exits 1 below 85 % noticed.
+"""
+import argparse
+import collections
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import random
+import re
+import resource
+import shlex
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DIRS = ("src/wire", "src/ip", "src/tcp")
+AIM = 85
+CPU_MAX = 6.0  # a test that takes longer would take most of the time of all
+MEMORY_MAX = 4 << 30
+UNIT = re.compile(r"test_(base|wire|ip|core|tcp|rfc9293|cc|lens|posix_calls|explain_scenarios|drivers_(memlink|sim))")
+RELATIONS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||", "||": "&&",
+             "seq_lt": "seq_le", "seq_le": "seq_lt", "seq_gt": "seq_ge", "seq_ge": "seq_gt"}
+TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|[A-Za-z_]\w*|0[xX][0-9a-fA-F]+|\d+|->|<<=|>>=|'
+                   r'<<|>>|<=|>=|==|!=|&&|\|\||\+\+|--|[-+*/%&|^]=|\S', re.S)
+NO_STATEMENT = {"if", "for", "while", "do", "switch", "case", "default", "else", "return", "goto", "static", "const",
+                "struct", "enum", "union", "{", "}", ";"}
+
+Mutant = collections.namedtuple("Mutant", "path line begin end new what")
+Token = collections.namedtuple("Token", "text at")
+
+
+# ---- where faults can be made ----------------------------------------------------------------------------------------
+
+def tokens_of(text):
+    text = re.sub(r"(?m)^[ \t]*#(?:[^\n\\]|\\.|\\\n)*", lambda m: re.sub(r"[^\n]", " ", m[0]), text)
+    return [Token(m[0], m.start()) for m in TOKEN.finditer(text) if not m[0].startswith(("/*", "//"))]
+
+
+def closing(tokens, i):
+    """The index of the parenthesis that closes the one at i."""
+    depth = 0
+    for k in range(i, len(tokens)):
+        depth += (tokens[k].text == "(") - (tokens[k].text == ")")
+        if depth == 0:
+            return k
+    return len(tokens) - 1
+
+
+def asserted(tokens):
+    """The indices inside of ASSERT(...)."""
+    inside = set()
+    for i, t in enumerate(tokens):
+        if t.text == "ASSERT":
+            inside.update(range(i, closing(tokens, i + 1) + 1))
+    return inside
+
+
+def statement_starts(tokens):
+    """The indices at which a statement begins, and whether it is an if's or loop's only one."""
+    headers = {closing(tokens, i + 1) for i, t in enumerate(tokens) if t.text in ("if", "for", "while", "switch")}
+    depth = labelled = 0
+    for i, t in enumerate(tokens[:-1]):
+        depth += (t.text == "(") - (t.text == ")")
+        labelled = labelled or t.text in ("case", "default")
+        if i in headers or t.text == "else":
+            yield i + 1, True
+        elif depth == 0 and (t.text in (";", "{", "}") or (t.text == ":" and labelled)):
+            labelled = 0
+            yield i + 1, False
+
+
+def deletions(tokens):
+    for i, only in statement_starts(tokens):
+        word = tokens[i].text
+        if word in NO_STATEMENT and not (only and word == "return"):
+            continue
+        end, depth = i, 0
+        while end < len(tokens) and (depth or tokens[end].text != ";"):
+            depth += (tokens[end].text in "([{") - (tokens[end].text in ")]}")
+            if depth < 0:
+                break
+            end += 1
+        declares = re.match(r"[A-Za-z_]", word) and re.match(r"[A-Za-z_]", tokens[i + 1].text) and word != "return"
+        if end < len(tokens) and depth == 0 and end > i and not declares:
+            yield i, tokens[i].at, tokens[end].at, None, "left out"
+
+
+def changes(text, tokens):
+    """(index, begin, end, new text, what) of everything that can be changed."""
+    for i, t in enumerate(tokens):
+        end = t.at + len(t.text)
+        if t.text in RELATIONS:
+            yield i, t.at, end, RELATIONS[t.text], "relation"
+        elif re.match(r"\d", t.text):
+            hexed, value = t.text[:2] in ("0x", "0X"), int(t.text, 0)
+            for other in (value + 1, value - 1):
+                if other >= 0:
+                    yield i, t.at, end, hex(other) if hexed else str(other), "constant"
+        elif t.text in ("if", "while") and tokens[i + 1].text == "(":
+            last = tokens[closing(tokens, i + 1)].at + 1
+            yield i, tokens[i + 1].at, last, "(!" + text[tokens[i + 1].at:last] + ")", "negated"
+    yield from deletions(tokens)
+
+
+def mutants_of(path, lines):
+    text = (ROOT / path).read_text(encoding="utf-8")
+    tokens = tokens_of(text)
+    exempt = asserted(tokens)
+    for i, begin, end, new, what in changes(text, tokens):
+        line = text.count("\n", 0, begin) + 1
+        if i in exempt or line not in lines:
+            continue
+        if new is None:
+            new = "\n" * text.count("\n", begin, end)
+        yield Mutant(path, line, begin, end, new, what)
+
+
+# ---- building ----------------------------------------------------------------------------------------------------------
+
+class Library:
+    """The core's objects and how each is made."""
+
+    def __init__(self, build):
+        self.build = build
+        self.commands = {}
+        for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
+            words = shlex.split(entry["command"])
+            if "libtern-core.so.p" in entry["output"]:
+                path = os.path.relpath(build / entry["file"], ROOT)
+                words = words[:words.index("-MD")]  # behind it: the files to make and to read
+                self.commands[path] = [w for w in words if w not in ("ccache", "-Werror")], entry["output"]
+
+    def compile(self, path, source, target, flags=()):
+        words = self.commands[path][0] + ["-w", "-g0", *flags, "-o", target, "-c", str(source)]
+        return subprocess.run(words, cwd=self.build, capture_output=True).returncode == 0
+
+    def link(self, objects, target, flags=()):
+        subprocess.run(["gcc", "-shared", "-Wl,-soname,libtern-core.so", "-o", str(target), *flags,
+                        *(str(self.build / objects.get(path, output)) for path, (_, output) in self.commands.items())],
+                       cwd=self.build, check=True)
+
+
+# ---- the tests ---------------------------------------------------------------------------------------------------------
+
+Test = collections.namedtuple("Test", "name cmd")
+
+
+def tests_of(build):
+    def absolute(word):
+        return str(build / word) if (build / word).exists() else word
+
+    found = []
+    for test in json.loads(subprocess.check_output(["meson", "introspect", "--tests", str(build)])):
+        suite = test["suite"][0].split(":")[-1]
+        if (suite == "unit" and UNIT.match(test["name"])) or suite in ("conformance", "fuzz", "scenarios"):
+            found.append(Test(test["name"], [absolute(word) for word in test["cmd"]]))
+        elif test["name"] in ("blind", "noninterference"):
+            found.append(Test("attacks_" + test["name"], test["cmd"]))
+    tern = str(build / "cli/tern")
+    exact = ["--strict", "--tolerance_usecs=1000", "--tolerance_percent=0"]
+    for folder in sorted(ROOT.glob("tests/drill/*/")):
+        found.append(Test("drill_" + folder.name, [tern, "drill", *exact, str(folder)]))
+    found.append(Test("soak", [str(build / "tests/sim/soak"), "--from", "1", "--seeds", "12"]))
+    return found
+
+
+def limits(seconds):
+    def apply():
+        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    return apply
+
+
+def passes(test, library, scratch, cpu, extra=None):
+    env = dict(os.environ, LD_LIBRARY_PATH=str(library.parent), TERN_TEST_SCALE="small", **(extra or {}))
+    try:
+        run = subprocess.run(test.cmd, cwd=scratch, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL, preexec_fn=limits(cpu), timeout=60 + 10 * cpu, start_new_session=True)
+    except subprocess.TimeoutExpired:
+        return False
+    return run.returncode == 0
+
+
+def lines_of(directory, objects):
+    """Which lines of which file the counters in this directory have seen."""
+    seen = collections.defaultdict(set)
+    counters = sorted(str(p) for p in directory.glob("*.gcda"))
+    if not counters:  # a test of headers only
+        return seen
+    text = subprocess.run(["gcov", "--json-format", "--stdout", *counters], cwd=directory, capture_output=True, check=True).stdout
+    for part in text.decode().splitlines():
+        for file in json.loads(part)["files"]:
+            path = os.path.relpath(os.path.join(objects, file["file"]), ROOT)
+            if path.startswith(DIRS) and path.endswith(".c"):
+                seen[path].update(line["line_number"] for line in file["lines"] if line["count"])
+    return seen
+
+
+def reach_of(library, tests, jobs):
+    """{test: [seconds, {path: lines}]}, kept in the build directory as long as the sources are the same."""
+    state = hashlib.sha256(json.dumps([t.cmd for t in tests]).encode())
+    for path in sorted(p for d in ("src", "include", "tests", "drivers", "drill") for p in (ROOT / d).rglob("*") if p.is_file()):
+        if "__pycache__" not in path.parts and path.parent.name != "mutants":
+            state.update(str(path).encode() + path.read_bytes())
+    cache = library.build / "mutants-reach.json"
+    if cache.exists():
+        kept = json.loads(cache.read_text(encoding="utf-8"))
+        if kept["state"] == state.hexdigest():
+            return {n: (s, {p: set(v) for p, v in r.items()}) for n, (s, r) in kept["reach"].items()}
+    print("finding out which test reaches which line", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as scratch, concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        objects = pathlib.Path(scratch, "objects")
+        objects.mkdir()
+        made = {path: objects / (path.replace("/", "_") + ".o") for path in library.commands}
+        if not all(pool.map(lambda p: library.compile(p, ROOT / p, str(made[p]), ["--coverage", "-O0"]), made)):
+            sys.exit("the core does not compile with counters")
+        library.link(made, objects / "libtern-core.so", ["--coverage"])
+
+        def measure(test):
+            where = pathlib.Path(scratch, test.name)
+            where.mkdir()
+            begin = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+            good = passes(test, library.build / "src/libtern-core.so", where, 120)
+            spent = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begin
+            if not good:
+                sys.exit(f"{test.name} fails without any fault: {shlex.join(test.cmd)}")
+            if spent > CPU_MAX:
+                return None
+            strip = str(len(objects.parts) - 1)
+            passes(test, objects / "libtern-core.so", where, 240, {"GCOV_PREFIX": str(where), "GCOV_PREFIX_STRIP": strip})
+            for note in objects.glob("*.gcno"):
+                (where / note.name).symlink_to(note)
+            return spent, lines_of(where, library.build)
+
+        # One after the other: the time that a test takes is measured by that of all children.
+        reach = {t.name: r for t in tests if (r := measure(t))}
+    left = [t.name for t in tests if t.name not in reach]
+    if left:
+        print("too slow, not used:", *left, file=sys.stderr)
+    cache.write_text(json.dumps({"state": state.hexdigest(), "reach": {
+        n: [s, {p: sorted(v) for p, v in r.items()}] for n, (s, r) in reach.items()}}), encoding="utf-8")
+    return reach
+
+
+# ---- one mutant after the other ----------------------------------------------------------------------------------------
+
+class Hunt:
+    def __init__(self, library, tests, reach):
+        self.library, self.reach = library, reach
+        self.tests = {t.name: t for t in tests}
+        self.kills = collections.Counter()
+        self.same = {}
+        self.lock = threading.Lock()
+
+    def order(self, mutant):
+        """The tests that reach the line: what noticed faults in this file before, then its module's own, then the quick."""
+        stem, layer = pathlib.Path(mutant.path).stem, pathlib.Path(mutant.path).parent.name
+        names = [n for n, (_, r) in self.reach.items() if mutant.line in r.get(mutant.path, ())]
+        with self.lock:
+            return sorted(names, key=lambda n: (-self.kills[mutant.path, n], stem not in n, f"_{layer}_" not in n, self.reach[n][0]))
+
+    def digest(self, scratch, path, text):
+        source, target = scratch / pathlib.Path(path).name, scratch / "mutant.o"
+        source.write_text(text, encoding="utf-8")
+        if not self.library.compile(path, source, str(target)):
+            return None
+        return hashlib.sha256(target.read_bytes()).hexdigest()
+
+    def judge(self, mutant):
+        """'killed', 'survived', 'same' or 'invalid', and who noticed."""
+        text = (ROOT / mutant.path).read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory() as name:
+            scratch = pathlib.Path(name)
+            if mutant.path not in self.same:
+                self.same[mutant.path] = self.digest(scratch, mutant.path, text)
+            digest = self.digest(scratch, mutant.path, text[:mutant.begin] + mutant.new + text[mutant.end:])
+            if digest is None:
+                return "invalid", None
+            if digest == self.same[mutant.path]:
+                return "same", None
+            self.library.link({mutant.path: scratch / "mutant.o"}, scratch / "libtern-core.so")
+            for test in self.order(mutant):
+                if not passes(self.tests[test], scratch / "libtern-core.so", scratch, 2 + 4 * self.reach[test][0]):
+                    with self.lock:
+                        self.kills[mutant.path, test] += 1
+                    return "killed", test
+        return "survived", None
+
+
+def told(mutant):
+    text = (ROOT / mutant.path).read_text(encoding="utf-8")
+    old = " ".join(text[mutant.begin:mutant.end].split())
+    new = " ".join(mutant.new.split())
+    where = text.splitlines()[mutant.line - 1].strip()
+    change = f"'{old}' left out" if mutant.what == "left out" else f"'{old}' became '{new}'"
+    return f"{mutant.path}:{mutant.line}: {change} in: {where}"
+
+
+def main():
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("build", type=pathlib.Path)
+    words.add_argument("--sample", type=int, default=300, help="how many faults (default 300; 0: all)")
+    words.add_argument("--seed", type=int, default=1, help="which ones")
+    words.add_argument("--only", default="", help="only files whose path begins so, as src/tcp/rack.c")
+    words.add_argument("--again", type=pathlib.Path, help="only those that nobody noticed according to this earlier output")
+    words.add_argument("--jobs", type=int, default=os.cpu_count())
+    words.add_argument("--list", action="store_true", help="tell of every fault, not only of those that nobody noticed")
+    args = words.parse_args()
+    library = Library(args.build.resolve())
+    tests = tests_of(library.build)
+    reach = reach_of(library, tests, args.jobs)
+    covered = collections.defaultdict(set)
+    for _, files in reach.values():
+        for path, lines in files.items():
+            covered[path] |= lines
+    all_mutants = [m for path in sorted(covered) if path.startswith(args.only) for m in mutants_of(path, covered[path])]
+    if args.again:
+        before = args.again.read_text(encoding="utf-8")
+        all_mutants = [m for m in all_mutants if f"survived: {told(m)}\n" in before]
+    random.Random(args.seed).shuffle(all_mutants)
+    hunt, results, survivors, kinds = Hunt(library, tests, reach), collections.Counter(), [], collections.Counter()
+    wanted, begin = args.sample or len(all_mutants), time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        queue, waiting = iter(all_mutants), {}
+        while True:
+            open_places = wanted - results["killed"] - results["survived"] - len(waiting)
+            while open_places > 0 and len(waiting) < args.jobs and (mutant := next(queue, None)):
+                waiting[pool.submit(hunt.judge, mutant)] = mutant
+                open_places -= 1
+            if not waiting:
+                break
+            for done in concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED).done:
+                mutant, (verdict, who) = waiting.pop(done), done.result()
+                results[verdict] += 1
+                kinds[mutant.what, verdict] += 1
+                if verdict == "survived":
+                    survivors.append(mutant)
+                if verdict == "survived" or args.list:
+                    print(f"{verdict}{' by ' + who if who else ''}: {told(mutant)}", flush=True)
+    judged = results["killed"] + results["survived"]
+    if not judged:
+        sys.exit("no fault could be made there")
+    share = 100 * results["killed"] / judged
+    for what in ("relation", "constant", "negated", "left out"):
+        print(f"{what:10} {kinds[what, 'killed']:4} of {kinds[what, 'killed'] + kinds[what, 'survived']:4} noticed")
+    print(f"{judged} of {len(all_mutants)} possible faults, seed {args.seed}: {results['killed']} noticed, {share:.1f} %; "
+          f"{results['same']} gave the same code, {results['invalid']} did not compile; {time.monotonic() - begin:.0f} s")
+    return share < AIM
+
+
+sys.exit(main())
