@@ -18,6 +18,7 @@ static void stack_open(struct pair *p, int side, const struct pair_config *c) {
     if (tern_config_host(&config, &err) < 0) give_up_bench("%s", err.text);
     if (c->repeatable) memset(config.entropy, 1 + side, sizeof config.entropy);
     config.send_buffer = config.receive_buffer = c->window;
+    config.send_buffer_max = config.receive_buffer_max = c->window; /* as lwIP's, which do not grow either */
     config.timestamps = c->timestamps;
     config.memory_max = c->memory_max != 0 ? c->memory_max : 1ull << 30;
     if (c->time_wait_max != 0) config.time_wait_max = c->time_wait_max;

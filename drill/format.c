@@ -53,7 +53,8 @@ static void option_text(const struct tcp_option *o, char *text) {
     case OPTION_ACCECN1: {
         static const char *const name[2][3] = {{"e0b", "ceb", "e1b"}, {"e1b", "ceb", "e0b"}};
         add(text, "ECN");
-        for (unsigned i = 0; i < o->blocks; i++) add(text, " %s %u", name[o->kind == OPTION_ACCECN1][i], o->left[i]);
+        for (unsigned i = 0; i < o->blocks && i < 3; i++)
+            add(text, " %s %u", name[o->kind == OPTION_ACCECN1][i], o->left[i]);
         break;
     }
     default:

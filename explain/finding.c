@@ -43,13 +43,14 @@ enum { VALUE = 64 };
 /* "7 bytes" of "a:byte,bytes"; plain "7" of "a". */
 static const char *number_text(const struct finding *f, const char *p, size_t len, char buf[VALUE]) {
     uint64_t n = *p == 'a' ? f->a : f->b;
-    const char *comma = memchr(p, ',', len), *noun = n == 1 ? p + 2 : comma + 1, *stop = n == 1 ? comma : p + len;
-    if (len == 1)
+    const char *comma = memchr(p, ',', len);
+    if (len == 1) {
         snprintf(buf, VALUE, "%" PRIu64, n);
-    else if (comma != NULL && p[1] == ':')
-        snprintf(buf, VALUE, "%" PRIu64 " %.*s", n, (int)(stop - noun), noun);
-    else
-        return NULL;
+        return buf;
+    }
+    if (comma == NULL || p[1] != ':') return NULL;
+    const char *noun = n == 1 ? p + 2 : comma + 1, *stop = n == 1 ? comma : p + len;
+    snprintf(buf, VALUE, "%" PRIu64 " %.*s", n, (int)(stop - noun), noun);
     return buf;
 }
 

@@ -100,7 +100,7 @@ void report_line(const struct report *r, const struct explain_flow *f, const str
     row_look(&line, severity_look(v->severity));
     right(&line, 5, said);
     row_look(&line, LOOK_PLAIN);
-    row_to(&line, COL_ENDS);
+    row_to(&line, line.column < COL_ENDS ? COL_ENDS : line.column + 1); /* from the millionth on */
     row_putf(&line, "%s %s %s", socket_name(&f->end[END_A], a), r->ascii ? ">" : "→", socket_name(&f->end[END_B], b));
     if (line.column >= COL_TIME) { /* IPv6 */
         finish(r, &line);

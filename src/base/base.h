@@ -14,6 +14,8 @@
 #endif
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+/* For functions that seldom run: kept apart, so that what runs for every segment lies close together. */
+#define COLD __attribute__((cold, noinline))
 
 /* Internal invariants. A release build drops them; they never check what comes from outside. */
 #ifdef TERN_DEBUG

@@ -85,7 +85,8 @@ void pool_give(pool *p, uint32_t index) {
 bool pool_used(const pool *p, uint32_t index) { return index < p->made && (pool_generation(p, index) & 1) != 0; }
 
 void *pool_find(const pool *p, uint32_t index, uint32_t generation) {
-    return pool_used(p, index) && pool_generation(p, index) == generation ? pool_at(p, index) : NULL;
+    bool odd = generation & 1; /* those of slots in use are */
+    return odd && index < p->made && pool_generation(p, index) == generation ? pool_at(p, index) : NULL;
 }
 
 void pool_free(pool *p, struct stack *s) {

@@ -4,7 +4,7 @@
 
 enum { FRAME_ROOM = 18 + 65535 };
 
-static void trace_packet(struct stack *s, enum tern_trace_kind kind, int iface, const void *data, uint32_t len) {
+static COLD void trace_packet(struct stack *s, enum tern_trace_kind kind, int iface, const void *data, uint32_t len) {
     tern_trace record = {.kind = kind, .iface = iface, .packet = data, .packet_len = len};
     trace_emit(s, &record);
 }
@@ -34,7 +34,7 @@ int tern_input(tern_stack *public, int iface, const tern_packet *packets, size_t
 }
 
 /* The trace sees the frame as it will be on the wire, in one piece. */
-static void trace_frame(struct stack *s, const tern_frame *f) {
+static COLD void trace_frame(struct stack *s, const tern_frame *f) {
     if (!s->trace_frame) s->trace_frame = mem_alloc(s, FRAME_ROOM);
     if (!s->trace_frame) return;
     size_t len = tern_frame_copy(f, s->trace_frame, FRAME_ROOM);

@@ -72,7 +72,20 @@ struct stack {
 
     struct ip_state ip;
     struct tcp_state tcp;
+#ifdef TERN_DEBUG
+    bool long_ways; /* a test compares: nothing takes a short way that is there for speed alone */
+#endif
 };
+
+/* May what is known from the packet before be taken for granted? */
+static inline bool short_ways(const struct stack *s) {
+#ifdef TERN_DEBUG
+    return !s->long_ways;
+#else
+    (void)s;
+    return true;
+#endif
+}
 
 static inline struct stack *stack_of(tern_stack *p) { return (struct stack *)(void *)p; }
 static inline tern_stack *stack_public(struct stack *s) { return (tern_stack *)(void *)s; }
@@ -104,7 +117,7 @@ bool mem_tight(struct stack *s);
 /* Buffers whose size is a power of two, not zeroed; given back they wait for reuse and stay charged to the cap. */
 void *mem_buffer_take(struct stack *s, uint32_t size);
 void mem_buffer_give(struct stack *s, void *p, uint32_t size);
-void mem_buffers_drop(struct stack *s); /* gives the waiting ones back to the allocator */
+COLD void mem_buffers_drop(struct stack *s); /* gives the waiting ones back to the allocator */
 
 /* ---- reasons (core/reason.c) ---- */
 static inline void count(struct stack *s, enum reason r) { s->reason_count[r]++; }
@@ -116,9 +129,9 @@ static inline void event_raise_stack(struct stack *s, uint32_t bits) { s->stack_
 
 /* ---- trace (core/trace.c): `if (tracing(s, KIND)) trace_...` costs one branch when nobody listens ---- */
 static inline bool tracing(const struct stack *s, uint32_t kinds) { return unlikely((s->trace_mask & kinds) != 0); }
-void trace_emit(struct stack *s, tern_trace *record); /* fills in time_ns; passes it on if its kind is wanted */
+COLD void trace_emit(struct stack *s, tern_trace *record); /* fills in time_ns; passes it on if its kind is wanted */
 /* Counts the reason and, when traced, tells of a packet that no connection owns. flow may be NULL. */
-void drop(struct stack *s, int iface, enum reason r, const tern_flow *flow);
+COLD void drop(struct stack *s, int iface, enum reason r, const tern_flow *flow);
 
 /* ---- addresses between the public shape and the inside ---- */
 ip_addr addr_in(const tern_addr *a);

@@ -274,6 +274,7 @@ static bool fast_input(struct stack *s, struct ip_in *in) {
     const uint8_t *p = in->packet;
     const struct ip_link *l = &s->ip.link[in->info.iface];
     uint32_t header_len, len;
+    if (!short_ways(s)) return false;
     if (l->fast == 4) {
         uint32_t w[5];
         if (in->len < 40 || p[0] != 0x45 || p[9] != IP_PROTO_TCP || (load16(p + 6) & 0x3fff)) return false;

@@ -112,7 +112,10 @@ static enum ip_path_result source_state(struct stack *s, const ip_addr *src) {
 static enum ip_path_result find_path(struct stack *s, const ip_addr *src, const ip_addr *dst, struct ip_path *path,
                                      struct neighbour **wait) {
     *wait = NULL;
-    if (unlikely(s->ip.addresses_not_ok) && src && source_state(s, src) != IP_PATH_OK) return source_state(s, src);
+    if (unlikely(s->ip.addresses_not_ok) && src) {
+        enum ip_path_result ready = source_state(s, src);
+        if (ready != IP_PATH_OK) return ready;
+    }
     const struct ip_route *r = route_find(s, src, dst);
     if (!r) return IP_PATH_NONE;
     const struct iface *f = &s->ip.iface[r->iface];

@@ -27,7 +27,8 @@ void arrival_init(struct arrival *a, struct stack *s, const struct ip_info *ip, 
 static bool predicted(const struct arrival *a) {
     const struct tcb *t = a->t;
     const tcp_options *o = &a->h->options;
-    if (t->state != TERN_ESTABLISHED || (a->flags & (uint16_t)~TCP_PSH) != TCP_ACK || t->fin_seen) return false;
+    if (!short_ways(a->s) || t->state != TERN_ESTABLISHED || (a->flags & (uint16_t)~TCP_PSH) != TCP_ACK || t->fin_seen)
+        return false;
     if (!seq_eq(a->seq, t->rcv.nxt) || a->len > window_offered(t)) return false;
     return !t->stamps || (o->has_ts && (int32_t)(o->ts_value - t->ts_recent) >= 0);
 }

@@ -1,13 +1,15 @@
 /* cc_bbr.c - BBR as first published (Cardwell et al., ACM Queue 2016;
  * draft-cardwell-iccrg-bbr-congestion-control-00): a model of the path, its rate and its round trip, each probed
- * while the other is left alone; single losses say nothing. Time in microseconds, rates in bytes a second. Rate
- * samples come from recovery.c, the spacing is done by pacing.c. */
+ * while the other is left alone; single losses say nothing. From its successor (draft-ietf-ccwg-bbr) it has a ceiling
+ * for what is in flight where a queue overflows. Time in microseconds, rates in bytes a second. Rate samples come from
+ * recovery.c, the spacing is done by pacing.c. */
 #include "tcp/cc.h"
 
 enum bbr_mode { STARTUP, DRAIN, PROBE_BW, PROBE_RTT };
 
 /* Gains in 1/256: 2/ln 2, its inverse, and the eight phases of a cycle. */
 enum { GAIN_ONE = 256, GAIN_HIGH = 739, GAIN_DRAIN = 88, GAIN_CWND = 512, PHASES = 8, BW_ROUNDS = 10, FULL_ROUNDS = 3 };
+enum { LOST_ONE_IN = 50, CEILING_PERCENT = 85, CEILING_OPENS = 64 };
 enum { RTT_WINDOW_US = 10000000, PROBE_RTT_US = 200000, LEAST_SEGMENTS = 4 };
 static const uint16_t cycle[PHASES] = {320, 192, 256, 256, 256, 256, 256, 256};
 
@@ -20,6 +22,8 @@ struct bbr {
     struct best bw[3]; /* the highest samples of the last ten rounds, best first */
     uint64_t full_bw, cycle_us, min_rtt_stamp_us, probe_rtt_end_us;
     uint32_t min_rtt_us, round, round_delivered, last_delivered, prior_cwnd, conserve_until;
+    uint32_t ceiling; /* UINT32_MAX: none */
+    uint32_t round_from, round_lost, round_rtt_us;
     uint16_t pacing_gain, cwnd_gain;
     uint8_t mode, phase, full_rounds;
     bool round_start, full, probe_rtt_round_done, was_recovering, conserving;
@@ -65,6 +69,29 @@ static void update_round(struct bbr *b, const struct cc_sample *s) {
     if (!b->round_start) return;
     b->round_delivered = s->delivered_total;
     b->round++;
+}
+
+/* More than one in fifty lost within a round [draft-ietf-ccwg-bbr 2.4, BBR.LossThresh], and the whole round through a
+ * queue: what was in flight is more than the path holds. Losses without a queue are chance, and chance shall not slow us
+ * down. Below the ceiling it opens again: slowly while there is a queue, so that flows which share it come to share
+ * alike, faster when it is gone. */
+static void update_ceiling(struct cc *c, const struct cc_sample *s) {
+    struct bbr *b = c->state;
+    if (s->rtt_us && (!b->round_rtt_us || s->rtt_us < b->round_rtt_us)) b->round_rtt_us = s->rtt_us;
+    b->round_lost += s->lost;
+    if (!b->round_start) return;
+    uint64_t through = s->delivered_total - b->round_from;
+    bool queue = b->round_rtt_us > b->min_rtt_us + b->min_rtt_us / 4;
+    if (b->mode == PROBE_BW && queue && (uint64_t)b->round_lost * LOST_ONE_IN > b->round_lost + through) {
+        uint64_t reached = min_u32(b->ceiling, s->inflight_before);
+        b->ceiling = max_u32((uint32_t)(reached * CEILING_PERCENT / 100), LEAST_SEGMENTS * c->mss);
+    } else if (b->ceiling < UINT32_MAX / 2) {
+        b->ceiling += queue ? c->mss : max_u32(b->ceiling / CEILING_OPENS, c->mss);
+    } else {
+        b->ceiling = UINT32_MAX;
+    }
+    b->round_from = s->delivered_total;
+    b->round_lost = b->round_rtt_us = 0;
 }
 
 static void update_bw(struct bbr *b, const struct cc_sample *s) {
@@ -188,13 +215,14 @@ static void set_cwnd(struct cc *c, const struct cc_sample *s) {
         else if (c->cwnd < target || s->delivered_total < 10 * c->mss)
             c->cwnd += s->delivered;
     }
-    c->cwnd = max_u32(c->cwnd, least);
+    c->cwnd = max_u32(min_u32(c->cwnd, b->ceiling), least);
     if (b->mode == PROBE_RTT) c->cwnd = min_u32(c->cwnd, least);
 }
 
 static void model(struct cc *c, const struct cc_sample *s) {
     struct bbr *b = c->state;
     update_bw(b, s);
+    update_ceiling(c, s);
     check_full(b, s);
     update_min_rtt(c, s);
     update_mode(c, s);
@@ -209,6 +237,7 @@ static void init(struct cc *c, uint32_t mss, uint32_t initial_segments) {
     c->mss = mss;
     c->cwnd = initial_segments * mss;
     c->ssthresh = UINT32_MAX;
+    b->ceiling = UINT32_MAX;
     enter_startup(b);
 }
 

@@ -71,9 +71,10 @@ uint32_t cc_initial(const struct tcb *t, uint32_t segments) {
  * [RFC2861 3.1, RFC5681 4.1]. A model looks after its own start. */
 void cc_idle(struct stack *s, struct tcb *t) {
     if (wanted(t)->model) cc_begin(s, t); /* it wants to see everything */
-    uint32_t idle_ms = clock_ms(s) - t->sent_ms, rto_ms = max_u32((uint32_t)(rto_ns(s, t) / MS_NS), 1);
+    uint32_t idle_ms = clock_ms(s) - t->sent_ms;
+    if (!idle_ms || !bytes_sent(t)) return;
+    uint32_t rto_ms = max_u32((uint32_t)(rto_ns(s, t) / MS_NS), 1);
     uint32_t least = min_u32(cc_initial(t, s->cfg.initial_window), t->busy->cc.cwnd);
-    if (!bytes_sent(t)) return;
     if (t->busy->cc.ops->idle) t->busy->cc.ops->idle(&t->busy->cc, idle_ms * 1000ull);
     if (!s->cfg.idle_restart || t->busy->cc.ops->model || idle_ms < rto_ms) return;
     t->busy->cc.ssthresh = max_u32(t->busy->cc.ssthresh, t->busy->cc.cwnd / 4 * 3);

@@ -42,24 +42,34 @@ uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash) {
     return 0;
 }
 
-/* Segments come in bursts: this one is likely to be for the TCB that the last one was for. */
+/* Segments come in bursts, and a connection that was just made is likely to be heard of soon: the last record is
+ * remembered. */
+static void remember(struct stack *s, uint32_t hash, uint32_t ref) {
+    s->tcp.recent = (struct recent_flow){flow_at(s, ref), hash, ref};
+}
+
+static void forget(struct stack *s, uint32_t ref) {
+    if (s->tcp.recent.ref == ref) s->tcp.recent.ref = 0;
+}
+
 static inline bool is_for(const struct flow *f, const struct arrival *a) {
     return f->remote_port == a->h->src_port && f->local_port == a->h->dst_port && ip_eq(&f->remote, &a->ip->src) &&
            ip_eq(&f->local, &a->ip->dst);
 }
 
 uint32_t flow_of_arrival(struct arrival *a) {
-    struct tcp_state *tcp = &a->s->tcp;
-    if (tcp->recent && is_for(&tcp->recent->flow, a)) {
-        a->hash = tcp->recent->hash;
-        return ref_make(REF_TCB, tcb_index(tcp->recent));
+    const struct recent_flow *recent = &a->s->tcp.recent;
+    if (recent->ref && short_ways(a->s) && is_for(recent->flow, a)) {
+        a->hash = recent->hash;
+        return recent->ref;
     }
     struct flow f = {a->ip->dst, a->ip->src, a->h->dst_port, a->h->src_port};
     a->hash = flow_hash(a->s, &f);
     uint32_t ref = flow_find(a->s, &f, a->hash);
-    if (!ref || ref_kind_of(ref) != REF_TCB) return ref;
-    tcp->recent = pool_at(&tcp->tcbs, ref_index(ref));
-    busy_prefetch(tcp->recent->busy);
+    if (!ref) return 0;
+    remember(a->s, a->hash, ref);
+    if (ref_kind_of(ref) == REF_TCB)
+        busy_prefetch(((const struct tcb *)pool_at(&a->s->tcp.tcbs, ref_index(ref)))->busy);
     return ref;
 }
 
@@ -73,24 +83,24 @@ static int reserve(struct stack *s, table *t) {
 }
 
 int flow_reserve(struct stack *s) { return reserve(s, &s->tcp.flows); }
-void flow_insert(struct stack *s, uint32_t hash, uint32_t ref) { table_insert(&s->tcp.flows, hash, ref); }
-
-static void forget_recent(struct stack *s, uint32_t ref) {
-    if (s->tcp.recent && ref == ref_make(REF_TCB, tcb_index(s->tcp.recent))) s->tcp.recent = NULL;
+void flow_insert(struct stack *s, uint32_t hash, uint32_t ref) {
+    table_insert(&s->tcp.flows, hash, ref);
+    remember(s, hash, ref);
 }
 
 void flow_remove(struct stack *s, uint32_t hash, uint32_t ref) {
-    forget_recent(s, ref);
+    forget(s, ref);
     bool found = table_remove(&s->tcp.flows, hash, ref);
     ASSERT(found);
     (void)found;
 }
 
 void flow_replace(struct stack *s, uint32_t hash, uint32_t ref, uint32_t new_ref) {
-    forget_recent(s, ref);
+    forget(s, ref);
     bool found = table_replace(&s->tcp.flows, hash, ref, new_ref);
     ASSERT(found);
     (void)found;
+    if (ref_kind_of(new_ref) == REF_TCB) remember(s, hash, new_ref);
 }
 
 /* ---- listeners: hashed by port alone; how many share a port is the application's choice ---- */

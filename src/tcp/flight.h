@@ -24,9 +24,10 @@ struct piece {
     uint32_t sent_us;   /* when it left last */
     uint32_t delivered; /* flight.delivered then, and when that was, and when its burst began: for rate samples */
     uint32_t delivered_us, first_us;
-    uint32_t state : 8;       /* enum piece_state; these three share a word, which is written and compared whole */
+    uint32_t state : 8;       /* enum piece_state; these share a word, which is written and compared whole */
     uint32_t again : 1;       /* sent more than once [Karn] */
     uint32_t app_limited : 1; /* the application, not the network, held back what followed */
+    uint32_t counted : 1;     /* acknowledged selectively before a timeout made us forget it: was delivered once */
 };
 
 struct span {

@@ -36,7 +36,6 @@ void mss_update(struct stack *s, struct tcb *t, uint32_t mtu) {
 uint8_t wscale_choose(const struct stack *s, const struct tcb_options *opt) {
     if (!s->cfg.window_scale) return 0;
     uint32_t room = max_u32(opt->receive_buffer, opt->receive_max);
-    uint8_t scale = 0;
-    while (scale < SCALE_MAX && (room >> scale) > 65535) scale++;
-    return scale;
+    unsigned bits = room ? 32 - (unsigned)__builtin_clz(room) : 0;
+    return (uint8_t)(bits <= 16 ? 0 : min_u32(bits - 16, SCALE_MAX));
 }

@@ -18,7 +18,9 @@ struct news {
 
 /* ---- the account ---- */
 
+/* What a timeout made us forget is no news: it would look as if all of it had arrived in this moment. */
 static void delivered(struct arrival *a, struct news *n, const struct piece *p, seq end, uint32_t bytes) {
+    if (unlikely(p->counted)) return;
     n->delivered += bytes;
     if (n->delivered == bytes || (int32_t)(p->delivered - n->newest.delivered) >= 0) n->newest = *p;
     if (!p->again) n->rtt_us = max_u32(clock_us(a->s) - p->sent_us, 1);
@@ -96,7 +98,7 @@ static void undo_prepare(struct tcb *t) {
 }
 
 /* The reduction was a mistake: nothing was lost [RFC4015]. */
-static void undo(struct stack *s, struct tcb *t) {
+static COLD void undo(struct stack *s, struct tcb *t) {
     struct flight *f = t->busy->flight;
     t->busy->cc.cwnd = max_u32(t->busy->cc.cwnd, f->undo_cwnd);
     t->busy->cc.ssthresh = max_u32(t->busy->cc.ssthresh, f->undo_ssthresh);
@@ -113,7 +115,7 @@ static void undo(struct stack *s, struct tcb *t) {
 /* The echo of a timestamp older than the first repetition answers the original [RFC3522 3.2]; so does an original
  * that arrives after a timeout gave it up [RFC5682 3]. DSACKs for all that was repeated say the same [RFC2883 4.2];
  * the last of them come up to a round trip after recovery is over. */
-static bool undo_due(const struct arrival *a, const struct news *n) {
+static COLD bool undo_due(const struct arrival *a, const struct news *n) {
     const struct tcb *t = a->t;
     const struct flight *f = t->busy->flight;
     const tcp_options *o = &a->h->options;
@@ -129,7 +131,7 @@ static bool undo_due(const struct arrival *a, const struct news *n) {
 
 /* Only what we sent again can have arrived twice by our doing; the network makes copies too. A probe that turns out
  * a duplicate says nothing about order. */
-static void count_dsack(struct arrival *a, struct news *n) {
+static COLD void count_dsack(struct arrival *a, struct news *n) {
     struct tcb *t = a->t;
     struct flight *f = t->busy->flight;
     const tcp_options *o = &a->h->options;
@@ -143,7 +145,7 @@ static void count_dsack(struct arrival *a, struct news *n) {
 /* [RFC5682 3.1] The first ACK after the timeout may answer the repetition. So new bytes go out before more is
  * repeated: if the next ACK acknowledges what was never repeated, undo_due sees it; if not, the loss was real.
  * Without new bytes there is no such test. */
-static void frto_ack(struct tcb *t, const struct news *n) {
+static COLD void frto_ack(struct tcb *t, const struct news *n) {
     struct flight *f = t->busy->flight;
     bool unsent = seq_gt(t->snd.end, t->snd.nxt) && seq_gt(seq_add(t->snd.una, t->snd.wnd), t->snd.nxt);
     if (f->frto == FRTO_WAIT && t->in_loss && n->forward && unsent)
@@ -155,7 +157,7 @@ static void frto_ack(struct tcb *t, const struct news *n) {
 /* ---- fast recovery ---- */
 
 /* What limited transmit sent beyond the window does not count [RFC5681 3.2 step 2]. */
-static void enter(struct stack *s, struct tcb *t, uint32_t flight, uint32_t delivered) {
+static COLD void enter(struct stack *s, struct tcb *t, uint32_t flight, uint32_t delivered) {
     undo_prepare(t);
     cc_begin(s, t);
     t->busy->cc.ops->loss(&t->busy->cc, min_u32(flight, t->busy->cc.cwnd), s->now / US_NS);
@@ -165,7 +167,7 @@ static void enter(struct stack *s, struct tcb *t, uint32_t flight, uint32_t deli
     t->rtt_timing = false;
 }
 
-static void leave(struct tcb *t) {
+static COLD void leave(struct tcb *t) {
     if (t->in_recovery && !t->busy->cc.ops->model) t->busy->cc.cwnd = max_u32(t->busy->cc.ssthresh, t->busy->cc.mss);
     t->in_recovery = t->in_loss = false;
     t->busy->flight->undo_end = t->snd.nxt;
@@ -242,7 +244,7 @@ static bool tells_of_probe(const struct arrival *a) {
 }
 
 /* What it says of the probe that is out. */
-static void hear_of_probe(struct arrival *a, const struct news *n) {
+static COLD void hear_of_probe(struct arrival *a, const struct news *n) {
     struct tcb *t = a->t;
     bool duplicate = n->delivered == 0 && !a->h->options.sack_count;
     if (!tlp_repaired(t, a->ack, tells_of_probe(a), duplicate) || t->in_recovery || t->in_loss) return;
@@ -327,7 +329,7 @@ static void forget_sack(struct tcb *t) {
         struct piece *p = piece_at(f, i);
         if (p->state != PIECE_SACKED) continue;
         flight_set(f, i, PIECE_LOST);
-        p->again = true; /* when it is acknowledged next tells nothing */
+        p->again = p->counted = true; /* when it is acknowledged next tells nothing */
     }
     f->fack = t->snd.una;
 }

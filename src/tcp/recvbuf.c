@@ -31,7 +31,7 @@ static bool ring_reach(struct stack *s, struct tcb *t, seq right) {
 
 /* What is held already stays as it came: the first copy of a byte wins, so that the stream does not depend on who
  * repeats what (Ptacek and Newsham 1998). */
-static void write_fresh(struct arrival *a) {
+static COLD void write_fresh(struct arrival *a) {
     struct tcb *t = a->t;
     const range_set *set = t->busy->islands ? &t->busy->islands->set : NULL;
     seq at = a->seq, right = seq_add(a->seq, a->len);

@@ -107,7 +107,7 @@ static void put_body(const struct tcb *t, tern_frame *f, seq from, uint32_t len)
 /* The segments of a burst differ in little: its number, and whether it pushes. */
 static bool put_alike(struct burst *b, seq at, uint32_t len, uint16_t flags) {
     struct tcb *t = b->t;
-    if (!b->like || b->like_len != len || unlikely(t->ecn || t->urgent_out)) return false;
+    if (!b->like || b->like_len != len || !short_ways(b->s) || unlikely(t->ecn || t->urgent_out)) return false;
     tern_frame *f = &b->frames[b->n];
     *f = *b->like;
     uint8_t *p = f->head + f->csum_start;
@@ -141,7 +141,7 @@ static void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, e
     sent(b, f, len, flags, why);
 }
 
-static void count_again(struct burst *b, enum reason why) {
+static COLD void count_again(struct burst *b, enum reason why) {
     struct tcb *t = b->t;
     t->retransmitted++;
     b->s->stats.retransmitted++;
@@ -265,7 +265,7 @@ static bool put_data(struct burst *b) {
 }
 
 /* One segment at the front of what is unacknowledged. */
-static void put_rexmit(struct burst *b) {
+static COLD void put_rexmit(struct burst *b) {
     struct tcb *t = b->t;
     t->work &= (uint8_t)~WORK_REXMIT;
     seq first = snd_first(t);
@@ -304,7 +304,7 @@ static bool put_lost(struct burst *b) {
 }
 
 /* A tail loss probe: new bytes if there are any and the peer takes them, else the last segment again [RFC8985 7.3]. */
-static void put_tlp(struct burst *b) {
+static COLD void put_tlp(struct burst *b) {
     struct tcb *t = b->t;
     t->work &= (uint8_t)~WORK_TLP;
     if (!t->busy->flight || !t->busy->flight->count) return;
@@ -324,7 +324,7 @@ static void put_tlp(struct burst *b) {
 }
 
 /* One octet into the closed window; when only a FIN is left, the FIN. [MUST-36] */
-static void put_probe(struct burst *b) {
+static COLD void put_probe(struct burst *b) {
     struct tcb *t = b->t;
     t->work &= (uint8_t)~WORK_PROBE;
     seq at = snd_first(t);
@@ -343,7 +343,7 @@ static void put_probe(struct burst *b) {
 }
 
 /* A number already acknowledged makes the peer answer; no data [SHLD-12]. */
-static void put_keepalive(struct burst *b) {
+static COLD void put_keepalive(struct burst *b) {
     b->t->work &= (uint8_t)~WORK_KEEPALIVE;
     put_segment(b, seq_add(b->t->snd.nxt, (uint32_t)-1), 0, TCP_ACK, R_SEND_KEEPALIVE);
 }
@@ -363,7 +363,7 @@ static bool repair_wanted(const struct tcb *t) {
     return t->work & (WORK_REXMIT | WORK_TLP | WORK_PROBE) || (t->busy->flight && t->busy->flight->lost);
 }
 
-static void put_repairs(struct burst *b) {
+static COLD void put_repairs(struct burst *b) {
     struct tcb *t = b->t;
     if (t->work & WORK_REXMIT && b->n < b->max) put_rexmit(b);
     while (b->n < b->max && put_lost(b)) {
@@ -420,7 +420,7 @@ static void size_burst(struct burst *b) {
 }
 
 /* A duplicate is reported once, by an ACK of its own: the other end counts reports [RFC2883 4]. */
-static void put_duplicate(struct burst *b) {
+static COLD void put_duplicate(struct burst *b) {
     struct tcb *t = b->t;
     if (t->sack && t->syn_acked && state_in(t, SYNCHRONIZED)) {
         put_segment(b, t->snd.nxt, 0, TCP_ACK, R_SEND_ACK_NOW);
@@ -431,7 +431,7 @@ static void put_duplicate(struct burst *b) {
 }
 
 /* No way there now. An open fails at once; what is established waits for the timer and tells the application. */
-static void no_path(struct stack *s, struct tcb *t, enum ip_path_result r) {
+static COLD void no_path(struct stack *s, struct tcb *t, enum ip_path_result r) {
     int error = r == IP_PATH_NONE ? TERN_ENOROUTE : TERN_EUNREACH;
     if (t->state == TERN_SYN_SENT) {
         give_up(s, t, error, R_END_ICMP);

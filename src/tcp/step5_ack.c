@@ -79,9 +79,10 @@ static void take_fin_ack(struct arrival *a) {
 static void take_again(struct arrival *a, bool window_changed) {
     struct tcb *t = a->t;
     bool duplicate = is_duplicate(a, window_changed);
-    if (t->busy->flight && (a->h->options.sack_count || (duplicate && t->tlp_out)))
+    bool tells = a->h->options.sack_count || t->tlp_out; /* of what was sent before */
+    if (t->busy->flight && tells && (a->h->options.sack_count || duplicate))
         recovery_ack(a, 0);
-    else if (t->sack && seq_eq(t->snd.una, t->snd.nxt))
+    else if (tells && t->sack && seq_eq(t->snd.una, t->snd.nxt))
         recovery_late(a, !a->whole && !window_changed && !a->h->options.sack_count);
     else if (!t->busy->flight && duplicate)
         rexmit_ack_duplicate(a);

@@ -330,15 +330,15 @@ void arrives(struct arrival *a);
 void arrival_init(struct arrival *a, struct stack *s, const struct ip_info *ip, const tcp_header *h,
                   const uint8_t *text, uint32_t len);
 void arrives_closed(struct arrival *a);
-void arrival_drop(struct arrival *a, enum reason why); /* counts and traces a segment without a connection */
-void trim_back(struct arrival *a, uint32_t wnd);       /* nothing beyond the window is taken */
-void synchronize(struct arrival *a);                   /* takes in the peer's SYN and its options */
-void established(struct arrival *a);                   /* our SYN is acknowledged: SYN-SENT and SYN-RECEIVED end */
-void syn_acked(struct arrival *a);                     /* the same for one that was closed before that */
+COLD void arrival_drop(struct arrival *a, enum reason why); /* counts and traces a segment without a connection */
+void trim_back(struct arrival *a, uint32_t wnd);            /* nothing beyond the window is taken */
+void synchronize(struct arrival *a);                        /* takes in the peer's SYN and its options */
+void established(struct arrival *a);                        /* our SYN is acknowledged: SYN-SENT and SYN-RECEIVED end */
+void syn_acked(struct arrival *a);                          /* the same for one that was closed before that */
 void arrives_listen(struct arrival *a, struct listener *l);
 void effects_reply(struct effects *fx, enum reply reply, enum reason why);
 void effects_act(struct arrival *a);
-void soft_error(struct stack *s, struct tcb *t, int error); /* trouble, not the end */
+COLD void soft_error(struct stack *s, struct tcb *t, int error); /* trouble, not the end */
 
 /* ---- state.c ---- */
 /* The one place that moves tcb.state. False (and counted) when transition.def has no such row. */
@@ -381,7 +381,7 @@ struct tcb *tcb_new(struct stack *s, const struct flow *f, uint32_t hash, struct
 int tcb_register(struct stack *s, struct tcb *t); /* into the flow table; TERN_ENOMEM */
 void tcb_ready(struct stack *s, struct tcb *t);
 void tcb_unready(struct stack *s, struct tcb *t);
-void tcb_block(struct stack *s, struct tcb *t);
+COLD void tcb_block(struct stack *s, struct tcb *t);
 /* The state is CLOSED: leaves the table, drops timers and send queue, and is freed if no application holds it. */
 void tcb_end(struct stack *s, struct tcb *t, int error, enum reason why);
 void tcb_free(struct stack *s, struct tcb *t);
@@ -467,10 +467,10 @@ void ts_remember(const struct arrival *a); /* of a segment whose numbers were bo
 
 /* ---- 3.5.2, RFC 5961: reset.c challenge.c ---- */
 /* The RST that answers a segment for which there is no connection [3.10.7.1]. */
-void reset_reply(struct arrival *a);
+COLD void reset_reply(struct arrival *a);
 /* The RST that tells the peer that this connection is over; nothing in states that have no use for it. */
-void reset_send(struct stack *s, struct tcb *t, enum reason why);
-bool challenge_allowed(struct stack *s, struct tcb *t);
+COLD void reset_send(struct stack *s, struct tcb *t, enum reason why);
+COLD bool challenge_allowed(struct stack *s, struct tcb *t);
 /* The same moment in the eight bits that a record has room for. */
 uint8_t challenge_pack(const struct stack *s, const struct tcb *t);
 void challenge_unpack(const struct stack *s, struct tcb *t, uint8_t packed);
@@ -481,9 +481,9 @@ void half_open_new(struct arrival *a, struct listener *l);
 void half_open_arrives(struct arrival *a, struct half_open *h);
 void half_open_drop(struct stack *s, struct half_open *h);
 void half_open_release(struct stack *s, struct half_open *h); /* a held one goes on: SYN-ACK */
-void half_open_drop_listener(struct stack *s, struct listener *l);
-void half_open_timer(struct stack *s);
-void half_open_reset(struct stack *s, struct half_open *h);
+COLD void half_open_drop_listener(struct stack *s, struct listener *l);
+COLD void half_open_timer(struct stack *s);
+COLD void half_open_reset(struct stack *s, struct half_open *h);
 struct half_open *half_open_held(struct stack *s, struct listener *l);
 bool time_wait_from(struct stack *s, struct tcb *t); /* the TCB becomes a record; false: no memory, keep the TCB */
 bool time_wait_arrives(struct arrival *a, struct time_wait *w, uint32_t ref); /* true: gone, treat as a new SYN */
@@ -492,7 +492,7 @@ void time_wait_timer(struct stack *s);
 uint64_t time_wait_expires_ns(const struct stack *s, const struct time_wait *w);
 
 /* ---- user_timeout.c ---- */
-void user_timeout_offer(const struct tcb *t, tcp_options *o);
+COLD void user_timeout_offer(const struct tcb *t, tcp_options *o);
 void user_timeout_heed(struct stack *s, struct tcb *t, const tcp_options *o);
 
 /* ---- ecn.c ---- */
@@ -509,16 +509,16 @@ uint8_t ecn_capable(const struct tcb *t, bool fresh_data); /* for the IP header 
 /* ---- fastopen.c ---- */
 enum fast_open { FAST_OPEN_NO, FAST_OPEN_COOKIE, FAST_OPEN_YES };
 enum fast_open fastopen_judge(const struct stack *s, const struct arrival *a);
-void fastopen_offer(const struct stack *s, const ip_addr *client, tcp_options *o);
+COLD void fastopen_offer(const struct stack *s, const ip_addr *client, tcp_options *o);
 uint32_t fastopen_request(struct stack *s, const struct tcb *t, tcp_options *o);
-void fastopen_remember(struct arrival *a);
+COLD void fastopen_remember(struct arrival *a);
 
 /* ---- syncookie.c ---- */
-void syncookie_make(struct stack *s, struct half_open *h);
-uint32_t syncookie_timestamp(const struct half_open *h, uint32_t now);
-bool syncookie_check(const struct arrival *a, const struct listener *l, struct half_open *h);
+COLD void syncookie_make(struct stack *s, struct half_open *h);
+COLD uint32_t syncookie_timestamp(const struct half_open *h, uint32_t now);
+COLD bool syncookie_check(const struct arrival *a, const struct listener *l, struct half_open *h);
 /* An ACK with a cookie of ours: the connection is complete. */
-bool half_open_from_cookie(struct arrival *a, struct listener *l);
+COLD bool half_open_from_cookie(struct arrival *a, struct listener *l);
 
 /* ---- 3.7, 3.8: emit.c segmentize.c rto.c rexmit.c window.c persist.c delack.c keepalive.c sack.c ---- */
 struct segment_out {
@@ -545,14 +545,14 @@ void rto_restart(struct stack *s, struct tcb *t); /* after new data was acknowle
 uint64_t rto_ns(const struct stack *s, const struct tcb *t);
 void rexmit_ack_new(struct arrival *a, uint32_t bytes);
 void rexmit_ack_duplicate(struct arrival *a);
-void rexmit_timeout(struct stack *s, struct tcb *t);
+COLD void rexmit_timeout(struct stack *s, struct tcb *t);
 uint32_t rexmit_flight(const struct tcb *t);
 /* ---- with a SACK peer: recovery.c rack.c tlp.c prr.c ---- */
 void recovery_ack(struct arrival *a, uint32_t bytes);
 void recovery_timer(struct stack *s, struct tcb *t, uint32_t wait_us, bool forward);
-void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight);
+COLD void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight);
 bool recovery_expire(struct stack *s, struct tcb *t);
-void recovery_resume(struct tcb *t);
+COLD void recovery_resume(struct tcb *t);
 bool recovery_room(struct stack *s, struct tcb *t);
 void recovery_sent(struct stack *s, struct tcb *t, seq to);
 bool recovery_next(const struct tcb *t, seq *from, uint32_t *len);
@@ -576,10 +576,10 @@ void prr_sent(struct tcb *t, uint32_t bytes);
 uint16_t window_field(struct tcb *t, bool syn); /* SND what RCV.WND is; moves rcv.adv */
 uint32_t window_offered(const struct tcb *t);   /* RCV.WND now */
 bool window_update_due(const struct tcb *t);
-void persist_start(struct stack *s, struct tcb *t);
-void persist_take_over(struct stack *s, struct tcb *t); /* from the retransmission timer */
-void persist_stop(struct tcb *t);
-void persist_timeout(struct stack *s, struct tcb *t);
+COLD void persist_start(struct stack *s, struct tcb *t);
+COLD void persist_take_over(struct stack *s, struct tcb *t); /* from the retransmission timer */
+COLD void persist_stop(struct tcb *t);
+COLD void persist_timeout(struct stack *s, struct tcb *t);
 void ack_now(struct stack *s, struct tcb *t, enum reason why);
 void ack_later(struct stack *s, struct tcb *t);
 void ack_sent(struct stack *s, struct tcb *t);
@@ -587,7 +587,7 @@ void delack_stop(struct stack *s, struct busy *b);
 void delack_timer(struct stack *s);
 bool keepalive_runs(const struct tcb *t);
 void keepalive_restart(struct stack *s, struct tcb *t);
-void keepalive_timeout(struct stack *s, struct tcb *t);
+COLD void keepalive_timeout(struct stack *s, struct tcb *t);
 unsigned sack_blocks(const struct tcb *t, tcp_options *o, unsigned most);
 static inline bool sack_due(const struct tcb *t) { return t->sack && (t->busy->islands || t->busy->dup_len); }
 void sack_duplicate(struct tcb *t, seq left, seq right); /* these bytes came again */
@@ -620,16 +620,20 @@ uint64_t stuck_ns(const struct stack *s, const struct tcb *t);
 bool orphan_admit(struct stack *s, struct tcb *t);
 void two_msl_start(struct stack *s, struct tcb *t);
 void life_start(struct stack *s, struct tcb *t);
-void give_up(struct stack *s, struct tcb *t, int error, enum reason why);
+COLD void give_up(struct stack *s, struct tcb *t, int error, enum reason why);
 /* The timer that is due next, for STATUS: its name, and when. */
 const char *timer_next(const struct tcb *t, uint64_t *when);
 
 /* ---- trace.c ---- */
-void trace_segment(struct stack *s, enum tern_trace_kind kind, const struct tcb *t, const struct flow *f, int iface,
-                   const tcp_header *h, uint32_t len, enum tern_state before, enum tern_state after, enum reason why);
-void trace_call(struct stack *s, const struct tcb *t, const char *call, int64_t value);
-void trace_move(struct stack *s, const struct tcb *t, enum tern_state before, const char *event);
-void trace_timer(struct stack *s, const struct tcb *t, const char *name);
-void trace_window(struct stack *s, const struct tcb *t);
+COLD void trace_segment(struct stack *s, enum tern_trace_kind kind, const struct tcb *t, const struct flow *f,
+                        int iface, const tcp_header *h, uint32_t len, enum tern_state before, enum tern_state after,
+                        enum reason why);
+COLD void trace_user_call(struct stack *s, const struct tcb *t, const char *call, int64_t value);
+static inline void trace_call(struct stack *s, const struct tcb *t, const char *call, int64_t value) {
+    if (tracing(s, TERN_TRACE_CALL)) trace_user_call(s, t, call, value);
+}
+COLD void trace_move(struct stack *s, const struct tcb *t, enum tern_state before, const char *event);
+COLD void trace_timer(struct stack *s, const struct tcb *t, const char *name);
+COLD void trace_window(struct stack *s, const struct tcb *t);
 
 #endif

@@ -24,6 +24,12 @@ struct flow {
     uint16_t local_port, remote_port;
 };
 
+/* The record that the last segment was for, or that was made last; ref 0: it is gone. */
+struct recent_flow {
+    const struct flow *flow;
+    uint32_t hash, ref;
+};
+
 /* Chains through records of one pool by index + 1, oldest first; 0 ends. */
 struct fifo {
     uint32_t head, tail;
@@ -41,9 +47,9 @@ struct fast_open_memory {
 
 struct tcp_state {
     pool tcbs, listeners, half_opens, time_waits;
-    table flows;        /* flow hash -> reference to a TCB, half-open or TIME-WAIT record: see tcp/demux.c */
-    struct tcb *recent; /* the TCB that the last segment was for, while it is in the table; or NULL */
-    table ports;        /* port hash -> listener */
+    table flows; /* flow hash -> reference to a TCB, half-open or TIME-WAIT record: see tcp/demux.c */
+    struct recent_flow recent;
+    table ports;                              /* port hash -> listener */
     struct tcb *ready_head, **ready_tail;     /* have something to send */
     struct tcb *blocked_head, **blocked_tail; /* wait for a next hop */
     struct fifo

@@ -62,8 +62,7 @@ void trace_segment(struct stack *s, enum tern_trace_kind kind, const struct tcb 
     trace_emit(s, &r);
 }
 
-void trace_call(struct stack *s, const struct tcb *t, const char *call, int64_t value) {
-    if (!tracing(s, TERN_TRACE_CALL)) return;
+void trace_user_call(struct stack *s, const struct tcb *t, const char *call, int64_t value) {
     tern_trace r = record_of(TERN_TRACE_CALL, t);
     r.call = call;
     r.value = value;

@@ -23,6 +23,7 @@ static void parse_prefix(const uint8_t *p, nd_message *out) {
 /* Options that are unknown, out of place or of another size than Ethernet's are passed over (RFC 4861 4.6). */
 static bool parse_options(reader *r, uint8_t type, nd_message *out) {
     while (reader_left(r) > 0) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a reader of nothing has nothing left */
         if (reader_left(r) < 2 || r->at[1] == 0) return false;
         unsigned len = r->at[1] * 8u;
         const uint8_t *p = read_bytes(r, len);

@@ -34,6 +34,7 @@
 #define TWICE (how >> 9 & 1)        /* two strange segments instead of one */
 #define SPEAKS_UP (how >> 10 & 1)   /* an end that listens may open actively after all */
 #define FAIR (how >> 11 & 1)        /* the line becomes calm some time */
+#define ORDERLY (how >> 12 & 1)     /* AGAIN only after an orderly end */
 
 /* Rules to switch off. */
 #define TWO_WAY_HANDSHAKE (broken == 1)
@@ -534,14 +535,14 @@ inline arrives(i) {
 }
 
 #define may_close(i) (!STAY && (h[i].state == LISTEN || h[i].state == SYN_SENT || h[i].state == ESTABLISHED || \
-                                h[i].state == CLOSE_WAIT || h[i].state == SYN_RECEIVED && !OVERLAP))
+                                h[i].state == CLOSE_WAIT || h[i].state == SYN_RECEIVED && !ORDERLY))
 #define may_write(i) (TEXT && h[i].nxt == 1 && (h[i].state == ESTABLISHED || h[i].state == CLOSE_WAIT))
 #define may_give_up(i) (ABORTS && h[i].state >= SYN_SENT && h[i].state != TIME_WAIT && \
                         (dead || h[i].state == FIN_WAIT_2 && gone(1 - i) && empty))
 #define two_msl_over(i) (h[i].state == TIME_WAIT && \
                          (NO_TIME_WAIT || empty && !(synchronized(1 - i) && waits(1 - i))))
 
-#define may_open(i) (h[i].state == CLOSED && h[i].opens > 0 && (!OVERLAP || parted || h[i].opens == 2))
+#define may_open(i) (h[i].state == CLOSED && h[i].opens > 0 && (!ORDERLY || parted || h[i].opens == 2))
 #define may_repeat(i) (waits(i) && !NO_RETRANSMISSION && (!calm || empty && !dead && (turn == i || !waits(1 - i))))
 #define may_abort(i) (ABORTS && h[i].state > LISTEN)
 #define may_speak_up(i) (SPEAKS_UP && h[i].state == LISTEN)

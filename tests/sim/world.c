@@ -125,7 +125,7 @@ int host_start(struct world *w, struct host *h) {
         tern_trace_set(h->stack,
                        TERN_TRACE_ALL & ~(unsigned)(TERN_TRACE_PACKET_IN | TERN_TRACE_PACKET_OUT | TERN_TRACE_WINDOW),
                        log_trace, h);
-    memset(h->shadows, 0, sizeof *h->shadows * h->shadow_count);
+    if (h->shadow_count) memset(h->shadows, 0, sizeof *h->shadows * h->shadow_count);
     return TERN_OK;
 }
 

@@ -146,10 +146,48 @@ static void losses(void **state) {
     assert_in_range(p.c.cwnd, 2 * BDP - BDP / 8, 2 * BDP + 3 * 65536);
 }
 
+/* A round with so much lost, and the queue that its round trip tells of. */
+static void lossy_round(uint32_t lost, bool queue) {
+    p.now += RTT_US;
+    p.s.now_us = p.now;
+    p.s.rtt_us = queue ? 2 * RTT_US : RTT_US;
+    p.s.sample_us = RTT_US;
+    p.s.prior_delivered = p.s.delivered_total;
+    p.s.delivered = p.s.sample_bytes = BDP - lost;
+    p.s.delivered_total += BDP - lost;
+    p.s.inflight = p.s.inflight_before = 2 * BDP;
+    p.s.lost = lost;
+    p.c.ops->model(&p.c, &p.s);
+    p.s.lost = 0;
+}
+
+/* [draft-ietf-ccwg-bbr 2.4] More than 2 % lost in a queue is too much in flight: 85 % of it stay. Fewer, or without a
+ * queue, say nothing. */
+static void ceiling(void **state) {
+    (void)state;
+    to_probe_bw();
+    uint32_t before = p.c.cwnd;
+    for (int i = 0; i < 5; i++) lossy_round(BDP / 20, false);
+    assert_true(p.c.cwnd >= before - BDP / 8);
+    for (int i = 0; i < 5; i++) lossy_round(BDP / 60, true);
+    assert_true(p.c.cwnd >= before - BDP / 8);
+    lossy_round(BDP / 20, true);
+    assert_int_equal(p.c.cwnd, 2 * BDP * 85 / 100);
+    lossy_round(BDP / 20, true);
+    assert_in_range(p.c.cwnd, 2 * BDP * 85 / 100 * 85 / 100 - 1, 2 * BDP * 85 / 100 * 85 / 100);
+    uint32_t low = p.c.cwnd;
+    lossy_round(0, true);
+    assert_int_equal(p.c.cwnd, low + MSS); /* slowly while there is a queue */
+    lossy_round(0, false);
+    assert_int_equal(p.c.cwnd, low + MSS + (low + MSS) / 64); /* faster without */
+    for (int i = 0; i < 80; i++) lossy_round(0, false);
+    assert_true(p.c.cwnd >= before - BDP / 8);
+}
+
 #define EACH(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {EACH(the_first_sample), EACH(startup),   EACH(probe_bw),
-                                       EACH(idle_application), EACH(probe_rtt), EACH(losses)};
+    const struct CMUnitTest tests[] = {EACH(the_first_sample), EACH(startup), EACH(probe_bw), EACH(idle_application),
+                                       EACH(probe_rtt),        EACH(losses),  EACH(ceiling)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,75 @@
+/* test_tcp_rest.c - a connection at rest: when it is, what it weighs, and what happens when it cannot wake for want of
+ * memory. What it goes on with afterwards is tested where it matters: recovery, congestion control. */
+#include "tcp_fixture.h"
+
+static struct stack *s(void) { return stack_of(fx.stack); }
+
+/* It wakes for a byte, and rests when that is acknowledged, and the answer read and acknowledged. */
+static void wakes_and_rests(void **state) {
+    (void)state;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    assert_false(tcb_awake(tcb_now()));
+    uint64_t live = fx.heap.live;
+    app_write(1);
+    assert_true(tcb_awake(tcb_now()));
+    assert_int_equal(drop_out(), 1);
+    inject(ACK, 1, 2, 1);
+    assert_true(tcb_awake(tcb_now()));
+    assert_int_equal(app_read(10), 1);
+    assert_true(tcb_awake(tcb_now())); /* the ACK is owed */
+    advance(1000);
+    expect(ACK, 2, 2, 0);
+    assert_false(tcb_awake(tcb_now()));
+    mem_buffers_drop(s());
+    assert_true(fx.heap.live <= live);
+}
+
+/* One refusal hurts nobody: there is a part in reserve. */
+static void one_refusal(void **state) {
+    (void)state;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    mem_buffers_drop(s());
+    fx.heap.fail_at = fx.heap.calls + 1;
+    inject(FIN | ACK, 1, 1, 0);
+    expect(ACK, 1, 2, 0);
+    expect_state(TERN_CLOSE_WAIT);
+    assert_non_null(s()->tcp.spare);
+}
+
+/* Nothing at all is to be had: segments count as lost, calls say so, a close resets. */
+static void no_memory_to_wake(void **state) {
+    (void)state;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    mem_buffers_drop(s());
+    struct busy *spare = s()->tcp.spare;
+    s()->tcp.spare = NULL;
+    fx.heap.fail_at = fx.heap.calls + 1;
+    fx.heap.fail_on = true;
+    assert_int_equal(tern_write(fx.stack, fx.sock, "x", 1), TERN_ENOMEM);
+    assert_int_equal(tern_shutdown(fx.stack, fx.sock), TERN_ENOMEM);
+    assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_KEEPALIVE, 1), TERN_ENOMEM);
+    assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_NODELAY, 1), TERN_OK);
+    inject(ACK | FIN, 1, 1, 1);
+    expect_none();
+    expect_state(TERN_ESTABLISHED);
+    fx.heap.fail_on = false;
+    s()->tcp.spare = spare;
+    inject(ACK, 1, 1, 1); /* it comes again */
+    assert_int_equal(app_read(10), 1);
+    advance(1000);
+    expect(ACK, 1, 2, 0);
+    assert_false(tcb_awake(tcb_now()));
+    mem_buffers_drop(s());
+    spare = s()->tcp.spare;
+    s()->tcp.spare = NULL;
+    fx.heap.fail_at = fx.heap.calls + 1;
+    fx.heap.fail_on = true;
+    assert_int_equal(tern_close(fx.stack, fx.sock), TERN_OK);
+    s()->tcp.spare = spare;
+    fx.heap.fail_at = 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {BOTH(wakes_and_rests), BOTH(one_refusal), BOTH(no_memory_to_wake)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
