@@ -68,10 +68,10 @@ static unsigned witnessed(const struct passive *v, const struct track *t, int e,
     return moves;
 }
 
-/* It has sent a FIN, and now an ACK alone: was the FIN acknowledged in between by a packet that the capture missed? Then
- * nothing would show it. Told where it was taken, the capture is taken to be whole. */
+/* It has sent a FIN, and now an ACK alone that takes no FIN: was its own acknowledged in between by a packet that the
+ * capture missed? Then nothing would show it. Told where it was taken, the capture is taken to be whole. */
 static bool unwitnessed_ack(const struct passive *v, const struct track *t, int e, const struct sight *own) {
-    bool alone = own != NULL && own->takes == 0 && t->end[e].fin == KNOWN_YES && t->end[!e].fin != KNOWN_YES;
+    bool alone = own != NULL && own->takes == 0 && t->end[e].fin == KNOWN_YES && !own->fin_acked;
     return alone && v->vantage == VANTAGE_UNKNOWN;
 }
 
