@@ -7,6 +7,7 @@
 #define IN_ALL ((uint16_t)((1u << TERN_STATES) - 1))
 #define BIT(s) ((uint16_t)(1u << TERN_##s))
 #define NO_CONNECTION (BIT(CLOSED) | BIT(LISTEN))
+#define OPENING (BIT(SYN_SENT) | BIT(SYN_RECEIVED))
 
 enum {
     /* After so long in silence an end may have given up, or its TIME-WAIT may be over, whatever its settings. */
@@ -85,8 +86,7 @@ static bool may_queue(const struct passive *v, const struct track *t, int e, con
         return true;
     bool sent = seq_gt(self->next, seq_add(self->isn, 1)) || self->guessed;
     if (own != NULL && sent && own->quiet_ns < PACED_MS * MS_NS) return true;
-    if (own == NULL && v->end[e].now & (BIT(SYN_SENT) | BIT(SYN_RECEIVED)))
-        return true; /* written before the connection was there */
+    if (own == NULL && v->end[e].now & OPENING) return true; /* written before the connection was there */
     return !near(v, e) && !track_quiet(t, e);
 }
 
@@ -135,7 +135,7 @@ static uint16_t senders(const struct passive *v, const struct track *t, int e, c
         return p->tcp.flags & TCP_ACK ? BIT(SYN_RECEIVED) | crossed : BIT(SYN_SENT);
     }
     if (l->ack_foreign) /* it answers a new SYN out of an old connection [RFC5961 4.2] */
-        return (uint16_t)(IN_ALL & ~(NO_CONNECTION | BIT(SYN_SENT) | BIT(SYN_RECEIVED)));
+        return (uint16_t)(IN_ALL & ~(NO_CONNECTION | OPENING));
     uint8_t own = self->fin, other = peer->fin;
     if (other == KNOWN_YES && !l->fin_acked) other = KNOWN_NO;
     if (stale && own == KNOWN_YES && seq_le(l->stop, self->fin_at)) own = KNOWN_MAYBE;
@@ -160,7 +160,7 @@ static uint16_t senders(const struct passive *v, const struct track *t, int e, c
 /* A RST leaves: mostly there is no connection any more. */
 static uint16_t reset_sender(const struct track *t, int e, const struct flow_packet *p, uint16_t prior) {
     const struct track_end *self = &t->end[e];
-    uint16_t opening = prior & (BIT(SYN_SENT) | BIT(SYN_RECEIVED) | BIT(LISTEN));
+    uint16_t opening = prior & (OPENING | BIT(LISTEN));
     bool answers = !(p->tcp.flags & TCP_ACK); /* [3.10.7.1] a RST without ACK answers an ACK, with the number of that */
     if (!self->based) return BIT(CLOSED) | BIT(LISTEN) | (answers ? opening : 0);
     bool fits = seq_eq(p->tcp.seq_no, self->next) || (self->acked_any && seq_eq(p->tcp.seq_no, self->acked));
@@ -188,7 +188,7 @@ static uint16_t syn_arrives(uint16_t set, const struct flow_packet *p, const str
         return out;
     }
     if (l->ack_foreign || l->foreign) return set;
-    uint16_t opening = set & (BIT(SYN_SENT) | BIT(SYN_RECEIVED));
+    uint16_t opening = set & OPENING;
     uint16_t then = (uint16_t)(set & ~opening) | must(opening, MOVE_SYN_ACKED);
     return far ? set | then : then; /* the SYN that it answers may have been an old duplicate */
 }
@@ -365,7 +365,7 @@ static void departs(struct passive *v, const struct track *t, const struct flow_
     uint16_t prior = drift(v, t, e, p->time_ns, l, NULL), set;
     uint16_t idle = out != NULL ? drift(v, t, e, p->time_ns, NULL, NULL) : 0;
     bool syn = p->tcp.flags & TCP_SYN, rst = p->tcp.flags & TCP_RST;
-    bool stale = !near(v, e) && overtaken(&t->end[e], p, l);
+    bool stale = !near(v, e) && (overtaken(&t->end[e], p, l) || (syn && l->repeated && !(s->now & OPENING)));
     if (l->foreign && !rst && !(syn && near(v, e))) stale = !syn;
     set = left_from(v, t, p, l, prior, stale);
     enum doubt doubt = doubt_of(v, t, e, p->time_ns, false);
@@ -399,7 +399,7 @@ static void reaches(struct passive *v, const struct track *t, const struct flow_
         later.end[e].now = set;
         later.gaps = true;
         if (out != NULL) possible = drift(&later, t, e, p->time_ns, NULL, NULL);
-    } else if (prior & (BIT(SYN_SENT) | BIT(SYN_RECEIVED))) { /* a CLOSE may have waited for this [3.10.4] */
+    } else if (prior & OPENING) { /* a CLOSE may have waited for this [3.10.4] */
         possible = set |= moved(opened, MOVE_CLOSE, false);
     }
     if (out != NULL) out->before[e] = state_that(prior, s->course, doubt_of(v, t, e, p->time_ns, true));
@@ -473,7 +473,7 @@ uint16_t passive_hindsight(uint16_t earlier, uint16_t later) {
     for (unsigned rest = earlier; rest != 0; rest &= rest - 1) {
         uint16_t from = (uint16_t)(rest & -rest), reach = from, before;
         /* An opening shows in a packet of its own. */
-        if (from & NO_CONNECTION) reach = NO_CONNECTION | BIT(SYN_SENT) | BIT(SYN_RECEIVED);
+        if (from & NO_CONNECTION) reach = NO_CONNECTION | OPENING;
         do {
             before = reach;
             for (int m = MOVE_SYN; m < MOVES && !(from & NO_CONNECTION); m++) reach = may(reach, (enum move)m);
