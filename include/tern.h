@@ -140,8 +140,8 @@ typedef struct tern_config {
     uint32_t send_buffer_max;    /* what it may grow to when the path holds more; default 32 MiB */
     uint32_t receive_buffer;     /* bytes that a peer may have in flight to us, to begin with; default 256 KiB */
     uint32_t receive_buffer_max; /* what it may grow to with the pace of reading and the round trip; default 32 MiB */
-    uint32_t
-        reassembly_islands; /* out-of-order pieces a connection, default 8192; more than 1024 only in large windows */
+    /* out-of-order pieces a connection, default 8192; more than 1024 only in large windows */
+    uint32_t reassembly_islands;
 
     /* TCP's numbers */
     uint32_t mss_default_v4; /* peer's MSS when its SYN names none, 536 [MUST-15] */
@@ -460,7 +460,8 @@ enum tern_option {
     TERN_OPT_QUICK_ACK = 22,     /* 1: every segment is acknowledged at once; an ACK that is owed leaves now */
     TERN_OPT_NO_READER = 23, /* 1: behind our FIN, bytes that arrive reset the connection: nobody reads them [SHLD-3] */
 };
-/* Set on a listener, options pass to the connections it accepts later. TERN_ENOMEM can come of those that are numbers. */
+/* Set on a listener, options pass to the connections it accepts later. TERN_ENOMEM can come of those that are numbers,
+ * and of keepalive, which has to wake the connection. */
 TERN_API int tern_set(tern_stack *stack, tern_sock sock, enum tern_option option, int64_t value);
 TERN_API int tern_get(tern_stack *stack, tern_sock sock, enum tern_option option, int64_t *value);
 TERN_API int tern_set_user(tern_stack *stack, tern_sock sock, uint64_t user);
