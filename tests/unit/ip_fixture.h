@@ -357,4 +357,11 @@ __attribute__((unused)) static uint32_t chance(uint32_t n) {
     return (uint32_t)((chance_state >> 16) % n);
 }
 
+/* Counted under this reason, of which there were `before`; nothing reaches TCP, and nothing leaves. */
+__attribute__((unused)) static void expect_silence(enum reason r, uint64_t before) {
+    assert_int_equal(reason(r), before + 1);
+    assert_int_equal(tcp_seen.segments, 0);
+    assert_false(take());
+}
+
 #endif
