@@ -160,12 +160,15 @@ static void follow_syn(struct track *t, const struct flow_packet *p, struct sigh
         }
     }
     if (!e->based || !seq_eq(e->isn, p->tcp.seq_no) || e->guessed) {
-        bool acked = e->based && e->guessed && e->acked_any && seq_eq(e->isn, p->tcp.seq_no);
-        seq to = e->acked;
+        struct track_end was = *e;
         base(e, p->tcp.seq_no, false);
-        if (acked) {
-            e->acked = to;
+        if (was.based && was.guessed && was.acked_any && seq_eq(was.isn, e->isn)) {
+            e->acked = was.acked;
             e->acked_any = true;
+        }
+        if (was.guessed && was.heard && seq_gt(was.next, e->isn)) { /* the capture began with what was sent behind it */
+            e->next = was.next;
+            if (seq_gt(was.edge, seq_add(was.isn, 1))) island_add(e, seq_add(was.isn, 1), was.edge);
         }
     }
     if (with_ack)
@@ -215,7 +218,7 @@ void track_follow(struct track *t, const struct flow_packet *p, struct sight *ou
     out->start = p->tcp.seq_no;
     out->stop = seq_add(out->start, out->takes);
     if (syn && !rst) {
-        out->first = !e->based || e->guessed;
+        out->first = !e->based || (e->guessed && !e->heard);
         follow_syn(t, p, out);
     } else if (!e->based && !rst) {
         out->first = true;
