@@ -109,7 +109,7 @@ static int open_output(struct explain_output *o) {
     if (!o->wanted) return 0;
     bool std = o->path == NULL || strcmp(o->path, "-") == 0;
     o->file = std ? stdout : fopen(o->path, "we");
-    return o->file != NULL ? 0 : trouble(_("%s: cannot open: %s"), o->path, strerror(errno));
+    return o->file != NULL ? 0 : trouble(_("%s: cannot open: %s"), o->path, i18n_error(errno));
 }
 
 static int close_output(struct explain_output *o) {
@@ -117,7 +117,7 @@ static int close_output(struct explain_output *o) {
     bool bad = ferror(o->file) != 0;
     bad = fclose(o->file) != 0 || bad;
     o->file = NULL;
-    return bad ? trouble(_("%s: cannot write: %s"), o->path, strerror(errno)) : 0;
+    return bad ? trouble(_("%s: cannot write: %s"), o->path, i18n_error(errno)) : 0;
 }
 
 static int open_outputs(struct run *r) {
@@ -144,7 +144,7 @@ static int open_outputs(struct run *r) {
     code = pictures_begin(&r->pictures, NULL, &r->ladder);
     if (code != 0 || p->annotate == NULL) return code;
     int e = annotate_open(p->annotate, i18n_lang(), &r->annotate);
-    return e < 0 ? trouble(_("%s: cannot open: %s"), p->annotate, strerror(-e)) : 0;
+    return e < 0 ? trouble(_("%s: cannot open: %s"), p->annotate, i18n_error(-e)) : 0;
 }
 
 static int open_input(struct run *r) {
@@ -152,7 +152,7 @@ static int open_input(struct run *r) {
     char error[LIVE_ERROR];
     if (p->iface == NULL) {
         r->capture = capture_open(p->files, p->files_n);
-        return r->capture != NULL ? 0 : trouble("%s", strerror(ENOMEM));
+        return r->capture != NULL ? 0 : trouble("%s", i18n_error(ENOMEM));
     }
     r->live = live_open(p->iface, p->filter, error);
     return r->live != NULL ? 0 : trouble(_("--live: %s"), error);
@@ -182,7 +182,7 @@ static int begin(struct run *r, const struct explain_plan *plan) {
     machine_init(&r->machine, &options);
     decoder_init(&r->decoder);
     r->table = flow_table_new(&r->machine.ops, plan->max_flows, r->live != NULL ? live_linger_ns : linger_ns);
-    if (r->table == NULL) return trouble("%s", strerror(ENOMEM));
+    if (r->table == NULL) return trouble("%s", i18n_error(ENOMEM));
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     if (r->json.file != NULL) json_begin(r->json.file, plan->files, plan->files_n);
@@ -192,16 +192,20 @@ static int begin(struct run *r, const struct explain_plan *plan) {
 /* ---- reading ---- */
 
 static void tell_error(struct run *r, const struct capture_error *e) {
-    char what[256];
+    char what[256], said[384];
     clear_progress(r);
     if (r->totals.errors++ >= ERRORS_TOLD) return;
     snprintf(what, sizeof what, _(e->text), e->a, e->b);
-    const char *file = capture_file(r->capture, e->place.file), *why = e->error != 0 ? strerror(e->error) : "";
-    if (e->place.block == 0)
-        trouble("%s: %s%s%s", file, what, why[0] ? ": " : "", why);
+    const char *file = capture_file(r->capture, e->place.file);
+    if (e->error != 0)
+        snprintf(said, sizeof said, _("%s: %s"), what, i18n_error(e->error));
     else
-        trouble(_("%s: block %llu at offset %llu: %s%s%s"), file, (unsigned long long)e->place.block,
-                (unsigned long long)e->place.offset, what, why[0] ? ": " : "", why);
+        snprintf(said, sizeof said, "%s", what);
+    if (e->place.block == 0)
+        trouble(_("%s: %s"), file, said);
+    else
+        trouble(_("%s: block %llu at offset %llu: %s"), file, (unsigned long long)e->place.block,
+                (unsigned long long)e->place.offset, said);
     if (r->totals.errors == ERRORS_TOLD) note(_("more such places are only counted"));
 }
 
@@ -283,7 +287,7 @@ static int finish(struct run *r) {
 
 static int close_all(struct run *r) {
     int code = pictures_end(&r->pictures), e = annotate_close(r->annotate);
-    if (e < 0) code = trouble(_("%s: cannot write: %s"), r->plan->annotate, strerror(-e));
+    if (e < 0) code = trouble(_("%s: cannot write: %s"), r->plan->annotate, i18n_error(-e));
     struct explain_output *outputs[] = {&r->json, &r->connlog, &r->metrics};
     for (size_t i = 0; i < ARRAY_LEN(outputs); i++)
         if (close_output(outputs[i]) != 0) code = EXIT_TROUBLE;

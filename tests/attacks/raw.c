@@ -209,7 +209,7 @@ static void ip_header(uint8_t *p, uint32_t src, uint32_t len, uint16_t id, uint1
 }
 
 uint32_t raw_segment(uint8_t *p, const struct shot *s) {
-    uint32_t head = s->mss ? 24 : 20, len = 20 + head + s->len;
+    uint32_t head = 20 + (s->mss ? 4 : s->options_len), len = 20 + head + s->len;
     ip_header(p, s->src, len, 0, 0x4000, 6);
     uint8_t *t = p + 20;
     memset(t, 0, head + s->len);
@@ -224,6 +224,8 @@ uint32_t raw_segment(uint8_t *p, const struct shot *s) {
         t[20] = 2;
         t[21] = 4;
         put16(t + 22, s->mss);
+    } else if (s->options_len) {
+        memcpy(t + 20, s->options, s->options_len);
     }
     uint32_t pseudo = 6 + head + s->len + (s->src >> 16) + (s->src & 0xffff) + (VICTIM >> 16) + (VICTIM & 0xffff);
     put16(t + 16, sum16(t, head + s->len, pseudo));

@@ -60,7 +60,9 @@ struct shot {
     uint32_t seq, ack;
     uint8_t flags;
     uint16_t wnd;
-    uint16_t mss; /* 0: no option */
+    uint16_t mss;           /* 0: no option */
+    const uint8_t *options; /* instead; options_len is a multiple of 4 */
+    uint32_t options_len;
     uint32_t len; /* payload of zeroes */
 };
 uint32_t raw_segment(uint8_t *p, const struct shot *s);

@@ -52,6 +52,46 @@ static void first_numbers(void **state) {
     arena_down(&a);
 }
 
+static uint16_t port_of_next(struct arena *a, uint32_t i) {
+    tern_open o = {.size = sizeof o, .remote = {4, {10, 9, (uint8_t)(i >> 8), (uint8_t)i}}, .remote_port = PORT};
+    tern_status_info st = {.size = sizeof st};
+    tern_sock sock;
+    assert_int_equal(tern_connect(a->victim, &o, &sock), TERN_OK);
+    assert_int_equal(tern_status(a->victim, sock, &st), TERN_OK);
+    tern_abort(a->victim, sock);
+    arena_pump(a);
+    return st.flow.local_port;
+}
+
+/* [RFC6056] An outsider sees ten ports, to one host or to different ones, and guesses the next: by adding the last step, the
+ * one before, one or two, or by naming one of the ten. */
+static void next_ports(void **state) {
+    (void)state;
+    enum { SEEN = 10, GUESSES = 2 * SEEN + 4 };
+    uint32_t n = count_of(10000);
+    for (int many = 0; many < 2; many++) {
+        struct arena a;
+        arena_defaults(&a);
+        arena_up(&a, 0);
+        uint16_t last[SEEN] = {0};
+        uint32_t hits[GUESSES] = {0}, ports = a.cfg.port_last - a.cfg.port_first + 1u;
+        for (uint32_t i = 0; i < n + SEEN; i++) {
+            uint16_t port = port_of_next(&a, many ? i : 0);
+            assert_in_range(port, a.cfg.port_first, a.cfg.port_last);
+            for (unsigned g = 0; i >= SEEN && g < GUESSES; g++) {
+                uint32_t guess = g < SEEN           ? last[g]
+                                 : g < 2 * SEEN - 1 ? 2u * last[0] - last[g - SEEN + 1]
+                                                    : last[0] + g - 21u;
+                hits[g] += guess == port;
+            }
+            memmove(last + 1, last, sizeof last - sizeof last[0]);
+            last[0] = port;
+        }
+        for (unsigned g = 0; g < GUESSES; g++) assert_true(hits[g] <= 6 + 2 * n / ports);
+        arena_down(&a);
+    }
+}
+
 static void fill_half_open(struct arena *a) {
     uint8_t p[64];
     struct shot s = {.src = 0x0a060606, .sport = 1, .flags = SYN, .wnd = 1000};
@@ -241,8 +281,9 @@ static void shrew(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_numbers),   cmocka_unit_test(guessed_cookies), cmocka_unit_test(old_cookies),
-        cmocka_unit_test(colliding_pairs), cmocka_unit_test(desynchronised),  cmocka_unit_test(shrew),
+        cmocka_unit_test(first_numbers), cmocka_unit_test(next_ports),      cmocka_unit_test(guessed_cookies),
+        cmocka_unit_test(old_cookies),   cmocka_unit_test(colliding_pairs), cmocka_unit_test(desynchronised),
+        cmocka_unit_test(shrew),
     };
     return cmocka_run_group_tests_name("blind", tests, NULL, NULL);
 }

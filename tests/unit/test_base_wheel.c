@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -206,11 +207,39 @@ static void never_is_a_time_too(void **state) {
     assert_true(wheel_deadline_ns(&w) == UINT64_MAX);
 }
 
+/* (attack list C19) A million timers, moved about as a peer can move them: each costs what it costs among few. */
+static void many_cost_little(void **state) {
+    (void)state;
+    enum { N = 1000000, MOST_NS = 3000 };
+    static wheel w;
+    wheel_node *n = calloc(N, sizeof *n);
+    assert_non_null(n);
+    draw d = {19};
+    wheel_init(&w, 0);
+    clock_t begin = clock();
+    for (uint32_t i = 0; i < N; i++) wheel_arm(&w, &n[i], draw_below(&d, 120000) * UINT64_C(1000000));
+    for (uint32_t i = 0; i < N; i++) wheel_arm(&w, &n[i], draw_below(&d, 120000) * UINT64_C(1000000));
+    unsigned fired = 0;
+    for (uint64_t ms = 0; ms <= 120000; ms += 10)
+        while (wheel_expire(&w, ms * 1000000)) fired++;
+    double each = (double)(clock() - begin) / CLOCKS_PER_SEC / N * 1e9;
+    assert_int_equal(fired, N);
+    print_message("%.0f ns for each of %u timers\n", each, (unsigned)N);
+#if !defined(__SANITIZE_ADDRESS__)
+    assert_true(each <= MOST_NS);
+#endif
+    free(n);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_wheel_does_what_a_list_does), cmocka_unit_test(the_origin_does_not_matter),
-        cmocka_unit_test(no_boundary_loses_a_timer),       cmocka_unit_test(a_time_within_a_tick_rounds_up),
-        cmocka_unit_test(what_has_passed_fires_at_once),   cmocka_unit_test(never_is_a_time_too),
+        cmocka_unit_test(the_wheel_does_what_a_list_does),
+        cmocka_unit_test(the_origin_does_not_matter),
+        cmocka_unit_test(no_boundary_loses_a_timer),
+        cmocka_unit_test(a_time_within_a_tick_rounds_up),
+        cmocka_unit_test(what_has_passed_fires_at_once),
+        cmocka_unit_test(never_is_a_time_too),
+        cmocka_unit_test(many_cost_little),
     };
     return cmocka_run_group_tests_name("base: timing wheel", tests, NULL, NULL);
 }

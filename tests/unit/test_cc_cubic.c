@@ -218,6 +218,146 @@ static void undo(void **state) {
     near(segments(), 1000, 1.5);
 }
 
+/* ---- the whole of RFC 9438 4.1 to 4.7 in floating point, beside the real one ---- */
+
+static struct model { double cwnd, w_max, w_est, prior, k, epoch; /* segments, seconds; epoch < 0: not begun */ } m;
+
+static void model_loss(double flight) {
+    m.prior = m.cwnd;
+    m.w_max = m.cwnd < m.w_max ? m.cwnd * (1 + 0.7) / 2 : m.cwnd;
+    m.cwnd = fmax(0.7 * fmin(flight, m.cwnd), 2);
+    m.epoch = -1;
+}
+
+static void model_ack(double now, double acked, double rtt) {
+    if (m.epoch < 0) {
+        m.epoch = now;
+        m.w_est = m.cwnd;
+        if (m.w_max < m.cwnd) m.w_max = m.cwnd;
+        m.k = cbrt((m.w_max - m.cwnd) / C);
+    }
+    double t = now - m.epoch, here = C * pow(t - m.k, 3) + m.w_max, ahead = C * pow(t + rtt - m.k, 3) + m.w_max;
+    m.w_est += (m.w_est >= m.prior ? 1 : ALPHA) * acked / m.cwnd;
+    if (here < m.w_est)
+        m.cwnd = fmax(m.cwnd, m.w_est);
+    else
+        m.cwnd += (fmax(m.cwnd, fmin(ahead, 1.5 * m.cwnd)) - m.cwnd) / m.cwnd * acked;
+}
+
+/* A second loss comes early, at the plateau, late; with short and long round trips, small and large windows. */
+static void as_the_formulas_say(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t window, rtt_us, rounds, again;
+    } runs[] = {{20, 2000, 100, 40},    {20, 300000, 60, 9},    {100, 10000, 300, 50},   {100, 100000, 200, 30},
+                {100, 50000, 200, 199}, {1000, 100000, 130, 1}, {1000, 100000, 130, 80}, {3000, 20000, 150, 60}};
+    for (unsigned i = 0; i < sizeof runs / sizeof runs[0]; i++) {
+        begin(NULL);
+        c.cwnd = runs[i].window * MSS;
+        m = (struct model){.cwnd = runs[i].window};
+        for (unsigned round = 0; round < runs[i].rounds; round++) {
+            if (round == 0 || round == runs[i].again) {
+                m.cwnd = segments();
+                model_loss(m.cwnd);
+                lose(c.cwnd);
+                near(segments(), m.cwnd, 0.01);
+                m.cwnd = segments();
+            }
+            uint32_t n = c.cwnd / MSS;
+            for (uint32_t k = 0; k < n; k++) {
+                now_us += runs[i].rtt_us / n;
+                ack(MSS, runs[i].rtt_us, true);
+                model_ack((double)now_us / 1e6, 1, runs[i].rtt_us / 1e6);
+            }
+            near(segments(), m.cwnd, 1.1 + m.cwnd / 300);
+        }
+    }
+}
+
+/* [RFC8511 3.1] A mark takes less than a loss, of what is under way; the least is two segments. */
+static void marks(void **state) {
+    (void)state;
+    static const uint32_t cases[][3] = {{100, 100, 8500}, {100, 200, 8500}, {100, 40, 3400},
+                                        {2, 2, 200},      {10, 1, 200},     {3, 3, 255}};
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        begin(NULL);
+        c.cwnd = cases[i][0] * MSS;
+        c.ops->marked(&c, cases[i][1] * MSS, now_us);
+        near((double)c.ssthresh / MSS, cases[i][2] / 100.0, 0.001);
+        c.cwnd = c.ssthresh; /* the curve leads back to where the mark came */
+        m = (struct model){.cwnd = cases[i][0]};
+        model_loss(cases[i][1]);
+        m.cwnd = segments();
+        for (unsigned k = 0; k < 200; k++) {
+            now_us += 10000;
+            ack(MSS, 100000, true);
+            model_ack((double)now_us / 1e6, 1, 0.1);
+            near(segments(), m.cwnd, 1.1);
+        }
+    }
+}
+
+/* What was learnt on one path is forgotten with `init`: all goes as the first time. */
+static void begins_afresh(void **state) {
+    (void)state;
+    uint32_t first[200], thresh[200];
+    for (unsigned turn = 0; turn < 2; turn++) {
+        c.ops->init(&c, MSS, 10);
+        assert_true(c.cwnd == 10 * MSS && c.ssthresh == UINT32_MAX && c.ops->rest(&c) == 0);
+        now_us = 1000000;
+        una = 0;
+        for (unsigned i = 0; i < 200; i++) {
+            if (i == 30) lose(c.cwnd);
+            round_trip(i % 7 ? 50000 : 60000);
+            if (turn) assert_true(c.cwnd == first[i] && c.ssthresh == thresh[i]);
+            first[i] = c.cwnd;
+            thresh[i] = c.ssthresh;
+        }
+        assert_int_not_equal(c.ops->rest(&c), 0);
+    }
+}
+
+/* A connection that rests keeps the window of its last loss, and its curve begins anew there when it goes on. */
+static void rests_and_goes_on(void **state) {
+    (void)state;
+    assert_int_equal(c.ops->rest(&c), 0); /* slow start has not ended */
+    c.cwnd = 100 * MSS;
+    for (unsigned i = 0; i < 5; i++) ack(MSS, 100000, true);
+    assert_int_equal(c.ops->rest(&c), 0);
+    uint32_t top = c.cwnd;
+    lose(c.cwnd);
+    assert_int_equal(c.ops->rest(&c), top);
+    uint32_t cwnd = c.cwnd, thresh = c.ssthresh;
+    c.ops->init(&c, MSS, 10);
+    c.cwnd = cwnd;
+    c.ssthresh = thresh;
+    c.ops->resume(&c, top);
+    assert_int_equal(c.ops->rest(&c), top);
+    double k = cbrt((double)(top - cwnd) / MSS / C);
+    for (double t = 0; t < k; t += 0.1) round_trip(100000);
+    near(segments(), (double)top / MSS, 1.5);
+}
+
+/* A pause moves the curve: afterwards the window grows as if there had been none. */
+static void pauses(void **state) {
+    (void)state;
+    uint32_t without[60];
+    for (unsigned turn = 0; turn < 2; turn++) {
+        begin(NULL);
+        c.cwnd = 200 * MSS;
+        lose(200 * MSS);
+        for (unsigned i = 0; i < 60; i++) {
+            if (turn && i == 20) {
+                now_us += 90000000;
+                c.ops->idle(&c, 90000000);
+            }
+            round_trip(100000);
+            if (turn) assert_int_equal(c.cwnd, without[i]);
+            without[i] = c.cwnd;
+        }
+    }
+}
+
 /* Nothing wraps or divides by zero at the borders. */
 static void extremes(void **state) {
     (void)state;
@@ -256,6 +396,11 @@ int main(void) {
         cmocka_unit_test_setup_teardown(after_timeout, begin, finish),
         cmocka_unit_test_setup_teardown(application_limited, begin, finish),
         cmocka_unit_test_setup_teardown(undo, begin, finish),
+        cmocka_unit_test_setup_teardown(as_the_formulas_say, begin, finish),
+        cmocka_unit_test_setup_teardown(marks, begin, finish),
+        cmocka_unit_test_setup_teardown(begins_afresh, begin, finish),
+        cmocka_unit_test_setup_teardown(rests_and_goes_on, begin, finish),
+        cmocka_unit_test_setup_teardown(pauses, begin, finish),
         cmocka_unit_test_setup_teardown(extremes, begin, finish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -292,10 +292,17 @@ static void test_unknown_protocol(void **state) {
     (void)state;
     host_tun();
     static const uint8_t protocols[] = {4, 41, 47, 132, 0, 255, IP_PROTO_ICMP6};
+    static packet inner[2]; /* whole packets to us, which would be taken if they were looked at */
+    make_tcp(&inner[0], "10.9.0.1", "10.9.0.2", 10);
+    make_tcp(&inner[1], "fd09::1", "fd09::2", 10);
     for (unsigned i = 0; i < sizeof protocols; i++) {
-        uint8_t body[30] = {0x45, 0, 0, 30};
-        make_packet(&k, "10.9.0.1", "10.9.0.2", protocols[i], body, sizeof body, -1, 64);
+        uint8_t body[4 + 70] = {0, 0, (uint8_t)(protocols[i] == 47 ? 8 : 0)}; /* GRE has a header before it */
+        const packet *in = &inner[protocols[i] == 41];
+        size_t before = protocols[i] == 47 ? 4 : 0;
+        memcpy(body + before, in->b, in->len);
+        make_packet(&k, "10.9.0.1", "10.9.0.2", protocols[i], body, before + in->len, -1, 64);
         feed(k.b, k.len);
+        assert_int_equal(tcp_seen.segments, 0);
         assert_true(take());
         check_out(0);
         assert_true(bytes_are(host.out + 12, "10.9.0.2") && bytes_are(host.out + 16, "10.9.0.1"));
@@ -308,6 +315,12 @@ static void test_unknown_protocol(void **state) {
     feed(k.b, k.len + 30); /* what trails is not quoted */
     assert_true(take());
     assert_int_equal(host.out_len, 28 + k.len);
+    for (int family = 0; family < 2; family++) { /* the same in IPv6 */
+        make_packet(&k, "fd09::1", "fd09::2", family ? 41 : 4, inner[family].b, inner[family].len, -1, 64);
+        feed(k.b, k.len);
+        assert_true(take());
+        assert_true(host.out[40] == 4 && host.out[41] == 1 && tcp_seen.segments == 0);
+    }
     make_packet(&k, "fd09::1", "fd09::2", 47, "12345678", 8, -1, 64);
     feed(k.b, k.len + 30);
     assert_true(take());
@@ -362,8 +375,8 @@ static size_t chain_packet(const uint8_t *headers, size_t len, uint8_t first) {
 static void test_extension_chains(void **state) {
     (void)state;
     host_tun();
-    uint8_t h[1000];
-    for (unsigned n = 0; n <= 100; n++) {
+    uint8_t h[1200];
+    for (unsigned n = 0; n <= 150; n++) {
         memset(h, 0, sizeof h);
         for (unsigned i = 0; i < n; i++) {
             h[8 * i] = i + 1 < n ? IP_PROTO_DSTOPTS : IP_PROTO_TCP;
@@ -374,13 +387,30 @@ static void test_extension_chains(void **state) {
         feed(k.b, chain_packet(h, 8u * n, n ? IP_PROTO_DSTOPTS : IP_PROTO_TCP));
         assert_int_equal(tcp_seen.segments - before, n <= 8);
     }
+    take_all();
+    tcp_seen.segments = 0;
     for (unsigned len = 0; len < 256; len++) {
-        for (unsigned option = 0; option < 256; option++) {
+        for (unsigned option = 0; option < 256; option++) { /* a padding option: its length must stay inside */
             uint8_t one[8] = {IP_PROTO_TCP, (uint8_t)len, 1, (uint8_t)option};
             feed(k.b, chain_packet(one, 8, IP_PROTO_DSTOPTS));
+            if (len == 0) assert_int_equal(tcp_seen.segments, option <= 4); /* behind it: Pad1s */
+            if (tcp_seen.segments) assert_int_equal(tcp_seen.len, 20 - 8 * len);
+            if (len < 3) take_all(); /* TCP's bytes as options may ask for an answer */
+            tcp_seen.segments = 0;
         }
     }
-    take_all();
+    assert_false(take());
+    pass_ms(2000);
+    const uint8_t refused[8] = {IP_PROTO_TCP, 0, 0xbe, 4}; /* each asks for an answer: they are limited */
+    unsigned told = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        feed(k.b, chain_packet(refused, 8, IP_PROTO_DSTOPTS));
+        told += take_all();
+    }
+    assert_in_range(told, 1, 11);
+    make_echo(&k, "fd09::7", "fd09::2", ICMP6_ECHO, 1, 1, 8); /* and others are served as before */
+    feed(k.b, k.len);
+    assert_true(take());
     host_free();
 }
 

@@ -330,6 +330,48 @@ static void test_arp_unasked(void **state) {
     host_free();
 }
 
+/* B14: a redirect is anybody's word, and is not followed: the way to a host behind the gateway stays, no entry is made. */
+static void test_redirects(void **state) {
+    (void)state;
+    host_ethernet();
+    tern_addr none4 = addr("0.0.0.0"), none6 = {6, {0}}, via4 = addr("10.9.0.9"), via6 = addr("fd09::9");
+    assert_int_equal(tern_route_add(host.t, &none4, 0, 0, &via4), TERN_OK);
+    assert_int_equal(tern_route_add(host.t, &none6, 0, 0, &via6), TERN_OK);
+    path_to("8.8.8.8");
+    path_to("2001:db8::8");
+    take_all();
+    feed_arp_reply("10.9.0.9", PEER_MAC);
+    feed_na("fd09::9", PEER_MAC, true, true, true);
+    packet sent, inner;
+    uint32_t routes = host.s->ip.routes, known = host.s->ip.neighbours;
+    for (uint8_t code = 0; code < 4; code++) {
+        uint8_t l4[8 + 28] = {5, code, 0, 0, 10, 9, 0, 99};
+        make_tcp(&sent, "10.9.0.2", "8.8.8.8", 0);
+        memcpy(l4 + 8, sent.b, 28);
+        make_packet(&inner, "10.9.0.9", "10.9.0.2", IP_PROTO_ICMP4, l4, sizeof l4, 2, 255);
+        make_frame(&k, MY_MAC, PEER_MAC, ETH_TYPE_IP4, inner.b, inner.len);
+        feed(k.b, k.len);
+    }
+    uint8_t l4[8 + 32 + 8] = {ICMP6_REDIRECT, [40] = 2, 1};
+    ip_addr better = ip("fe80::99"), dst = ip("2001:db8::8");
+    memcpy(l4 + 8, better.b, 16);
+    memcpy(l4 + 24, dst.b, 16);
+    memcpy(l4 + 42, THIRD_MAC, 6);
+    make_packet(&inner, "fe80::9", "fd09::2", IP_PROTO_ICMP6, l4, sizeof l4, 2, 255);
+    make_frame(&k, MY_MAC, PEER_MAC, ETH_TYPE_IP6, inner.b, inner.len);
+    feed(k.b, k.len);
+    assert_int_equal(reason(R_ICMP_IGNORED), 5);
+    assert_false(take());
+    assert_true(host.s->ip.routes == routes && host.s->ip.neighbours == known && tcp_seen.errors == 0);
+    for (int family = 0; family < 2; family++) {
+        struct ip_path path;
+        ip_addr to = ip(family ? "2001:db8::8" : "8.8.8.8");
+        assert_int_equal(ip_path_find(host.s, NULL, &to, &path), IP_PATH_OK);
+        assert_memory_equal(path.l2, PEER_MAC, 6);
+    }
+    host_free();
+}
+
 /* C14: ten thousand destinations: few unresolved, few questions, a full table makes room. */
 static void test_limits(void **state) {
     (void)state;
@@ -562,11 +604,11 @@ static void test_random_frames(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames),         cmocka_unit_test(test_vlan),        cmocka_unit_test(test_arp_answer),
-        cmocka_unit_test(test_arp_resolution), cmocka_unit_test(test_pending),     cmocka_unit_test(test_silence),
-        cmocka_unit_test(test_ageing),         cmocka_unit_test(test_arp_unasked), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_ns_answered),    cmocka_unit_test(test_nd_invalid),  cmocka_unit_test(test_na_rules),
-        cmocka_unit_test(test_random_frames),
+        cmocka_unit_test(test_frames),         cmocka_unit_test(test_vlan),          cmocka_unit_test(test_arp_answer),
+        cmocka_unit_test(test_arp_resolution), cmocka_unit_test(test_pending),       cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_ageing),         cmocka_unit_test(test_arp_unasked),   cmocka_unit_test(test_redirects),
+        cmocka_unit_test(test_limits),         cmocka_unit_test(test_ns_answered),   cmocka_unit_test(test_nd_invalid),
+        cmocka_unit_test(test_na_rules),       cmocka_unit_test(test_random_frames),
     };
     return cmocka_run_group_tests_name("ip_neighbour", tests, NULL, NULL);
 }

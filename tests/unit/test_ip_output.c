@@ -409,6 +409,68 @@ static void test_too_big(void **state) {
     ip_send(host.s, NULL, &far, 99, 0, 0, l4, 10, -1);
     assert_int_equal(reason(R_IP_NO_ROUTE), 1);
     assert_false(take());
+    ip_send(host.s, NULL, &dst, 99, 0, 0, l4, 65515, -1); /* the largest that there are */
+    assert_int_equal(take_all(), (65515 + 1479) / 1480);
+    ip_send(host.s, NULL, &dst6, 99, 0, 0, l4, 65535, -1);
+    assert_int_equal(take_all(), (65535 + 1447) / 1448);
+    assert_int_equal(reason(R_IP_TOO_BIG), 2);
+    host_free();
+}
+
+/* [RFC791 3.2, RFC8200 4.5, RFC6864 4] What fits leaves whole; one byte more makes two fragments, whose places are units of 8
+ * bytes. A short packet may not be cut on its way and has no number; a longer one of ours may be. */
+static void test_fragment_borders(void **state) {
+    (void)state;
+    static uint8_t l4[4000];
+    for (unsigned i = 0; i < sizeof l4; i++) l4[i] = (uint8_t)(i * 31 + i / 256);
+    static const struct {
+        uint32_t len;
+        unsigned pieces, flags; /* flags: of the first IPv4 packet */
+    } cases[] = {{1, 1, 2},    {556, 1, 2},  {557, 1, 0},  {1480, 1, 0}, {1481, 2, 1},
+                 {2960, 2, 1}, {2961, 3, 1}, {1488, 2, 1}, {1489, 2, 1}};
+    host_tun();
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        ip_addr dst = ip("10.9.0.1");
+        ip_send(host.s, NULL, &dst, 99, 0, 0, l4, cases[i].len, -1);
+        uint32_t at = 0;
+        for (unsigned k = 0; k < cases[i].pieces; k++) {
+            assert_true(take());
+            check_out(0);
+            bool more = k + 1 < cases[i].pieces;
+            uint16_t field = load16(host.out + 6);
+            assert_int_equal((field & 0x1fff) * 8, at);
+            assert_int_equal(field >> 13, more ? 1 : k ? 0 : cases[i].flags);
+            if (cases[i].flags == 2) assert_int_equal(load16(host.out + 4), 0);
+            if (more) assert_int_equal(host.out_len, 1500);
+            assert_memory_equal(host.out + 20, l4 + at, host.out_len - 20);
+            at += (uint32_t)host.out_len - 20;
+        }
+        assert_int_equal(at, cases[i].len);
+        assert_false(take());
+    }
+    for (uint32_t len = 1455; len <= 2905; len += len < 1465 ? 1 : 143) {
+        ip_addr dst = ip("fd09::1");
+        unsigned pieces = len <= 1460 ? 1 : (len + 1447) / 1448;
+        ip_send(host.s, NULL, &dst, 99, 0, 0, l4, len, -1);
+        uint32_t at = 0, id = 0;
+        for (unsigned k = 0; k < pieces; k++) {
+            assert_true(take());
+            check_out(0);
+            uint32_t head = pieces == 1 ? 40 : 48;
+            assert_int_equal(host.out[6], pieces == 1 ? 99 : IP_PROTO_FRAGMENT);
+            if (pieces > 1) {
+                assert_int_equal(host.out[40], 99);
+                assert_int_equal(host.out[41], 0);
+                assert_int_equal(load16(host.out + 42), at | (k + 1 < pieces));
+                if (k) assert_int_equal(load32(host.out + 44), id);
+                id = load32(host.out + 44);
+            }
+            assert_memory_equal(host.out + head, l4 + at, host.out_len - head);
+            at += (uint32_t)host.out_len - head;
+        }
+        assert_int_equal(at, len);
+        assert_false(take());
+    }
     host_free();
 }
 
@@ -420,7 +482,7 @@ int main(void) {
         cmocka_unit_test(test_path_mtu),        cmocka_unit_test(test_path_mtu_flood),
         cmocka_unit_test(test_frame_start),     cmocka_unit_test(test_send_checksum),
         cmocka_unit_test(test_queue_limit),     cmocka_unit_test(test_fragment_ids),
-        cmocka_unit_test(test_too_big),
+        cmocka_unit_test(test_too_big),         cmocka_unit_test(test_fragment_borders),
     };
     return cmocka_run_group_tests_name("ip_output", tests, NULL, NULL);
 }

@@ -155,11 +155,39 @@ static void reset_before_the_handshake(void **state) {
     sim_free(w.sim);
 }
 
+/* [RFC7413 5.1] What is pending is counted: an open that failed, and one that was completed, make room for the next. */
+static void what_failed_is_not_pending(void **state) {
+    (void)state;
+    world_new(3, 1);
+    request("first");
+    for (unsigned i = 0; i < 3; i++) {
+        tern_open o = {.size = sizeof o, .remote = w.sim->addr4[1], .remote_port = 80};
+        tern_sock second;
+        w.len = 0;
+        w.read_at = 0;
+        assert_int_equal(tern_connect(w.sim->stack[0], &o, &w.client), TERN_OK);
+        tern_set(w.sim->stack[0], w.client, TERN_OPT_FAST_OPEN, 1);
+        tern_write(w.sim->stack[0], w.client, "gone", 4);
+        sim_run(w.sim, w.sim->now + 5 * SIM_MS);
+        assert_int_equal(tern_connect(w.sim->stack[0], &o, &second), TERN_OK); /* beside it: one too many */
+        tern_set(w.sim->stack[0], second, TERN_OPT_FAST_OPEN, 1);
+        tern_write(w.sim->stack[0], second, "held", 4);
+        sim_run(w.sim, w.sim->now + 14 * SIM_MS);
+        assert_int_equal(w.len, 4); /* of the first only */
+        tern_abort(w.sim->stack[0], w.client);
+        tern_abort(w.sim->stack[0], second);
+        sim_run(w.sim, w.sim->now + 500 * SIM_MS);
+        tern_close(w.sim->stack[1], w.server);
+        assert_int_equal(request("fast"), ONE_WAY_MS);
+    }
+    sim_free(w.sim);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_second_open_is_fast),    cmocka_unit_test(off_by_default),
         cmocka_unit_test(too_many_pending),           cmocka_unit_test(a_lost_fast_syn),
-        cmocka_unit_test(reset_before_the_handshake),
+        cmocka_unit_test(reset_before_the_handshake), cmocka_unit_test(what_failed_is_not_pending),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

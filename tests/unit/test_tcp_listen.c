@@ -88,6 +88,8 @@ static void half_open_cookies(void **state) {
         inject(ACK, 1, 1, 0);
         expect_state(TERN_ESTABLISHED);
         expect_none();
+        assert_int_equal(counted(R_COOKIE_OK), i);
+        assert_int_equal(counted(R_COOKIE_SENT), i);
         assert_int_equal(app_accept(), TERN_OK);
         inject(ACK, 1, 1, 10);
         expect_read(10);

@@ -182,6 +182,15 @@ static void wrong_checksums_are_silence(void **state) {
     inject_with(.flags = ACK, .bad_sum = true, .dport = 9);
     expect_none();
     assert_int_equal(counted(R_TCP_CHECKSUM), 2);
+    fx_new_peer(MY_PORT + 1, PEER_PORT);
+    to_state(TERN_ESTABLISHED, ACTIVE); /* nor does it reset, end or feed a connection */
+    static const uint16_t flags[] = {RST, RST | ACK, SYN, SYN | ACK, FIN | ACK, ACK, ACK | URG | PSH};
+    for (unsigned i = 0; i < ARRAY_LEN(flags); i++)
+        inject_with(.flags = flags[i], .seq = 1, .ack = 1, .len = i < 5 ? 0 : 10, .bad_sum = true);
+    expect_none();
+    expect_state(TERN_ESTABLISHED);
+    expect_read(0);
+    assert_int_equal(counted(R_TCP_CHECKSUM), 2 + ARRAY_LEN(flags));
 }
 
 /* [MUST-57, MUST-63] and the pair of ports that cannot be a connection. */
@@ -198,6 +207,11 @@ static void impossible_addresses_are_silence(void **state) {
     inject(SYN, 0, 0, 0);
     inject(ACK, 0, 0, 0);
     fx.me = me;
+    fx.peer_addr = me; /* from ourselves, from the very same port as well: LAND */
+    inject(SYN, 0, 0, 0);
+    inject_with(.flags = SYN, .sport = MY_PORT);
+    inject_with(.flags = ACK, .sport = MY_PORT);
+    fx.peer_addr = good;
     expect_none();
     expect_state(TERN_CLOSED);
 }

@@ -338,8 +338,16 @@ static void timestamp_clock(void **state) {
     uint32_t here = fx.out.ts_value;
     fx_new_peer(MY_PORT + 1, PEER_PORT);
     to_state(TERN_ESTABLISHED, ACTIVE);
-    int32_t between = (int32_t)(fx.out.ts_value - here);
-    assert_true(between > 100000 || between < -100000);
+    assert_true(fx.out.ts_value - here > 100000 && here - fx.out.ts_value > 100000);
+    enum { N = 64 };
+    uint32_t eighths[8] = {0};
+    for (uint16_t i = 0; i < N; i++) { /* at one instant, what different peers are shown is anywhere */
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + 1 + i));
+        assert_int_equal(app_connect(), TERN_OK);
+        expect(SYN, 0, 0, 0);
+        eighths[fx.out.ts_value >> 29]++;
+    }
+    for (unsigned i = 0; i < 8; i++) assert_in_range(eighths[i], 1, N / 3);
 }
 
 /* [RFC7323 4.3] The echo is of the oldest segment not yet acknowledged; a later one, or one behind a hole, changes

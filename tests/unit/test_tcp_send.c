@@ -57,17 +57,28 @@ static void mss_with_timestamps(void **state) {
     assert_int_equal(fx.out.options_len, 12);
 }
 
-/* (attack list A4, C5, CVE-2019-11479) A tiny offer, or none at all, does not multiply packets. */
+/* (attack list A4, C5, CVE-2018-16523, CVE-2019-11479) A tiny offer, from whoever opened, does not multiply packets. */
 static void mss_tiny(void **state) {
     (void)state;
-    static const uint8_t zero[] = {2, 4, 0, 0}, one[] = {2, 4, 0, 1}, small[] = {2, 4, 0, 48};
-    static const uint8_t *const offers[] = {zero, one, small};
-    for (unsigned i = 0; i < 3; i++) {
-        fx_new_peer((uint16_t)(MY_PORT + i), PEER_PORT);
-        open_with(&(struct seg){.flags = SYN | ACK, .ack = 1, .raw = offers[i], .raw_len = 4});
-        app_write(640);
-        expect(ACK, 1, 1, 64);
-        drop_out();
+    for (uint32_t i = 0; i <= 2 * 100 + 1; i++) {
+        uint32_t offer = i / 2, takes = offer < 64 ? 64 : offer;
+        const uint8_t raw[] = {2, 4, 0, (uint8_t)offer};
+        fx_new_peer((uint16_t)(MY_PORT + i), (uint16_t)(PEER_PORT + i));
+        fx.written = 0;
+        if (i % 2) {
+            open_with(&(struct seg){.flags = SYN | ACK, .ack = 1, .raw = raw, .raw_len = 4});
+        } else {
+            assert_int_equal(app_listen(0, 0), TERN_OK);
+            inject_with(.flags = SYN, .raw = raw, .raw_len = 4);
+            expect(SYN | ACK, 0, 1, 0);
+            inject(ACK, 1, 1, 0);
+            assert_int_equal(app_accept(), TERN_OK);
+            assert_int_equal(tern_close(fx.stack, fx.listener), TERN_OK);
+        }
+        app_write(3 * takes);
+        for (uint32_t k = 0; k < 3; k++) expect(ACK, 1 + k * takes, 1, takes);
+        inject(ACK, 1, 1 + 3 * takes, 0);
+        expect_none();
     }
 }
 

@@ -456,9 +456,23 @@ static void urgent_pointers(void **state) {
         drop_out();
         expect_event(TERN_EV_URGENT | TERN_EV_READ);
     }
-    inject_with(.flags = ACK | URG, .seq = at, .ack = 1, .len = 10);
+    inject_with(.flags = ACK | URG, .seq = at, .ack = 1, .len = 10); /* a pointer of 0 */
     expect_read(10);
+    at += 10;
+    for (unsigned i = 0; i <= ARRAY_LEN(pointers); i++) { /* without a byte to point at */
+        inject_with(.flags = ACK | URG, .seq = at, .ack = 1, .urgent = i ? pointers[i - 1] : 0);
+        drop_out();
+        expect_read(0);
+    }
     expect_state(TERN_ESTABLISHED);
+    inject_with(.flags = ACK | URG, .seq = at, .ack = 1, .len = 1, .urgent = 65535);
+    inject(RST, at + 1, 0, 0);
+    drop_out();
+    fx_new_peer(MY_PORT, PEER_PORT); /* the next connection of the same two sockets knows nothing of it */
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    inject(ACK, 1, 1, 10);
+    expect_event(TERN_EV_READ);
+    expect_read(10);
 }
 
 /* [RFC9293 3.10.7.4 sixth] After the FIN: ignored. */
