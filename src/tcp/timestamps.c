@@ -13,6 +13,14 @@ bool ts_old(const struct stack *s, const struct tcb *t, const tcp_options *o) {
     return clock_ms(s) - t->ts_recent_ms <= DAYS_24_MS;
 }
 
+/* What a repetition at the window's left edge overtook has an older timestamp than TS.Recent, and is no older for that.
+ * The rule discards it [RFC7323 5.3, the example behind R5], which RACK's early repetitions make an everyday matter:
+ * where the path reorders, each such original is lost for good. Beside islands, what left after the window before last
+ * began is taken: a number cannot have come round since. */
+bool ts_overtaken(const struct tcb *t, const tcp_options *o) {
+    return t->busy->islands && (int32_t)(o->ts_value - t->busy->islands->floor_ts) >= 0;
+}
+
 /* Only a segment at or before the last ACK sent may set TS.Recent, so that the echo is the oldest unacknowledged
  * one's [RFC7323 4.3 (2), 5.3 R3]. It waits until the ACK was found good too: who guesses one number only must not
  * be able to make the peer's own segments look old (CVE-2005-0356). */
