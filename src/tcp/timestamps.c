@@ -13,10 +13,9 @@ bool ts_old(const struct stack *s, const struct tcb *t, const tcp_options *o) {
     return clock_ms(s) - t->ts_recent_ms <= DAYS_24_MS;
 }
 
-/* What a repetition at the window's left edge overtook has an older timestamp than TS.Recent, and is no older for that.
- * The rule discards it [RFC7323 5.3, the example behind R5], which RACK's early repetitions make an everyday matter:
- * where the path reorders, each such original is lost for good. Beside islands, what left after the window before last
- * began is taken: a number cannot have come round since. */
+/* What a repetition overtook on its way to the left edge has an older timestamp than TS.Recent. The rule drops it, as an
+ * example says, "unnecessarily" [RFC7323 5.3]. Beside islands it is taken if it left after the mark, a few windows back:
+ * its number cannot have come round since then. docs/decisions/0020 */
 bool ts_overtaken(const struct tcb *t, const tcp_options *o) {
     return t->busy->islands && (int32_t)(o->ts_value - t->busy->islands->floor_ts) >= 0;
 }
