@@ -40,12 +40,19 @@ static enum reason steps_of_predicted(struct arrival *a) {
 
 /* The eight checks of 3.10.7.4, in their order; SYN-SENT has its own (3.10.7.3) and joins at the sixth. */
 static enum reason all_steps(struct arrival *a) {
-    static step *const steps[] = {step1_sequence, step2_reset,  step3_security, step4_syn,
-                                  step5_ack,      step6_urgent, step7_text,     step8_fin};
-    enum { SIXTH = 5 };
-    bool opening = a->t->state == TERN_SYN_SENT;
-    enum reason why = opening ? arrives_synsent(a) : R_NONE;
-    for (size_t i = opening ? SIXTH : 0; why == R_NONE && i < ARRAY_LEN(steps); i++) why = steps[i](a);
+    enum reason why = R_NONE;
+    if (unlikely(a->t->state == TERN_SYN_SENT)) {
+        why = arrives_synsent(a);
+    } else {
+        if (why == R_NONE) why = step1_sequence(a);
+        if (why == R_NONE) why = step2_reset(a);
+        if (why == R_NONE) why = step3_security(a);
+        if (why == R_NONE) why = step4_syn(a);
+        if (why == R_NONE) why = step5_ack(a);
+    }
+    if (why == R_NONE) why = step6_urgent(a);
+    if (why == R_NONE) why = step7_text(a);
+    if (why == R_NONE) why = step8_fin(a);
     return why;
 }
 

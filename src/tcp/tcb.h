@@ -355,6 +355,12 @@ static inline bool fin_acked(const struct tcb *t) { return t->fin_queued && seq_
 
 /* ---- demux.c: who is it for ---- */
 uint32_t flow_hash(const struct stack *s, const struct flow *f);
+/* siphash13 or siphash24 of a pair of sockets: of IPv4 addresses only what differs. */
+static inline uint64_t flow_siphash(siphash_fn *hash, const siphash_key *key, const struct flow *f) {
+    if (!ip_is_v4(&f->remote)) return hash(key, f, sizeof *f);
+    uint32_t words[3] = {f->local.w[3], f->remote.w[3], (uint32_t)f->local_port << 16 | f->remote_port};
+    return hash(key, words, sizeof words);
+}
 /* The reference of the connection with these sockets, 0: none. */
 uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash);
 /* The same for a segment; quicker when asked for the same TCB again. Sets the arrival's hash as well. */
@@ -408,6 +414,7 @@ void tcb_options_drop(struct stack *s, struct tcb_options *o); /* o may be NULL 
 bool tcb_options_own(struct stack *s, struct tcb_options **o); /* nobody else holds it any more; false: no memory */
 
 /* ---- buffers: sendbuf.c, recvbuf.c ---- */
+enum { RING_LEAST = 512 };
 bool ring_grow(struct stack *s, ring *r, uint32_t size, seq from, seq to);
 /* Grows to size if it is smaller, keeping [from, to). */
 static inline bool ring_reserve(struct stack *s, ring *r, uint32_t size, seq from, seq to) {
@@ -420,6 +427,10 @@ static inline void ring_drop(struct stack *s, ring *r) {
     mem_buffer_give(s, r->at, r->size);
     r->at = NULL;
     r->size = 0;
+}
+/* Nothing is in it. The smallest stays until the connection rests: who says little at a time soon needs it again. */
+static inline void ring_emptied(struct stack *s, ring *r) {
+    if (r->size > RING_LEAST) ring_drop(s, r);
 }
 seq snd_first(const struct tcb *t);       /* number of the oldest byte in the send ring */
 uint32_t snd_queued(const struct tcb *t); /* written, not acknowledged */
