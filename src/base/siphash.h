@@ -10,7 +10,7 @@ typedef struct siphash_key {
 } siphash_key;
 
 siphash_key siphash_key_of(const uint8_t bytes[16]);
-typedef uint64_t siphash_fn(const siphash_key *key, const void *data, size_t len);
-siphash_fn siphash24, siphash13;
+uint64_t siphash24(const siphash_key *key, const void *data, size_t len);
+uint64_t siphash13(const siphash_key *key, const void *data, size_t len);
 
 #endif

@@ -33,8 +33,23 @@ static bool predicted(const struct arrival *a) {
     return !t->stamps || (o->has_ts && (int32_t)(o->ts_value - t->ts_recent) >= 0);
 }
 
+/* While the text flows one way its ACK repeats what was known: then the fifth step does no more than this. */
+static bool ack_says_nothing(const struct arrival *a) {
+    const struct tcb *t = a->t;
+    const tcp_options *o = &a->h->options;
+    return a->len && seq_eq(a->ack, t->snd.una) && a->wnd == t->snd.wnd && !o->sack_count && !o->has_uto &&
+           !(t->tlp_out || t->persisting || t->ecn || t->on.keepalive);
+}
+
 static enum reason steps_of_predicted(struct arrival *a) {
-    enum reason why = step5_ack(a);
+    struct tcb *t = a->t;
+    enum reason why = R_NONE;
+    if (ack_says_nothing(a)) {
+        ts_remember(a);
+        if (seq_le(t->snd.wl1, a->seq)) t->snd.wl1 = a->seq, t->snd.wl2 = a->ack;
+    } else {
+        why = step5_ack(a);
+    }
     return why == R_NONE ? step7_text(a) : why;
 }
 

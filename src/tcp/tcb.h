@@ -355,12 +355,6 @@ static inline bool fin_acked(const struct tcb *t) { return t->fin_queued && seq_
 
 /* ---- demux.c: who is it for ---- */
 uint32_t flow_hash(const struct stack *s, const struct flow *f);
-/* siphash13 or siphash24 of a pair of sockets: of IPv4 addresses only what differs. */
-static inline uint64_t flow_siphash(siphash_fn *hash, const siphash_key *key, const struct flow *f) {
-    if (!ip_is_v4(&f->remote)) return hash(key, f, sizeof *f);
-    uint32_t words[3] = {f->local.w[3], f->remote.w[3], (uint32_t)f->local_port << 16 | f->remote_port};
-    return hash(key, words, sizeof words);
-}
 /* The reference of the connection with these sockets, 0: none. */
 uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash);
 /* The same for a segment; quicker when asked for the same TCB again. Sets the arrival's hash as well. */
