@@ -113,7 +113,7 @@ static int open_output(struct explain_output *o) {
     if (!o->wanted) return 0;
     bool std = o->path == NULL || strcmp(o->path, "-") == 0;
     o->file = std ? stdout : fopen(o->path, "we");
-    return o->file != NULL ? 0 : trouble(_("%s: cannot open: %s"), o->path, strerror(errno));
+    return o->file != NULL ? 0 : trouble(_("%s: cannot open: %s"), o->path, i18n_error(errno));
 }
 
 static int close_output(struct explain_output *o) {
@@ -121,7 +121,7 @@ static int close_output(struct explain_output *o) {
     bool bad = ferror(o->file) != 0;
     bad = fclose(o->file) != 0 || bad;
     o->file = NULL;
-    return bad ? trouble(_("%s: cannot write: %s"), o->path, strerror(errno)) : 0;
+    return bad ? trouble(_("%s: cannot write: %s"), o->path, i18n_error(errno)) : 0;
 }
 
 static int open_outputs(struct run *r) {
@@ -148,7 +148,7 @@ static int open_outputs(struct run *r) {
     code = pictures_begin(&r->pictures, NULL, &r->ladder);
     if (code != 0 || p->annotate == NULL) return code;
     int e = annotate_open(p->annotate, i18n_lang(), &r->annotate);
-    return e < 0 ? trouble(_("%s: cannot open: %s"), p->annotate, strerror(-e)) : 0;
+    return e < 0 ? trouble(_("%s: cannot open: %s"), p->annotate, i18n_error(-e)) : 0;
 }
 
 static int open_input(struct run *r) {
@@ -156,7 +156,7 @@ static int open_input(struct run *r) {
     char error[LIVE_ERROR];
     if (p->iface == NULL) {
         r->capture = capture_open(p->files, p->files_n);
-        return r->capture != NULL ? 0 : trouble("%s", strerror(ENOMEM));
+        return r->capture != NULL ? 0 : trouble("%s", i18n_error(ENOMEM));
     }
     r->live = live_open(p->iface, p->filter, error);
     return r->live != NULL ? 0 : trouble(_("--live: %s"), error);
@@ -194,18 +194,18 @@ static int compare_clocks(struct run *r) {
     const struct explain_plan *p = r->plan;
     if (p->files_n < 2 || p->keep_times) return 0;
     r->clocks = clocks_new(p->files_n);
-    if (r->clocks == NULL) return trouble("%s", strerror(ENOMEM));
+    if (r->clocks == NULL) return trouble("%s", i18n_error(ENOMEM));
     clear_and_say(r, _("comparing the clocks of the files"));
     decoder_init(&r->decoder);
     r->decoder.check_sums = false;
     for (uint32_t i = 0; i < p->files_n; i++) capture_look_ahead(r->capture, i, look, r);
     decoder_free(&r->decoder);
     clear_progress(r);
-    if (!clocks_compare(r->clocks)) return trouble("%s", strerror(ENOMEM));
+    if (!clocks_compare(r->clocks)) return trouble("%s", i18n_error(ENOMEM));
     capture_correct(r->capture, corrected, r->clocks);
     if (clocks_places(r->clocks) < 2) return 0;
     r->places = places_new(r->clocks, p->files_n);
-    return r->places != NULL ? 0 : trouble("%s", strerror(ENOMEM));
+    return r->places != NULL ? 0 : trouble("%s", i18n_error(ENOMEM));
 }
 
 static int begin(struct run *r, const struct explain_plan *plan) {
@@ -230,7 +230,7 @@ static int begin(struct run *r, const struct explain_plan *plan) {
     machine_init(&r->machine, &options);
     decoder_init(&r->decoder);
     r->table = flow_table_new(&r->machine.ops, plan->max_flows, r->live != NULL ? live_linger_ns : linger_ns);
-    if (r->table == NULL) return trouble("%s", strerror(ENOMEM));
+    if (r->table == NULL) return trouble("%s", i18n_error(ENOMEM));
     flow_table_places(r->table, r->places);
     if (r->json.file != NULL) json_begin(r->json.file, plan->files, plan->files_n, r->clocks);
     return 0;
@@ -239,16 +239,20 @@ static int begin(struct run *r, const struct explain_plan *plan) {
 /* ---- reading ---- */
 
 static void tell_error(struct run *r, const struct capture_error *e) {
-    char what[256];
+    char what[256], said[384];
     clear_progress(r);
     if (r->totals.errors++ >= ERRORS_TOLD) return;
     snprintf(what, sizeof what, _(e->text), e->a, e->b);
-    const char *file = capture_file(r->capture, e->place.file), *why = e->error != 0 ? strerror(e->error) : "";
-    if (e->place.block == 0)
-        trouble("%s: %s%s%s", file, what, why[0] ? ": " : "", why);
+    const char *file = capture_file(r->capture, e->place.file);
+    if (e->error != 0)
+        snprintf(said, sizeof said, _("%s: %s"), what, i18n_error(e->error));
     else
-        trouble(_("%s: block %llu at offset %llu: %s%s%s"), file, (unsigned long long)e->place.block,
-                (unsigned long long)e->place.offset, what, why[0] ? ": " : "", why);
+        snprintf(said, sizeof said, "%s", what);
+    if (e->place.block == 0)
+        trouble(_("%s: %s"), file, said);
+    else
+        trouble(_("%s: block %llu at offset %llu: %s"), file, (unsigned long long)e->place.block,
+                (unsigned long long)e->place.offset, said);
     if (r->totals.errors == ERRORS_TOLD) note(_("more such places are only counted"));
 }
 
@@ -331,7 +335,7 @@ static int finish(struct run *r) {
 
 static int close_all(struct run *r) {
     int code = pictures_end(&r->pictures), e = annotate_close(r->annotate);
-    if (e < 0) code = trouble(_("%s: cannot write: %s"), r->plan->annotate, strerror(-e));
+    if (e < 0) code = trouble(_("%s: cannot write: %s"), r->plan->annotate, i18n_error(-e));
     struct explain_output *outputs[] = {&r->json, &r->connlog, &r->metrics};
     for (size_t i = 0; i < ARRAY_LEN(outputs); i++)
         if (close_output(outputs[i]) != 0) code = EXIT_TROUBLE;

@@ -149,7 +149,7 @@ static const char *end_letter(int end) { return end == END_A ? "A" : end == END_
 
 static void form_fact(const struct report *r, const char *name, const char *said, const char *rfc) {
     if (rfc[0] != '\0')
-        fact(r, name, "%s (RFC %s)", said, rfc);
+        fact(r, name, _("%s (RFC %s)"), said, rfc);
     else
         fact(r, name, "%s", said);
 }
@@ -216,7 +216,8 @@ static void end_facts(const struct report *r, const struct explain_flow *f, cons
         fact(r, _("  zero windows"), _("%u, %s in all"), e->zero_windows, span_name(e->zero_ns, buf));
     if (e->limit < ARRAY_LEN(limits) && limits[e->limit] != NULL) fact(r, _("  limited by"), "%s", _(limits[e->limit]));
     const char *doubt = e->state.certainty != CERTAIN ? passive_doubt_text((enum doubt)e->state.doubt, r->lang) : "";
-    fact(r, _("  at the end"), "%s%s%s", states_name(e->state.states, _(" or "), states), doubt[0] ? "; " : "", doubt);
+    fact(r, _("  at the end"), "%s%s%s", states_name(e->state.states, _(" or "), states),
+         doubt[0] ? word(WORD_SEPARATOR, i18n_lang()) : "", doubt);
 }
 
 /* What the clocks give to one direction they take from the other. */

@@ -8,7 +8,9 @@ static uint64_t plain_copy_add(void *dst, const void *src, size_t len, uint64_t 
     return copy_sum_words(dst, src, len, sum);
 }
 
-const checksum_ops checksum_plain = {"plain", 0, plain_add, plain_copy_add};
+static void plain_copy(void *dst, const void *src, size_t len) { memcpy(dst, src, len); }
+
+const checksum_ops checksum_plain = {"plain", 0, plain_add, plain_copy_add, plain_copy};
 
 size_t checksum_ops_all(const checksum_ops *out[4]) {
     out[0] = &checksum_plain;

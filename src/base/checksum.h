@@ -13,7 +13,18 @@ typedef struct checksum_ops {
     uint64_t (*add)(const void *data, size_t len, uint64_t sum);
     /* The same while copying to dst; the two do not overlap. */
     uint64_t (*copy_add)(void *dst, const void *src, size_t len, uint64_t sum);
+    void (*copy)(void *dst, const void *src, size_t len); /* copy_bytes below asks for it */
 } checksum_ops;
+
+/* Copies without a sum. From 4 KiB on a C library may take the processor's string instruction, which is slow where the
+ * two ends are not aligned alike: bytes between a stream and its packets never are. */
+static inline void copy_bytes(const checksum_ops *ops, void *dst, const void *src, size_t len) {
+    enum { LONG = 4096 };
+    if (len < LONG)
+        memcpy(dst, src, len);
+    else
+        ops->copy(dst, src, len);
+}
 
 extern INNER const checksum_ops checksum_plain;
 /* The fastest that this processor can run. */

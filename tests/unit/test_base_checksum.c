@@ -148,6 +148,25 @@ static void the_copy_ends_where_it_should(void **state) {
     }
 }
 
+static void a_copy_without_a_sum(void **state) {
+    (void)state;
+    enum { MOST = 9000 };
+    static uint8_t from[MOST + 64], to[MOST + 200];
+    draw d = {13};
+    draw_bytes(&d, from, sizeof from);
+    for (size_t k = 0; k < ops_count; k++) {
+        for (size_t n = 0; n <= MOST; n += n < 300 ? 1 : 97) {
+            size_t behind = n % 64, before = 32 + n % 33;
+            memset(to, 0x5a, sizeof to);
+            (n % 2 ? all_ops[k]->copy(to + before, from + behind, n)
+                   : copy_bytes(all_ops[k], to + before, from + behind, n));
+            for (size_t i = 0; i < before; i++) assert_int_equal(to[i], 0x5a);
+            assert_memory_equal(to + before, from + behind, n);
+            for (size_t i = before + n; i < before + n + 64; i++) assert_int_equal(to[i], 0x5a);
+        }
+    }
+}
+
 static void pieces_add_up(void **state) {
     (void)state;
     draw d = {77};
@@ -176,7 +195,7 @@ int main(void) {
         cmocka_unit_test(the_example_of_rfc1624),        cmocka_unit_test(an_update_equals_a_new_sum),
         cmocka_unit_test(all_lengths_and_alignments),    cmocka_unit_test(long_pieces),
         cmocka_unit_test(the_copy_ends_where_it_should), cmocka_unit_test(pieces_add_up),
-        cmocka_unit_test(joining_keeps_the_carry),
+        cmocka_unit_test(joining_keeps_the_carry),       cmocka_unit_test(a_copy_without_a_sum),
     };
     return cmocka_run_group_tests_name("base: checksum", tests, find_ops, NULL);
 }
