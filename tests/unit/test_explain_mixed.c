@@ -154,12 +154,19 @@ static void look_for_alarms(const struct piece *const p[3], unsigned spoil, cons
     }
 }
 
+/* Where everything takes longer, a part of them. */
+static unsigned scale(void) {
+    const char *small = getenv("TERN_TEST_SCALE");
+    return small != NULL && strcmp(small, "small") == 0 ? 8 : 1;
+}
+
 static void all_of_them(unsigned spoil, bool forms, bool warnings) {
     for (unsigned a = 0; a < COUNT(openings); a++)
         for (unsigned b = 0; b < COUNT(meanwhile); b++)
             for (unsigned c = 0; c < COUNT(endings); c++) {
                 const struct piece *const p[3] = {&openings[a], &meanwhile[b], &endings[c]};
                 struct outcome o;
+                if ((a + b + c) % scale() != 0) continue;
                 told(p, spoil, &o);
                 look_for_planted(p, spoil, &o);
                 if (warnings) look_for_alarms(p, spoil, &o);
@@ -238,7 +245,8 @@ int main(void) {
         cmocka_unit_test(with_parts_missing),
         cmocka_unit_test(artefacts_have_names),
     };
-    /* Thousands of tables: their memory goes round instead of back to the system each time. */
+    /* Thousands of tables: their memory goes round, and is not filled with a pattern. */
+    mallopt(M_PERTURB, 0);
     mallopt(M_MMAP_THRESHOLD, 1 << 25);
     mallopt(M_TRIM_THRESHOLD, 1 << 28);
     return cmocka_run_group_tests(tests, NULL, NULL);
