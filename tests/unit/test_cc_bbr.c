@@ -133,6 +133,77 @@ static void probe_rtt(void **state) {
     assert_true(p.c.cwnd >= before);
 }
 
+/* [4.3.5] What it sends then says nothing of the path, however many round trips the 200 ms are; and a loss in that time
+ * does not make the small window the one to come back to. */
+static void probe_rtt_forgets_nothing(void **state) {
+    (void)state;
+    to_probe_bw();
+    uint32_t before = p.c.cwnd;
+    while (p.c.cwnd > 4 * MSS) round_of(p.queue ? BDP : BDP + BDP / 4, false);
+    for (int rounds = 0; p.c.cwnd <= 4 * MSS; rounds++) {
+        assert_true(rounds < 30);
+        p.s.recovering = rounds > 3 && rounds < 8;
+        p.now -= RTT_US * 3 / 4; /* more than ten of them */
+        round_of(4 * MSS, false);
+    }
+    assert_true(p.c.cwnd >= before);
+    for (int i = 0; i < 8; i++) assert_true(rate() >= RATE * 7ull / 10), full_round();
+}
+
+/* A queue that stays, though we made none: the slow phase lasts for two of the path's round trips and no longer. */
+static void drains(void **state) {
+    (void)state;
+    to_probe_bw();
+    unsigned slow = 0, longest = 0;
+    for (int i = 0; i < 64; i++) {
+        p.queue = BDP;
+        round_of(BDP, false);
+        slow = rate() < RATE * 8ull / 10 ? slow + 1 : 0;
+        if (slow > longest) longest = slow;
+    }
+    assert_int_equal(longest, 3);
+}
+
+/* A hundredth less than was measured lets a queue run dry. Where there is none that would be given away. */
+static void margin(void **state) {
+    (void)state;
+    to_probe_bw();
+    unsigned whole = 0, less = 0;
+    for (int i = 0; i < 32; i++) {
+        full_round();
+        if (rate() < RATE * 9ull / 10 || rate() > RATE * 11ull / 10) continue;
+        whole += p.s.rtt_us == RTT_US && rate() >= RATE * 999ull / 1000;
+        less += p.s.rtt_us > RTT_US * 9 / 8 && rate() <= RATE * 991ull / 1000;
+    }
+    assert_true(whole >= 16);
+    for (int i = 0; i < 8; i++) {
+        p.queue = BDP / 4;
+        round_of(BDP, false);
+        less += rate() > RATE * 9ull / 10 && rate() <= RATE * 991ull / 1000;
+    }
+    assert_true(less >= 1);
+}
+
+/* The first round of a recovery keeps what is in flight; the next ones go on as if there were none, though recovery does
+ * not end, and its end brings nothing new. */
+static void long_recovery(void **state) {
+    (void)state;
+    for (int i = 0; i < 3; i++) full_round();
+    uint32_t before = p.c.cwnd;
+    p.s.recovering = true;
+    full_round();
+    assert_int_equal(p.c.cwnd, p.s.inflight + p.s.delivered);
+    assert_true(p.c.cwnd <= before);
+    uint32_t kept = p.c.cwnd;
+    full_round();
+    assert_int_equal(p.c.cwnd, 2 * kept);
+    full_round();
+    assert_int_equal(p.c.cwnd, 4 * kept);
+    p.s.recovering = false;
+    full_round();
+    assert_int_equal(p.c.cwnd, 8 * kept);
+}
+
 /* A loss is no sign of congestion; a timeout begins with one segment, and the model brings the window back. */
 static void losses(void **state) {
     (void)state;
@@ -187,7 +258,9 @@ static void ceiling(void **state) {
 #define EACH(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {EACH(the_first_sample), EACH(startup), EACH(probe_bw), EACH(idle_application),
-                                       EACH(probe_rtt),        EACH(losses),  EACH(ceiling)};
+    const struct CMUnitTest tests[] = {EACH(the_first_sample), EACH(startup),   EACH(probe_bw),
+                                       EACH(idle_application), EACH(probe_rtt), EACH(probe_rtt_forgets_nothing),
+                                       EACH(drains),           EACH(margin),    EACH(long_recovery),
+                                       EACH(losses),           EACH(ceiling)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
