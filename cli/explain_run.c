@@ -9,11 +9,13 @@
 #include "cli/explain.h"
 #include "drivers/privilege.h"
 #include "drivers/sandbox.h"
+#include "explain/clocks.h"
 #include "explain/connlog.h"
 #include "explain/drawn.h"
 #include "explain/json.h"
 #include "explain/live.h"
 #include "explain/name.h"
+#include "explain/places.h"
 #include "lens/text.h"
 
 /* A summary that goes to a file or a pipe has a line a connection, however long. */
@@ -31,6 +33,8 @@ struct run {
     struct explain_machine machine;
     struct flow_table *table;
     struct decoder decoder;
+    struct clocks *clocks; /* of several files */
+    struct places *places; /* where they show the same connections */
     struct totals totals;
     struct report report;
     struct ladder_options ladder;
@@ -167,6 +171,43 @@ static int give_up_rights(const struct run *r) {
     return 0;
 }
 
+/* ---- clocks of several files ---- */
+
+static void clear_and_say(const struct run *r, const char *said) {
+    if (r->terminal) fprintf(stderr, "\r%s\033[K", said);
+}
+
+static bool look(void *ctx, const struct capture_packet *p) {
+    struct run *r = ctx;
+    struct decoded d;
+    memset(&d, 0, sizeof d);
+    if (decode(&r->decoder, p, &d) == DECODE_TCP) clocks_packet(r->clocks, p->place.file, &d);
+    return !stopped;
+}
+
+static uint64_t corrected(const void *ctx, uint32_t file, uint64_t time_ns) {
+    return clocks_corrected(ctx, file, time_ns);
+}
+
+/* Reads all files once to see whether their clocks agree; files that can be read only once are taken as they are. */
+static int compare_clocks(struct run *r) {
+    const struct explain_plan *p = r->plan;
+    if (p->files_n < 2 || p->keep_times) return 0;
+    r->clocks = clocks_new(p->files_n);
+    if (r->clocks == NULL) return trouble("%s", i18n_error(ENOMEM));
+    clear_and_say(r, _("comparing the clocks of the files"));
+    decoder_init(&r->decoder);
+    r->decoder.check_sums = false;
+    for (uint32_t i = 0; i < p->files_n; i++) capture_look_ahead(r->capture, i, look, r);
+    decoder_free(&r->decoder);
+    clear_progress(r);
+    if (!clocks_compare(r->clocks)) return trouble("%s", i18n_error(ENOMEM));
+    capture_correct(r->capture, corrected, r->clocks);
+    if (clocks_places(r->clocks) < 2) return 0;
+    r->places = places_new(r->clocks, p->files_n);
+    return r->places != NULL ? 0 : trouble("%s", i18n_error(ENOMEM));
+}
+
 static int begin(struct run *r, const struct explain_plan *plan) {
     struct explain_options options = {
         .vantage = plan->vantage, .close_wait_ns = plan->close_wait_ns, .done = done, .ctx = r};
@@ -177,15 +218,21 @@ static int begin(struct run *r, const struct explain_plan *plan) {
     int code = open_input(r);
     if (code == 0) code = open_outputs(r);
     if (code == 0) code = give_up_rights(r);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    if (code == 0) code = compare_clocks(r);
     if (code != 0) return code;
+    if (r->places != NULL && plan->vantage != VANTAGE_UNKNOWN) {
+        note(_("--vantage is not heeded: the files were captured at different places"));
+        options.vantage = VANTAGE_UNKNOWN;
+    }
     if (r->connlog.file != NULL || r->annotate != NULL || plan->draws) options.seen = seen;
     machine_init(&r->machine, &options);
     decoder_init(&r->decoder);
     r->table = flow_table_new(&r->machine.ops, plan->max_flows, r->live != NULL ? live_linger_ns : linger_ns);
     if (r->table == NULL) return trouble("%s", i18n_error(ENOMEM));
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    if (r->json.file != NULL) json_begin(r->json.file, plan->files, plan->files_n);
+    flow_table_places(r->table, r->places);
+    if (r->json.file != NULL) json_begin(r->json.file, plan->files, plan->files_n, r->clocks);
     return 0;
 }
 
@@ -278,6 +325,7 @@ static int finish(struct run *r) {
             code = trouble(_("--flow: there is no connection %llu; the capture has %llu"),
                            (unsigned long long)r->plan->choice.id[i], (unsigned long long)r->totals.flows.flows);
     if (r->text && !r->plan->draws && r->told) fputc('\n', stdout);
+    if (r->text && r->clocks != NULL) report_clocks(&r->report, r->clocks, r->plan->files, r->plan->files_n);
     if (r->text) report_totals(&r->report, &r->totals);
     if (r->json.file != NULL) json_end(r->json.file, &r->totals);
     if (r->connlog.file != NULL) connlog_end(r->connlog.file, r->totals.last_ns);
@@ -294,6 +342,8 @@ static int close_all(struct run *r) {
     for (size_t i = 0; i < EXPLAIN_CHOSEN; i++) steps_free(&r->steps[i]);
     flow_table_free(r->table);
     decoder_free(&r->decoder);
+    places_free(r->places);
+    clocks_free(r->clocks);
     capture_close(r->capture);
     live_close(r->live);
     return code;

@@ -35,7 +35,7 @@ void netlink_begin(struct netlink_message *m, uint16_t type, uint16_t flags, con
     memcpy(m->u.bytes + NLMSG_HDRLEN, body, len);
 }
 
-void netlink_attr(struct netlink_message *m, uint16_t type, const void *data, size_t len) {
+static void netlink_attr(struct netlink_message *m, uint16_t type, const void *data, size_t len) {
     size_t at = NLMSG_ALIGN(m->u.header.nlmsg_len);
     struct rtattr a = {(uint16_t)RTA_LENGTH(len), type};
     if (at + RTA_LENGTH(len) > sizeof m->u.bytes) return;

@@ -1,4 +1,4 @@
-/* checksum.c - the Internet checksum in plain C (RFC 1071), its update (RFC 1624), and the choice of the fastest
+/* checksum.c - the Internet checksum in plain C (RFC 1071), and the choice of the fastest
  * implementation. Vector code is in checksum_x86.c. */
 #include "base/checksum_inner.h"
 
@@ -24,9 +24,4 @@ const checksum_ops *checksum_ops_best(void) {
 
 const checksum_ops *checksum_ops_by_id(uint8_t id) {
     return id == 0 ? &checksum_plain : checksum_ops_processor_by_id(id);
-}
-
-/* [RFC1624 3] HC' = ~(~HC + ~m + m') never turns a good field into the other zero, which eqn. 2 does. */
-uint16_t checksum_update16(uint16_t field, uint16_t old_word, uint16_t new_word) {
-    return checksum_finish((uint64_t)(uint16_t)~field + (uint16_t)~old_word + new_word);
 }

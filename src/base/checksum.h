@@ -1,4 +1,4 @@
-/* checksum.h - the Internet checksum (RFC 1071, 1624), with a vector path chosen at run time. Sums are kept as
+/* checksum.h - the Internet checksum (RFC 1071), with a vector path chosen at run time. Sums are kept as
  * 64-bit accumulators in *native* byte order of 16-bit words, folded at the end; nothing here knows a header. */
 #ifndef BASE_CHECKSUM_H
 #define BASE_CHECKSUM_H
@@ -53,8 +53,5 @@ static inline uint64_t checksum_join_odd(uint64_t a, uint64_t odd) {
 }
 /* The value to memcpy (not store16) into a header's checksum field: native order, complemented. */
 static inline uint16_t checksum_finish(uint64_t sum) { return (uint16_t)~checksum_fold(sum); }
-
-/* RFC 1624 eqn. 3: the field's new content (as memcpy'd) when a 16-bit word (as memcpy'd) changes. */
-uint16_t checksum_update16(uint16_t field, uint16_t old_word, uint16_t new_word);
 
 #endif
