@@ -8,7 +8,8 @@ call, one link and the tests that reach its line. A fault is another relation, a
 condition or a statement left out, in src/wire, src/ip and src/tcp. The tree itself is not touched.
 
 Only lines that some test reaches take part; those tests run, the likeliest first, until one fails, crashes or takes too
-long. A fault that does not compile, or compiles to the same code, does not count. Exits 1 below 85 % noticed.
+long. A fault that does not compile, or compiles to the same code, does not count; nor does one that changes nothing that
+anybody could see, for the reason written in equal.txt. Exits 1 below 85 % noticed.
 """
 import argparse
 import collections
@@ -29,6 +30,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DIRS = ("src/wire", "src/ip", "src/tcp")
+EQUAL = pathlib.Path(__file__).with_name("equal.txt")
 AIM = 85
 CPU_MAX = 6.0  # a test that takes longer would take most of the time of all
 MEMORY_MAX = 4 << 30
@@ -303,13 +305,31 @@ class Hunt:
         return "survived", None
 
 
-def told(mutant):
+def told(mutant, line=True):
     text = (ROOT / mutant.path).read_text(encoding="utf-8")
     old = " ".join(text[mutant.begin:mutant.end].split())
     new = " ".join(mutant.new.split())
     where = text.splitlines()[mutant.line - 1].strip()
     change = f"'{old}' left out" if mutant.what == "left out" else f"'{old}' became '{new}'"
-    return f"{mutant.path}:{mutant.line}: {change} in: {where}"
+    return f"{mutant.path}{f':{mutant.line}' if line else ''}: {change} in: {where}"
+
+
+def equal_ones():
+    """{fault, as it is told without its line: why nobody could notice it}, from equal.txt."""
+    kept, fault = {}, None
+    for number, line in enumerate(EQUAL.read_text(encoding="utf-8").splitlines(), 1):
+        if not line or line.startswith("#"):
+            continue
+        if not line.startswith("    "):
+            fault = line
+        elif fault is None:
+            sys.exit(f"{EQUAL.name}:{number}: a reason without a fault")
+        else:
+            kept[fault] = line.strip()
+            fault = None
+    if fault is not None:
+        sys.exit(f"{EQUAL.name}: no reason for: {fault}")
+    return kept
 
 
 def main():
@@ -333,6 +353,11 @@ def main():
     if args.again:
         before = args.again.read_text(encoding="utf-8")
         all_mutants = [m for m in all_mutants if f"survived: {told(m)}\n" in before]
+    equal = equal_ones()
+    left_out = {told(m, False) for m in all_mutants if m.path in {e.split(":")[0] for e in equal}} & set(equal)
+    if not args.only and not args.again and (stale := set(equal) - left_out):
+        sys.exit("\n".join(f"{EQUAL.name}: no such fault any more: {e}" for e in sorted(stale)))
+    all_mutants = [m for m in all_mutants if told(m, False) not in left_out]
     random.Random(args.seed).shuffle(all_mutants)
     hunt, results, survivors, kinds = Hunt(library, tests, reach), collections.Counter(), [], collections.Counter()
     wanted, begin = args.sample or len(all_mutants), time.monotonic()
@@ -359,6 +384,7 @@ def main():
     share = 100 * results["killed"] / judged
     for what in ("relation", "constant", "negated", "left out"):
         print(f"{what:10} {kinds[what, 'killed']:4} of {kinds[what, 'killed'] + kinds[what, 'survived']:4} noticed")
+    print(f"{len(left_out)} faults that change nothing were left out, see {EQUAL.name}")
     print(f"{judged} of {len(all_mutants)} possible faults, seed {args.seed}: {results['killed']} noticed, {share:.1f} %; "
           f"{results['same']} gave the same code, {results['invalid']} did not compile; {time.monotonic() - begin:.0f} s")
     return share < AIM
