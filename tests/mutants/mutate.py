@@ -214,18 +214,35 @@ def lines_of(directory, objects):
     return seen
 
 
+def digest_of(paths, more=""):
+    state = hashlib.sha256(more.encode())
+    for path in sorted(p for path in paths for p in (path.rglob("*") if path.is_dir() else [path]) if p.is_file()):
+        state.update(str(path).encode() + path.read_bytes())
+    return state.hexdigest()
+
+
 def reach_of(library, tests, jobs):
-    """{test: [seconds, {path: lines}]}, kept in the build directory as long as the sources are the same."""
-    state = hashlib.sha256(json.dumps([t.cmd for t in tests]).encode())
-    for path in sorted(p for d in ("src", "include", "tests", "drivers", "drill") for p in (ROOT / d).rglob("*") if p.is_file()):
-        if "__pycache__" not in path.parts and path.parent.name != "mutants":
-            state.update(str(path).encode() + path.read_bytes())
+    """{test: [seconds, {path: lines}]}. Kept in the build directory: a test is measured again when it, or the core, is
+    another; one that is too slow is left out."""
+    core = digest_of([ROOT / "src", ROOT / "include"])
+    states = {t.name: digest_of([p for p in map(pathlib.Path, t.cmd) if p.is_absolute()], json.dumps(t.cmd)) for t in tests}
     cache = library.build / "mutants-reach.json"
-    if cache.exists():
-        kept = json.loads(cache.read_text(encoding="utf-8"))
-        if kept["state"] == state.hexdigest():
-            return {n: (s, {p: set(v) for p, v in r.items()}) for n, (s, r) in kept["reach"].items()}
-    print("finding out which test reaches which line", file=sys.stderr)
+    kept = json.loads(cache.read_text(encoding="utf-8")) if cache.exists() else {}
+    known = kept.get("tests", {}) if kept.get("core") == core else {}
+    known = {n: entry for n, entry in known.items() if states.get(n) == entry["state"]}
+    missing = [t for t in tests if t.name not in known]
+    if missing:
+        print(f"finding out which lines are reached by {len(missing)} tests", file=sys.stderr)
+        measure_all(library, missing, jobs, lambda t, seconds, lines: known.update({t.name: {
+            "state": states[t.name], "seconds": seconds, "lines": {p: sorted(v) for p, v in lines.items()}}}))
+        cache.write_text(json.dumps({"core": core, "tests": known}), encoding="utf-8")
+    left = [n for n, entry in known.items() if entry["seconds"] > CPU_MAX]
+    if left:
+        print("too slow, not used:", *left, file=sys.stderr)
+    return {n: (e["seconds"], {p: set(v) for p, v in e["lines"].items()}) for n, e in known.items() if n not in left}
+
+
+def measure_all(library, tests, jobs, tell):
     with tempfile.TemporaryDirectory() as scratch, concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         objects = pathlib.Path(scratch, "objects")
         objects.mkdir()
@@ -233,8 +250,7 @@ def reach_of(library, tests, jobs):
         if not all(pool.map(lambda p: library.compile(p, ROOT / p, str(made[p]), ["--coverage", "-O0"]), made)):
             sys.exit("the core does not compile with counters")
         library.link(made, objects / "libtern-core.so", ["--coverage"])
-
-        def measure(test):
+        for test in tests:  # one after the other: the time that a test takes is measured by that of all children
             where = pathlib.Path(scratch, test.name)
             where.mkdir()
             begin = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
@@ -243,21 +259,13 @@ def reach_of(library, tests, jobs):
             if not good:
                 sys.exit(f"{test.name} fails without any fault: {shlex.join(test.cmd)}")
             if spent > CPU_MAX:
-                return None
+                tell(test, spent, {})
+                continue
             strip = str(len(objects.parts) - 1)
             passes(test, objects / "libtern-core.so", where, 240, {"GCOV_PREFIX": str(where), "GCOV_PREFIX_STRIP": strip})
             for note in objects.glob("*.gcno"):
                 (where / note.name).symlink_to(note)
-            return spent, lines_of(where, library.build)
-
-        # One after the other: the time that a test takes is measured by that of all children.
-        reach = {t.name: r for t in tests if (r := measure(t))}
-    left = [t.name for t in tests if t.name not in reach]
-    if left:
-        print("too slow, not used:", *left, file=sys.stderr)
-    cache.write_text(json.dumps({"state": state.hexdigest(), "reach": {
-        n: [s, {p: sorted(v) for p, v in r.items()}] for n, (s, r) in reach.items()}}), encoding="utf-8")
-    return reach
+            tell(test, spent, lines_of(where, library.build))
 
 
 # ---- one mutant after the other ----------------------------------------------------------------------------------------
