@@ -217,7 +217,7 @@ static void fill_the_pipe(void) {
 /* [4.3.2.2] Three rounds in which the rate grew by less than a quarter; a quarter is growth. */
 static void full_pipe(void **state) {
     (void)state;
-    uint64_t r = 20ull << 24; /* a number of bytes each round, also after twelve times a quarter more */
+    uint64_t r = 20ull << 24;           /* a number of bytes each round, also after twelve times a quarter more */
     for (unsigned i = 0; i < 12; i++) { /* each a quarter more */
         sample(r, 1u << 30, 1u << 30);
         assert_int_equal(rate(), paced(r, 739));
@@ -414,6 +414,8 @@ static void bare_round_trip(void **state) {
     p.s.now_us = p.now + 200000;
     p.c.ops->model(&p.c, &p.s);
     assert_true(p.c.cwnd >= before);
+    assert_in_range(rate(), paced(RATE, 250),
+                    paced(RATE, 325)); /* on with PROBE_BW, not in 3/4, and not from the start */
 }
 
 #define EACH(f) cmocka_unit_test_setup_teardown(f, begin, end)

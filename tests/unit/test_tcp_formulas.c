@@ -435,6 +435,206 @@ static void challenges(void **state) {
     assert_true(clock_ms(fx.s) - t->challenge_ms > 2000);
 }
 
+/* ---- pacing ---- */
+
+/* Nothing within a millisecond's round trip or for ten segments; else twice the window a round trip while that is less than
+ * half of ssthresh, a fifth more above. A burst lasts a quarter of a millisecond, and is two segments at least. */
+static void paces(void **state) {
+    (void)state;
+    struct tcb *t = ready(3000);
+    t->busy->cc.ops = &cc_newreno;
+    struct flight *f = t->busy->flight;
+    static const uint32_t trips[] = {1, 999, 1000, 1001, 20000, 100000, 1000000};
+    static const uint32_t windows[] = {1000, 9999, 10000, 10001, 20000, 100000, 10000000};
+    for (unsigned i = 0; i < ARRAY_LEN(trips); i++) {
+        for (unsigned k = 0; k < ARRAY_LEN(windows); k++) {
+            for (int near_half = -1; near_half <= 1; near_half++) {
+                t->srtt_us = trips[i];
+                t->busy->cc.cwnd = windows[k];
+                t->busy->cc.ssthresh = 2 * windows[k] + 2u * (uint32_t)near_half;
+                bool paced = trips[i] >= 1000 && windows[k] > 10 * 1000;
+                uint64_t rate = (uint64_t)windows[k] * (near_half > 0 ? 20 : 12) * 100000 / trips[i];
+                assert_int_equal(pacing_rate(fx.s, t), paced ? rate : 0);
+                uint64_t burst = rate / 4000;
+                burst = burst < 2000 ? 2000 : burst;
+                assert_int_equal(pacing_burst(fx.s, t, 60000), !paced || burst > 60000 ? 60000 : burst);
+                assert_int_equal(pacing_burst(fx.s, t, 1500), 1500);
+            }
+        }
+    }
+    t->srtt_us = 100000;
+    t->busy->cc.cwnd = 100000;
+    t->busy->cc.ssthresh = 50000; /* 1.2 MB a second */
+    f->pace_next = 0;
+    pacing_sent(fx.s, t, 12000); /* late: as if at most 4 ms before now */
+    assert_int_equal(f->pace_next, fx.s->now - 4 * MS_NS + 10 * MS_NS);
+    t->srtt_us = 32000; /* 3.75 MB a second; a sixteenth of a round trip is 2 ms */
+    f->pace_next = 0;
+    pacing_sent(fx.s, t, 3750);
+    assert_int_equal(f->pace_next, fx.s->now - 2 * MS_NS + 1 * MS_NS);
+    f->pace_next = fx.s->now + 7 * MS_NS;
+    pacing_sent(fx.s, t, 3750);
+    assert_int_equal(f->pace_next, fx.s->now + 8 * MS_NS);
+    for (int more = -1; more <= 1; more++) {
+        f->pace_next = fx.s->now + 250000 + (uint64_t)(int64_t)more;
+        f->pace_due = TERN_NEVER;
+        assert_int_equal(pacing_allows(fx.s, t), more <= 0);
+        assert_int_equal(f->pace_due, more <= 0 ? TERN_NEVER : fx.s->now + 1);
+    }
+    fx.s->cfg.pacing = 0;
+    assert_true(pacing_allows(fx.s, t));
+    assert_int_equal(pacing_rate(fx.s, t), 0);
+}
+
+/* ---- the receive buffer ---- */
+
+/* Read at a pace of a third of the buffer a round trip, or more: four times that pace. Far less: an eighth is given back. */
+static void receive_buffers(void **state) {
+    (void)state;
+    struct tcb *t = ready(0);
+    fx.s->cfg.receive_buffer = 30000;
+    t->opt->receive_max = 400000;
+    static const struct {
+        uint32_t size, elapsed_ms, read, wanted;
+    } cases[] = {{30000, 100, 10000, 30000}, {30000, 100, 10001, 40004},   {30000, 99, 50000, 30000},
+                 {30000, 200, 40002, 80004}, {30000, 100, 100000, 400000}, {30000, 100, 99999, 399996},
+                 {80000, 100, 10000, 80000}, {80000, 100, 9999, 70000},    {32000, 100, 1000, 30000},
+                 {20000, 100, 0, 30000},     {30000, 100, 1, 30000},       {400000, 100, 200000, 400000}};
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        t->srtt_us = 100000;
+        t->receive_buffer = cases[i].size;
+        t->tune_us = clock_us(fx.s) - cases[i].elapsed_ms * 1000;
+        t->tune_read = 0;
+        autotune_read(fx.s, t, cases[i].read);
+        if (t->receive_buffer != cases[i].wanted) fail_msg("case %u: %u", i, t->receive_buffer);
+        bool looked = cases[i].elapsed_ms >= 100;
+        assert_int_equal(t->tune_read, looked ? 0 : cases[i].read);
+        if (looked) assert_int_equal(t->tune_us, clock_us(fx.s));
+    }
+    static const uint32_t local[][2] = {{199, 30000}, {200, 80000}}; /* within this machine the first size is enough */
+    for (unsigned i = 0; i < 2; i++) {
+        t->srtt_us = local[i][0];
+        t->receive_buffer = 30000;
+        t->tune_us = clock_us(fx.s) - 200;
+        t->tune_read = 0;
+        autotune_read(fx.s, t, local[i][0] == 200 ? 20000 : 20100);
+        assert_int_equal(t->receive_buffer, local[i][1]);
+    }
+    t->srtt_us = 100000; /* three quarters of the memory in use: half of it is given back, but not the last 4 KiB */
+    for (uint32_t size = 1000; size <= 20000; size += 1000) {
+        for (unsigned over = 0; over < 2; over++) {
+            uint64_t used = fx.s->mem_used;
+            t->receive_buffer = size;
+            t->tune_us = clock_us(fx.s) - 100000;
+            fx.s->mem_used = fx.s->cfg.memory_max / 4 * 3 + over;
+            autotune_read(fx.s, t, 1);
+            fx.s->mem_used = used;
+            uint32_t half = larger(size / 2, min_u32(size, 4096));
+            assert_int_equal(t->receive_buffer, over ? half : 30000);
+        }
+    }
+    t->receive_buffer = 30000;
+}
+
+/* ---- what else is asked directly ---- */
+
+/* [RFC7413 4.1.3] Each server's cookie goes to that server only, though the table is small. */
+static void cookies_of_servers(void **state) {
+    (void)state;
+    fx.cfg.fast_open = 1;
+    struct tcb *t = ready(0);
+    ip_addr real = t->flow.remote;
+    t->on.fast_open = true;
+    tcp_header h = {0};
+    struct arrival a = {.s = fx.s, .t = t, .h = &h};
+    unsigned known = 0;
+    for (uint32_t i = 0; i < 1000; i++) {
+        t->flow.remote = ip_from_v4(0x0a0a0000 + i);
+        tcp_options o = {0};
+        assert_int_equal(fastopen_request(fx.s, t, &o), 0);
+        assert_true(o.has_tfo && o.tfo_len == 0); /* nothing known: a wish for one */
+        h.options = (tcp_options){.has_tfo = true, .tfo_len = 8, .tfo = {(uint8_t)i, (uint8_t)(i >> 8), 3}};
+        t->mss_peer = (uint16_t)(500 + i);
+        fastopen_remember(&a);
+        for (uint32_t k = i > 60 ? i - 60 : 0; k <= i; k++) {
+            t->flow.remote = ip_from_v4(0x0a0a0000 + k);
+            o = (tcp_options){0};
+            uint32_t room = fastopen_request(fx.s, t, &o);
+            assert_true(o.has_tfo && (room == 0 ? o.tfo_len == 0 : room == 500 + k && o.tfo_len == 8));
+            if (room) assert_true(o.tfo[0] == (uint8_t)k && o.tfo[1] == (uint8_t)(k >> 8));
+            known += room != 0;
+        }
+    }
+    assert_true(known > 10000);
+    t->flow.remote = ip_from_v4(0x0b000000);
+    for (uint8_t len = 0; len <= 4; len++) { /* shorter than a cookie is none */
+        h.options = (tcp_options){.has_tfo = true, .tfo_len = len};
+        fastopen_remember(&a);
+        tcp_options o = {0};
+        fastopen_request(fx.s, t, &o);
+        assert_int_equal(o.tfo_len, len < 4 ? 0 : 4);
+    }
+    t->flow.remote = real;
+}
+
+/* [RFC2883, RFC8985 6.2] A duplicate is our doing only when something was sent again. */
+static void late_duplicates(void **state) {
+    (void)state;
+    struct tcb *t = ready(0);
+    tcp_header h = {.ack_no = t->snd.una};
+    struct arrival a = {.s = fx.s, .t = t, .h = &h, .ack = t->snd.una};
+    h.options.sack_count = 1;
+    h.options.sack[0].left = seq_add(t->snd.una, (uint32_t)-100);
+    h.options.sack[0].right = t->snd.una;
+    t->busy->tlp_end = seq_add(t->snd.una, 5000);
+    for (uint32_t again = 0; again < 2; again++) {
+        t->retransmitted = again;
+        recovery_late(&a, false);
+        assert_int_equal(t->rack_mult, again);
+        assert_int_equal(t->reordering, again);
+    }
+    t->retransmitted = 0;
+}
+
+/* [RFC5681 3.1] ssthresh is held constant when the same bytes time out again. */
+static void second_timeout(void **state) {
+    (void)state;
+    fx.cfg.initial_window = 10;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    app_write(8000);
+    assert_int_equal(drop_out(), 8);
+    uint32_t thresh = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        wait_out(100000);
+        drop_out();
+        tern_status_info st = fx_status();
+        assert_int_equal(st.cwnd, 1000);
+        if (i == 0) assert_int_equal(st.ssthresh, 4000);
+        if (i) assert_int_equal(st.ssthresh, thresh);
+        thresh = st.ssthresh;
+    }
+}
+
+/* Bytes that leave in one frame, for the device to cut, are whole segments as long as there are more. */
+static void whole_segments(void **state) {
+    (void)state;
+    struct tcb *t = ready(0);
+    fx.s->ip.iface[0].tso_max = 4540;
+    fx.s->ip.iface[0].flags |= TERN_IFACE_TX_CSUM;
+    t->busy->cc.cwnd = 20000;
+    static uint8_t bytes[10500];
+    assert_int_equal(tern_write(fx.stack, fx.sock, bytes, sizeof bytes), sizeof bytes);
+    uint32_t sent = 0, frames = 0;
+    tern_frame f;
+    while (tern_output(fx.stack, &f, 1, fx.now) == 1) {
+        uint32_t len = f.len - f.head_len;
+        assert_true(len % 1000 == 0 || sent + len == sizeof bytes);
+        sent += len;
+        frames++;
+    }
+    assert_true(sent == sizeof bytes && frames == 3); /* 4, 4, and what is left */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         BOTH(smoothed_round_trip),
@@ -451,6 +651,12 @@ int main(void) {
         BOTH(segment_sizes),
         BOTH(user_timeouts),
         BOTH(challenges),
+        BOTH(paces),
+        BOTH(receive_buffers),
+        BOTH(cookies_of_servers),
+        BOTH(late_duplicates),
+        ONLY4(second_timeout),
+        BOTH(whole_segments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
