@@ -21,7 +21,6 @@ void frame_wrong(struct frame *f, const struct expr *at, const char *format, ...
     f->out->kind = OUTCOME_WRONG;
     if (at != NULL) f->out->at = at->at;
     va_start(args, format);
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): clang 14 loses va_start when it inlines a caller */
     vsnprintf(f->out->text, sizeof f->out->text, format, args);
     va_end(args);
 }

@@ -90,7 +90,7 @@ static void messages_as_text(void **state) {
     check_text(true, ICMP6_UNREACHABLE, 4, 0, 48, "ICMPv6 destination unreachable code 4");
     check_text(true, ICMP6_TIME_EXCEEDED, 1, 0, 48, "ICMPv6 time exceeded code 1");
     check_text(true, 200, 0, 0, 48, "ICMPv6 type 200 code 0");
-    check_text(false, ICMP4_QUENCH, 0, 0, 28, "ICMP source quench");
+    check_text(false, ICMP4_QUENCH, 0, 0, 28, "ICMP source quench code 0");
     check_text(false, ICMP4_REDIRECT, 1, 0, 28, "ICMP redirect code 1");
 }
 
