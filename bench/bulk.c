@@ -62,6 +62,7 @@ static void turn(struct flow_state *f) {
     for (int side = 0; side < 2; side++) {
         tern_expire(p->stack[side], p->now);
         pair_events(p, side);
+        pair_reclaim(p, side);
     }
 }
 

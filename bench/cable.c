@@ -62,21 +62,15 @@ static void more_slots(struct cable *c) {
     }
 }
 
-static void fill(const struct cable *c, struct slot *s, const tern_frame *f) {
+static void fill(const struct cable *c, struct slot *s, tern_frame *f) {
     s->len = f->len;
     s->segment_size = f->len > c->config.mtu ? f->segment_size : 0;
     s->flags = c->config.checksums ? 0 : TERN_PKT_CSUM_OK;
-    if (c->config.checksums) {
-        tern_frame_copy(f, s->data, f->len);
-        return;
-    }
-    uint8_t *to = s->data;
-    memcpy(to, f->head, f->head_len);
-    to += f->head_len;
-    for (unsigned i = 0; i < f->spans; to += f->body[i++].len) memcpy(to, f->body[i].data, f->body[i].len);
+    if (!c->config.checksums) f->flags &= (uint8_t)~TERN_FRAME_CSUM; /* left as it is */
+    tern_frame_copy(f, s->data, f->len);
 }
 
-void cable_send(struct cable *c, int from, const tern_frame *frames, size_t n) {
+void cable_send(struct cable *c, int from, tern_frame *frames, size_t n) {
     for (size_t i = 0; i < n; i++) {
         if (c->unused == NULL) more_slots(c);
         struct slot *s = c->unused;

@@ -16,7 +16,7 @@ struct cable;
 
 struct cable *cable_new(const struct cable_config *config);
 void cable_free(struct cable *cable);
-void cable_send(struct cable *cable, int from, const tern_frame *frames, size_t n);
+void cable_send(struct cable *cable, int from, tern_frame *frames, size_t n);
 /* Packets for `side`; each has a token, to be given back with cable_release once its bytes are not needed. */
 size_t cable_receive(struct cable *cable, int side, tern_packet *out, size_t max);
 void cable_release(struct cable *cable, void *token);

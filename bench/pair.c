@@ -72,15 +72,19 @@ static size_t take_batch(struct pair *p, int side) {
 }
 
 size_t pair_input(struct pair *p, int side) {
-    void *tokens[BATCH];
     size_t total = 0, n;
     do {
         n = take_batch(p, side);
         total += n;
     } while (n == BATCH);
-    for (int back; p->lend && (back = tern_reclaim(p->stack[side], tokens, BATCH)) > 0;)
-        for (int i = 0; i < back; i++) cable_release(p->cable, tokens[i]);
     return total;
+}
+
+void pair_reclaim(struct pair *p, int side) {
+    if (!p->lend) return;
+    void *tokens[BATCH];
+    for (int back; (back = tern_reclaim(p->stack[side], tokens, BATCH)) > 0;)
+        for (int i = 0; i < back; i++) cable_release(p->cable, tokens[i]);
 }
 
 size_t pair_output(struct pair *p, int side) {
@@ -105,6 +109,7 @@ size_t pair_round(struct pair *p) {
         moved += pair_input(p, side);
         tern_expire(p->stack[side], p->now);
         pair_events(p, side);
+        pair_reclaim(p, side);
         moved += pair_output(p, side);
     }
     return moved;

@@ -40,6 +40,8 @@ void pair_tick(struct pair *p);
 size_t pair_round(struct pair *p);
 /* The two halves of a round, for one side. */
 size_t pair_input(struct pair *p, int side);
+/* Gives back to the link what was lent and is read, so that the next packets find it hot in the cache. */
+void pair_reclaim(struct pair *p, int side);
 size_t pair_output(struct pair *p, int side);
 void pair_events(struct pair *p, int side);
 /* Rounds until nothing moves any more. */

@@ -70,7 +70,6 @@ struct help {
 /* The next option's code, its value in *value; OPT_END, then optind is the first operand; OPT_BAD when it was wrong,
  * which was said. --help and --lang are handled inside: OPT_HELP means that the help was printed. */
 int opt_next(int argc, char **argv, const struct help *help, const char **value);
-void help_print(const struct help *help);
 
 /* Prints `text` in columns from `indent` to `width`; the cursor stands at `at`. */
 void paragraph(const char *text, size_t indent, size_t at, size_t width);

@@ -78,7 +78,7 @@ static void on_input(void *ctx, int fd, short revents) {
     } else if (n == 0) {
         finish_input(c);
     } else if (errno != EAGAIN && errno != EINTR) {
-        c->code = trouble(_("standard input: %s"), strerror(errno));
+        c->code = trouble(_("standard input: %s"), i18n_error(errno));
         finish_input(c);
     }
 }
@@ -96,7 +96,7 @@ static void finish(struct connection *c) {
 
 static void output_failed(struct connection *c) {
     if (errno != EPIPE)
-        c->code = trouble(_("standard output: %s"), strerror(errno));
+        c->code = trouble(_("standard output: %s"), i18n_error(errno));
     else
         c->code = EXIT_TROUBLE; /* whoever read it knows */
     c->output_done = c->closed = true;
@@ -150,13 +150,14 @@ static void on_event(void *ctx, const tern_event *event) {
     }
     if (event->bits & TERN_EV_WRITE) watch_input(c);
     if (event->bits & TERN_EV_SOFT_ERROR)
-        note("%s: %s", socket_text(&c->host, c->port, text), tern_strerror(event->error, i18n_lang()));
+        note(_("%s: %s"), socket_text(&c->host, c->port, text), tern_strerror(event->error, i18n_lang()));
     if (event->bits & TERN_EV_CLOSED) {
         c->error = event->error;
         c->input_done = true;
         loop_unwatch(&c->node.loop, STDIN_FILENO);
         if (event->error != 0)
-            c->code = trouble("%s: %s", socket_text(&c->host, c->port, text), tern_strerror(event->error, i18n_lang()));
+            c->code =
+                trouble(_("%s: %s"), socket_text(&c->host, c->port, text), tern_strerror(event->error, i18n_lang()));
     }
     if (!c->waits_output) drain(c);
 }
@@ -221,7 +222,7 @@ static int start(struct connection *c) {
     tern_open open = {.size = sizeof open, .remote = c->host, .remote_port = c->port, .local_port = c->from};
     char text[SOCKET_TEXT];
     int r = tern_connect(c->node.stack, &open, &c->sock);
-    if (r < 0) return trouble("%s: %s", socket_text(&c->host, c->port, text), tern_strerror(r, i18n_lang()));
+    if (r < 0) return trouble(_("%s: %s"), socket_text(&c->host, c->port, text), tern_strerror(r, i18n_lang()));
     if (c->nodelay) tern_set(c->node.stack, c->sock, TERN_OPT_NODELAY, 1);
     return 0;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "drivers/host.h"
+#include "lens/text.h"
 
 enum { O_MEM = OPT_COMMAND, O_FAST, O_SLOW };
 
@@ -44,7 +45,7 @@ const size_t demo_page_len = sizeof demo_page - 1;
 static void capture_failed(void *ctx, const char *path, int error) {
     struct demo *d = ctx;
     d->pcap_failed = true;
-    trouble(_("%s: cannot write: %s; the capture ends here"), path, strerror(error));
+    trouble(_("%s: cannot write: %s; the capture ends here"), path, i18n_error(error));
 }
 
 int demo_watch(struct demo *d, bool both, int server_end, uint64_t epoch_ns, const char *iface, const char *described) {
@@ -66,9 +67,9 @@ int demo_watch(struct demo *d, bool both, int server_end, uint64_t epoch_ns, con
     int drawn = pictures_begin(&d->pictures, NULL, &lo);
     if (drawn != 0) return drawn;
     d->ladder = ladder_new(&lo);
-    if (d->ladder == NULL) return trouble("%s", strerror(ENOMEM));
+    if (d->ladder == NULL) return trouble("%s", i18n_error(ENOMEM));
     int r = pcapng_open(d->path, &po, &d->pcap);
-    if (r < 0) return trouble(_("%s: cannot open: %s"), d->path, strerror(-r));
+    if (r < 0) return trouble(_("%s: cannot open: %s"), d->path, i18n_error(-r));
     pcapng_iface(d->pcap, PCAPNG_RAW, iface, described);
     tally_start(&d->tally);
     return 0;
@@ -88,6 +89,18 @@ void demo_body(struct demo *d, const char *data, size_t len) {
     d->body_len += len;
 }
 
+/* ---- sentences with the name of an end ---- */
+
+/* Chinese words stand without a space between them, and "server" is one there. */
+static void put(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void put(char *text, size_t size, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, size, format, args);
+    va_end(args);
+    text_close_up(text);
+}
+
 /* ---- the wait ---- */
 
 void demo_countdown(struct demo *d, uint64_t left_ns) {
@@ -96,11 +109,10 @@ void demo_countdown(struct demo *d, uint64_t left_ns) {
     char text[160];
     if (told == UINT32_MAX) {
         ladder_settle(d->ladder);
-        snprintf(text, sizeof text,
-                 _("TIME-WAIT: %s closed first, so it waits 2 MSL = %.0f s (shortened for the show; usually %d s) in "
-                   "case its "
-                   "last ACK was lost."),
-                 d->name[d->server_end], 2 * DEMO_MSL_MS / 1000.0, 60);
+        put(text, sizeof text,
+            _("TIME-WAIT: %s closed first, so it waits 2 MSL = %.0f s (shortened for the show; usually %d s) in case "
+              "its last ACK was lost."),
+            d->name[d->server_end], 2 * DEMO_MSL_MS / 1000.0, 60);
         ladder_note(d->ladder, text);
         told = seconds + 1;
         if (!isatty(STDOUT_FILENO)) told = 0; /* one line is enough for a file */
@@ -133,8 +145,17 @@ static const char *closing(enum tally_close form) {
 }
 
 static void line(const char *name, const struct tally_end *end) {
-    printf(_("  %s sent %llu segments with %llu bytes, %llu repeated\n"), name, (unsigned long long)end->segments,
-           (unsigned long long)end->bytes, (unsigned long long)end->repeated);
+    char text[160];
+    put(text, sizeof text, _("  %s sent %llu segments with %llu bytes, %llu repeated\n"), name,
+        (unsigned long long)end->segments, (unsigned long long)end->bytes, (unsigned long long)end->repeated);
+    fputs(text, stdout);
+}
+
+static void round_trip(const char *name, uint32_t us) {
+    char text[160];
+    if (us == 0) return;
+    put(text, sizeof text, _("  round trip as %s measured it: %.3f ms\n"), name, us / 1000.0);
+    fputs(text, stdout);
 }
 
 int demo_report(struct demo *d) {
@@ -143,13 +164,14 @@ int demo_report(struct demo *d) {
     ladder_free(d->ladder);
     d->ladder = NULL;
     int capture = pcapng_close(d->pcap), pictures = pictures_end(&d->pictures);
-    printf("\n%s\n%s", opening(t->open), closing(t->close));
-    if (t->closed_first >= 0) printf(_(" %s closed first."), t->closed_first == END_A ? server : client);
-    printf("\n");
+    char first[96] = "";
+    if (t->closed_first >= 0)
+        put(first, sizeof first, _(" %s closed first."), t->closed_first == END_A ? server : client);
+    printf("\n%s\n%s%s\n", opening(t->open), closing(t->close), first);
     line(server, &t->end[END_A]);
     line(client, &t->end[END_B]);
-    if (t->srtt_us != 0) printf(_("  round trip as %s measured it: %.3f ms\n"), server, t->srtt_us / 1000.0);
-    if (d->peer_rtt_us != 0) printf(_("  round trip as %s measured it: %.3f ms\n"), client, d->peer_rtt_us / 1000.0);
+    round_trip(server, t->srtt_us);
+    round_trip(client, d->peer_rtt_us);
     if (d->body_len > 0) printf(_("  the client got %zu bytes: %s ...\n"), d->body_len, d->body);
     if (capture == 0 && !d->pcap_failed)
         printf(_("%s: the same in Wireshark, with a comment on each packet.\n"), d->path);

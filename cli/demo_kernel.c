@@ -82,10 +82,10 @@ static void exec_curl(void) {
 
 static int start_curl(struct stage *g) {
     int fds[2];
-    if (pipe2(fds, O_CLOEXEC) != 0) return trouble("pipe: %s", strerror(errno));
+    if (pipe2(fds, O_CLOEXEC) != 0) return trouble("pipe: %s", i18n_error(errno));
     fflush(stdout);
     g->curl = fork();
-    if (g->curl < 0) return trouble("fork: %s", strerror(errno));
+    if (g->curl < 0) return trouble("fork: %s", i18n_error(errno));
     if (g->curl == 0) {
         dup2(fds[1], STDOUT_FILENO);
         exec_curl();
@@ -258,7 +258,7 @@ int demo_kernel(struct demo *d) {
     d->name[END_A] = "tern";
     d->name[END_B] = "Linux";
     if (!open_device(&g, &err)) {
-        printf("%s.\n%s\n\n", err.text, _("So the demonstration happens in memory, between two tern hosts."));
+        printf(_("%s.\n%s\n\n"), err.text, _("So the demonstration happens in memory, between two tern hosts."));
         device_close(g.dev);
         sockdiag_close(g.diag);
         return DEMO_REFUSED;

@@ -185,7 +185,7 @@ static int options(int argc, char **argv, struct work *w, struct asked *a) {
     if (optind >= argc) return misuse(_("which scripts? Name files, or directories with *.pkt files"));
     for (int i = optind; i < argc; i++) {
         int error = drill_list_add(&w->list, argv[i]);
-        if (error < 0) return trouble("%s: %s", argv[i], strerror(-error));
+        if (error < 0) return trouble(_("%s: %s"), argv[i], i18n_error(-error));
     }
     if (w->list.n == 0) return trouble(_("there is no *.pkt file in %s"), argv[optind]);
     if (w->setup.pcap != NULL && w->list.n > 1) return misuse(_("--pcap is for one script, these are %zu"), w->list.n);
@@ -194,10 +194,10 @@ static int options(int argc, char **argv, struct work *w, struct asked *a) {
 
 static int to_file(const char *path, const struct drill_list *l, void (*write)(FILE *, const struct drill_list *)) {
     FILE *out = fopen(path, "w");
-    if (out == NULL) return trouble(_("%s: cannot open: %s"), path, strerror(errno));
+    if (out == NULL) return trouble(_("%s: cannot open: %s"), path, i18n_error(errno));
     write(out, l);
     bool bad = ferror(out);
-    if (fclose(out) != 0 || bad) return trouble(_("%s: cannot write: %s"), path, strerror(errno));
+    if (fclose(out) != 0 || bad) return trouble(_("%s: cannot write: %s"), path, i18n_error(errno));
     return 0;
 }
 

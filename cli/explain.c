@@ -21,7 +21,8 @@ enum {
     O_FILTER,
     O_MAX_FLOWS,
     O_EXIT_CODE,
-    O_KEEP
+    O_KEEP,
+    O_KEEP_TIMES
 };
 enum { DEFAULT_FLOWS = 200000, FLOWS_MOST = 16000000 };
 
@@ -46,6 +47,8 @@ static const struct opt reading_opts[] = {
     {O_VANTAGE, "vantage", "a|b|between",
      N_("where the capture was taken: at the end that opened, at the other, or between; otherwise it is worked out")},
     {O_CLOSE_WAIT, "close-wait", "SECONDS", N_("longer than this in CLOSE-WAIT is suspicious; otherwise 60")},
+    {O_KEEP_TIMES, "keep-times", NULL,
+     N_("several files: merge them by their times as they are, and do not compare clocks")},
     {O_LIVE, "live", "INTERFACE", N_("read from this interface until interrupted; 'any' is all of them")},
     {O_FILTER, "filter", "EXPRESSION", N_("with --live: what to capture, in the language of tcpdump")},
     {O_MAX_FLOWS, "max-flows", "N", N_("remember so many connections at a time; otherwise 200000")},
@@ -63,7 +66,7 @@ static const struct opt_group groups[5] = {
 
 static const char about[] =
     N_("Reads captures (pcap or pcapng, also packed with gzip or zstd; '-' is standard input; several are merged by "
-       "time) and "
+       "time, and where two of them show the same packets their clocks are compared and corrected) and "
        "tells what happened to each connection: how it opened and closed and who closed first, in which state each end "
        "is, what went wrong, and how sure that is. Connections have numbers: --flow shows one in full.\n"
        "A ladder shows after each packet the states of both ends; a question mark says that others are possible.");
@@ -199,6 +202,7 @@ static int option(struct explain_plan *p, int code, const char *value) {
         p->max_flows = (uint32_t)number;
         return 0;
     case O_EXIT_CODE: p->exit_code = true; return 0;
+    case O_KEEP_TIMES: p->keep_times = true; return 0;
     case O_KEEP: p->keep_privileges = true; return 0;
     default: return pictures_option(&p->pictures, code, value) ? 0 : look_option(&p->look, code, value);
     }

@@ -9,11 +9,13 @@
 #include "cli/explain.h"
 #include "drivers/privilege.h"
 #include "drivers/sandbox.h"
+#include "explain/clocks.h"
 #include "explain/connlog.h"
 #include "explain/drawn.h"
 #include "explain/json.h"
 #include "explain/live.h"
 #include "explain/name.h"
+#include "explain/places.h"
 #include "lens/text.h"
 
 /* A summary that goes to a file or a pipe has a line a connection, however long. */
@@ -31,6 +33,8 @@ struct run {
     struct explain_machine machine;
     struct flow_table *table;
     struct decoder decoder;
+    struct clocks *clocks; /* of several files */
+    struct places *places; /* where they show the same connections */
     struct totals totals;
     struct report report;
     struct ladder_options ladder;
@@ -109,7 +113,7 @@ static int open_output(struct explain_output *o) {
     if (!o->wanted) return 0;
     bool std = o->path == NULL || strcmp(o->path, "-") == 0;
     o->file = std ? stdout : fopen(o->path, "we");
-    return o->file != NULL ? 0 : trouble(_("%s: cannot open: %s"), o->path, strerror(errno));
+    return o->file != NULL ? 0 : trouble(_("%s: cannot open: %s"), o->path, i18n_error(errno));
 }
 
 static int close_output(struct explain_output *o) {
@@ -117,7 +121,7 @@ static int close_output(struct explain_output *o) {
     bool bad = ferror(o->file) != 0;
     bad = fclose(o->file) != 0 || bad;
     o->file = NULL;
-    return bad ? trouble(_("%s: cannot write: %s"), o->path, strerror(errno)) : 0;
+    return bad ? trouble(_("%s: cannot write: %s"), o->path, i18n_error(errno)) : 0;
 }
 
 static int open_outputs(struct run *r) {
@@ -144,7 +148,7 @@ static int open_outputs(struct run *r) {
     code = pictures_begin(&r->pictures, NULL, &r->ladder);
     if (code != 0 || p->annotate == NULL) return code;
     int e = annotate_open(p->annotate, i18n_lang(), &r->annotate);
-    return e < 0 ? trouble(_("%s: cannot open: %s"), p->annotate, strerror(-e)) : 0;
+    return e < 0 ? trouble(_("%s: cannot open: %s"), p->annotate, i18n_error(-e)) : 0;
 }
 
 static int open_input(struct run *r) {
@@ -152,7 +156,7 @@ static int open_input(struct run *r) {
     char error[LIVE_ERROR];
     if (p->iface == NULL) {
         r->capture = capture_open(p->files, p->files_n);
-        return r->capture != NULL ? 0 : trouble("%s", strerror(ENOMEM));
+        return r->capture != NULL ? 0 : trouble("%s", i18n_error(ENOMEM));
     }
     r->live = live_open(p->iface, p->filter, error);
     return r->live != NULL ? 0 : trouble(_("--live: %s"), error);
@@ -167,6 +171,43 @@ static int give_up_rights(const struct run *r) {
     return 0;
 }
 
+/* ---- clocks of several files ---- */
+
+static void clear_and_say(const struct run *r, const char *said) {
+    if (r->terminal) fprintf(stderr, "\r%s\033[K", said);
+}
+
+static bool look(void *ctx, const struct capture_packet *p) {
+    struct run *r = ctx;
+    struct decoded d;
+    memset(&d, 0, sizeof d);
+    if (decode(&r->decoder, p, &d) == DECODE_TCP) clocks_packet(r->clocks, p->place.file, &d);
+    return !stopped;
+}
+
+static uint64_t corrected(const void *ctx, uint32_t file, uint64_t time_ns) {
+    return clocks_corrected(ctx, file, time_ns);
+}
+
+/* Reads all files once to see whether their clocks agree; files that can be read only once are taken as they are. */
+static int compare_clocks(struct run *r) {
+    const struct explain_plan *p = r->plan;
+    if (p->files_n < 2 || p->keep_times) return 0;
+    r->clocks = clocks_new(p->files_n);
+    if (r->clocks == NULL) return trouble("%s", i18n_error(ENOMEM));
+    clear_and_say(r, _("comparing the clocks of the files"));
+    decoder_init(&r->decoder);
+    r->decoder.check_sums = false;
+    for (uint32_t i = 0; i < p->files_n; i++) capture_look_ahead(r->capture, i, look, r);
+    decoder_free(&r->decoder);
+    clear_progress(r);
+    if (!clocks_compare(r->clocks)) return trouble("%s", i18n_error(ENOMEM));
+    capture_correct(r->capture, corrected, r->clocks);
+    if (clocks_places(r->clocks) < 2) return 0;
+    r->places = places_new(r->clocks, p->files_n);
+    return r->places != NULL ? 0 : trouble("%s", i18n_error(ENOMEM));
+}
+
 static int begin(struct run *r, const struct explain_plan *plan) {
     struct explain_options options = {
         .vantage = plan->vantage, .close_wait_ns = plan->close_wait_ns, .done = done, .ctx = r};
@@ -177,31 +218,41 @@ static int begin(struct run *r, const struct explain_plan *plan) {
     int code = open_input(r);
     if (code == 0) code = open_outputs(r);
     if (code == 0) code = give_up_rights(r);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    if (code == 0) code = compare_clocks(r);
     if (code != 0) return code;
+    if (r->places != NULL && plan->vantage != VANTAGE_UNKNOWN) {
+        note(_("--vantage is not heeded: the files were captured at different places"));
+        options.vantage = VANTAGE_UNKNOWN;
+    }
     if (r->connlog.file != NULL || r->annotate != NULL || plan->draws) options.seen = seen;
     machine_init(&r->machine, &options);
     decoder_init(&r->decoder);
     r->table = flow_table_new(&r->machine.ops, plan->max_flows, r->live != NULL ? live_linger_ns : linger_ns);
-    if (r->table == NULL) return trouble("%s", strerror(ENOMEM));
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    if (r->json.file != NULL) json_begin(r->json.file, plan->files, plan->files_n);
+    if (r->table == NULL) return trouble("%s", i18n_error(ENOMEM));
+    flow_table_places(r->table, r->places);
+    if (r->json.file != NULL) json_begin(r->json.file, plan->files, plan->files_n, r->clocks);
     return 0;
 }
 
 /* ---- reading ---- */
 
 static void tell_error(struct run *r, const struct capture_error *e) {
-    char what[256];
+    char what[256], said[384];
     clear_progress(r);
     if (r->totals.errors++ >= ERRORS_TOLD) return;
     snprintf(what, sizeof what, _(e->text), e->a, e->b);
-    const char *file = capture_file(r->capture, e->place.file), *why = e->error != 0 ? strerror(e->error) : "";
-    if (e->place.block == 0)
-        trouble("%s: %s%s%s", file, what, why[0] ? ": " : "", why);
+    const char *file = capture_file(r->capture, e->place.file);
+    if (e->error != 0)
+        snprintf(said, sizeof said, _("%s: %s"), what, i18n_error(e->error));
     else
-        trouble(_("%s: block %llu at offset %llu: %s%s%s"), file, (unsigned long long)e->place.block,
-                (unsigned long long)e->place.offset, what, why[0] ? ": " : "", why);
+        snprintf(said, sizeof said, "%s", what);
+    if (e->place.block == 0)
+        trouble(_("%s: %s"), file, said);
+    else
+        trouble(_("%s: block %llu at offset %llu: %s"), file, (unsigned long long)e->place.block,
+                (unsigned long long)e->place.offset, said);
     if (r->totals.errors == ERRORS_TOLD) note(_("more such places are only counted"));
 }
 
@@ -274,6 +325,7 @@ static int finish(struct run *r) {
             code = trouble(_("--flow: there is no connection %llu; the capture has %llu"),
                            (unsigned long long)r->plan->choice.id[i], (unsigned long long)r->totals.flows.flows);
     if (r->text && !r->plan->draws && r->told) fputc('\n', stdout);
+    if (r->text && r->clocks != NULL) report_clocks(&r->report, r->clocks, r->plan->files, r->plan->files_n);
     if (r->text) report_totals(&r->report, &r->totals);
     if (r->json.file != NULL) json_end(r->json.file, &r->totals);
     if (r->connlog.file != NULL) connlog_end(r->connlog.file, r->totals.last_ns);
@@ -283,13 +335,15 @@ static int finish(struct run *r) {
 
 static int close_all(struct run *r) {
     int code = pictures_end(&r->pictures), e = annotate_close(r->annotate);
-    if (e < 0) code = trouble(_("%s: cannot write: %s"), r->plan->annotate, strerror(-e));
+    if (e < 0) code = trouble(_("%s: cannot write: %s"), r->plan->annotate, i18n_error(-e));
     struct explain_output *outputs[] = {&r->json, &r->connlog, &r->metrics};
     for (size_t i = 0; i < ARRAY_LEN(outputs); i++)
         if (close_output(outputs[i]) != 0) code = EXIT_TROUBLE;
     for (size_t i = 0; i < EXPLAIN_CHOSEN; i++) steps_free(&r->steps[i]);
     flow_table_free(r->table);
     decoder_free(&r->decoder);
+    places_free(r->places);
+    clocks_free(r->clocks);
     capture_close(r->capture);
     live_close(r->live);
     return code;

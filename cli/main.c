@@ -1,7 +1,9 @@
 /* main.c - the program tern: finds the sub-command and runs it. Each command is a file of its own. */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "lens/text.h"
@@ -62,6 +64,12 @@ static void language(int argc, char **argv) {
     }
 }
 
+/* Whoever reads what we print has read enough, as head or a pager does: no trouble to speak of. */
+static bool reader_left(void) {
+    struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
+}
+
 int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     language(argc, argv);
@@ -71,15 +79,16 @@ int main(int argc, char **argv) {
         fflush(stdout);
         char names[COMMANDS * 16] = "";
         for (size_t i = 0; i < COMMANDS; i++)
-            snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i > 0 ? ", " : "", commands[i].name);
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i > 0 ? _(", ") : "",
+                     commands[i].name);
         return misuse(_("which command? There are %s"), names);
     }
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[at], commands[i].name) != 0) continue;
         message_command(commands[i].name);
         int code = commands[i].run(argc - at, argv + at);
-        if (fflush(stdout) != 0 || ferror(stdout)) return trouble(_("cannot write to standard output"));
-        return code;
+        if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+        return reader_left() ? EXIT_TROUBLE : trouble(_("cannot write to standard output"));
     }
     return misuse(_("there is no command '%s'"), argv[at]);
 }

@@ -53,7 +53,7 @@ static void show(struct node *n) {
 static void capture_failed(void *ctx, const char *path, int error) {
     struct node *n = ctx;
     n->pcap_failed = true;
-    trouble(_("%s: cannot write: %s; the capture ends here"), path, strerror(error));
+    trouble(_("%s: cannot write: %s; the capture ends here"), path, i18n_error(error));
 }
 
 static int open_capture(struct node *n, const struct node_options *o) {
@@ -66,7 +66,7 @@ static int open_capture(struct node *n, const struct node_options *o) {
                                 .failed = capture_failed,
                                 .ctx = n};
     int r = pcapng_open(o->pcap, &po, &n->pcap);
-    if (r < 0) return trouble(_("%s: cannot open: %s"), o->pcap, strerror(-r));
+    if (r < 0) return trouble(_("%s: cannot open: %s"), o->pcap, i18n_error(-r));
     pcapng_iface(n->pcap, n->device->link == TERN_LINK_IP ? PCAPNG_RAW : PCAPNG_ETHERNET, n->device->name, o->link);
     return 0;
 }
@@ -80,7 +80,7 @@ static int open_watchers(struct node *n, const struct node_options *o) {
     }
     if (o->json) {
         n->json = o->json_path != NULL ? fopen(o->json_path, "we") : stderr;
-        if (n->json == NULL) return trouble(_("%s: cannot open: %s"), o->json_path, strerror(errno));
+        if (n->json == NULL) return trouble(_("%s: cannot open: %s"), o->json_path, i18n_error(errno));
         if (o->json_path == NULL) message_quiet(true);
         trace_json_start(n->json, clock_epoch());
         mask |= TERN_TRACE_ALL;
@@ -90,7 +90,7 @@ static int open_watchers(struct node *n, const struct node_options *o) {
         lo.name[END_A] = "tern";
         lo.name[END_B] = _("peer");
         n->ladder = ladder_new(&lo);
-        if (n->ladder == NULL) return trouble("%s", strerror(ENOMEM));
+        if (n->ladder == NULL) return trouble("%s", i18n_error(ENOMEM));
         mask |= TERN_TRACE_ALL & ~(uint32_t)(TERN_TRACE_PACKET_IN | TERN_TRACE_PACKET_OUT | TERN_TRACE_WINDOW);
     }
     tern_trace_set(n->stack, mask, mask != 0 ? on_trace : NULL, n);
@@ -134,15 +134,15 @@ static int make_stack(struct node *n, struct node_options *o) {
     if (r < 0) return trouble("%s", tern_strerror(r, i18n_lang()));
     device_iface(n->device, &ic);
     n->iface = tern_iface_add(n->stack, &ic);
-    if (n->iface < 0) return trouble("%s: %s", o->link, tern_strerror(n->iface, i18n_lang()));
+    if (n->iface < 0) return trouble(_("%s: %s"), o->link, tern_strerror(n->iface, i18n_lang()));
     for (size_t i = 0; i < o->addrs; i++) {
         r = tern_addr_add(n->stack, n->iface, &o->addr[i].addr, o->addr[i].len);
         if (r < 0)
-            return trouble("--addr %s: %s", tern_addr_format(&o->addr[i].addr, text), tern_strerror(r, i18n_lang()));
+            return trouble(_("--addr %s: %s"), tern_addr_format(&o->addr[i].addr, text), tern_strerror(r, i18n_lang()));
     }
     for (size_t i = 0; i < o->routes; i++) {
         r = add_route(n, &o->route[i]);
-        if (r < 0) return trouble("--route: %s", tern_strerror(r, i18n_lang()));
+        if (r < 0) return trouble(_("--route: %s"), tern_strerror(r, i18n_lang()));
     }
     return 0;
 }
@@ -177,7 +177,7 @@ static int watch_signals(struct node *n) {
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_BLOCK, &set, NULL);
     n->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (n->signals < 0) return trouble("signalfd: %s", strerror(errno));
+    if (n->signals < 0) return trouble("signalfd: %s", i18n_error(errno));
     loop_watch(&n->loop, n->signals, POLLIN, on_signal, n);
     return 0;
 }
@@ -260,7 +260,7 @@ int node_close(struct node *n) {
     ladder_free(n->ladder);
     if (pcapng_close(n->pcap) < 0) code = EXIT_TROUBLE;
     if (n->json != NULL && n->json != stderr && fclose(n->json) != 0)
-        code = trouble(_("the trace could not be written: %s"), strerror(errno));
+        code = trouble(_("the trace could not be written: %s"), i18n_error(errno));
     tern_free(n->stack);
     device_close(n->device);
     if (n->signals >= 0) close(n->signals);

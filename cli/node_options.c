@@ -119,14 +119,22 @@ static int route(struct node_options *o, const char *value) {
     return 0;
 }
 
+/* A setting's unit as tern_setting names it, in the user's language. */
+static const char *unit_text(const char *unit) {
+    static const char *const units[] = {N_("bytes"), N_("segments"), N_("count"), N_("a second"), N_("port")};
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(unit, units[i]) == 0) return i18n_text(units[i]);
+    return unit;
+}
+
 static int settings(void) {
     tern_setting s;
     printf("%s\n", _("Settings of the stack, for --set NAME=VALUE: default, least to most, unit."));
     for (size_t i = 0; tern_setting_at(i, &s); i++) {
         char limits[96];
         snprintf(limits, sizeof limits, "%llu, %llu - %llu %s", (unsigned long long)s.value_default,
-                 (unsigned long long)s.min, (unsigned long long)s.max, s.unit);
-        printf("  %-22s %s\n%26s%s\n", s.name, limits, "", i18n_lang() == TERN_ZH ? s.text_zh : s.text_en);
+                 (unsigned long long)s.min, (unsigned long long)s.max, unit_text(s.unit));
+        printf("  %-23s %s\n%26s%s\n", s.name, limits, "", i18n_lang() == TERN_ZH ? s.text_zh : s.text_en);
         tern_setting_name n;
         for (size_t k = 0; tern_setting_name_at(k, &n); k++)
             if (strcmp(n.setting, s.name) == 0) printf("%26s%s = %llu\n", "", n.name, (unsigned long long)n.value);

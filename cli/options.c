@@ -73,36 +73,6 @@ static void add(const struct opt *opts, size_t n, struct option *longs, size_t *
     }
 }
 
-int opt_next(int argc, char **argv, const struct help *help, const char **value) {
-    struct option longs[LONG_MAX_OPTIONS] = {{0}};
-    char shorts[160] = ":";
-    size_t at = 0;
-    add(common, sizeof common / sizeof common[0], longs, &at, shorts);
-    for (size_t g = 0; g < help->groups_n; g++) add(help->groups[g].opts, help->groups[g].n, longs, &at, shorts);
-    opterr = 0;
-    int before = optind > 0 ? optind : 1, code = getopt_long(argc, argv, shorts, longs, NULL);
-    *value = optarg;
-    switch (code) {
-    case OPT_HELP: help_print(help); return OPT_HELP;
-    case OPT_LANG:
-        if (!i18n_init(optarg)) {
-            misuse(_("--lang: there is no language '%s'; there are en and zh"), optarg);
-            return OPT_BAD;
-        }
-        return opt_next(argc, argv, help, value);
-    case ':': misuse(_("%s needs a value"), argv[optind - 1]); return OPT_BAD;
-    case '?':
-        if (optopt >= 128)
-            misuse(_("%s takes no value"), argv[optind - 1]);
-        else if (optopt > 0 && strncmp(argv[before], "--", 2) != 0)
-            misuse(_("there is no option -%c"), optopt);
-        else
-            misuse(_("there is no option %s"), argv[optind - 1]);
-        return OPT_BAD;
-    default: return code == -1 ? OPT_END : code;
-    }
-}
-
 void paragraph(const char *text, size_t indent, size_t at, size_t width) {
     while (*text != '\0') {
         if (*text == '\n') {
@@ -154,7 +124,7 @@ unsigned text_columns(void) {
     return width < 60 ? 60 : width > 110 ? 110 : width;
 }
 
-void help_print(const struct help *help) {
+static void help_print(const struct help *help) {
     unsigned width = text_columns();
     printf(_("Usage: tern %s %s"), help->command, help->usage);
     printf("\n\n");
@@ -167,6 +137,36 @@ void help_print(const struct help *help) {
         paragraph(_(help->after), 0, 0, width);
     }
     printf("\n%s\n", _("Exit status: 0 fine, 1 it did not work, 2 wrong usage."));
+}
+
+int opt_next(int argc, char **argv, const struct help *help, const char **value) {
+    struct option longs[LONG_MAX_OPTIONS] = {{0}};
+    char shorts[160] = ":";
+    size_t at = 0;
+    add(common, sizeof common / sizeof common[0], longs, &at, shorts);
+    for (size_t g = 0; g < help->groups_n; g++) add(help->groups[g].opts, help->groups[g].n, longs, &at, shorts);
+    opterr = 0;
+    int before = optind > 0 ? optind : 1, code = getopt_long(argc, argv, shorts, longs, NULL);
+    *value = optarg;
+    switch (code) {
+    case OPT_HELP: help_print(help); return OPT_HELP;
+    case OPT_LANG:
+        if (!i18n_init(optarg)) {
+            misuse(_("--lang: there is no language '%s'; there are en and zh"), optarg);
+            return OPT_BAD;
+        }
+        return opt_next(argc, argv, help, value);
+    case ':': misuse(_("%s needs a value"), argv[optind - 1]); return OPT_BAD;
+    case '?':
+        if (optopt >= 128)
+            misuse(_("%s takes no value"), argv[optind - 1]);
+        else if (optopt > 0 && strncmp(argv[before], "--", 2) != 0)
+            misuse(_("there is no option -%c"), optopt);
+        else
+            misuse(_("there is no option %s"), argv[optind - 1]);
+        return OPT_BAD;
+    default: return code == -1 ? OPT_END : code;
+    }
 }
 
 bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *out) {

@@ -37,11 +37,11 @@ int pictures_begin(struct pictures *p, const char *title, struct ladder_options 
         if (p->path[i] == NULL) continue;
         wanted = true;
         p->file[i] = strcmp(p->path[i], "-") == 0 ? stdout : fopen(p->path[i], "we");
-        if (p->file[i] == NULL) return trouble(_("%s: cannot open: %s"), p->path[i], strerror(errno));
+        if (p->file[i] == NULL) return trouble(_("%s: cannot open: %s"), p->path[i], i18n_error(errno));
     }
     if (!wanted) return 0;
     p->picture = picture_new(title, o->lang);
-    if (p->picture == NULL) return trouble("%s", strerror(ENOMEM));
+    if (p->picture == NULL) return trouble("%s", i18n_error(ENOMEM));
     o->picture = p->picture;
     return 0;
 }
@@ -53,8 +53,8 @@ static int write_one(const struct picture *picture, size_t kind, const char *pat
         bad = true;
         error = errno;
     }
-    if (!drawn) return trouble("%s", strerror(ENOMEM));
-    return bad ? trouble(_("%s: cannot write: %s"), path, strerror(error)) : 0;
+    if (!drawn) return trouble("%s", i18n_error(ENOMEM));
+    return bad ? trouble(_("%s: cannot write: %s"), path, i18n_error(error)) : 0;
 }
 
 int pictures_end(struct pictures *p) {

@@ -43,13 +43,13 @@ static const char about[] =
 
 static int read_file(const char *path, char **text, size_t *len) {
     FILE *f = fopen(path, "re");
-    if (f == NULL) return trouble(_("%s: cannot open: %s"), path, strerror(errno));
+    if (f == NULL) return trouble(_("%s: cannot open: %s"), path, i18n_error(errno));
     *text = malloc(PLAY_SOURCE_MAX + 1);
     *len = *text != NULL ? fread(*text, 1, PLAY_SOURCE_MAX + 1, f) : 0;
     bool bad = *text == NULL || ferror(f);
     int error = *text == NULL ? ENOMEM : errno;
     fclose(f);
-    return bad ? trouble(_("%s: cannot read: %s"), path, strerror(error)) : 0;
+    return bad ? trouble(_("%s: cannot read: %s"), path, i18n_error(error)) : 0;
 }
 
 /* "dir/own.scn" is called "own". */
@@ -88,12 +88,12 @@ static int capture_open(const char *path, struct pcapng **p) {
     struct pcapng_options po = {
         .lang = i18n_lang(), .states = true, .application = application, .epoch_ns = 946684800ull * 1000000000u};
     int r = pcapng_open(path, &po, p);
-    return r < 0 ? trouble(_("%s: cannot open: %s"), path, strerror(-r)) : 0;
+    return r < 0 ? trouble(_("%s: cannot open: %s"), path, i18n_error(-r)) : 0;
 }
 
 static int capture_close(const char *path, struct pcapng *p) {
     int r = pcapng_close(p);
-    return r < 0 ? trouble(_("%s: cannot write: %s; the capture ends here"), path, strerror(-r)) : 0;
+    return r < 0 ? trouble(_("%s: cannot write: %s; the capture ends here"), path, i18n_error(-r)) : 0;
 }
 
 /* What is seen: a run, and which end of it is the kernel's; -1: none. */
@@ -118,7 +118,7 @@ static int perform(const struct view *v, struct play_result *r) {
 static int watch(const struct view *v, struct play_options *o, struct pcapng *pcap, uint64_t *at_ns) {
     struct play_result *r = malloc(sizeof *r);
     const struct play_take *take = &v->s->take[v->take];
-    if (r == NULL) return trouble("%s", strerror(ENOMEM));
+    if (r == NULL) return trouble("%s", i18n_error(ENOMEM));
     int code = perform(v, r);
     if (code != 0) {
         free(r);

@@ -76,13 +76,13 @@ static void play_and_tell(const struct job *j, int out) {
 static int start(struct jobs *all) {
     struct job *j = &all->job[all->begun];
     int fds[2];
-    if (pipe(fds) != 0) return trouble("pipe: %s", strerror(errno));
+    if (pipe(fds) != 0) return trouble("pipe: %s", i18n_error(errno));
     fflush(stdout);
     j->child = fork();
     if (j->child < 0) {
         close(fds[0]);
         close(fds[1]);
-        return trouble("fork: %s", strerror(errno));
+        return trouble("fork: %s", i18n_error(errno));
     }
     if (j->child == 0) {
         close(fds[0]);
@@ -155,7 +155,7 @@ static int collect(struct jobs *all, const struct play_options *o) {
         for (unsigned k = 0; k < 2 * s->takes; k++) {
             int end = (int)(k % 2);
             if (!s->take[k / 2].linux[end] || !o->linux[end]) continue;
-            if (!add(all, c, s, k / 2, end)) return trouble("%s", strerror(ENOMEM));
+            if (!add(all, c, s, k / 2, end)) return trouble("%s", i18n_error(ENOMEM));
         }
         if (all->n == before) scenario_free(s);
     }

@@ -40,7 +40,7 @@ static void list_text(const struct scenario *s, int *chapter) {
     *chapter = (int)s->chapter;
     bool against = false;
     for (unsigned i = 0; i < s->takes; i++) against |= s->take[i].linux[0] || s->take[i].linux[1];
-    printf("  %-26s %c %s\n", s->name, against ? 'L' : ' ', play_text(&s->title, i18n_lang()));
+    printf("  %-28s %c %s\n", s->name, against ? 'L' : ' ', play_text(&s->title, i18n_lang()));
 }
 
 int play_list(bool json) {

@@ -105,7 +105,7 @@ static bool ladder(const struct play_result *r, const struct play_options *o, co
 
 int play_show(const struct scenario *s, unsigned take, const struct play_result *r, struct play_options *o) {
     FILE *out = o->quiet ? fopen("/dev/null", "we") : stdout;
-    if (out == NULL) return trouble(_("%s: cannot open: %s"), "/dev/null", strerror(errno));
+    if (out == NULL) return trouble(_("%s: cannot open: %s"), "/dev/null", i18n_error(errno));
     const char *title = play_text(s->takes > 1 ? &s->take[take].title : &s->title, i18n_lang());
     struct ladder_options lo = look_for(&o->look, stdout);
     lo.out = out;

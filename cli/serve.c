@@ -77,7 +77,7 @@ static int add_service(struct server *s, enum service_kind kind, const char *val
     if (kind == SERVICE_HTTP && colon == NULL) return misuse(_("--http: '%s' is not PORT:DIR"), value);
     if (kind == SERVICE_HTTP) {
         service->root.dir = http_open_dir(colon + 1);
-        if (service->root.dir < 0) return trouble("--http %s: %s", colon + 1, strerror(errno));
+        if (service->root.dir < 0) return trouble(_("--http %s: %s"), colon + 1, i18n_error(errno));
     } else if (kind == SERVICE_CHARGEN && colon != NULL) {
         if (!number_parse(colon + 1, 1, UINT64_MAX, &service->limit))
             return misuse(_("--chargen: '%s' is not PORT:BYTES"), value);
@@ -127,7 +127,7 @@ static int start(struct serving *v) {
     v->server.stack = v->node.stack;
     int r = server_listen(&v->server, &which);
     if (r < 0)
-        return trouble("--%s %u: %s", service_name(v->server.service[which].kind), v->server.service[which].port,
+        return trouble(_("--%s %u: %s"), service_name(v->server.service[which].kind), v->server.service[which].port,
                        tern_strerror(r, i18n_lang()));
     say_where(v);
     return 0;

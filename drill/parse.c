@@ -253,7 +253,7 @@ struct script *script_read(const char *path, const struct overrides *over, struc
     memset(err, 0, sizeof *err);
     if (file != NULL) fclose(file);
     if (error != 0)
-        snprintf(err->text, sizeof err->text, "%s", strerror(error));
+        snprintf(err->text, sizeof err->text, "%s", i18n_error(error));
     else
         s = script_parse(path, text, n, over, err);
     free(text);

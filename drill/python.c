@@ -122,7 +122,7 @@ bool python_run(struct python **python, const char *command, const char *values,
     if (*python == NULL) {
         struct python *p = calloc(1, sizeof *p);
         if (p == NULL || !start(p, command)) {
-            snprintf(text, size, "%s: %s", command != NULL ? command : "python3", strerror(errno));
+            snprintf(text, size, "%s: %s", command != NULL ? command : "python3", i18n_error(errno));
             free(p);
             return false;
         }

@@ -371,7 +371,7 @@ static struct pcapng *capture(struct run *r) {
     if (r->setup->pcap == NULL) return NULL;
     int error = pcapng_open(r->setup->pcap, &o, &pcap);
     if (error < 0)
-        warn_plain(r, r->script->events->at, _("%s: cannot open: %s"), r->setup->pcap, strerror(-error));
+        warn_plain(r, r->script->events->at, _("%s: cannot open: %s"), r->setup->pcap, i18n_error(-error));
     else
         pcapng_iface(pcap, PCAPNG_RAW, "drill", r->script->path);
     return pcap;
@@ -418,7 +418,7 @@ void drill_run(const char *path, const struct drill_setup *setup, struct drill_r
     FILE *report = r != NULL ? open_memstream(&result->report, &size) : NULL;
     if (report == NULL) {
         result->verdict = VERDICT_BAD;
-        snprintf(result->text, sizeof result->text, "%s", strerror(ENOMEM));
+        snprintf(result->text, sizeof result->text, "%s", i18n_error(ENOMEM));
     } else {
         r->script = script;
         r->setup = setup;

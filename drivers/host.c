@@ -1,5 +1,6 @@
 /* host.c - malloc, getrandom and the monotonic clock behind a stack. */
 #include "drivers/host.h"
+#include "po/i18n.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ int tern_config_host(tern_config *config, struct driver_error *err) {
     for (size_t have = 0; have < sizeof config->entropy;) {
         ssize_t n = getrandom(config->entropy + have, sizeof config->entropy - have, 0);
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return driver_fail(err, errno, "the kernel gave no random bytes: %s", strerror(errno));
+        if (n <= 0) return driver_fail(err, errno, "the kernel gave no random bytes: %s", i18n_error(errno));
         have += (size_t)n;
     }
     return 0;

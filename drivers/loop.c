@@ -69,13 +69,14 @@ static int input(struct loop *loop, uint64_t now, struct driver_error *err) {
     tern_packet packets[BATCH];
     void *tokens[BATCH];
     int n = BATCH;
+    /* What was read since the last turn first: its bytes are still in the cache. */
+    if (loop->dev->ops->release != NULL)
+        for (int back; (back = tern_reclaim(loop->stack, tokens, BATCH)) > 0;)
+            for (int i = 0; i < back; i++) device_release(loop->dev, tokens[i]);
     for (int i = 0; i < BATCHES_IN_A_TURN && n == BATCH; i++) {
         n = device_receive(loop->dev, packets, BATCH, err);
         if (n > 0) tern_input(loop->stack, loop->iface, packets, (size_t)n, now);
     }
-    if (loop->dev->ops->release != NULL)
-        for (int back; (back = tern_reclaim(loop->stack, tokens, BATCH)) > 0;)
-            for (int i = 0; i < back; i++) device_release(loop->dev, tokens[i]);
     return n < 0 ? n : n == BATCH;
 }
 

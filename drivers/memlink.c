@@ -540,11 +540,3 @@ uint64_t memlink_deadline(const struct memlink *link) {
 void memlink_stats_get(const struct memlink *link, int from, struct memlink_stats *out) {
     *out = link->dir[from].stats;
 }
-
-const char *memlink_fate_text(enum memlink_fate fate) {
-    static const char *const texts[MEMLINK_FATES] = {
-        "delivered",        "larger than the MTU", "queue full", "dropped by number", "dropped by the filter",
-        "lost on the line", "lost in a burst",     "no room",
-    };
-    return (unsigned)fate < MEMLINK_FATES ? texts[fate] : "?";
-}

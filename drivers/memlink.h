@@ -65,8 +65,6 @@ enum memlink_fate {
     MEMLINK_NO_ROOM,    /* packets_max reached or no memory */
     MEMLINK_FATES
 };
-/* "delivered", "lost", ...: a few plain words; never NULL. */
-const char *memlink_fate_text(enum memlink_fate fate);
 
 struct memlink;
 

@@ -1,5 +1,6 @@
 /* netlink.c - messages to the kernel and their answers; links, addresses, routes. */
 #include "drivers/netlink.h"
+#include "po/i18n.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,7 +18,7 @@ int netlink_open(struct netlink *nl, int protocol, struct driver_error *err) {
     nl->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
     if (nl->fd < 0)
         return driver_fail(err, errno, "cannot open a netlink socket: %s; the kernel or a sandbox does not offer it",
-                           strerror(errno));
+                           i18n_error(errno));
     return 0;
 }
 
@@ -34,7 +35,7 @@ void netlink_begin(struct netlink_message *m, uint16_t type, uint16_t flags, con
     memcpy(m->u.bytes + NLMSG_HDRLEN, body, len);
 }
 
-void netlink_attr(struct netlink_message *m, uint16_t type, const void *data, size_t len) {
+static void netlink_attr(struct netlink_message *m, uint16_t type, const void *data, size_t len) {
     size_t at = NLMSG_ALIGN(m->u.header.nlmsg_len);
     struct rtattr a = {(uint16_t)RTA_LENGTH(len), type};
     if (at + RTA_LENGTH(len) > sizeof m->u.bytes) return;
@@ -130,7 +131,7 @@ int netlink_link_up(struct netlink *nl, const char *name, uint32_t mtu, struct d
                            "device: ip link set %s up",
                            name, name);
     if (r == -EINVAL && mtu != 0) return driver_fail(err, EINVAL, "the kernel refuses an MTU of %u for %s", mtu, name);
-    if (r < 0) return driver_fail(err, -r, "cannot bring %s up: %s", name, strerror(-r));
+    if (r < 0) return driver_fail(err, -r, "cannot bring %s up: %s", name, i18n_error(-r));
     return 0;
 }
 
@@ -184,7 +185,7 @@ int netlink_addr_add(struct netlink *nl, const char *name, const struct driver_p
     if (prefix->addr.family == 6 && r == -EINVAL)
         return driver_fail(err, -r, "cannot give %s the address %s/%u: IPv6 needs an MTU of 1280 or more", name, text,
                            prefix->len);
-    return driver_fail(err, -r, "cannot give %s the address %s/%u: %s", name, text, prefix->len, strerror(-r));
+    return driver_fail(err, -r, "cannot give %s the address %s/%u: %s", name, text, prefix->len, i18n_error(-r));
 }
 
 int netlink_route_add(struct netlink *nl, const char *name, const struct driver_prefix *prefix, const tern_addr *via,
@@ -209,5 +210,5 @@ int netlink_route_add(struct netlink *nl, const char *name, const struct driver_
     if (r == -EPERM)
         return driver_fail(err, EPERM, "may not route %s/%u to %s: this needs root or CAP_NET_ADMIN", text, prefix->len,
                            name);
-    return driver_fail(err, -r, "cannot route %s/%u to %s: %s", text, prefix->len, name, strerror(-r));
+    return driver_fail(err, -r, "cannot route %s/%u to %s: %s", text, prefix->len, name, i18n_error(-r));
 }

@@ -28,7 +28,6 @@ struct netlink_message {
     } u;
 };
 void netlink_begin(struct netlink_message *m, uint16_t type, uint16_t flags, const void *body, size_t len);
-void netlink_attr(struct netlink_message *m, uint16_t type, const void *data, size_t len);
 
 /* One message of an answer: its body after the netlink header. */
 typedef void netlink_fn(void *ctx, uint16_t type, const void *body, size_t len);

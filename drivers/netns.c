@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "drivers/netlink.h"
+#include "po/i18n.h"
 
 /* A number of /proc, or -1. */
 static long number_of(const char *path) {
@@ -44,7 +45,7 @@ static int refused(struct driver_error *err, int code, const char *what) {
         return driver_fail(err, code, "%s: the kernel was built without it, or the process has threads", what);
     if (code == EPERM || code == EACCES)
         return driver_fail(err, code, "%s: not permitted; a container or its seccomp filter forbids it", what);
-    return driver_fail(err, code, "%s: %s", what, strerror(code));
+    return driver_fail(err, code, "%s: %s", what, i18n_error(code));
 }
 
 static int write_file(const char *path, const char *text) {

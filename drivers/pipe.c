@@ -1,5 +1,6 @@
 /* pipe.c - packets in a stream of bytes: finding their ends on the way in, a bounded queue on the way out. */
 #include "drivers/pipe.h"
+#include "po/i18n.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +50,7 @@ static int peer_accept(struct pipe_device *p, struct driver_error *err) {
         return 1;
     }
     if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return 0;
-    return driver_fail(err, errno, "cannot accept a connection on %s: %s", p->address.sun_path, strerror(errno));
+    return driver_fail(err, errno, "cannot accept a connection on %s: %s", p->address.sun_path, i18n_error(errno));
 }
 
 static bool waits_for_peer(const struct pipe_device *p) { return p->listener >= 0 && p->dev.fd == p->listener; }
@@ -95,7 +96,7 @@ static int pipe_receive(struct device *dev, tern_packet *out, size_t max, struct
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && errno == EAGAIN) return 0;
         if (got < 0 && errno != ECONNRESET)
-            return driver_fail(err, errno, "reading from %s: %s", dev->name, strerror(errno));
+            return driver_fail(err, errno, "reading from %s: %s", dev->name, i18n_error(errno));
         if (got <= 0) return peer_left(p, err, "the other end closed the link");
         p->in_end += (size_t)got;
     }
@@ -120,7 +121,7 @@ static int pipe_flush(struct device *dev, struct driver_error *err) {
             dev->queued = 0;
             return p->listener >= 0 ? 0 : driver_fail(err, ENODATA, "%s: the other end no longer reads", dev->name);
         }
-        if (n < 0) return driver_fail(err, errno, "writing to %s: %s", dev->name, strerror(errno));
+        if (n < 0) return driver_fail(err, errno, "writing to %s: %s", dev->name, i18n_error(errno));
         p->queue_start += (size_t)n;
         dev->queued -= (size_t)n;
     }
@@ -248,7 +249,7 @@ static int listen_at(struct pipe_device *p, int fd, struct driver_error *err) {
         r = bind(fd, address, sizeof p->address);
     }
     if (r < 0 || listen(fd, 1) < 0)
-        return driver_fail(err, errno, "cannot listen on %s: %s", p->address.sun_path, strerror(errno));
+        return driver_fail(err, errno, "cannot listen on %s: %s", p->address.sun_path, i18n_error(errno));
     p->listener = fd;
     return 0;
 }
@@ -260,7 +261,7 @@ static int connect_to(struct pipe_device *p, int fd, struct driver_error *err) {
     if (r == 0) return 0;
     if (errno == ENOENT || errno == ECONNREFUSED)
         return driver_fail(err, errno, "nobody listens on %s: start the other program first", p->address.sun_path);
-    return driver_fail(err, errno, "cannot connect to %s: %s", p->address.sun_path, strerror(errno));
+    return driver_fail(err, errno, "cannot connect to %s: %s", p->address.sun_path, i18n_error(errno));
 }
 
 int pipe_open(const struct pipe_config *config, struct device **out, struct driver_error *err) {
@@ -280,7 +281,7 @@ int pipe_open(const struct pipe_config *config, struct device **out, struct driv
     memcpy(p->address.sun_path, config->path, len);
     p->owned = true;
     p->dev.fd = p->dev.out_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int r = p->dev.fd < 0    ? driver_fail(err, errno, "cannot make a socket: %s", strerror(errno))
+    int r = p->dev.fd < 0    ? driver_fail(err, errno, "cannot make a socket: %s", i18n_error(errno))
             : config->listen ? listen_at(p, p->dev.fd, err)
                              : connect_to(p, p->dev.fd, err);
     if (r < 0) {

@@ -1,5 +1,6 @@
 /* privilege.c - capabilities, users and no_new_privs. */
 #include "drivers/privilege.h"
+#include "po/i18n.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -38,7 +39,7 @@ static bool all_users_mapped(void) {
 static int become(unsigned uid, unsigned gid, struct driver_error *err) {
     gid_t group = gid;
     if (setgroups(1, &group) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
-        return driver_fail(err, errno, "cannot become user %u: %s", uid, strerror(errno));
+        return driver_fail(err, errno, "cannot become user %u: %s", uid, i18n_error(errno));
     return 0;
 }
 
@@ -62,7 +63,7 @@ static int verify(struct driver_error *err) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2];
     if (syscall(SYS_capget, &header, data) < 0)
-        return driver_fail(err, errno, "cannot ask which privileges are left: %s", strerror(errno));
+        return driver_fail(err, errno, "cannot ask which privileges are left: %s", i18n_error(errno));
     for (int i = 0; i < 2; i++)
         if ((data[i].effective | data[i].permitted | data[i].inheritable) != 0)
             return driver_fail(err, EPERM, "some privileges could not be dropped");
@@ -79,8 +80,8 @@ int drop_privileges(enum privilege_user user, struct driver_error *err) {
     struct __user_cap_data_struct none[2];
     memset(none, 0, sizeof none);
     if (syscall(SYS_capset, &header, none) < 0)
-        return driver_fail(err, errno, "cannot drop capabilities: %s", strerror(errno));
+        return driver_fail(err, errno, "cannot drop capabilities: %s", i18n_error(errno));
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        return driver_fail(err, errno, "cannot forbid new privileges: %s", strerror(errno));
+        return driver_fail(err, errno, "cannot forbid new privileges: %s", i18n_error(errno));
     return verify(err);
 }

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "drivers/netlink.h"
+#include "po/i18n.h"
 
 /* The kernel's numbers for states (its net/tcp_states.h, which is not for programs). */
 static const uint8_t states[] = {
@@ -118,7 +119,7 @@ static int cannot(struct driver_error *err, int code) {
     if (code == ENOENT)
         return driver_fail(err, ENOTSUP,
                            "the kernel does not tell of its TCP sockets: load the module (modprobe tcp_diag)");
-    return driver_fail(err, code, "asking the kernel for its TCP sockets: %s", strerror(code));
+    return driver_fail(err, code, "asking the kernel for its TCP sockets: %s", i18n_error(code));
 }
 
 int sockdiag_list(struct sockdiag *sd, struct sockdiag_socket *out, size_t max, struct driver_error *err) {

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "drivers/netlink.h"
+#include "po/i18n.h"
 
 /* A buffer holds the virtio-net header, a link header and 65535 bytes. Its size is no multiple of a page, so that small
  * packets do not all fall on the same cache lines. */
@@ -67,7 +68,7 @@ static int tun_receive(struct device *dev, tern_packet *out, size_t max, struct 
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && errno == EAGAIN) break;
         if (got < 0)
-            return driver_fail(err, errno, "reading from %s: %s; the device is gone", dev->name, strerror(errno));
+            return driver_fail(err, errno, "reading from %s: %s; the device is gone", dev->name, i18n_error(errno));
         if ((uint32_t)got <= header) {
             dev->malformed_in++;
             continue;
@@ -138,7 +139,7 @@ static int tun_send(struct device *dev, tern_frame *frames, size_t n, struct dri
             continue;
         }
         if (errno == EBADFD || errno == EBADF)
-            return driver_fail(err, errno, "writing to %s: %s; the device is gone", dev->name, strerror(errno));
+            return driver_fail(err, errno, "writing to %s: %s; the device is gone", dev->name, i18n_error(errno));
         dev->dropped_out++; /* ENOBUFS, EAGAIN: no room; EIO: the device is down */
         dev->dropped_errno = errno;
     }
@@ -162,8 +163,9 @@ static int device_node_error(struct driver_error *err, int code) {
         return driver_fail(err, code,
                            "cannot open /dev/net/tun: %s; load the module (modprobe tun) or give the container "
                            "the device (--device /dev/net/tun)",
-                           strerror(code));
-    return driver_fail(err, code, "cannot open /dev/net/tun: %s; run as root or ask for access to it", strerror(code));
+                           i18n_error(code));
+    return driver_fail(err, code, "cannot open /dev/net/tun: %s; run as root or ask for access to it",
+                       i18n_error(code));
 }
 
 static int attach_error(struct driver_error *err, int code, const struct tun_config *c) {
@@ -178,7 +180,7 @@ static int attach_error(struct driver_error *err, int code, const struct tun_con
     case EINVAL:
         return driver_fail(err, code, "%s exists but is no %s device, or was made with other flags", name,
                            c->tap ? "TAP" : "TUN");
-    default: return driver_fail(err, code, "cannot open %s: %s", name, strerror(code));
+    default: return driver_fail(err, code, "cannot open %s: %s", name, i18n_error(code));
     }
 }
 
@@ -197,12 +199,12 @@ static int tun_attach(struct tun *t, const struct tun_config *c, struct driver_e
     unsigned offloads = c->vnet ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 : 0;
     if (c->vnet && ioctl(t->dev.fd, TUNSETVNETHDRSZ, &header) < 0)
         return driver_fail(err, errno, "%s: the kernel refuses virtio-net headers: %s; try without offloads",
-                           t->dev.name, strerror(errno));
+                           t->dev.name, i18n_error(errno));
     if (ioctl(t->dev.fd, TUNSETOFFLOAD, (unsigned long)offloads) < 0 && c->vnet)
         return driver_fail(err, errno, "%s: the kernel refuses offloads: %s; try without", t->dev.name,
-                           strerror(errno));
+                           i18n_error(errno));
     if (c->persist && ioctl(t->dev.fd, TUNSETPERSIST, 1UL) < 0)
-        return driver_fail(err, errno, "%s: cannot make it stay: %s", t->dev.name, strerror(errno));
+        return driver_fail(err, errno, "%s: cannot make it stay: %s", t->dev.name, i18n_error(errno));
     return 0;
 }
 

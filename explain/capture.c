@@ -26,6 +26,8 @@ struct capture {
     uint32_t *heap; /* files that have more, the earliest first */
     size_t heads;
     bool begun;
+    uint64_t (*corrected)(const void *ctx, uint32_t file, uint64_t time_ns); /* NULL: times are right */
+    const void *correcting;
     uint64_t packets, done, all;
 };
 
@@ -66,6 +68,7 @@ static void begin(struct capture *c) {
         h->source.file = c->heap[i] = (uint32_t)i;
         h->source.ifaces = &c->ifaces;
         if (c->files > 1) h->time_ns = source_first(&c->opened[i], (uint32_t)i);
+        if (c->corrected != NULL) h->time_ns = c->corrected(c->correcting, (uint32_t)i, h->time_ns);
     }
     c->heads = c->files;
     for (size_t i = c->files; i-- > 0;) sink(c, i);
@@ -133,6 +136,10 @@ int capture_next(struct capture *c, struct capture_packet *out, struct capture_e
             first_is_over(c);
             continue;
         }
+        if (!h->read && unlikely(c->corrected != NULL)) {
+            struct capture_packet *p = alone ? out : &h->packet;
+            p->time_ns = c->corrected(c->correcting, file, p->time_ns);
+        }
         if (!h->read && !alone) {
             h->read = true;
             h->time_ns = h->packet.time_ns;
@@ -145,6 +152,17 @@ int capture_next(struct capture *c, struct capture_packet *out, struct capture_e
         return 1;
     }
     return 0;
+}
+
+bool capture_look_ahead(struct capture *c, uint32_t file, bool (*each)(void *ctx, const struct capture_packet *p),
+                        void *ctx) {
+    return !c->begun && source_look_ahead(&c->opened[file], file, each, ctx);
+}
+
+void capture_correct(struct capture *c, uint64_t (*corrected)(const void *ctx, uint32_t file, uint64_t time_ns),
+                     const void *ctx) {
+    c->corrected = corrected;
+    c->correcting = ctx;
 }
 
 const char *capture_file(const struct capture *c, uint32_t file) { return file < c->files ? c->names[file] : ""; }

@@ -47,6 +47,14 @@ void capture_close(struct capture *c);
  * call goes on behind it: after the block when its frame holds, otherwise with the next file. */
 int capture_next(struct capture *c, struct capture_packet *out, struct capture_error *error);
 
+/* Before the first capture_next: all packets of one file, as they stand in it, to look ahead; `each` stops it with false.
+ * False: this file can be read only once, or was stopped. What is wrong in it is told later. */
+bool capture_look_ahead(struct capture *c, uint32_t file, bool (*each)(void *ctx, const struct capture_packet *p),
+                        void *ctx);
+/* Corrects the times of packets, before files are merged by them. `corrected` is asked with ctx for each. */
+void capture_correct(struct capture *c, uint64_t (*corrected)(const void *ctx, uint32_t file, uint64_t time_ns),
+                     const void *ctx);
+
 const char *capture_file(const struct capture *c, uint32_t file);
 /* The interface's name as the file gives it; "" when it gives none. */
 const char *capture_iface_name(const struct capture *c, uint32_t iface);

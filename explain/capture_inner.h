@@ -72,6 +72,10 @@ uint64_t capture_time(const struct capture_iface *i, uint64_t ticks);
 int source_start(struct source *c, const struct opened *o, struct capture_error *e);
 int source_next(struct source *c, struct capture_packet *out, struct capture_error *e);
 void source_stop(struct source *c);
+/* All packets that can be read, until `each` says false; the file stays open and is read anew when it starts. False: it
+ * cannot be read twice, or was stopped. */
+bool source_look_ahead(const struct opened *o, uint32_t file, bool (*each)(void *ctx, const struct capture_packet *p),
+                       void *ctx);
 /* The time of its first packet. What was read for that is read again when it starts; where that cannot be, or there is
  * no such time, 0. */
 uint64_t source_first(const struct opened *o, uint32_t file);

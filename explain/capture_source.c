@@ -130,16 +130,32 @@ void source_stop(struct source *c) {
     c->open = false;
 }
 
-uint64_t source_first(const struct opened *o, uint32_t file) {
+bool source_look_ahead(const struct opened *o, uint32_t file, bool (*each)(void *ctx, const struct capture_packet *p),
+                       void *ctx) {
     struct ifaces ifaces = {0};
     struct source c = {.ifaces = &ifaces, .file = file};
     struct capture_packet p = {0};
     struct capture_error e;
     off_t start = lseek(o->fd, 0, SEEK_CUR);
-    if (o->error != 0 || o->size == 0 || start < 0) return 0;
-    bool there = source_start(&c, o, &e) >= 0 && source_next(&c, &p, &e) > 0 && p.timed;
+    bool more = true;
+    int got = 0;
+    if (o->error != 0 || o->size == 0 || start < 0) return false;
+    if (source_start(&c, o, &e) >= 0)
+        while (more && (got = source_next(&c, &p, &e)) != 0)
+            if (got > 0) more = each(ctx, &p);
     c.in.fd = -1; /* it stays open */
     source_stop(&c);
     free(ifaces.at);
-    return lseek(o->fd, start, SEEK_SET) == start && there ? p.time_ns : 0;
+    return lseek(o->fd, start, SEEK_SET) == start && more;
+}
+
+static bool first_time(void *ctx, const struct capture_packet *p) {
+    if (p->timed) *(uint64_t *)ctx = p->time_ns;
+    return false;
+}
+
+uint64_t source_first(const struct opened *o, uint32_t file) {
+    uint64_t time_ns = 0;
+    source_look_ahead(o, file, first_time, &time_ns);
+    return time_ns;
 }

@@ -64,9 +64,16 @@ static void marks_text(uint16_t marks, enum tern_lang lang, char *buf, size_t si
         N_("one of its options has a wrong length"),
         N_("the capture's clock stepped back here"),
         NULL,
+        N_("only the other capture has it: lost on its way from there, or missed here"),
     };
     for (unsigned i = 0; i < ARRAY_LEN(texts); i++)
         if ((marks >> i & 1) && texts[i] != NULL) why_add(buf, size, word(WORD_SEPARATOR, lang), _(texts[i]));
+}
+
+static void transit_text(const struct step_kept *k, enum tern_lang lang, char *buf, size_t size) {
+    char said[96], span[32];
+    snprintf(said, sizeof said, _("%s between the two captures"), span_name(k->transit_ns, span));
+    why_add(buf, size, word(WORD_SEPARATOR, lang), said);
 }
 
 /* "B: ESTABLISHED or CLOSE-WAIT: why, and what would decide" */
@@ -179,6 +186,7 @@ static void draw_step(struct drawing *d, const struct step_kept *k) {
     if (condensed(d, k, is_dull(k, &rung))) return;
     char remarks[sizeof rung.why];
     memcpy(remarks, rung.why, sizeof remarks);
+    if (k->both) transit_text(k, d->o->lang, remarks, sizeof remarks);
     rung.why[0] = '\0';
     struct why w = {.buf = rung.why, .size = sizeof rung.why, .lang = d->o->lang, .absolute = d->o->absolute};
     why_sum(&w, "seq", &seen.seq_sum, &d->n, p->from);
@@ -197,7 +205,8 @@ void drawn_flow(const struct ladder_options *o, const struct explain_flow *f, co
     numbers_start(&d.n);
     canvas_init(&d.canvas, &mine);
     heading(&d);
-    for (size_t i = 0; i < s->n; i++) draw_step(&d, &s->at[i]);
+    for (size_t i = 0; i < s->n; i++)
+        if (!s->at[i].hidden) draw_step(&d, &s->at[i]);
     draw_run(&d);
     if (s->cut > 0) {
         char said[160];

@@ -10,6 +10,7 @@
 #include "base/table.h"
 #include "explain/copies.h"
 #include "explain/decode.h"
+#include "explain/places.h"
 
 /* Flows lie in slabs of the size of a large page, each with the machine's record behind it. A reference is a slab and
  * a place in it from 1 on, so that 0 is none. */
@@ -29,6 +30,9 @@ struct slot {
     uint8_t list;
     bool used;
 };
+
+/* No path has packets smaller than this in both directions that anybody joins. */
+enum { SUPER_LEAST = 512 };
 
 /* Where the machine's record begins. */
 enum { RECORD_AT = (sizeof(struct slot) + 63) & ~63u };
@@ -54,7 +58,8 @@ struct flow_table {
     struct list list[LISTS];
     struct flow_counts counts;
     struct copies *copies;
-    uint64_t *iface_ns; /* the latest time of each interface */
+    struct places *merged; /* NULL: all is one place */
+    uint64_t *iface_ns;    /* the latest time of each interface */
     uint32_t ifaces;
     struct waiting {
         struct decoded decoded;
@@ -103,9 +108,14 @@ struct flow_table *flow_table_new(const struct flow_machine *machine, uint32_t l
     return t;
 }
 
+static void free_more(struct slot *s) {
+    free(s->flow.finding);
+    free(s->flow.places);
+}
+
 void flow_table_free(struct flow_table *t) {
     if (t == NULL) return;
-    for (uint32_t ref = next_used(t, 0); ref != 0; ref = next_used(t, ref)) free(slot_of(t, ref)->flow.finding);
+    for (uint32_t ref = next_used(t, 0); ref != 0; ref = next_used(t, ref)) free_more(slot_of(t, ref));
     for (uint32_t i = 0; i < t->slabs; i++) free(t->slab[i]);
     free(t->slab);
     free(t->table.at);
@@ -113,6 +123,8 @@ void flow_table_free(struct flow_table *t) {
     copies_free(t->copies);
     free(t);
 }
+
+void flow_table_places(struct flow_table *t, struct places *places) { t->merged = places; }
 
 const struct flow_counts *flow_table_counts(const struct flow_table *t) { return &t->counts; }
 
@@ -189,7 +201,7 @@ static void end_flow(struct flow_table *t, struct slot *s, enum flow_end why) {
     if (why == FLOW_OVER) t->counts.over++;
     if (why == FLOW_REUSED) t->counts.reused++;
     if (why == FLOW_EVICTED) (*(s->flow.over ? &t->counts.evicted_over : &t->counts.evicted_open))++;
-    free(s->flow.finding);
+    free_more(s);
     unlist(t, s);
     table_remove(&t->table, s->hash, s->ref);
     give_slot(t, s);
@@ -281,6 +293,7 @@ static struct slot *create(struct flow_table *t, uint32_t hash, struct decoded *
     s->flow.end[a ? END_B : END_A].addr = d->dst;
     s->flow.end[a ? END_B : END_A].port = d->dst_port;
     d->tcp.from = a ? END_A : END_B;
+    if (t->merged != NULL) s->flow.home = places_of(t->merged, d->tcp.file);
     t->machine.created(t->machine.ctx, &s->flow, before != NULL ? &before->flow : NULL, &d->tcp);
     t->counts.flows++;
     s->used = true;
@@ -341,11 +354,35 @@ static uint32_t hash_of(const struct flow_table *t, const struct decoded *d) {
     return (uint32_t)siphash13(&t->key, key, sizeof key);
 }
 
+static void mark_super(struct flow_table *t, struct explain_flow *f, struct flow_packet *p) {
+    if (p->len > SUPER_LEAST && t->machine.super(t->machine.ctx, f, p)) p->marks |= FLOW_SUPER;
+}
+
+/* A connection that another place shows goes on there only. True: no more is to be done about this packet. */
+static bool elsewhere(struct flow_table *t, struct slot *s, struct decoded *d) {
+    struct flow_packet *p = &d->tcp;
+    struct explain_flow *f = &s->flow;
+    if (places_of(t->merged, p->file) == f->home) return false;
+    if (places_home_ended(t->merged, f, d)) {
+        f->home = places_of(t->merged, p->file);
+        return false;
+    }
+    bool opens = (p->tcp.flags & (TCP_SYN | TCP_RST)) == TCP_SYN;
+    if (opens && t->machine.begins(t->machine.ctx, f, p)) return false;
+    mark_super(t, f, p);
+    places_elsewhere(t->merged, f, d);
+    for (unsigned m = p->marks; m != 0; m &= m - 1) t->counts.marked[__builtin_ctz(m)]++;
+    f->marks |= p->marks;
+    t->machine.fed(t->machine.ctx, f, p);
+    return true;
+}
+
 static void packet(struct flow_table *t, struct decoded *d, uint32_t hash, uint64_t print) {
     struct flow_packet *p = &d->tcp;
     watch_clock(t, p);
     end_silent(t);
     struct slot *s = find(t, hash, d, &p->from);
+    if (unlikely(t->merged != NULL) && s != NULL && elsewhere(t, s, d)) return;
     if (copies_seen(t->copies, print, d)) p->marks |= FLOW_COPY;
     bool syn = (p->tcp.flags & (TCP_SYN | TCP_RST)) == TCP_SYN;
     if (s == NULL || (syn && !(p->marks & FLOW_COPY) && t->machine.begins(t->machine.ctx, &s->flow, p)))
@@ -354,6 +391,8 @@ static void packet(struct flow_table *t, struct decoded *d, uint32_t hash, uint6
         t->counts.refused++;
         return;
     }
+    mark_super(t, &s->flow, p);
+    if (unlikely(t->merged != NULL) && !(p->marks & FLOW_COPY)) places_home(t->merged, &s->flow, d);
     count(t, &s->flow, d);
     t->machine.fed(t->machine.ctx, &s->flow, p);
     uint8_t list = s->flow.over ? LIST_OVER : LIST_OPEN;

@@ -20,6 +20,7 @@ enum flow_mark {
     FLOW_BAD_OPTIONS = 1 << 5, /* an option's length is wrong */
     FLOW_CLOCK = 1 << 6,       /* earlier than the packet before it, on the same interface */
     FLOW_UNTIMED = 1 << 7,     /* the file has no time for it */
+    FLOW_ELSEWHERE = 1 << 8,   /* seen at another place than the one where its connection is followed */
 };
 
 /* One TCP packet as the machine gets it. */
@@ -38,6 +39,7 @@ struct flow_packet {
     uint16_t ip_id; /* 0 with IPv6 */
     uint16_t marks; /* enum flow_mark */
     tcp_header tcp;
+    uint64_t twin, transit_ns; /* the same packet at another place before: its number, and how long ago; 0: none */
 };
 
 /* An ICMP error that quotes a TCP header of the connection. */
@@ -91,7 +93,9 @@ struct explain_flow {
     uint8_t ended;    /* enum flow_end, once it has ended */
     char history[20]; /* connlog.h writes it */
     uint32_t history_seen[2];
-    void *machine; /* the machine's own record */
+    uint32_t home;              /* where it is followed, of several places of capture */
+    struct flow_places *places; /* what two places tell: places.h; NULL: there is one only */
+    void *machine;              /* the machine's own record */
     struct finding *finding;
     uint32_t findings, findings_room;
 };
@@ -104,6 +108,8 @@ struct flow_machine {
     size_t record, hot;
     /* Before `created`: does this packet begin a new connection on the pair of sockets of `flow`? */
     bool (*begins)(void *ctx, const struct explain_flow *flow, const struct flow_packet *packet);
+    /* Is it larger than the packets on the wire? Asked of those with more than a few bytes. */
+    bool (*super)(void *ctx, const struct explain_flow *flow, const struct flow_packet *packet);
     /* A new connection; `packet` is its first and is fed next. `before`: the one that had the pair of sockets until
      * now and has not ended yet, or NULL. */
     void (*created)(void *ctx, struct explain_flow *flow, const struct explain_flow *before,
@@ -129,6 +135,9 @@ struct flow_table;
 /* Holds at most `limit` flows: the one that has been over longest goes first, then the one silent longest. What is over
  * ends when nothing came for `linger_ns` of the capture's time. NULL: no memory. `machine` is copied. */
 struct flow_table *flow_table_new(const struct flow_machine *machine, uint32_t limit, uint64_t linger_ns);
+/* Captures of several places were merged: NULL, as in the beginning, is one place. It stays the caller's. */
+struct places;
+void flow_table_places(struct flow_table *t, struct places *places);
 /* Takes one packet or ICMP error: decode.h's. */
 struct decoded;
 void flow_table_packet(struct flow_table *t, struct decoded *d);

@@ -3,7 +3,9 @@
 
 #include <inttypes.h>
 
+#include "explain/clocks.h"
 #include "explain/name.h"
+#include "explain/places.h"
 #include "lens/markup.h"
 
 static void name(FILE *out, const char *key) { fprintf(out, ",\"%s\":", key); }
@@ -26,7 +28,31 @@ static void which(FILE *out, const char *key, int end) {
         json_put(out, end_name(end));
 }
 
-void json_begin(FILE *out, const char *const *files, size_t n) {
+static void clocks_of(FILE *out, const char *const *files, size_t n, const struct clocks *clocks) {
+    static const char *const doubts[] = {
+        [CLOCK_FITS] = "certain", [CLOCK_ONE_WAY] = "undecidable", [CLOCK_UNEVEN] = "uneven"};
+    const char *comma = "";
+    fputs(",\"clocks\":[", out);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct clock_fit *f = clocks_fit(clocks, i);
+        if (!f->known) continue;
+        fprintf(out, "%s{\"file\":", comma);
+        json_put(out, files[i]);
+        string(out, "against", files[f->against]);
+        number(out, "packets_in_both", f->pairs);
+        fprintf(out, ",\"ahead_ns\":%" PRId64, f->offset_ns);
+        number(out, "within_ns", f->within_ns);
+        if (f->drifts) fprintf(out, ",\"gains_ppb\":%" PRId64, f->drift_ppb);
+        string(out, "certainty", doubts[f->doubt]);
+        truth(out, "corrected", f->aligned);
+        number(out, "place", f->place);
+        fputc('}', out);
+        comma = ",";
+    }
+    fputc(']', out);
+}
+
+void json_begin(FILE *out, const char *const *files, size_t n, const struct clocks *clocks) {
     fputs("{\"schema\":\"tern.explain/1\"", out);
     string(out, "version", tern_version());
     fputs(",\"files\":[", out);
@@ -34,7 +60,9 @@ void json_begin(FILE *out, const char *const *files, size_t n) {
         if (i > 0) fputc(',', out);
         json_put(out, files[i]);
     }
-    fputs("],\"connections\":[", out);
+    fputs("]", out);
+    if (clocks != NULL) clocks_of(out, files, n, clocks);
+    fputs(",\"connections\":[", out);
 }
 
 static void states(FILE *out, uint16_t set) {
@@ -147,13 +175,40 @@ static void findings(FILE *out, const struct explain_flow *f) {
     fputc(']', out);
 }
 
+static void places(FILE *out, const struct explain_flow *f) {
+    const struct flow_places *p = f->places;
+    uint64_t least[2] = {0, 0}, mean, most, missed;
+    bool known[2];
+    if (p == NULL || !p->met) return;
+    fprintf(out, ",\"places\":{\"clocks_apart_ns\":%" PRIu64, p->apart_ns);
+    number(out, "within_ns", p->within_ns);
+    truth(out, "decided", !p->undecided);
+    for (int end = END_A; end <= END_B; end++) {
+        known[end] = places_transit(f, end, &least[end], &mean, &most);
+        fprintf(out, ",\"%s\":{\"in_both\":%" PRIu64, end_name(end), p->way[end].both);
+        if (places_near(f, end) >= 0 && !p->pieces) {
+            number(out, "lost", places_lost(f, end, &missed));
+            number(out, "missed", missed);
+        }
+        if (known[end])
+            fprintf(out, ",\"transit_ns\":{\"least\":%" PRIu64 ",\"mean\":%" PRIu64 ",\"most\":%" PRIu64 "}",
+                    least[end], mean, most);
+        fputc('}', out);
+    }
+    if (known[END_A] && known[END_B]) number(out, "least_both_ways_ns", least[END_A] + least[END_B]);
+    fputc('}', out);
+}
+
 static void packets(FILE *out, const struct steps *s) {
+    const char *comma = "";
     fputs(",\"packets\":[", out);
     for (size_t i = 0; i < s->n; i++) {
         const struct step_kept *k = &s->at[i];
         const struct flow_packet *p = &k->packet;
         char flags[40];
-        fprintf(out, "%s{\"number\":%" PRIu64, i > 0 ? "," : "", p->number);
+        if (k->hidden) continue;
+        fprintf(out, "%s{\"number\":%" PRIu64, comma, p->number);
+        comma = ",";
         number(out, "time_ns", p->time_ns);
         which(out, "from", p->from);
         string(out, "flags", flags_text(p->tcp.flags, flags));
@@ -162,6 +217,7 @@ static void packets(FILE *out, const struct steps *s) {
         number(out, "len", p->len);
         number(out, "window", p->tcp.window);
         truth(out, "repeated", k->repeated);
+        if (k->both) number(out, "transit_ns", k->transit_ns);
         marks(out, "marks", p->marks);
         if (!k->copy) {
             statement(out, "sender_at_departure", &k->view.before[p->from]);
@@ -198,6 +254,7 @@ void json_flow(FILE *out, const struct explain_flow *f, const struct verdict *v,
     marks(out, "artefacts", f->marks);
     one_end(out, END_A, f, v);
     one_end(out, END_B, f, v);
+    places(out, f);
     findings(out, f);
     if (steps != NULL) packets(out, steps);
     fputc('}', out);

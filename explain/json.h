@@ -8,7 +8,9 @@
 #include "explain/steps.h"
 #include "explain/totals.h"
 
-void json_begin(FILE *out, const char *const *files, size_t n);
+/* `clocks` NULL: they were not compared. */
+struct clocks;
+void json_begin(FILE *out, const char *const *files, size_t n, const struct clocks *clocks);
 /* `steps` NULL: without the packets. `first`: of the document. */
 void json_flow(FILE *out, const struct explain_flow *flow, const struct verdict *v, const struct steps *steps,
                bool first);

@@ -1,6 +1,7 @@
 /* judge.c - what is worth a sentence, from the history of a connection, and how much it matters: a normal close is no
  * warning, and what the capture did is no fault of the connection. */
 #include "explain/history_inner.h"
+#include "explain/places.h"
 
 enum {
     ANSWER_S = 3, /* so long is an answer waited for before a lone SYN counts as unanswered */
@@ -220,6 +221,21 @@ static void judge_flow(struct judge *j, int i) {
 
 /* ---- the capture ---- */
 
+/* Captures of two places were merged. */
+static void judge_places(struct judge *j) {
+    const struct flow_places *p = j->flow->places;
+    if (p == NULL || !p->met) return;
+    if (p->undecided)
+        add(j, FINDING_CAPTURE_PLACES_UNSURE, -1, UNDECIDABLE, p->apart_ns / US_NS, 0);
+    else
+        add(j, FINDING_CAPTURE_PLACES, -1, CERTAIN, p->apart_ns / US_NS, (p->within_ns + US_NS - 1) / US_NS);
+    for (int i = 0; i < 2; i++) {
+        uint64_t missed, lost = places_lost(j->flow, i, &missed);
+        int near = places_near(j->flow, i);
+        if (lost > 0) add(j, FINDING_CAPTURE_PLACES_LOST, i, LIKELY, lost, p->way[i].seen[near]);
+    }
+}
+
 static void judge_capture(struct judge *j) {
     const struct history *h = j->h;
     const struct explain_flow *f = j->flow;
@@ -253,5 +269,6 @@ size_t verdict_findings(const struct explain_machine *m, const struct explain_fl
         judge_flow(&j, i);
     }
     judge_capture(&j);
+    judge_places(&j);
     return j.n < max ? j.n : max;
 }

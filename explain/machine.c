@@ -2,7 +2,10 @@
  * packet. It also says which SYN begins a new connection on the same sockets (RFC 9293 3.6.1, RFC 6191). */
 #include "explain/history_inner.h"
 
-enum { SILENT_S = 60 }; /* 2 MSL, as most hosts have it */
+enum {
+    SILENT_S = 60, /* 2 MSL, as most hosts have it */
+    JUMBO = 9216   /* the largest frames of Ethernet in use */
+};
 
 _Static_assert(sizeof(struct record) <= 1280, "ten million connections have to fit");
 
@@ -53,6 +56,14 @@ enum vantage vantage_said(const struct explain_machine *m, const struct explain_
     return m->options.vantage;
 }
 
+/* What a segment may carry says the other end's SYN; without it, what no path carries is too large. */
+static bool super(void *ctx, const struct explain_flow *flow, const struct flow_packet *p) {
+    const struct record *r = flow->machine;
+    const struct track_end *peer = &r->track.end[!p->from];
+    (void)ctx;
+    return p->len > (peer->mss != 0 ? peer->mss : JUMBO);
+}
+
 static void created(void *ctx, struct explain_flow *flow, const struct explain_flow *before,
                     const struct flow_packet *p) {
     const struct explain_machine *m = ctx;
@@ -83,8 +94,8 @@ static void fed(void *ctx, struct explain_flow *flow, const struct flow_packet *
     struct passive_view view;
     bool wanted = m->options.seen != NULL, heeded = false;
     if (flow->self) {
-        fed_self(r, flow, p);
-    } else if (history_marks(&r->history, p)) {
+        if (!(p->marks & FLOW_ELSEWHERE)) fed_self(r, flow, p);
+    } else if (!(p->marks & FLOW_ELSEWHERE) && history_marks(&r->history, p)) {
         track_follow(&r->track, p, &l);
         history_follow(r, p, &l);
         passive_follow(&r->passive, &r->track, p, &l, wanted ? &view : NULL);
@@ -115,6 +126,7 @@ void machine_init(struct explain_machine *m, const struct explain_options *optio
                                    .record = sizeof(struct record),
                                    .hot = offsetof(struct record, history) + 512,
                                    .begins = begins,
+                                   .super = super,
                                    .created = created,
                                    .fed = fed,
                                    .icmp = icmp,

@@ -24,8 +24,9 @@ const char *ended_name(unsigned ended) {
 }
 
 const char *mark_name(unsigned bit) {
-    static const char *const names[] = {"duplicate",      "super_segment", "checksum_open", "checksum_wrong",
-                                        "header_cut_off", "bad_option",    "clock_step",    "no_time"};
+    static const char *const names[] = {"duplicate",      "super_segment",  "checksum_open",
+                                        "checksum_wrong", "header_cut_off", "bad_option",
+                                        "clock_step",     "no_time",        "elsewhere"};
     return bit < ARRAY_LEN(names) ? names[bit] : NULL;
 }
 

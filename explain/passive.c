@@ -70,10 +70,15 @@ static unsigned witnessed(const struct passive *v, const struct track *t, int e,
 }
 
 /* It has sent a FIN, and now an ACK alone that takes no FIN: was its own acknowledged in between by a packet that the
- * capture missed? Then nothing would show it. Told where it was taken, the capture is taken to be whole. */
-static bool unwitnessed_ack(const struct passive *v, const struct track *t, int e, const struct sight *own) {
-    bool alone = own != NULL && own->takes == 0 && t->end[e].fin == KNOWN_YES && !own->fin_acked;
-    return alone && v->vantage == VANTAGE_UNKNOWN;
+ * capture missed? Then nothing would show it. The same with its SYN. Told where it was taken, the capture is taken to
+ * be whole. */
+static unsigned unwitnessed(const struct passive *v, const struct track *t, int e, const struct sight *own) {
+    const struct track_end *self = &t->end[e];
+    unsigned moves = 0;
+    if (own == NULL || v->vantage != VANTAGE_UNKNOWN) return 0;
+    if (own->takes == 0 && self->fin == KNOWN_YES && !own->fin_acked) moves |= 1u << MOVE_FIN_ACKED;
+    if (self->based && !track_syn_acked(self)) moves |= 1u << MOVE_SYN | 1u << MOVE_SYN_ACKED;
+    return moves;
 }
 
 /* Could a FIN wait behind bytes that were not yet sent? Not when all that was sent is acknowledged and the window is
@@ -84,7 +89,10 @@ static bool may_queue(const struct passive *v, const struct track *t, int e, con
     if (self->fin == KNOWN_YES) return closes;
     if ((own != NULL && own->takes > 0) || track_flight(self) > 0 || !self->acked_any || peer->window < 3000)
         return true;
+    /* What the other end sends behind this one's window is not heeded, its ACKs neither [3.10.7.4]. */
+    if (seq_gt(peer->next, seq_add(peer->acked, self->window)) && peer->acked_any) return true;
     bool sent = seq_gt(self->next, seq_add(self->isn, 1)) || self->guessed;
+    if (!sent && self->syn && peer->syn) return true; /* a CLOSE may have waited for the ACK of its SYN [3.10.4] */
     if (own != NULL && sent && own->quiet_ns < PACED_MS * MS_NS) return true;
     if (own == NULL && v->end[e].now & OPENING) return true; /* written before the connection was there */
     return !near(v, e) && !track_quiet(t, e);
@@ -107,7 +115,7 @@ static uint16_t drift(const struct passive *v, const struct track *t, int e, uin
     uint16_t set = v->end[e].now;
     bool far = !near(v, e), queue = may_queue(v, t, e, own);
     unsigned moves = far ? witnessed(v, t, e, except) | 1u << MOVE_ABORT : 0;
-    if (unwitnessed_ack(v, t, e, own)) moves |= 1u << MOVE_FIN_ACKED;
+    moves |= unwitnessed(v, t, e, own);
     uint16_t closes = BIT(SYN_SENT) | BIT(LISTEN);
     if (far || queue) closes |= BIT(SYN_RECEIVED) | BIT(ESTABLISHED) | BIT(CLOSE_WAIT);
     if (answers_fin(own)) closes |= BIT(CLOSE_WAIT);
@@ -131,7 +139,8 @@ static uint16_t senders(const struct passive *v, const struct track *t, int e, c
     if (p->tcp.flags & TCP_SYN) { /* both opened at once: the other SYN-ACK may come before this one leaves */
         uint16_t crossed = self->syn ? BIT(ESTABLISHED) | BIT(FIN_WAIT_1) : 0;
         /* Repeated, or perhaps so: a CLOSE may have come in between, and its FIN waits [3.10.4]. */
-        if (l->repeated || p->time_ns >= v->end[e].heard_ns + REOPEN_MS * MS_NS) crossed |= BIT(FIN_WAIT_1);
+        if (l->repeated || v->midstream || p->time_ns >= v->end[e].heard_ns + REOPEN_MS * MS_NS)
+            crossed |= BIT(FIN_WAIT_1);
         return p->tcp.flags & TCP_ACK ? BIT(SYN_RECEIVED) | crossed : BIT(SYN_SENT);
     }
     if (l->ack_foreign) /* it answers a new SYN out of an old connection [RFC5961 4.2] */
@@ -144,8 +153,9 @@ static uint16_t senders(const struct passive *v, const struct track *t, int e, c
     uint16_t set = 0;
     if (own != KNOWN_YES && other != KNOWN_YES) {
         set |= BIT(ESTABLISHED) | (queue ? BIT(FIN_WAIT_1) : 0);
-        bool nothing_yet =
-            self->syn_ack && !self->guessed && (peer->syn_data || seq_le(p->tcp.ack_no, seq_add(peer->isn, 1)));
+        bool opens =
+            self->guessed ? seq_eq(self->next, seq_add(self->isn, 1)) : self->syn_ack; /* for all that is known */
+        bool nothing_yet = opens && (peer->syn_data || seq_le(p->tcp.ack_no, seq_add(peer->isn, 1)));
         if (nothing_yet && (p->len == 0 || peer->syn_data)) set |= BIT(SYN_RECEIVED);
     }
     if (own != KNOWN_YES && other != KNOWN_NO)
@@ -199,7 +209,9 @@ static uint16_t ack_arrives(const struct passive *v, const struct track *t, int 
     if (set & BIT(SYN_RECEIVED) && l->syn_acked) set = may(set, MOVE_SYN_ACKED); /* a full accept queue drops it */
     if (at == 0) return set;
     /* What does not fit is dropped; some take its ACK all the same [3.10.7.4]. */
-    bool unsure = at == 1 || at == 3 || v->gaps || self->fin == KNOWN_MAYBE;
+    bool old =
+        l->repeated || (l->takes == 0 && seq_lt(l->start, t->end[!to].next)); /* all of it may be there already */
+    bool unsure = at == 1 || at == 3 || old || v->gaps || self->fin == KNOWN_MAYBE;
     if (l->fin_acked || self->fin == KNOWN_MAYBE) {
         uint16_t then = must(set, MOVE_FIN_ACKED);
         set = unsure ? set | then : then;
@@ -208,8 +220,9 @@ static uint16_t ack_arrives(const struct passive *v, const struct track *t, int 
 }
 
 /* Has its receiver all that was captured up to the edge? A capture from mid-stream does not show a hole before its
- * beginning. */
+ * beginning, and a receiver may drop what has come. */
 static bool gapless(const struct track_end *from) {
+    if (from->blurred) return false;
     return !from->guessed || (from->heard && from->acked_any && seq_gt(from->acked, from->isn));
 }
 
@@ -240,6 +253,9 @@ static uint16_t reset_arrives(const struct passive *v, const struct track *t, in
     if (rest == 0) return out;
     bool clear = gapless(from) && (near(v, to) || (from->acked_any && seq_eq(from->acked, from->next)));
     bool exact = from->based && clear && !v->gaps && seq_eq(p->tcp.seq_no, from->edge); /* [RFC5961 3.2] */
+    /* It answers an ACK, and nothing shows how its end came to be closed: a FIN may be missing in the capture. */
+    bool answers = !(p->tcp.flags & TCP_ACK);
+    if (answers && from->fin == KNOWN_NO && v->vantage == VANTAGE_UNKNOWN) exact = false;
     if (rest & BIT(SYN_RECEIVED)) out |= NO_CONNECTION;
     if (rest & (uint16_t)~BIT(SYN_RECEIVED)) out |= BIT(CLOSED);
     return exact ? out : out | rest;

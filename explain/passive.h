@@ -10,6 +10,8 @@
  *                  packet is seen. The other end is half a round trip away.
  *   between        nothing is certain to arrive; an end is known by what it sends: its flags, its ACK, its silence.
  *
+ * What a capture does not have is allowed for, with one exception: the first SYN in it is taken for the first one sent.
+ *
  * An end may also do what no packet shows at once: close with bytes still queued, give up, forget a connection. Those
  * moves stay in the set until a packet rules them out. */
 #ifndef EXPLAIN_PASSIVE_H

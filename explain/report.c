@@ -5,7 +5,9 @@
 #include <stdarg.h>
 #include <time.h>
 
+#include "explain/clocks.h"
 #include "explain/name.h"
+#include "explain/places.h"
 #include "lens/text.h"
 #include "lens/why.h"
 #include "lens/words.h"
@@ -147,7 +149,7 @@ static const char *end_letter(int end) { return end == END_A ? "A" : end == END_
 
 static void form_fact(const struct report *r, const char *name, const char *said, const char *rfc) {
     if (rfc[0] != '\0')
-        fact(r, name, "%s (RFC %s)", said, rfc);
+        fact(r, name, _("%s (RFC %s)"), said, rfc);
     else
         fact(r, name, "%s", said);
 }
@@ -203,11 +205,28 @@ static void end_facts(const struct report *r, const struct explain_flow *f, cons
     if (e->rtt.samples > 0)
         fact(r, _("  round trip"), _("%s; least %s, most %s, as seen here"), span_name(e->rtt.mean_us * US_NS, buf),
              span_name(e->rtt.min_us * US_NS, least), span_name(e->rtt.max_us * US_NS, most));
+    uint64_t least_ns, mean_ns, most_ns;
+    if (places_transit(f, end, &least_ns, &mean_ns, &most_ns)) {
+        char mean[32], within[32];
+        fact(r, _("  transit"), _("%s; least %s, most %s, between the captures; all of them give or take %s"),
+             span_name(mean_ns, mean), span_name(least_ns, least), span_name(most_ns, most),
+             span_name(max_u64(f->places->within_ns, US_NS), within));
+    }
     if (e->zero_windows > 0)
         fact(r, _("  zero windows"), _("%u, %s in all"), e->zero_windows, span_name(e->zero_ns, buf));
     if (e->limit < ARRAY_LEN(limits) && limits[e->limit] != NULL) fact(r, _("  limited by"), "%s", _(limits[e->limit]));
     const char *doubt = e->state.certainty != CERTAIN ? passive_doubt_text((enum doubt)e->state.doubt, r->lang) : "";
-    fact(r, _("  at the end"), "%s%s%s", states_name(e->state.states, _(" or "), states), doubt[0] ? "; " : "", doubt);
+    fact(r, _("  at the end"), "%s%s%s", states_name(e->state.states, _(" or "), states),
+         doubt[0] ? word(WORD_SEPARATOR, i18n_lang()) : "", doubt);
+}
+
+/* What the clocks give to one direction they take from the other. */
+static void both_ways_fact(const struct report *r, const struct explain_flow *f) {
+    uint64_t there, back, mean, most;
+    char buf[32];
+    if (!places_transit(f, END_A, &there, &mean, &most) || !places_transit(f, END_B, &back, &mean, &most)) return;
+    fact(r, _("there and back"), _("%s at least between the captures, whatever the clocks say"),
+         span_name(there + back, buf));
 }
 
 void report_full(const struct report *r, const struct explain_flow *f, const struct verdict *v) {
@@ -215,8 +234,67 @@ void report_full(const struct report *r, const struct explain_flow *f, const str
     opening_facts(r, f, v);
     end_facts(r, f, v, END_A);
     end_facts(r, f, v, END_B);
+    both_ways_fact(r, f);
     if (f->findings > 0) fprintf(r->out, "\n");
     for (uint32_t i = 0; i < f->findings; i++) finding_line(r, &f->finding[i]);
+}
+
+/* ---- clocks ---- */
+
+/* As fine as it is known. */
+static const char *apart_name(const struct clock_fit *f, char buf[32]) {
+    double s = (double)(f->offset_ns < 0 ? -f->offset_ns : f->offset_ns) / 1e9;
+    int digits = f->within_ns < 100 * US_NS ? 6 : f->within_ns < 10 * MS_NS ? 4 : 3;
+    if (s < 1)
+        snprintf(buf, 32, "%.*f\xc2\xa0ms", digits - 3, s * 1e3);
+    else
+        snprintf(buf, 32, "%.*f\xc2\xa0s", digits, s);
+    return buf;
+}
+
+static void clock_line_of(const struct report *r, const struct clock_fit *f, const char *name, const char *other) {
+    char said[640], apart[32], within[32];
+    unsigned long long pairs = f->pairs;
+    bool ahead = f->offset_ns >= 0;
+    row line;
+    apart_name(f, apart);
+    span_name(max_u64(f->within_ns, US_NS), within);
+    if (f->doubt == CLOCK_UNEVEN)
+        snprintf(said, sizeof said,
+                 _("%s: its clock and that of %s do not run evenly, one of them was set meanwhile: compare no times."),
+                 name, other);
+    else if (f->doubt == CLOCK_ONE_WAY)
+        snprintf(said, sizeof said,
+                 ahead ? _("%s: its clock seems to be %s ahead of that of %s; %llu packets are in both, all of one "
+                           "direction, so how much of that is transit time cannot be told.")
+                       : _("%s: its clock seems to be %s behind that of %s; %llu packets are in both, all of one "
+                           "direction, so how much of that is transit time cannot be told."),
+                 name, apart, other, pairs);
+    else if (!f->aligned)
+        snprintf(said, sizeof said, _("%s: its clock and that of %s agree to within %s, by %llu packets in both."),
+                 name, other, within, pairs);
+    else
+        snprintf(said, sizeof said,
+                 ahead
+                     ? _("%s: its clock is %s ahead of that of %s, give or take %s, by %llu packets in both; its times "
+                         "are corrected.")
+                     : _("%s: its clock is %s behind that of %s, give or take %s, by %llu packets in both; its times "
+                         "are corrected."),
+                 name, apart, other, within, pairs);
+    size_t n = strlen(said);
+    double ppm = (double)f->drift_ppb / 1e3;
+    if (f->drifts && f->doubt == CLOCK_FITS)
+        snprintf(said + n, sizeof said - n, ppm > 0 ? _(" It gains %.1f ppm.") : _(" It loses %.1f ppm."),
+                 ppm > 0 ? ppm : -ppm);
+    row_start(&line, r->colour);
+    paragraph(r, &line, 0, LOOK_PLAIN, said);
+}
+
+void report_clocks(const struct report *r, const struct clocks *clocks, const char *const *files, size_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        const struct clock_fit *f = clocks_fit(clocks, i);
+        if (f->known) clock_line_of(r, f, files[i], files[f->against]);
+    }
 }
 
 /* ---- all of them ---- */
@@ -247,6 +325,9 @@ void report_totals(const struct report *r, const struct totals *t) {
     remark(r, t->flows.marked[0],
            _("%llu packets were captured more than once; copies are not taken for retransmissions."));
     remark(r, t->flows.marked[6], _("%llu times the capture's clock stepped back."));
+    remark(r, t->flows.marked[8],
+           _("%llu packets are of another place than the one where their connection was seen first; they tell how long "
+             "packets took and which were lost."));
     remark(r, t->dropped, _("%llu packets were lost before they could be read: the machine was too slow for them."));
     remark(r, t->flows.evicted_over,
            _("%llu connections that were over were let go early, to make room: see --max-flows."));

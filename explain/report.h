@@ -20,6 +20,9 @@ void report_heading(const struct report *r);
 void report_line(const struct report *r, const struct explain_flow *f, const struct verdict *v);
 /* Everything, behind the ladder. */
 void report_full(const struct report *r, const struct explain_flow *f, const struct verdict *v);
+/* How the clocks of several files compare. */
+struct clocks;
+void report_clocks(const struct report *r, const struct clocks *clocks, const char *const *files, size_t n);
 void report_totals(const struct report *r, const struct totals *t);
 
 #endif

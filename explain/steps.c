@@ -3,6 +3,23 @@
 
 #include <stdlib.h>
 
+enum { LOOK_BACK = 1 << 16 };
+
+/* Another place has shown the packet before: the sighting at home stands for both. */
+static void meet(struct steps *s, struct step_kept *k) {
+    if (k->packet.twin == 0) return;
+    for (size_t i = s->n - 1; i-- > 0 && s->n - i < LOOK_BACK;) {
+        struct step_kept *was = &s->at[i];
+        if (was->packet.number != k->packet.twin) continue;
+        bool away = k->packet.marks & FLOW_ELSEWHERE;
+        struct step_kept *stays = away ? was : k;
+        stays->both = true;
+        stays->transit_ns = k->packet.transit_ns;
+        (away ? k : was)->hidden = true;
+        return;
+    }
+}
+
 void steps_add(struct steps *s, const struct flow_packet *p, const struct sight *l, const struct passive_view *view) {
     if (s->n == s->room) {
         size_t room = s->room == 0 ? 64 : s->room * 2;
@@ -18,6 +35,7 @@ void steps_add(struct steps *s, const struct flow_packet *p, const struct sight 
     *k = (struct step_kept){.packet = *p, .repeated = l != NULL && l->repeated, .copy = view == NULL};
     k->packet.payload = NULL;
     if (view != NULL) k->view = *view;
+    meet(s, k);
 }
 
 static void narrow(struct statement *earlier, uint16_t later) {

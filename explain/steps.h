@@ -11,6 +11,9 @@ struct step_kept {
     struct flow_packet packet; /* without the payload */
     struct passive_view view;
     bool repeated, copy;
+    bool both;   /* two places show it; `transit_ns` lies between */
+    bool hidden; /* it is the second one of them, and the first one stands for both */
+    uint64_t transit_ns;
 };
 
 struct steps {

@@ -16,6 +16,7 @@ static void base(struct track_end *e, seq isn, bool guessed) {
     e->next = e->edge = seq_add(isn, guessed ? 1 : 0);
     e->fin = guessed ? KNOWN_MAYBE : KNOWN_NO;
     e->islands = 0;
+    e->blurred = false;
     e->acked_any = e->quiet_any = false;
 }
 
@@ -33,6 +34,11 @@ static void absorb(struct track_end *e) {
     memmove(e->island, e->island + n, e->islands * sizeof e->island[0]);
 }
 
+static void blur(struct track_end *e, seq to) {
+    e->blur = e->blurred ? seq_max(e->blur, to) : to;
+    e->blurred = true;
+}
+
 /* Keeps [left, right) in order; what touches becomes one. With too many the last two do, and the hole is forgotten. */
 static void island_add(struct track_end *e, seq left, seq right) {
     unsigned i = 0;
@@ -46,6 +52,7 @@ static void island_add(struct track_end *e, seq left, seq right) {
         if (i == TRACK_ISLANDS) i--;
         left = seq_min(left, e->island[i].left);
         right = seq_max(right, e->island[i].right);
+        blur(e, right);
         j = i + 1;
     }
     memmove(e->island + i + 1, e->island + j, (e->islands - j) * sizeof e->island[0]);
@@ -129,12 +136,14 @@ static void follow_ack(struct track *t, const struct flow_packet *p, struct sigh
         o->acked = ack;
         o->acked_any = true;
         settle(o, ack);
+        if (o->blurred && seq_ge(ack, o->blur)) o->blurred = false;
         if (seq_eq(ack, o->next)) {
             o->quiet_at = t->end[p->from].next; /* what is new in this segment comes with this ACK */
             o->quiet_any = true;
             o->quiet_ns = p->time_ns;
         }
     }
+    if (!out->ack_old && seq_lt(ack, o->edge)) blur(o, o->edge);
     out->fin_acked = o->fin == KNOWN_YES && seq_gt(ack, o->fin_at);
     out->syn_acked = seq_gt(ack, o->isn);
 }
@@ -151,12 +160,15 @@ static void follow_syn(struct track *t, const struct flow_packet *p, struct sigh
         }
     }
     if (!e->based || !seq_eq(e->isn, p->tcp.seq_no) || e->guessed) {
-        bool acked = e->based && e->guessed && e->acked_any && seq_eq(e->isn, p->tcp.seq_no);
-        seq to = e->acked;
+        struct track_end was = *e;
         base(e, p->tcp.seq_no, false);
-        if (acked) {
-            e->acked = to;
+        if (was.based && was.guessed && was.acked_any && seq_eq(was.isn, e->isn)) {
+            e->acked = was.acked;
             e->acked_any = true;
+        }
+        if (was.guessed && was.heard && seq_gt(was.next, e->isn)) { /* the capture began with what was sent behind it */
+            e->next = was.next;
+            if (seq_gt(was.edge, seq_add(was.isn, 1))) island_add(e, seq_add(was.isn, 1), was.edge);
         }
     }
     if (with_ack)
@@ -206,7 +218,7 @@ void track_follow(struct track *t, const struct flow_packet *p, struct sight *ou
     out->start = p->tcp.seq_no;
     out->stop = seq_add(out->start, out->takes);
     if (syn && !rst) {
-        out->first = !e->based || e->guessed;
+        out->first = !e->based || (e->guessed && !e->heard);
         follow_syn(t, p, out);
     } else if (!e->based && !rst) {
         out->first = true;

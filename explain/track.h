@@ -13,10 +13,11 @@ enum known { KNOWN_NO = 0, KNOWN_YES, KNOWN_MAYBE };
 
 /* One end's stream, as far as the capture shows it. */
 struct track_end {
-    seq isn;    /* of its SYN; guessed when `guessed`: one before the first number seen */
-    seq next;   /* behind the highest number sent; SYN and FIN take one each */
-    seq acked;  /* the highest ACK of the other end */
-    seq edge;   /* up to here everything was captured */
+    seq isn;   /* of its SYN; guessed when `guessed`: one before the first number seen */
+    seq next;  /* behind the highest number sent; SYN and FIN take one each */
+    seq acked; /* the highest ACK of the other end */
+    seq edge;  /* up to here everything was captured, unless it is `blurred` */
+    seq blur;
     seq fin_at; /* the FIN's number, once `fin` is KNOWN_YES */
     struct {
         seq left, right;
@@ -30,6 +31,7 @@ struct track_end {
     uint8_t fin; /* enum known */
     uint8_t shift;
     bool based, guessed, acked_any, quiet_any;
+    bool blurred;      /* the other end may lack something before `blur`: its ACKs say less, or a hole was forgotten */
     bool heard;        /* a segment of its own was captured, other than a RST */
     bool syn, syn_ack; /* it sent a bare SYN, a SYN with ACK */
     bool syn_data;     /* its SYN carried data [RFC7413] */

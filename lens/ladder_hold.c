@@ -89,11 +89,12 @@ void draw(struct ladder *l, struct talk *t, struct rung *rung) {
     for (int end = 0; end < 2; end++) {
         rung->changed[end] = rung->state[end] != t->shown[end];
         t->shown[end] = rung->state[end];
-        rung->timed[end] = t->timer[end] != NULL && t->timer[end] != t->timer_shown[end];
-        t->timer_shown[end] = t->timer[end];
+        bool runs = t->timer[end] != NULL && rung->state[end] > TERN_LISTEN; /* not before the segment arrives */
+        rung->timed[end] = runs && t->timer[end] != t->timer_shown[end];
+        t->timer_shown[end] = runs ? t->timer[end] : NULL;
         uint64_t due = t->timer_due[end], now = rung->time_ns;
         if (end != rung->from && rung->arrival_ns > now) now = rung->arrival_ns; /* there it is later already */
-        if (t->timer[end] != NULL)
+        if (runs)
             running_text(t->timer[end], due > now ? due - now : 0, l->o.lang, rung->timer[end],
                          sizeof rung->timer[end]);
     }

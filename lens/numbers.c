@@ -106,7 +106,8 @@ void numbers_follow(numbers *n, int from, const tern_trace *record, reading *out
     int64_t end = out->seq + record->seg.len + syn + fin;
     bool takes = end > out->seq;
     out->probe = !takes && !rst && s->sent_any && out->seq == s->next - 1;
-    out->repeated = takes && s->sent_any && end <= s->next;
+    bool other_syn = syn && out->seq != 0; /* an old one, or a forged one */
+    out->repeated = takes && s->sent_any && end <= s->next && !other_syn;
     follow_ack(n, from, record, out);
     if (rst) return;
     s->syn = s->syn || (syn && out->seq == 0);

@@ -13,7 +13,7 @@ const char page_style[] =
     "border-left:1px solid #d5dbe2}\n"
     ".keys{display:flex;gap:6px;align-items:center}\n"
     ".keys button{font:inherit;padding:5px 11px;border:1px solid #b8c1cc;border-radius:7px;background:#f1f4f8;color:"
-    "inherit;cursor:pointer}\n"
+    "inherit;cursor:pointer;white-space:nowrap}\n"
     "#count{margin-left:auto;color:#5b6875;font-variant-numeric:tabular-nums}\n"
     "#at{width:100%;margin:10px 0}\n"
     ".ends{display:flex;gap:10px}\n"
@@ -31,7 +31,8 @@ const char page_style[] =
     "aside .box.at rect{stroke-width:5}\n"
     "@media (prefers-color-scheme:dark){body{background:#0d1117;color:#e6edf3}aside{border-color:#30363d}.keys "
     "button,.end{background:#1b2330;border-color:#4b5663}#count,#what .dim,.hint{color:#9aa7b4}}\n"
-    "@media (max-width:900px){body{display:block}aside{position:static;height:auto;border:0}}\n"
+    "@media (max-width:900px){body{display:block}main{max-height:55vh;overflow:auto}main svg{min-width:760px}"
+    "aside{position:static;height:auto;border:0}}\n"
     "@media print{aside{display:none}}\n";
 
 const char page_script[] =
@@ -82,8 +83,11 @@ const char page_script[] =
     "  $('count').textContent=at+' / '+steps.length+' \\u00b7 '+time(s.ns);\n"
     "  panel(s,steps[at-2]);\n"
     "  const box=ladder.getBoundingClientRect(),scale=box.width/ladder.viewBox.baseVal.width,\n"
-    "    low=box.top+s.y*scale,high=box.top+s.top*scale;\n"
-    "  if(low>innerHeight-30||high<0)scrollBy({top:high-innerHeight/3,behavior:'smooth'});\n"
+    "    low=box.top+s.y*scale,high=box.top+s.top*scale,main=ladder.closest('main'),\n"
+    "    inside=main.scrollHeight>main.clientHeight,view=main.getBoundingClientRect(),\n"
+    "    top=inside?view.top:0,bottom=inside?view.bottom:innerHeight;\n"
+    "  if(low>bottom-30||high<top)\n"
+    "    (inside?main:window).scrollBy({top:high-top-(bottom-top)/3,behavior:'smooth'});\n"
     "}\n"
     "function stop(){clearInterval(timer);timer=0;$('play').textContent='\\u25b6'}\n"
     "function play(){if(timer)return stop();if(at>=steps.length)show(1);$('play').textContent='\\u23f8';\n"

@@ -122,13 +122,32 @@ size_t text_wrap(const char *s, size_t columns) {
         size_t n = utf8_next(at, end, &cp);
         bool wide_pair = (char_width(cp) == 2 || char_width(before) == 2) && !glued;
         glued = cp == 0xa0 || (glued && char_width(cp) == 2 && !closes(cp));
-        if (at > s && (cp == ' ' || (wide_pair && !closes(cp) && !joins(before) && cp != 0xa0))) good = at;
+        if (at > s && (cp == ' ' || (wide_pair && before != ' ' && !closes(cp) && !joins(before) && cp != 0xa0)))
+            good = at;
         if (used + char_width(cp) > columns && at > s) return (size_t)((good != NULL ? good : at) - s);
         used += char_width(cp);
         before = cp;
         at += n;
     }
     return (size_t)(end - s);
+}
+
+void text_close_up(char *s) {
+    const char *at = s, *end = s + strlen(s);
+    uint32_t before = 0, cp, next;
+    char *to = s;
+    while (at < end) {
+        size_t n = utf8_next(at, end, &cp);
+        bool gap = cp == ' ' && char_width(before) == 2 && at + n < end;
+        if (gap) utf8_next(at + n, end, &next);
+        if (!gap || char_width(next) < 2) {
+            memmove(to, at, n);
+            to += n;
+        }
+        before = cp;
+        at += n;
+    }
+    *to = '\0';
 }
 
 void row_start(row *r, bool colour) {

@@ -16,6 +16,8 @@ size_t text_width(const char *s);
 /* How many bytes of `s` fit into `columns`, broken where a reader would: at a space, or between wide characters but not
  * before closing punctuation; never at a no-break space. At least one character unless `s` is empty. */
 size_t text_wrap(const char *s, size_t columns);
+/* Takes the spaces out that stand between two wide characters: a Chinese word put into a Chinese sentence. */
+void text_close_up(char *s);
 
 enum { ROW_BYTES = 2048 };
 

@@ -24,8 +24,9 @@ static const struct {
     {"2MSL", "2MSL"},
     {"user timeout", "用户超时"},
     {"FIN-WAIT-2", "FIN-WAIT-2"},
-    {"SYN-ACK", "SYN-ACK 重传"},
-    {"half-open", "半连接"},
+    {"reordering", "乱序等待"},
+    {"tail loss probe", "尾部丢失探测"},
+    {"linger", "延迟关闭（linger）"},
     {"pacing", "发送节拍"},
 };
 
@@ -40,7 +41,7 @@ static const struct {
     const char *name, *en, *zh;
 } running[] = {
     {"retransmission", "rexmit", "重传"}, {"persist", "persist", "坚持"},    {"delayed ACK", "del.ACK", "延迟ACK"},
-    {"keepalive", "probe", "保活"},   {"reordering", "reorder", "乱序"}, {"tail loss probe", "TLP", "TLP"},
+    {"keepalive", "probe", "保活"},       {"reordering", "reorder", "乱序"}, {"tail loss probe", "TLP", "TLP"},
     {"FIN-WAIT-2", "orphan", "无主"},     {"linger", "linger", "linger"},    {"pacing", "pacing", "节拍"},
 };
 

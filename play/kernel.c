@@ -14,6 +14,7 @@
 #include "drivers/netns.h"
 #include "play/host.h"
 #include "play/player.h"
+#include "po/i18n.h"
 
 #define LOOK_NS (20 * (uint64_t)SIM_MS)   /* how often the kernel is asked when nothing happens */
 #define QUIET_NS (300 * (uint64_t)SIM_MS) /* Linux delays an ACK by no more than 200 ms */
@@ -75,7 +76,7 @@ int kernel_open(struct stage *g, int end, struct play_error *err) {
     struct driver_error why = {0};
     g->kernel = calloc(1, sizeof *g->kernel);
     if (g->kernel == NULL) {
-        snprintf(err->text, sizeof err->text, "%s", strerror(ENOMEM));
+        snprintf(err->text, sizeof err->text, "%s", i18n_error(ENOMEM));
         return -1;
     }
     g->kernel->end = end;

@@ -12,6 +12,8 @@ bool i18n_init(const char *option);
 /* The language in use, for tern_reason_text and tern_strerror. */
 enum tern_lang i18n_lang(void);
 const char *i18n_text(const char *msgid) __attribute__((format_arg(1)));
+/* What strerror says, in the user's language. */
+const char *i18n_error(int code);
 
 #define _(text) i18n_text(text)
 /* Marks a text for the catalogue where a call is not possible; pass it to i18n_text later. */

@@ -31,7 +31,7 @@ static bool stack_conflict(const struct sock *s, const tern_addr *addr, uint16_t
     return false;
 }
 
-bool bind_conflict(const struct sock *s, const tern_addr *addr, uint16_t port) {
+static bool bind_conflict(const struct sock *s, const tern_addr *addr, uint16_t port) {
     for (const struct sock *b = s->px->bound; b; b = b->bound_next)
         if (b != s && b->port == port && overlap(addr, &b->local) && !shares(s, b)) return true;
     return !s->opt[S_REUSEADDR] && !s->opt[S_REUSEPORT] && stack_conflict(s, addr, port);

@@ -163,7 +163,6 @@ bool addr_any(const tern_addr *a);
 
 /* ---- bind.c ---- */
 int bind_port(struct sock *s, const tern_addr *addr, uint16_t port); /* 0 or an errno; port 0: an ephemeral one */
-bool bind_conflict(const struct sock *s, const tern_addr *addr, uint16_t port);
 bool bind_listener(const struct sock *s); /* another one listens where s is about to */
 void bind_inherit(struct sock *s, const tern_addr *addr, uint16_t port);
 void bind_release(struct sock *s);

@@ -8,7 +8,7 @@ check=
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-LC_ALL=C grep -lE '(^|[^A-Za-z0-9_])(N?_\("|driver_fail\()' cli/*.c drill/*.c explain/*.c lens/*.c drivers/*.c play/*.c 2>/dev/null | LC_ALL=C sort >"$work/POTFILES" || true
+LC_ALL=C grep -lE '(^|[^A-Za-z0-9_])(N?_\("|driver_fail\()' cli/*.c drill/*.c explain/*.c lens/*.c drivers/*.c play/*.c po/*.c 2>/dev/null | LC_ALL=C sort >"$work/POTFILES" || true
 # Without line numbers and date, so that the file changes only when a text does.
 xgettext --from-code=UTF-8 --language=C --keyword=_ --keyword=N_ \
     --keyword=driver_fail:3 --flag=_:1:pass-c-format --flag=driver_fail:3:c-format --sort-output --no-location --no-wrap \

@@ -4,9 +4,12 @@
 set -eu
 in=$1
 out=$2
+objcopy=$3
+ar=$4
+shift 4 # what is left is the compiler and what it needs to join objects
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-"${LD:-ld}" -r -o "$dir/tern.o" --whole-archive "$in"
-"${OBJCOPY:-objcopy}" --localize-hidden "$dir/tern.o"
+"$@" -r -nostdlib -o "$dir/tern.o" -Wl,--whole-archive "$in"
+"$objcopy" --localize-hidden "$dir/tern.o"
 rm -f "$out"
-"${AR:-ar}" rcs "$out" "$dir/tern.o"
+"$ar" rcs "$out" "$dir/tern.o"

@@ -5,7 +5,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h> /* memcpy, memmove, memset, memcmp: the only symbols the core needs from outside */
+/* The only symbols that the core needs from outside. */
+#if __STDC_HOSTED__
+#include <string.h>
+#else
+void *memcpy(void *restrict to, const void *restrict from, size_t n);
+void *memmove(void *to, const void *from, size_t n);
+void *memset(void *to, int value, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+#endif
 
 /* For declarations of variables that other files define: -fvisibility=hidden covers definitions only, and a
  * reference that might leave the library goes through the global offset table. */

@@ -1,4 +1,4 @@
-/* checksum.c - the Internet checksum in plain C (RFC 1071), its update (RFC 1624), and the choice of the fastest
+/* checksum.c - the Internet checksum in plain C (RFC 1071), and the choice of the fastest
  * implementation. Vector code is in checksum_x86.c. */
 #include "base/checksum_inner.h"
 
@@ -8,7 +8,9 @@ static uint64_t plain_copy_add(void *dst, const void *src, size_t len, uint64_t 
     return copy_sum_words(dst, src, len, sum);
 }
 
-const checksum_ops checksum_plain = {"plain", 0, plain_add, plain_copy_add};
+static void plain_copy(void *dst, const void *src, size_t len) { memcpy(dst, src, len); }
+
+const checksum_ops checksum_plain = {"plain", 0, plain_add, plain_copy_add, plain_copy};
 
 size_t checksum_ops_all(const checksum_ops *out[4]) {
     out[0] = &checksum_plain;
@@ -22,9 +24,4 @@ const checksum_ops *checksum_ops_best(void) {
 
 const checksum_ops *checksum_ops_by_id(uint8_t id) {
     return id == 0 ? &checksum_plain : checksum_ops_processor_by_id(id);
-}
-
-/* [RFC1624 3] HC' = ~(~HC + ~m + m') never turns a good field into the other zero, which eqn. 2 does. */
-uint16_t checksum_update16(uint16_t field, uint16_t old_word, uint16_t new_word) {
-    return checksum_finish((uint64_t)(uint16_t)~field + (uint16_t)~old_word + new_word);
 }

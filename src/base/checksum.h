@@ -1,4 +1,4 @@
-/* checksum.h - the Internet checksum (RFC 1071, 1624), with a vector path chosen at run time. Sums are kept as
+/* checksum.h - the Internet checksum (RFC 1071), with a vector path chosen at run time. Sums are kept as
  * 64-bit accumulators in *native* byte order of 16-bit words, folded at the end; nothing here knows a header. */
 #ifndef BASE_CHECKSUM_H
 #define BASE_CHECKSUM_H
@@ -13,7 +13,18 @@ typedef struct checksum_ops {
     uint64_t (*add)(const void *data, size_t len, uint64_t sum);
     /* The same while copying to dst; the two do not overlap. */
     uint64_t (*copy_add)(void *dst, const void *src, size_t len, uint64_t sum);
+    void (*copy)(void *dst, const void *src, size_t len); /* copy_bytes below asks for it */
 } checksum_ops;
+
+/* Copies without a sum. From 4 KiB on a C library may take the processor's string instruction, which is slow where the
+ * two ends are not aligned alike: bytes between a stream and its packets never are. */
+static inline void copy_bytes(const checksum_ops *ops, void *dst, const void *src, size_t len) {
+    enum { LONG = 4096 };
+    if (len < LONG)
+        memcpy(dst, src, len);
+    else
+        ops->copy(dst, src, len);
+}
 
 extern INNER const checksum_ops checksum_plain;
 /* The fastest that this processor can run. */
@@ -42,8 +53,5 @@ static inline uint64_t checksum_join_odd(uint64_t a, uint64_t odd) {
 }
 /* The value to memcpy (not store16) into a header's checksum field: native order, complemented. */
 static inline uint16_t checksum_finish(uint64_t sum) { return (uint16_t)~checksum_fold(sum); }
-
-/* RFC 1624 eqn. 3: the field's new content (as memcpy'd) when a 16-bit word (as memcpy'd) changes. */
-uint16_t checksum_update16(uint16_t field, uint16_t old_word, uint16_t new_word);
 
 #endif

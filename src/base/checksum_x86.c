@@ -68,6 +68,19 @@ static uint64_t sse2_copy_add(void *dst, const void *src, size_t n, uint64_t sum
     return copy_sum_words(to, p, n, sum);
 }
 
+static void sse2_copy(void *dst, const void *src, size_t n) {
+    uint8_t *to = dst;
+    const uint8_t *p = src;
+    for (; n >= 64; p += 64, to += 64, n -= 64) {
+        __m128i a = load128(p), b = load128(p + 16), c = load128(p + 32), d = load128(p + 48);
+        store128(to, a);
+        store128(to + 16, b);
+        store128(to + 32, c);
+        store128(to + 48, d);
+    }
+    memcpy(to, p, n);
+}
+
 typedef struct lanes256 {
     __m256i sum, carries;
 } lanes256;
@@ -137,8 +150,22 @@ TARGET_AVX2 static uint64_t avx2_copy_add(void *dst, const void *src, size_t n, 
     return copy_sum_words(to, p, n, sum);
 }
 
-static const checksum_ops sse2 = {"sse2", 1, sse2_add, sse2_copy_add};
-static const checksum_ops avx2 = {"avx2", 2, avx2_add, avx2_copy_add};
+TARGET_AVX2 static void avx2_copy(void *dst, const void *src, size_t n) {
+    uint8_t *to = dst;
+    const uint8_t *p = src;
+    for (; n >= 128; p += 128, to += 128, n -= 128) {
+        __m256i a = load256(p), b = load256(p + 32), c = load256(p + 64), d = load256(p + 96);
+        store256(to, a);
+        store256(to + 32, b);
+        store256(to + 64, c);
+        store256(to + 96, d);
+    }
+    _mm256_zeroupper();
+    memcpy(to, p, n);
+}
+
+static const checksum_ops sse2 = {"sse2", 1, sse2_add, sse2_copy_add, sse2_copy};
+static const checksum_ops avx2 = {"avx2", 2, avx2_add, avx2_copy_add, avx2_copy};
 
 /* The processor must have AVX2 and the system must save the wide registers (XCR0 bits 1 and 2). The compiler's own
  * question for this would need a symbol of its run-time library. */

@@ -49,27 +49,10 @@ seq range_take(range_set *s, seq at) {
     return at;
 }
 
-void range_trim(range_set *s, seq below) {
-    unsigned n = first_right_of(s, below, true);
-    if (n) splice(s, 0, n, 0);
-    if (s->count) s->at[0].left = seq_max(s->at[0].left, below);
-}
-
 unsigned range_find(const range_set *s, seq x) { return first_right_of(s, x, true); }
-
-bool range_has(const range_set *s, seq x) {
-    unsigned i = first_right_of(s, x, true);
-    return i < s->count && seq_le(s->at[i].left, x);
-}
 
 range range_overlap(const range_set *s, seq left, seq right) {
     unsigned i = first_right_of(s, left, true);
     if (i == s->count || seq_ge(s->at[i].left, right)) return (range){left, left};
     return (range){seq_max(left, s->at[i].left), seq_min(right, s->at[i].right)};
-}
-
-uint32_t range_bytes(const range_set *s) {
-    uint32_t n = 0;
-    for (unsigned i = 0; i < s->count; i++) n += (uint32_t)seq_diff(s->at[i].right, s->at[i].left);
-    return n;
 }

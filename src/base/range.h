@@ -25,14 +25,9 @@ enum range_result {
 enum range_result range_add(range_set *s, seq left, seq right, unsigned *touched);
 /* If a range starts at or before `at`, removes it and returns its right edge, else returns `at`. */
 seq range_take(range_set *s, seq at);
-/* Drops everything below `below`. */
-void range_trim(range_set *s, seq below);
-bool range_has(const range_set *s, seq x);
 /* Index of the first range that ends behind x; `count`: none does. */
 unsigned range_find(const range_set *s, seq x);
 /* The first stretch of [left, right) that is there; empty when nothing is. */
 range range_overlap(const range_set *s, seq left, seq right);
-/* How many bytes all ranges hold. */
-uint32_t range_bytes(const range_set *s);
 
 #endif

@@ -2,26 +2,26 @@
  * here. */
 #include "base/ring.h"
 
-void ring_write(ring *r, seq to, const void *data, uint32_t len) {
+void ring_write(const checksum_ops *ck, ring *r, seq to, const void *data, uint32_t len) {
     ASSERT(len <= r->size);
     if (len == 0) return;
     uint32_t start = to.v & (r->size - 1), first = min_u32(len, r->size - start);
-    memcpy(r->at + start, data, first);
-    if (first < len) memcpy(r->at, (const uint8_t *)data + first, len - first);
+    copy_bytes(ck, r->at + start, data, first);
+    if (first < len) copy_bytes(ck, r->at, (const uint8_t *)data + first, len - first);
 }
 
-void ring_read(const ring *r, seq from, void *buf, uint32_t len) {
+void ring_read(const checksum_ops *ck, const ring *r, seq from, void *buf, uint32_t len) {
     ASSERT(len <= r->size);
     if (len == 0) return;
     uint32_t start = from.v & (r->size - 1), first = min_u32(len, r->size - start);
-    memcpy(buf, r->at + start, first);
-    if (first < len) memcpy((uint8_t *)buf + first, r->at, len - first);
+    copy_bytes(ck, buf, r->at + start, first);
+    if (first < len) copy_bytes(ck, (uint8_t *)buf + first, r->at, len - first);
 }
 
-void ring_move(const ring *src, ring *dst, seq from, uint32_t len) {
+void ring_move(const checksum_ops *ck, const ring *src, ring *dst, seq from, uint32_t len) {
     ASSERT(len <= src->size && len <= dst->size);
     uint8_t *ptr[2];
     uint32_t lens[2];
     unsigned n = ring_view(src, from, len, ptr, lens);
-    for (unsigned i = 0; i < n; from = seq_add(from, lens[i++])) ring_write(dst, from, ptr[i], lens[i]);
+    for (unsigned i = 0; i < n; from = seq_add(from, lens[i++])) ring_write(ck, dst, from, ptr[i], lens[i]);
 }

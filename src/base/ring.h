@@ -3,6 +3,7 @@
 #ifndef BASE_RING_H
 #define BASE_RING_H
 
+#include "base/checksum.h"
 #include "base/seq.h"
 
 typedef struct ring {
@@ -21,9 +22,9 @@ static inline unsigned ring_view(const ring *r, seq from, uint32_t len, uint8_t 
     lens[1] = len - first;
     return lens[1] ? 2 : 1;
 }
-void ring_write(ring *r, seq to, const void *data, uint32_t len);
-void ring_read(const ring *r, seq from, void *buf, uint32_t len);
+void ring_write(const checksum_ops *ck, ring *r, seq to, const void *data, uint32_t len);
+void ring_read(const checksum_ops *ck, const ring *r, seq from, void *buf, uint32_t len);
 /* Copies [from, from + len) into the same places of a ring of another size. */
-void ring_move(const ring *src, ring *dst, seq from, uint32_t len);
+void ring_move(const checksum_ops *ck, const ring *src, ring *dst, seq from, uint32_t len);
 
 #endif

@@ -9,7 +9,7 @@
 
 enum { LEVEL_BITS = 6 };
 
-static const uint64_t tick_mask = (UINT64_C(1) << 57) - 1;
+#define TICK_MASK ((UINT64_C(1) << 57) - 1)
 
 static inline unsigned level_shift(unsigned level) { return level * LEVEL_BITS; }
 
@@ -43,7 +43,7 @@ static void place(wheel *w, wheel_node *n) {
 void wheel_arm(wheel *w, wheel_node *n, uint64_t when_ns) {
     wheel_cancel(w, n);
     uint64_t tick = when_ns / WHEEL_TICK_NS + (when_ns % WHEEL_TICK_NS != 0);
-    n->tick = max_u64(tick, w->tick) & tick_mask;
+    n->tick = max_u64(tick, w->tick) & TICK_MASK;
     place(w, n);
 }
 

@@ -112,11 +112,12 @@ size_t tern_frame_copy(const tern_frame *f, void *buf, size_t size) {
     uint8_t *to = buf;
     memcpy(to, f->head, f->head_len);
     uint32_t at = f->head_len;
+    const checksum_ops *ck = checksum_ops_by_id(f->engine);
     if (!(f->flags & TERN_FRAME_CSUM)) {
-        for (unsigned i = 0; i < f->spans; at += f->body[i++].len) memcpy(to + at, f->body[i].data, f->body[i].len);
+        for (unsigned i = 0; i < f->spans; at += f->body[i++].len)
+            copy_bytes(ck, to + at, f->body[i].data, f->body[i].len);
         return f->len;
     }
-    const checksum_ops *ck = checksum_ops_by_id(f->engine);
     uint64_t sum = ck->add(f->head + f->csum_start, (size_t)f->head_len - f->csum_start, 0);
     for (unsigned i = 0; i < f->spans; at += f->body[i++].len) {
         uint64_t piece = ck->copy_add(to + at, f->body[i].data, f->body[i].len, 0);

@@ -2,7 +2,7 @@
  * steps in the RFC's order. The steps decide (step1_*.c to step8_*.c), state.c moves, effects.c acts. */
 #include "tcp/tcb.h"
 
-void arrival_init(struct arrival *a, struct stack *s, const struct ip_info *ip, const tcp_header *h,
+static void arrival_init(struct arrival *a, struct stack *s, const struct ip_info *ip, const tcp_header *h,
                   const uint8_t *data, uint32_t len) {
     a->s = s;
     a->t = NULL;

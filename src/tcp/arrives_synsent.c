@@ -7,7 +7,7 @@ static bool ack_acceptable(const struct arrival *a) {
 }
 
 /* What the peer's SYN tells about it, and where its numbers start. */
-void synchronize(struct arrival *a) {
+static void synchronize(struct arrival *a) {
     struct tcb *t = a->t;
     const tcp_options *o = &a->h->options;
     const tern_config *cfg = &a->s->cfg;

@@ -34,14 +34,15 @@ void autotune_read(struct stack *s, struct tcb *t, uint32_t n) {
     }
 }
 
-/* What came beyond a hole fills half of the buffer, and the application has read all it could: it is the hole, not the
- * application, that holds the stream up, and the window must reach further while it is repaired. */
+/* What came beyond a hole fills a quarter of the buffer, and the application has read all it could: it is the hole, not
+ * the application, that holds the stream up, and the window must reach further while it is repaired. A sender in slow
+ * start doubles twice before it hears of the new one and the hole is closed. */
 void autotune_held(struct stack *s, struct tcb *t) {
     uint32_t now = clock_us(s), *size = &t->receive_buffer;
     uint32_t held = (uint32_t)seq_diff(islands_end(t), t->rcv.read);
-    if (held < *size / 2 || *size >= t->opt->receive_max || rcv_readable(t) || round_trip(t) < LOCAL_US) return;
+    if (held < *size / 4 || *size >= t->opt->receive_max || rcv_readable(t) || round_trip(t) < LOCAL_US) return;
     if (now - t->tune_us < round_trip(t) || memory_tight(s)) return;
-    *size = min_u32(2 * *size, t->opt->receive_max);
+    *size = min_u32(4 * *size, t->opt->receive_max);
     t->tune_us = now;
     t->tune_read = 0;
 }

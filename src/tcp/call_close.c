@@ -36,7 +36,7 @@ static void detach(struct stack *s, struct tcb *t) {
 
 /* Some bytes or our FIN are on their way, but this many orphans are too many, or there is no memory to see to it: then it
  * is reset at once. */
-bool orphan_admit(struct stack *s, struct tcb *t) {
+static bool orphan_admit(struct stack *s, struct tcb *t) {
     if (s->tcp.orphans >= s->cfg.orphans_max || !tcb_wake(s, t)) {
         reset_send(s, t, R_SEND_RST);
         tcb_move(s, t, MOVE_GIVE_UP);

@@ -21,12 +21,14 @@ struct best {
 struct bbr {
     struct best bw[3]; /* the highest samples of the last ten rounds, best first */
     uint64_t full_bw, cycle_us, min_rtt_stamp_us, probe_rtt_end_us;
-    uint32_t min_rtt_us, round, round_delivered, last_delivered, prior_cwnd, conserve_until;
+    uint32_t min_rtt_us, round, round_delivered, last_delivered, prior_cwnd, quiet_until;
     uint32_t ceiling; /* UINT32_MAX: none */
     uint32_t round_from, round_lost, round_rtt_us;
     uint16_t pacing_gain, cwnd_gain;
     uint8_t mode, phase, full_rounds;
     bool round_start, full, probe_rtt_round_done, was_recovering, conserving;
+    bool quiet;  /* little is sent on purpose: what left until quiet_until was delivered says nothing */
+    bool queued; /* the whole of the last round went through a queue */
 };
 
 /* ---- the model ---- */
@@ -64,11 +66,19 @@ static uint32_t inflight(const struct cc *c, uint32_t gain) {
 }
 
 static void update_round(struct bbr *b, const struct cc_sample *s) {
-    b->round_start = (int32_t)(s->prior_delivered - b->round_delivered) >= 0 || s->delivered_total < b->last_delivered;
+    bool anew = s->delivered_total < b->last_delivered; /* the account of a new flight */
+    b->round_start = (int32_t)(s->prior_delivered - b->round_delivered) >= 0 || anew;
+    b->quiet = b->quiet && !anew;
     b->last_delivered = s->delivered_total;
     if (!b->round_start) return;
     b->round_delivered = s->delivered_total;
     b->round++;
+}
+
+/* Does this sample's rate show less than what the path can do? */
+static bool too_little(struct bbr *b, const struct cc_sample *s) {
+    if (b->quiet && (int32_t)(s->prior_delivered - b->quiet_until) > 0) b->quiet = false;
+    return s->app_limited || b->quiet;
 }
 
 /* More than one in fifty lost within a round [draft-ietf-ccwg-bbr 2.4, BBR.LossThresh], and the whole round through a
@@ -82,6 +92,7 @@ static void update_ceiling(struct cc *c, const struct cc_sample *s) {
     if (!b->round_start) return;
     uint64_t through = s->delivered_total - b->round_from;
     bool queue = b->round_rtt_us > b->min_rtt_us + b->min_rtt_us / 4;
+    b->queued = b->round_rtt_us > b->min_rtt_us + b->min_rtt_us / 16;
     if (b->mode == PROBE_BW && queue && (uint64_t)b->round_lost * LOST_ONE_IN > b->round_lost + through) {
         uint64_t reached = min_u32(b->ceiling, s->inflight_before);
         b->ceiling = max_u32((uint32_t)(reached * CEILING_PERCENT / 100), LEAST_SEGMENTS * c->mss);
@@ -98,12 +109,12 @@ static void update_bw(struct bbr *b, const struct cc_sample *s) {
     update_round(b, s);
     if (!s->sample_us || (b->min_rtt_us && s->sample_us < b->min_rtt_us / 2)) return; /* too short to mean anything */
     uint64_t rate = (uint64_t)s->sample_bytes * 1000000 / s->sample_us;
-    if (!s->app_limited || rate >= bw(b)) bw_sample(b, rate);
+    if (!too_little(b, s) || rate >= bw(b)) bw_sample(b, rate);
 }
 
 /* Three rounds without a quarter more: the pipe is full. */
 static void check_full(struct bbr *b, const struct cc_sample *s) {
-    if (b->full || !b->round_start || s->app_limited) return;
+    if (b->full || !b->round_start || too_little(b, s)) return;
     if (bw(b) >= b->full_bw + b->full_bw / 4) {
         b->full_bw = bw(b);
         b->full_rounds = 0;
@@ -127,11 +138,13 @@ static void enter_probe_bw(struct bbr *b, uint64_t now_us) {
     b->cycle_us = now_us;
 }
 
+/* What was sent too fast, or by others, is let run dry: for as long as one round trip through a queue that doubles it. */
 static void update_cycle(struct cc *c, const struct cc_sample *s) {
     struct bbr *b = c->state;
     bool over = s->now_us - b->cycle_us > b->min_rtt_us;
     if (b->pacing_gain > GAIN_ONE) over = over && (s->lost || s->inflight_before >= inflight(c, b->pacing_gain));
-    if (b->pacing_gain < GAIN_ONE) over = over || s->inflight_before <= inflight(c, GAIN_ONE);
+    if (b->pacing_gain < GAIN_ONE)
+        over = s->now_us - b->cycle_us > 2ull * b->min_rtt_us || s->inflight_before <= inflight(c, GAIN_ONE);
     if (!over) return;
     b->phase = (uint8_t)((b->phase + 1) % PHASES);
     b->pacing_gain = cycle[b->phase];
@@ -147,6 +160,13 @@ static void update_mode(struct cc *c, const struct cc_sample *s) {
     }
     if (b->mode == DRAIN && s->inflight <= inflight(c, GAIN_ONE)) enter_probe_bw(b, s->now_us);
     if (b->mode == PROBE_BW) update_cycle(c, s);
+}
+
+/* The window to come back to: not one that is small on purpose. */
+static void save_cwnd(struct cc *c) {
+    struct bbr *b = c->state;
+    bool small = b->was_recovering || b->mode == PROBE_RTT;
+    b->prior_cwnd = small ? max_u32(b->prior_cwnd, c->cwnd) : c->cwnd;
 }
 
 static void leave_probe_rtt(struct cc *c, uint64_t now_us) {
@@ -168,12 +188,14 @@ static void update_min_rtt(struct cc *c, const struct cc_sample *s) {
         b->min_rtt_stamp_us = s->now_us;
     }
     if (expired && b->mode != PROBE_RTT) {
+        save_cwnd(c);
         b->mode = PROBE_RTT;
         b->pacing_gain = b->cwnd_gain = GAIN_ONE;
-        b->prior_cwnd = c->cwnd;
         b->probe_rtt_end_us = 0;
     }
     if (b->mode != PROBE_RTT) return;
+    b->quiet = true;
+    b->quiet_until = s->delivered_total + s->inflight;
     if (!b->probe_rtt_end_us && s->inflight <= LEAST_SEGMENTS * c->mss) {
         b->probe_rtt_end_us = s->now_us + PROBE_RTT_US;
         b->probe_rtt_round_done = false;
@@ -186,11 +208,13 @@ static void update_min_rtt(struct cc *c, const struct cc_sample *s) {
 
 /* ---- the window ---- */
 
-/* The first round of a recovery sends no more than arrives; after that the model rules again. */
+/* The first round of a recovery sends no more than arrives; after that the model rules again, however long it takes:
+ * where one recovery follows another, as with chance losses on a long path, all of them are one. */
 static bool conserve(struct cc *c, const struct cc_sample *s) {
     struct bbr *b = c->state;
+    if (b->round_start) b->conserving = false;
     if (s->recovering && !b->was_recovering) {
-        b->prior_cwnd = c->cwnd;
+        save_cwnd(c);
         b->conserving = true;
         b->round_delivered = s->delivered_total;
         c->cwnd = s->inflight + max_u32(s->delivered, c->mss);
@@ -198,7 +222,6 @@ static bool conserve(struct cc *c, const struct cc_sample *s) {
         b->conserving = false;
         c->cwnd = max_u32(c->cwnd, b->prior_cwnd);
     }
-    if (b->conserving && b->round_start) b->conserving = false;
     b->was_recovering = s->recovering;
     if (b->conserving) c->cwnd = max_u32(c->cwnd, s->inflight + s->delivered);
     return b->conserving;
@@ -255,14 +278,16 @@ static void timeout(struct cc *c, uint32_t flight, bool again, uint64_t now_us) 
     struct bbr *b = c->state;
     (void)flight;
     (void)now_us;
-    if (!again) b->prior_cwnd = c->cwnd;
+    if (!again) save_cwnd(c);
+    b->was_recovering = true;
+    b->conserving = false;
     c->cwnd = c->mss;
 }
 
 static uint64_t rate(const struct cc *c) {
     const struct bbr *b = c->state;
     uint64_t r = bw(b) * b->pacing_gain / GAIN_ONE;
-    return r - r / 100; /* a little less than the bottleneck, so that no queue stays */
+    return b->queued ? r - r / 100 : r; /* a little less than the bottleneck, so that no queue stays */
 }
 
 const struct cc_ops cc_bbr = {

@@ -7,6 +7,10 @@ static const struct cc_ops *wanted(const struct tcb *t) {
     return known[t->opt->congestion];
 }
 
+static uint32_t cc_initial(const struct tcb *t, uint32_t segments) {
+    return min_u32(segments * t->mss, max_u32(2u * t->mss, segments * 1460));
+}
+
 /* Established. The algorithm that needs no memory serves until the window is used, or something is lost: many connections
  * send little at a time, and to those a window is all the same. */
 void cc_start(struct tcb *t, uint32_t initial_segments) {
@@ -14,6 +18,13 @@ void cc_start(struct tcb *t, uint32_t initial_segments) {
     t->busy->cc.ops->init(&t->busy->cc, t->mss, initial_segments);
     /* min(10 MSS, max(2 MSS, 14600)) when it is the ten segments of RFC 6928 2 */
     t->busy->cc.cwnd = cc_initial(t, initial_segments);
+}
+
+static void cc_stop(struct stack *s, struct tcb *t) {
+    struct cc *c = &t->busy->cc;
+    if (!c->state) return;
+    mem_buffer_give(s, c->state, pow2_at_least(c->ops->state_size));
+    c->state = NULL;
 }
 
 /* The algorithm that was asked for, in the middle of a connection: it begins afresh, with the window that is there.
@@ -30,13 +41,6 @@ void cc_change(struct stack *s, struct tcb *t) {
     t->busy->cc.cwnd = cwnd;
     t->busy->cc.ssthresh = ssthresh;
     if (ops->resume) ops->resume(&t->busy->cc, t->resting.kept);
-}
-
-void cc_stop(struct stack *s, struct tcb *t) {
-    struct cc *c = &t->busy->cc;
-    if (!c->state) return;
-    mem_buffer_give(s, c->state, pow2_at_least(c->ops->state_size));
-    c->state = NULL;
 }
 
 /* At rest a connection remembers its windows and one number of its algorithm's. */
@@ -60,10 +64,6 @@ void cc_wake(struct tcb *t) {
 
 void cc_begin(struct stack *s, struct tcb *t) {
     if (unlikely(t->busy->cc.ops != wanted(t))) cc_change(s, t);
-}
-
-uint32_t cc_initial(const struct tcb *t, uint32_t segments) {
-    return min_u32(segments * t->mss, max_u32(2u * t->mss, segments * 1460));
 }
 
 /* Before the first bytes after a pause: for each RTO without a segment the window halves, down to the one that a new

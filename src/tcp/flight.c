@@ -15,7 +15,7 @@ struct flight *flight_new(struct stack *s, seq from, uint32_t segment) {
     f->at = f->first;
     f->cap = ARRAY_LEN(f->first);
     f->segment = segment;
-    f->end = f->fack = f->rack_end = f->lost_from = f->undo_end = from;
+    f->end = f->fack = f->rack_end = f->lost_from = f->lost_end = f->undo_end = from;
     return f;
 }
 

@@ -42,6 +42,7 @@ struct flight {
     seq fack;                  /* behind the highest byte selectively acknowledged */
     uint32_t sacked, lost;     /* bytes in these states */
     seq lost_from;             /* nothing before it is lost */
+    seq lost_end;              /* nothing behind it was found lost */
     uint32_t delivered;        /* bytes acknowledged in either way since the flight began, modulo 2^32 */
     uint32_t grain_us;         /* bytes that left within this time of each other share a piece */
     bool apart;                /* but not those before and after a repetition: RACK compares their times */

@@ -94,10 +94,12 @@ uint32_t rack_detect(struct stack *s, struct tcb *t, uint32_t *wait_us) {
             continue;
         }
         int32_t left = (int32_t)(p->sent_us + f->rack_rtt_us + window - now);
-        if (left <= 0)
+        if (left <= 0) {
             flight_set(f, i, PIECE_LOST);
-        else
+            f->lost_end = seq_max(f->lost_end, piece_end(f, i));
+        } else {
             *wait_us = max_u32(*wait_us, (uint32_t)left);
+        }
     }
     return f->lost - before;
 }

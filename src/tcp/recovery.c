@@ -44,6 +44,7 @@ static void take_cumulative(struct arrival *a, struct news *n) {
     }
     if (again) n->rtt_us = 0;
     f->fack = seq_max(f->fack, a->ack);
+    f->lost_end = seq_max(f->lost_end, a->ack);
 }
 
 static void take_block(struct arrival *a, struct news *n, seq left, seq right) {
@@ -104,6 +105,7 @@ static COLD void undo(struct stack *s, struct tcb *t) {
     t->busy->cc.ssthresh = max_u32(t->busy->cc.ssthresh, f->undo_ssthresh);
     if (t->in_recovery) t->reordering = true; /* what else could it have been */
     t->in_recovery = t->in_loss = false;
+    f->lost_end = t->snd.una;
     f->undo_armed = f->rack_valid = false; /* what RACK took for a repetition's arrival was an original's */
     for (uint32_t i = 0; i < f->count; i++)
         if (piece_at(f, i)->state == PIECE_LOST) flight_set(f, i, PIECE_SENT);
@@ -157,8 +159,7 @@ static COLD void frto_ack(struct tcb *t, const struct news *n) {
 /* ---- fast recovery ---- */
 
 /* What limited transmit sent beyond the window does not count [RFC5681 3.2 step 2]. */
-static COLD void enter(struct stack *s, struct tcb *t, uint32_t flight, uint32_t delivered) {
-    undo_prepare(t);
+static COLD void reduce(struct stack *s, struct tcb *t, uint32_t flight, uint32_t delivered) {
     cc_begin(s, t);
     t->busy->cc.ops->loss(&t->busy->cc, min_u32(flight, t->busy->cc.cwnd), s->now / US_NS);
     prr_begin(t, delivered);
@@ -167,11 +168,29 @@ static COLD void enter(struct stack *s, struct tcb *t, uint32_t flight, uint32_t
     t->rtt_timing = false;
 }
 
-static COLD void leave(struct tcb *t) {
+static COLD void enter(struct stack *s, struct tcb *t, uint32_t flight, uint32_t delivered) {
+    undo_prepare(t);
+    reduce(s, t, flight, delivered);
+}
+
+/* Was something found lost that has not arrived since? */
+static COLD bool holes_left(const struct flight *f) {
+    for (uint32_t i = 0; i < f->count && seq_lt(piece_at(f, i)->from, f->lost_end); i++) {
+        const struct piece *p = piece_at(f, i);
+        if (p->state == PIECE_LOST || (p->state == PIECE_SENT && p->again)) return true;
+    }
+    return false;
+}
+
+/* What left after the reduction and was lost too is a second sign of congestion, and the next recovery goes on where
+ * this one ends [RFC5681 4.3]. Should all of it have been a mistake, the window before the first is the one to come
+ * back to. */
+static COLD void leave(struct stack *s, struct tcb *t, const struct news *n) {
     if (t->in_recovery && !t->busy->cc.ops->model) t->busy->cc.cwnd = max_u32(t->busy->cc.ssthresh, t->busy->cc.mss);
     t->in_recovery = t->in_loss = false;
     t->busy->flight->undo_end = t->snd.nxt;
     rack_recovered(t);
+    if (holes_left(t->busy->flight)) reduce(s, t, n->flight, n->delivered);
 }
 
 static void grow_window(struct arrival *a, const struct news *n, uint32_t bytes) {
@@ -224,8 +243,11 @@ static void feed_model(struct arrival *a, const struct news *n, uint32_t newly_l
 static void respond(struct arrival *a, const struct news *n, uint32_t bytes, uint32_t newly_lost) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
-    if (unlikely(t->in_recovery || t->in_loss) && seq_ge(t->snd.una, t->busy->recover)) leave(t);
-    if (unlikely(newly_lost) && !t->in_recovery && !t->in_loss) enter(s, t, n->flight, n->delivered);
+    if (unlikely(t->in_recovery || t->in_loss)) {
+        if (seq_ge(t->snd.una, t->busy->recover)) leave(s, t, n);
+    } else if (unlikely(newly_lost)) {
+        enter(s, t, n->flight, n->delivered);
+    }
     if (n->delivered) take_sample(a, n);
     if (t->busy->cc.ops->model) {
         if (n->delivered) feed_model(a, n, newly_lost);
@@ -272,7 +294,10 @@ void recovery_ack(struct arrival *a, uint32_t bytes) {
     if (unlikely(blocks) && is_dsack(a)) count_dsack(a, &n);
     if (unlikely(t->tlp_out)) hear_of_probe(a, &n);
     uint32_t newly_lost = rack_detect(s, t, &wait_us);
-    if (unlikely(f->undo_armed) && undo_due(a, &n)) undo(s, t);
+    if (unlikely(f->undo_armed) && undo_due(a, &n)) {
+        undo(s, t);
+        newly_lost = 0;
+    }
     respond(a, &n, bytes, newly_lost);
     if (unlikely(f->frto)) frto_ack(t, &n);
     if (n.delivered || bytes) recovery_timer(s, t, wait_us, bytes > 0);

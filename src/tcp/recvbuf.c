@@ -39,7 +39,7 @@ static COLD void write_fresh(struct arrival *a) {
         bool last = !set || i == set->count;
         seq stop = last ? right : seq_min(right, set->at[i].left);
         if (seq_lt(at, stop))
-            ring_write(&t->busy->rcv_ring, at, a->text + seq_diff(at, a->seq), (uint32_t)seq_diff(stop, at));
+            ring_write(a->s->ck, &t->busy->rcv_ring, at, a->text + seq_diff(at, a->seq), (uint32_t)seq_diff(stop, at));
         at = last ? right : seq_max(at, set->at[i].right);
     }
 }
@@ -115,7 +115,7 @@ enum reason rcv_take(struct arrival *a) {
     if (!lent_now) {
         if (!ring_reach(a->s, t, right)) return R_TEXT_NO_BUFFER;
         if (likely(!t->busy->islands))
-            ring_write(&t->busy->rcv_ring, a->seq, a->text, a->len);
+            ring_write(a->s->ck, &t->busy->rcv_ring, a->seq, a->text, a->len);
         else
             write_fresh(a);
     }
@@ -132,13 +132,13 @@ uint32_t rcv_read(struct stack *s, struct tcb *t, void *buf, uint32_t len) {
     while (t->busy->lent && done < len) {
         const struct lent *q = t->busy->lent;
         uint32_t n = min_u32(len - done, q->piece[q->head].len);
-        if (to) memcpy(to + done, q->piece[q->head].at, n);
+        if (to) copy_bytes(s->ck, to + done, q->piece[q->head].at, n);
         t->rcv.read = seq_add(t->rcv.read, n);
         lent_consume(s, t, n);
         done += n;
     }
     if (done < len) {
-        if (to) ring_read(&t->busy->rcv_ring, t->rcv.read, to + done, len - done);
+        if (to) ring_read(s->ck, &t->busy->rcv_ring, t->rcv.read, to + done, len - done);
         t->rcv.read = seq_add(t->rcv.read, len - done);
     }
     if (t->urgent_in && seq_ge(t->rcv.read, t->busy->rcv_up)) t->urgent_in = false;

@@ -17,7 +17,7 @@ bool ring_grow(struct stack *s, ring *r, uint32_t size, seq from, seq to) {
     }
     if (!bigger.at) return false;
     uint32_t kept = (uint32_t)seq_diff(to, from);
-    if (r->size && kept) ring_move(r, &bigger, from, kept);
+    if (r->size && kept) ring_move(s->ck, r, &bigger, from, kept);
     ring_drop(s, r);
     *r = bigger;
     return true;
@@ -48,7 +48,7 @@ uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t l
     uint32_t queued = snd_queued(t);
     len = min_u32(len, snd_space(t));
     if (len == 0 || !snd_reserve(s, t, queued + len)) return 0;
-    if (data) ring_write(&t->busy->snd_ring, t->snd.end, data, len);
+    if (data) ring_write(s->ck, &t->busy->snd_ring, t->snd.end, data, len);
     t->snd.end = seq_add(t->snd.end, len);
     return len;
 }

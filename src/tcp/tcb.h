@@ -327,12 +327,9 @@ step arrives_synsent, step1_sequence, step2_reset, step3_security, step4_syn, st
 /* Runs the steps that the state asks for and traces the segment; `arrives` then lets the effects act. */
 void arrives_steps(struct arrival *a);
 void arrives(struct arrival *a);
-void arrival_init(struct arrival *a, struct stack *s, const struct ip_info *ip, const tcp_header *h,
-                  const uint8_t *text, uint32_t len);
 void arrives_closed(struct arrival *a);
 COLD void arrival_drop(struct arrival *a, enum reason why); /* counts and traces a segment without a connection */
 void trim_back(struct arrival *a, uint32_t wnd);            /* nothing beyond the window is taken */
-void synchronize(struct arrival *a);                        /* takes in the peer's SYN and its options */
 void established(struct arrival *a);                        /* our SYN is acknowledged: SYN-SENT and SYN-RECEIVED end */
 void syn_acked(struct arrival *a);                          /* the same for one that was closed before that */
 void arrives_listen(struct arrival *a, struct listener *l);
@@ -599,11 +596,9 @@ static inline uint32_t cc_ssthresh(const struct tcb *t) {
 void cc_start(struct tcb *t, uint32_t initial_segments);
 void cc_begin(struct stack *s, struct tcb *t); /* before the algorithm is asked anything that matters to it */
 void cc_change(struct stack *s, struct tcb *t);
-void cc_stop(struct stack *s, struct tcb *t);
 void cc_rest(struct stack *s, struct tcb *t);
 void cc_wake(struct tcb *t);
-uint32_t cc_initial(const struct tcb *t, uint32_t segments); /* the window of a new connection */
-void cc_idle(struct stack *s, struct tcb *t);                /* nothing is under way, something is about to be */
+void cc_idle(struct stack *s, struct tcb *t); /* nothing is under way, something is about to be */
 
 uint64_t pacing_rate(const struct stack *s, const struct tcb *t); /* bytes a second; 0: as fast as they come */
 uint32_t pacing_burst(const struct stack *s, const struct tcb *t, uint32_t most);
@@ -616,8 +611,6 @@ void timers_stop(struct stack *s, struct tcb *t);
 /* How long nobody has answered: R2 counts from the first timeout, or the first probe. 0: not at all. */
 void stuck_begin(struct tcb *t, uint64_t since_ns);
 uint64_t stuck_ns(const struct stack *s, const struct tcb *t);
-/* The application let go of it. False: there are too many such; it was reset. */
-bool orphan_admit(struct stack *s, struct tcb *t);
 void two_msl_start(struct stack *s, struct tcb *t);
 void life_start(struct stack *s, struct tcb *t);
 COLD void give_up(struct stack *s, struct tcb *t, int error, enum reason why);

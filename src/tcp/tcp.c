@@ -4,7 +4,8 @@
 _Static_assert(sizeof(struct flow) == 36, "a flow is hashed and compared as bytes: no gaps");
 _Static_assert(sizeof(struct half_open) <= 96, "a flood of SYNs costs this much each");
 _Static_assert(sizeof(struct time_wait) <= 64, "a closed connection costs this much for 2 MSL");
-_Static_assert(sizeof(struct tcb) == 256, "an idle connection costs this much: four lines of the cache");
+_Static_assert(sizeof(struct tcb) == 256 || (sizeof(void *) < 8 && sizeof(struct tcb) < 256),
+               "an idle connection costs this much: four lines of the cache");
 
 int tcp_init(struct stack *s) {
     struct tcp_state *c = &s->tcp;

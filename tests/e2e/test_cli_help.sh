@@ -42,7 +42,11 @@ LC_ALL=zh_CN.UTF-8 "$TERN" serve --help | has 用法 || fail "the locale is not 
 "$TERN" serve --lang zh --set help | has 最长报文段寿命 || fail "--set help in Chinese"
 if [ -e /dev/full ]; then
     "$TERN" serve --help >/dev/full 2>err && fail "a full disk goes unnoticed"
+    grep -q . err || fail "nothing is said of a full disk"
 fi
+# A reader that leaves is no trouble to speak of.
+{ sleep 0.2; "$TERN" states 2>err || :; } | :
+[ ! -s err ] || fail "a closed pipe: $(cat err)"
 
 # Misuse: exit status 2, nothing on standard output, the culprit is named.
 misuse() {
@@ -129,3 +133,7 @@ status=0
 status=0
 "$TERN" serve --http 80:/nonexistent >out 2>err || status=$?
 [ $status = 1 ] && grep -q /nonexistent err || fail "no directory: exit $status"
+
+# The system's own errors are in Chinese as well, without any locale installed.
+"$TERN" explain --lang zh /nonexistent >out 2>err && fail "no such capture: exit 0"
+grep -q '/nonexistent：无法打开：没有那个文件或目录' err || fail "no such capture: $(cat err)"

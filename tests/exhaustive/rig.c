@@ -301,6 +301,12 @@ void rig_to_state(const struct way *w) {
 
 static bool ours(const struct flow *f) { return f->local_port == OUR_PORT && f->remote_port == PEER_PORT; }
 
+static uint32_t bytes_held(const range_set *s) {
+    uint32_t n = 0;
+    for (unsigned i = 0; i < s->count; i++) n += (uint32_t)seq_diff(s->at[i].right, s->at[i].left);
+    return n;
+}
+
 static void view_tcb(struct view *v, const struct tcb *t) {
     const uint64_t two_msl = 2ull * rig.s->cfg.msl_ms * MS_NS;
     *v = (struct view){.there = true,
@@ -322,7 +328,7 @@ static void view_tcb(struct view *v, const struct tcb *t) {
                        .rcv_nxt = t->rcv.nxt.v,
                        .rcv_wnd = window_offered(t),
                        .unread = rcv_readable(t),
-                       .held = t->busy->islands ? range_bytes(&t->busy->islands->set) : 0,
+                       .held = t->busy->islands ? bytes_held(&t->busy->islands->set) : 0,
                        .ts_recent = t->stamps ? t->ts_recent : 0,
                        .last_ack = tcb_awake(t) ? t->busy->last_ack_sent.v : t->rcv.nxt.v,
                        .wnd_shift = t->snd_wscale};

@@ -195,6 +195,12 @@ static void created(void *ctx, struct explain_flow *f, const struct explain_flow
     t->last_id = f->id;
     t->with_before = before != NULL;
 }
+static bool super(void *ctx, const struct explain_flow *f, const struct flow_packet *p) {
+    (void)ctx;
+    (void)f;
+    return p->len > 1460;
+}
+
 static void fed(void *ctx, struct explain_flow *f, const struct flow_packet *p) {
     struct told *t = ctx;
     t->packets++;
@@ -218,7 +224,7 @@ static uint64_t clock_now;
 
 static struct flow_table *table_new(uint32_t limit) {
     struct flow_machine m = {
-        .ctx = &told, .begins = begins, .created = created, .fed = fed, .icmp = icmp, .ended = ended};
+        .ctx = &told, .begins = begins, .super = super, .created = created, .fed = fed, .icmp = icmp, .ended = ended};
     memset(&told, 0, sizeof told);
     struct flow_table *t = flow_table_new(&m, limit, 60 * SEC_NS);
     assert_non_null(t);

@@ -149,7 +149,7 @@ static const char chinese_140[] =
     "                          sackOK ts=1000/0\n"
     "+20.00 ms ESTABLISHED  ◀── SYN,ACK Seq=0 Ack=1 Len=0 Win=64240 mss=1460 ── SYN-RECEIVED  server：同意打开：SYN 宣告本端序号，ACK 确认对端序\n"
     "                          ws=7 sackOK ts=1000/0                                          号；ack = 0 + 1 (SYN) = 1\n"
-    "+20.00 ms ESTABLISHED  ── ACK Seq=1 Ack=1 Len=0 Win=64256 ───────────────▶ ESTABLISHED   client：确认收到的数据；seq = 0 + 1 (SYN) = 1；\n"
+    "+20.00 ms ESTABLISHED  ── ACK Seq=1 Ack=1 Len=0 Win=64256 ───────────────▶ ESTABLISHED   client：确认收到的内容；seq = 0 + 1 (SYN) = 1；\n"
     "                                                                                         ack = 0 + 1 (SYN) = 1\n"
     "+20.00 ms ESTABLISHED  ── PSH,ACK Seq=1 Ack=1 Len=78 Win=64256 ──────────▶ ESTABLISHED   client：发送缓冲区中的数据\n"
     "+20.00 ms ESTABLISHED                     关闭  ESTABLISHED → FIN-WAIT-1 ┤ FIN-WAIT-1\n"
@@ -157,7 +157,7 @@ static const char chinese_140[] =
     "                                                                                         ack = 1 + 78 字节 = 79\n"
     "+20.00 ms LAST-ACK     ── FIN,ACK Seq=79 Ack=2 Len=0 Win=64256 ──────────▶ TIME-WAIT     client：不再有数据：FIN；seq = 1 + 78 字节 = 79；\n"
     "                                                                                         ack = 1 + 1 (FIN) = 2\n"
-    "+20.00 ms CLOSED       ◀────────────── ACK Seq=2 Ack=80 Len=0 Win=64256 ── TIME-WAIT     server：确认收到的数据；seq = 1 + 1 (FIN) = 2；\n"
+    "+20.00 ms CLOSED       ◀────────────── ACK Seq=2 Ack=80 Len=0 Win=64256 ── TIME-WAIT     server：确认收到的内容；seq = 1 + 1 (FIN) = 2；\n"
     "                                                                                         ack = 79 + 1 (FIN) = 80\n"
     " +3000 ms CLOSED                        计时器：2MSL  TIME-WAIT → CLOSED ┤ CLOSED        server：2MSL 已过：该套接字对可再次使用\n";
 

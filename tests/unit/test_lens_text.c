@@ -43,6 +43,7 @@ static void bad_utf8(void **state) {
 static void wrapping(void **state) {
     (void)state;
     assert_int_equal(text_wrap("one two three", 80), 13);
+    assert_int_equal(text_wrap("RFC 的出处", 5), 3); /* no space is left at the end of the line */
     assert_int_equal(text_wrap("one two three", 9), 7);
     assert_int_equal(text_wrap("one two three", 7), 7);
     assert_int_equal(text_wrap("abcdefghij", 4), 4);
@@ -58,6 +59,17 @@ static void wrapping(void **state) {
                                4),
                      1);                     /* not at the no-break space */
     assert_int_equal(text_wrap("字", 1), 3); /* never nothing */
+}
+
+static void closing_up(void **state) {
+    (void)state;
+    char mixed[] = "服务器 先关闭, tern 先关闭 服务", plain[] = " a b  ", none[] = "";
+    text_close_up(mixed);
+    assert_string_equal(mixed, "服务器先关闭, tern 先关闭服务");
+    text_close_up(plain);
+    assert_string_equal(plain, " a b  ");
+    text_close_up(none);
+    assert_string_equal(none, "");
 }
 
 static void rows(void **state) {
@@ -107,8 +119,8 @@ static void colours(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(widths), cmocka_unit_test(bad_utf8), cmocka_unit_test(wrapping),
-        cmocka_unit_test(rows),   cmocka_unit_test(colours),
+        cmocka_unit_test(widths),     cmocka_unit_test(bad_utf8), cmocka_unit_test(wrapping),
+        cmocka_unit_test(closing_up), cmocka_unit_test(rows),     cmocka_unit_test(colours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

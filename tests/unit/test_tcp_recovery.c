@@ -122,6 +122,31 @@ static void one_reduction_a_flight(void **state) {
     assert_int_equal(cc()->cwnd, 6 * M);
 }
 
+/* What leaves during a recovery and is lost too is a second sign of congestion: as the first recovery ends, the next
+ * begins [RFC5681 4.3]. */
+static void one_reduction_a_window(void **state) {
+    (void)state;
+    ready(10);
+    app_write(10 * M);
+    sack(1, {from(2), behind(10)});
+    drop_out(); /* the first again, and 11 to 14 */
+    assert_int_equal(cc()->ssthresh, 5 * M);
+    assert_true(seq_eq(tcb_now()->snd.nxt, seq_add(tcb_now()->iss, behind(14))));
+    advance(RTT);
+    sack(1, {from(12), behind(14)}, {from(2), behind(10)}); /* neither the repetition nor 11 */
+    advance(RTT / 4);
+    drop_out();
+    assert_int_equal(cc()->ssthresh, 5 * M);
+    advance(RTT);
+    sack(behind(10), {from(12), behind(14)});
+    assert_true(tcb_now()->in_recovery);
+    assert_int_equal(cc()->ssthresh, 5 * M / 2);
+    drop_out();
+    ack_only(tcb_now()->snd.nxt.v - tcb_now()->iss.v);
+    assert_false(tcb_now()->in_recovery);
+    assert_int_equal(cc()->ssthresh, 5 * M / 2);
+}
+
 /* RFC 6937's first example as RFC 9937 counts: 20 segments, the first lost, half the window to come back to: one
  * segment for every two that arrive, the first of them the repetition. */
 static void proportional(void **state) {
@@ -617,20 +642,35 @@ static void no_report_without_sack(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(three_segments_behind),   ONLY4(after_the_window),
-        ONLY4(younger_ones_are_not),   ONLY4(reordering_is_remembered),
-        ONLY4(blocks_in_any_order),    ONLY4(repetition_lost_again),
-        ONLY4(one_reduction_a_flight), ONLY4(proportional),
-        ONLY4(conservative_bound),     ONLY4(fifteen_of_twenty),
-        ONLY4(repetition_at_entry),    BOTH(undone_by_dsack),
-        ONLY4(some_was_lost),          ONLY4(copies_by_the_network),
-        ONLY4(undone_by_timestamp),    ONLY4(not_undone_by_timestamp),
-        ONLY4(timeout_resends_holes),  ONLY4(timeout_spares_the_young),
-        ONLY4(spurious_timeout),       ONLY4(real_timeout),
-        ONLY4(forgotten_is_no_news),   ONLY4(reneging),
-        ONLY4(nonsense_is_ignored),    ONLY4(many_holes),
-        BOTH(duplicates_are_reported), ONLY4(one_part_twice),
-        ONLY4(two_parts_twice_below),  ONLY4(two_parts_twice_beyond),
+        BOTH(three_segments_behind),
+        ONLY4(after_the_window),
+        ONLY4(younger_ones_are_not),
+        ONLY4(reordering_is_remembered),
+        ONLY4(blocks_in_any_order),
+        ONLY4(repetition_lost_again),
+        ONLY4(one_reduction_a_flight),
+        ONLY4(one_reduction_a_window),
+        ONLY4(proportional),
+        ONLY4(conservative_bound),
+        ONLY4(fifteen_of_twenty),
+        ONLY4(repetition_at_entry),
+        BOTH(undone_by_dsack),
+        ONLY4(some_was_lost),
+        ONLY4(copies_by_the_network),
+        ONLY4(undone_by_timestamp),
+        ONLY4(not_undone_by_timestamp),
+        ONLY4(timeout_resends_holes),
+        ONLY4(timeout_spares_the_young),
+        ONLY4(spurious_timeout),
+        ONLY4(real_timeout),
+        ONLY4(forgotten_is_no_news),
+        ONLY4(reneging),
+        ONLY4(nonsense_is_ignored),
+        ONLY4(many_holes),
+        BOTH(duplicates_are_reported),
+        ONLY4(one_part_twice),
+        ONLY4(two_parts_twice_below),
+        ONLY4(two_parts_twice_beyond),
         ONLY4(no_report_without_sack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
