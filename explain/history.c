@@ -31,10 +31,7 @@ bool history_marks(struct history *h, const struct flow_packet *p) {
     e->sums_open += (p->marks & FLOW_SUM_OPEN) != 0;
     e->cut += (p->marks & FLOW_CUT) != 0;
     if (damaged(e, p)) return false;
-    if (p->time_ns > h->last_ns) {
-        if (h->last_ns != 0 && h->opened && p->time_ns - h->last_ns > h->idle_ns) h->idle_ns = p->time_ns - h->last_ns;
-        h->last_ns = p->time_ns;
-    }
+    h->last_ns = max_u64(h->last_ns, p->time_ns);
     return true;
 }
 

@@ -55,11 +55,12 @@ struct history_end {
     uint8_t dup_acks; /* for its bytes, since they were last acknowledged more */
     uint8_t ttl, reset_hops;
     bool in_rto, in_fast, told_any, ttl_any, fin_acked_alone, repeated_now, answered_old, sums_bad;
+    bool took_back; /* its RST cleared up what an old SYN of it had begun */
 };
 
 struct history {
     struct history_end end[2];
-    uint64_t first_ns, last_ns, established_ns, closing_ns, reset_ns, reset_number, idle_ns;
+    uint64_t first_ns, last_ns, established_ns, closing_ns, reset_ns, reset_number;
     uint64_t near_ns[2];
     uint64_t clock_back_ns;
     uint64_t before_ns; /* how long after the last connection of these sockets ended, + 1; 0: there was none */

@@ -95,11 +95,16 @@ static void judge_opening(struct judge *j) {
         add(j, FINDING_SIMULTANEOUS_OPEN, -1, CERTAIN, 0, 0);
     else if (e->syns > 0 && p->syn_acks == 0 && h->reset == RESET_NONE && !h->opened && !r->passive.gaps)
         judge_unanswered(j, opener);
-    if (e->syns_until_answer > 1)
-        add(j, FINDING_SYN_REPEATED, opener, CERTAIN, e->syns_until_answer, ms(e->syn_ns, p->syn_ack_ns));
+    enum certainty sure;
+    uint64_t answered = ms(e->syn_ns, p->syn_ack_ns);
+    if (e->syns_until_answer > 1 && at(j, !opener, &sure)) /* they had arrived, and nobody answered */
+        add(j, FINDING_SYN_IGNORED, opener, LIKELY, e->syns_until_answer - 1u, answered);
+    else if (e->syns_until_answer > 1)
+        add(j, FINDING_SYN_REPEATED, opener, CERTAIN, e->syns_until_answer, answered);
     if (p->syn_acks > 0) judge_syn_acks(j, opener);
     for (int i = 0; i < 2; i++) {
         if (r->track.end[i].syn_data) add(j, FINDING_DATA_ON_SYN, i, CERTAIN, h->end[i].syn_bytes, 0);
+        if (h->end[i].took_back && h->reset != RESET_OLD_SYN) add(j, FINDING_OLD_SYN, i, CERTAIN, 0, 0);
         if (h->end[i].strays_syn > 0)
             add(j, h->opened ? FINDING_SYN_IN_CONNECTION : FINDING_OLD_SYN, i, LIKELY, h->end[i].strays_syn, 0);
     }
@@ -116,8 +121,8 @@ static void judge_silence(struct judge *j, int i) {
     bool silent = e->run >= 3 && track_flight(t) > 0 && o->heard_ns <= e->run_ns && e->fins < 2;
     if (!silent || hole) return;
     add(j, FINDING_PEER_SILENT, i, CERTAIN, e->run, ms(o->heard_ns, h->last_ns));
-    if (h->idle_ns >= FORGOTTEN_S * SEC_NS && o->heard_ns + h->idle_ns <= e->run_ns)
-        add(j, FINDING_IDLE_FORGOTTEN, i, LIKELY, h->idle_ns / SEC_NS, 0);
+    uint64_t before = ms(o->heard_ns, e->run_ns) / 1000;
+    if (before >= FORGOTTEN_S) add(j, FINDING_IDLE_FORGOTTEN, i, LIKELY, before, 0);
 }
 
 static void judge_repeats(struct judge *j, int i) {
@@ -201,22 +206,20 @@ static void judge_flow(struct judge *j, int i) {
     const struct history *h = j->h;
     const struct history_end *e = &h->end[i], *o = &h->end[!i];
     uint64_t shut = e->zero_since_ns != 0 ? ms(e->zero_since_ns, h->last_ns) : 0;
-    uint64_t all = e->zero_ns / MS_NS + shut;
-    if (shut >= STUCK_S * 1000 && o->probes >= 2)
-        add(j, FINDING_ZERO_WINDOW_STUCK, i, CERTAIN, shut, o->probes);
-    else if (e->zero_windows > 0 && all >= SHUT_MS)
-        add(j, FINDING_ZERO_WINDOW, i, CERTAIN, e->zero_windows, all);
+    bool stuck = shut >= STUCK_S * 1000 && o->probes >= 2;
+    uint64_t all = e->zero_ns / MS_NS + (stuck ? 0 : shut);
+    uint32_t times = e->zero_windows - (stuck ? 1 : 0);
+    if (stuck) add(j, FINDING_ZERO_WINDOW_STUCK, i, CERTAIN, shut, o->probes);
+    if (times > 0 && all >= SHUT_MS) add(j, FINDING_ZERO_WINDOW, i, CERTAIN, times, all);
     const struct track_end *self = &j->r->track.end[i], *peer = &j->r->track.end[!i];
     bool scaled = self->scale_offered && peer->scale_offered;
     uint32_t most = e->epochs[LIMIT_RECEIVER];
     bool bound = most > 4 && most > e->epochs[LIMIT_SENDER] && most > e->epochs[LIMIT_NETWORK];
     if (!scaled && h->opened && bound && o->zero_windows == 0)
         add(j, FINDING_WINDOW_UNSCALED, i, LIKELY, peer->window, 0);
-    bool dead = e->keepalives_unanswered >= 2;
-    if (dead)
-        add(j, FINDING_KEEPALIVE_DEAD, i, CERTAIN, e->keepalives_unanswered, ms(e->probing_ns, h->last_ns));
-    else if (e->keepalives > 0)
-        add(j, FINDING_KEEPALIVE, i, LIKELY, e->keepalives, 0);
+    uint32_t dead = e->keepalives_unanswered >= 2 ? e->keepalives_unanswered : 0;
+    if (dead > 0) add(j, FINDING_KEEPALIVE_DEAD, i, CERTAIN, dead, ms(e->probing_ns, h->last_ns));
+    if (e->keepalives > dead) add(j, FINDING_KEEPALIVE, i, LIKELY, e->keepalives - dead, 0);
 }
 
 /* ---- the capture ---- */

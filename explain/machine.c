@@ -25,7 +25,8 @@ static bool begins(void *ctx, const struct explain_flow *flow, const struct flow
     if (known) return false;
     if (p->tcp.flags & TCP_ACK) return false;
     if (p->time_ns > r->history.last_ns + SILENT_S * SEC_NS) return true;
-    bool unheard = self->syn && !self->acked_any && !r->track.end[!p->from].syn;
+    bool only = self->based && seq_le(self->next, seq_add(self->isn, 1)); /* whoever sends more was answered */
+    bool unheard = self->syn && only && !self->acked_any && !r->track.end[!p->from].syn;
     return self->fin == KNOWN_YES || unheard; /* who has closed opens only anew */
 }
 

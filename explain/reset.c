@@ -15,8 +15,9 @@ static enum reset_kind while_opening(const struct record *r, const struct flow_p
     const struct history *h = &r->history;
     const struct history_end *e = &h->end[p->from], *o = &h->end[!p->from];
     const struct track_end *self = &r->track.end[p->from], *peer = &r->track.end[!p->from];
+    bool answers = !(p->tcp.flags & TCP_ACK);
     if (o->answered_old && o->syn_acks == 0) return RESET_OLD_SYN;
-    if (o->syn_acks > 0 && h->opener == (int8_t)p->from) {
+    if ((o->syn_acks > 0 || answers) && h->opener == (int8_t)p->from) { /* the SYN-ACK may be missing */
         bool stranger = e->syns > 0 && !seq_eq(p->tcp.seq_no, self->next);
         return stranger ? RESET_OLD_SYN : RESET_HANDSHAKE;
     }
@@ -39,7 +40,8 @@ static enum reset_kind kind_of(const struct record *r, const struct flow_packet 
         int32_t room = seq_diff(self->next, self->acked_any ? self->acked : self->isn);
         uint32_t window = max_u32(peer->window, 1);
         if (d < 0 || (d > room && d > (int32_t)min_u32(window, 1u << 30))) return RESET_OUTSIDE;
-        if (!seq_eq(p->tcp.seq_no, self->next) && d != 0 && !answers) return RESET_OUTSIDE;
+        bool missing = r->passive.gaps && d > room; /* what it sent before was not captured */
+        if (!seq_eq(p->tcp.seq_no, self->next) && d != 0 && !answers && !missing) return RESET_OUTSIDE;
     }
     bool closed = self->fin == KNOWN_YES && peer->fin == KNOWN_YES;
     if (closed && (track_fin_acked(self) || track_fin_acked(peer))) return RESET_LATE;
@@ -47,7 +49,7 @@ static enum reset_kind kind_of(const struct record *r, const struct flow_packet 
     if (e->run >= 3) return RESET_GIVEN_UP;
     if (self->fin == KNOWN_YES) return RESET_CLOSED;
     if (answers) return RESET_UNKNOWN;
-    return e->unread > 0 ? RESET_UNREAD : RESET_ABORT;
+    return e->unread > 0 && !r->passive.gaps ? RESET_UNREAD : RESET_ABORT;
 }
 
 void reset_follow(struct record *r, const struct flow_packet *p, const struct sight *l) {
@@ -60,6 +62,7 @@ void reset_follow(struct record *r, const struct flow_packet *p, const struct si
         if (e->outside < UINT16_MAX) e->outside++;
         return;
     }
+    e->took_back = e->took_back || kind == RESET_OLD_SYN;
     bool weightless = h->reset == RESET_NONE || h->reset == RESET_OLD_SYN;
     if (!weightless) return;
     h->reset = (uint8_t)kind;

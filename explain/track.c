@@ -153,7 +153,9 @@ static void follow_syn(struct track *t, const struct flow_packet *p, struct sigh
     struct track_end *e = &t->end[p->from];
     bool with_ack = p->tcp.flags & TCP_ACK;
     if (e->based && !seq_eq(e->isn, p->tcp.seq_no)) {
-        bool unheard = e->guessed || (!e->acked_any && with_ack);
+        int32_t before = seq_diff(e->next, p->tcp.seq_no);
+        bool begins = e->guessed && (!e->heard || (before > 0 && before < FOREIGN));
+        bool unheard = begins || (!e->acked_any && with_ack);
         if (!unheard) {
             out->foreign = true;
             return;

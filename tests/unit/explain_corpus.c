@@ -123,7 +123,7 @@ void told_icmp(struct tale *t, int about, uint8_t type, uint8_t code, uint16_t m
 
 static void spoil_one(struct told_packet *p, unsigned spoil, size_t i) {
     if (spoil & SPOIL_SUMS && p->from == 0) p->open_sum = true;
-    if (spoil & SPOIL_CUT) p->shown = 68;
+    if (spoil & SPOIL_CUT) p->shown = 48;
     if (spoil & SPOIL_CLOCK && i > 0 && i % 7 == 0) p->at_us -= 200000;
 }
 

@@ -48,7 +48,7 @@ enum spoil {
     PLAIN,
     SPOIL_COPIES = 1 << 0,  /* each packet twice, as a bridge shows it */
     SPOIL_SUMS = 1 << 1,    /* A's checksums are not computed yet */
-    SPOIL_CUT = 1 << 2,     /* frames cut to 68 bytes */
+    SPOIL_CUT = 1 << 2,     /* frames cut to 48 bytes: options are missing */
     SPOIL_CLOCK = 1 << 3,   /* the clock steps back once */
     SPOIL_HOLES = 1 << 4,   /* some data packets are missing from the capture */
     SPOIL_ONE_WAY = 1 << 5, /* only A's packets */

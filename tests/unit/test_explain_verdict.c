@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "explain_corpus.h"
+#include "explain_tales.h"
 
 static struct tale t;
 
@@ -48,48 +48,22 @@ static void chat(void) {
 }
 static void half_close(void) {
     handshake(&t);
-    tell(&t, 0, TCP_FIN | TCP_ACK, 0);
-    wait_ms(&t, 20);
-    tell(&t, 1, TCP_ACK, 0);
-    bulk(&t, 1, 30, LEN_MAX);
-    tell(&t, 1, TCP_FIN | TCP_ACK, 0);
-    tell(&t, 0, TCP_ACK, 0);
+    close_half(&t);
 }
 static void both_close(void) {
     handshake(&t);
     exchange(&t, 100, 100);
-    uint32_t a = t.next[0], b = t.next[1];
-    tell_at(&t, 0, TCP_FIN | TCP_ACK, a, b, 0);
-    wait_ms(&t, 5);
-    tell_at(&t, 1, TCP_FIN | TCP_ACK, b, a, 0);
-    tell_at(&t, 0, TCP_ACK, a + 1, b + 1, 0);
-    wait_ms(&t, 15);
-    tell_at(&t, 1, TCP_ACK, b + 1, a + 1, 0);
+    close_both(&t);
 }
 static void both_open(void) {
-    t.rtt_us = 20000;
-    t.now_us = 1700000000000000;
-    t.window[0] = t.window[1] = 2000;
-    tell_at(&t, 0, TCP_SYN, 1000, 0, 0);
-    wait_ms(&t, 8);
-    tell_at(&t, 1, TCP_SYN, 5000, 0, 0);
-    tell_at(&t, 0, TCP_SYN | TCP_ACK, 1000, 5001, 0);
-    wait_ms(&t, 12);
-    tell_at(&t, 1, TCP_SYN | TCP_ACK, 5000, 1001, 0);
-    t.next[0] = 1001;
-    t.next[1] = 5001;
+    open_both(&t);
     exchange(&t, 100, 100);
     close_four(&t, 0);
 }
 static void idle(void) {
     handshake(&t);
     exchange(&t, 100, 100);
-    for (int i = 0; i < 3; i++) {
-        wait_ms(&t, 7200000);
-        tell_at(&t, 0, TCP_ACK, t.next[0] - 1, t.next[1], 0);
-        wait_ms(&t, 20);
-        tell(&t, 1, TCP_ACK, 0);
-    }
+    keep_alive(&t);
     close_four(&t, 0);
 }
 static void still_open(void) {
@@ -135,18 +109,12 @@ static void filtered(void) {
     told_icmp(&t, 0, 3, 13, 0);
 }
 static void syn_lost(void) {
-    syns(1);
-    wait_ms(&t, 1000);
-    handshake(&t);
+    open_syn_lost(&t);
     exchange(&t, 100, 100);
     close_four(&t, 0);
 }
 static void syn_ack_lost(void) {
-    handshake(&t); /* the ACK got lost on its way to B */
-    t.n--;
-    wait_ms(&t, 1000);
-    tell_at(&t, 1, TCP_SYN | TCP_ACK, 900000, 1001, 0);
-    tell(&t, 0, TCP_ACK, 0);
+    open_ack_lost(&t);
     exchange(&t, 100, 100);
     close_four(&t, 0);
 }
@@ -177,30 +145,13 @@ static void scan(void) {
     tell_at(&t, 0, TCP_RST, 1001, 0, 0);
 }
 static void old_syn(void) {
-    t.rtt_us = 20000;
-    t.now_us = 1700000000000000;
-    t.window[0] = t.window[1] = 2000;
-    tell_at(&t, 0, TCP_SYN, 1000, 0, 0);
-    wait_ms(&t, 5);
-    tell_at(&t, 1, TCP_SYN | TCP_ACK, 77000, 400, 0); /* to a SYN of long ago */
-    tell_at(&t, 0, TCP_RST, 400, 0, 0);
-    wait_ms(&t, 15);
-    tell_at(&t, 1, TCP_SYN | TCP_ACK, 900000, 1001, 0);
-    t.next[0] = 1001;
-    t.next[1] = 900001;
-    tell(&t, 0, TCP_ACK, 0);
+    open_old_syn(&t);
     exchange(&t, 100, 100);
     close_four(&t, 0);
 }
 static void syn_within(void) {
     handshake(&t);
-    exchange(&t, 100, 100);
-    wait_ms(&t, 300);
-    tell_at(&t, 0, TCP_SYN, 77777777, 0, 0);
-    wait_ms(&t, 20);
-    tell(&t, 1, TCP_ACK, 0);
-    wait_ms(&t, 300);
-    exchange(&t, 100, 100);
+    syn_inside(&t);
     close_four(&t, 0);
 }
 static void reused_early(void) {
@@ -215,143 +166,71 @@ static void reused_early(void) {
 
 static void rto(void) {
     handshake(&t);
-    bulk(&t, 0, 10, LEN_MAX);
-    uint32_t a = t.next[0];
-    tell(&t, 0, TCP_ACK | TCP_PSH, 500);
-    wait_ms(&t, 240);
-    tell_at(&t, 0, TCP_ACK | TCP_PSH, a, t.next[1], 500);
-    wait_ms(&t, 20);
-    tell(&t, 1, TCP_ACK, 0);
+    repeat_after_timeout(&t);
     close_four(&t, 0);
-}
-/* Ten segments, of which number 2 is lost behind the capture; SACK tells of it. */
-static void hole(bool sack, bool before_capture) {
-    uint32_t first = t.next[0];
-    for (unsigned i = 0; i < 10; i++) {
-        if (i == 2 && before_capture)
-            t.next[0] += LEN_MAX;
-        else
-            tell(&t, 0, TCP_ACK, LEN_MAX);
-    }
-    wait_ms(&t, 20);
-    uint32_t lost = first + 2 * LEN_MAX;
-    for (unsigned i = 0; i < 7; i++) {
-        struct told_packet *p = tell_at(&t, 1, TCP_ACK, t.next[1], lost, 0);
-        if (sack) {
-            p->options.sack_count = 1;
-            p->options.sack[0].left = seq_of(lost + LEN_MAX);
-            p->options.sack[0].right = seq_of(lost + (i + 2) * LEN_MAX);
-        }
-        wait_us(&t, 30);
-    }
-    tell_at(&t, 0, TCP_ACK, lost, t.next[1], LEN_MAX);
-    wait_ms(&t, 20);
-    tell(&t, 1, TCP_ACK, 0);
 }
 static void fast_sack(void) {
     handshake(&t);
     bulk(&t, 0, 20, LEN_MAX);
-    hole(true, false);
+    repeat_hole(&t, true, false);
     bulk(&t, 0, 20, LEN_MAX);
     close_four(&t, 0);
 }
 static void fast_plain(void) {
     handshake(&t);
     bulk(&t, 0, 20, LEN_MAX);
-    hole(false, false);
+    repeat_hole(&t, false, false);
     bulk(&t, 0, 20, LEN_MAX);
     close_four(&t, 0);
 }
 static void fast_before(void) {
     handshake(&t);
     bulk(&t, 0, 20, LEN_MAX);
-    hole(true, true);
+    repeat_hole(&t, true, true);
     bulk(&t, 0, 20, LEN_MAX);
     close_four(&t, 0);
 }
 static void tail_probe(void) {
     handshake(&t);
-    bulk(&t, 0, 10, LEN_MAX);
-    tell(&t, 0, TCP_ACK, LEN_MAX);
-    uint32_t last = t.next[0];
-    tell(&t, 0, TCP_ACK | TCP_PSH, 700);
-    wait_ms(&t, 45);
-    tell_at(&t, 0, TCP_ACK | TCP_PSH, last, t.next[1], 700);
-    wait_ms(&t, 20);
-    tell(&t, 1, TCP_ACK, 0);
+    repeat_tail(&t);
     close_four(&t, 0);
 }
 static void needless(void) {
     handshake(&t);
-    bulk(&t, 0, 10, LEN_MAX);
-    uint32_t a = t.next[0];
-    tell(&t, 0, TCP_ACK | TCP_PSH, 500);
-    wait_ms(&t, 230);
-    tell_at(&t, 0, TCP_ACK | TCP_PSH, a, t.next[1], 500);
-    wait_ms(&t, 5);
-    tell(&t, 1, TCP_ACK, 0);
-    wait_ms(&t, 15);
-    struct told_packet *p = tell(&t, 1, TCP_ACK, 0);
-    p->options.sack_count = 1;
-    p->options.sack[0].left = seq_of(a);
-    p->options.sack[0].right = seq_of(a + 500);
+    repeat_needless(&t);
     close_four(&t, 0);
 }
 static void overtaken(void) {
     handshake(&t);
-    bulk(&t, 1, 10, LEN_MAX);
-    uint32_t b = t.next[1];
-    uint16_t id = (uint16_t)(t.n + 1);
-    tell_at(&t, 1, TCP_ACK, b + LEN_MAX, t.next[0], LEN_MAX)->ip_id = (uint16_t)(id + 1);
-    wait_us(&t, 60);
-    tell_at(&t, 1, TCP_ACK, b, t.next[0], LEN_MAX)->ip_id = id;
-    t.next[1] = b + 2 * LEN_MAX;
-    wait_us(&t, 60);
-    tell(&t, 0, TCP_ACK, 0);
+    overtake(&t);
     close_four(&t, 0);
 }
 static void heavy_loss(void) {
     handshake(&t);
     for (unsigned i = 0; i < 8; i++) {
         bulk(&t, 0, 5, LEN_MAX);
-        hole(true, false);
+        repeat_hole(&t, true, false);
     }
     close_four(&t, 0);
 }
 static void damaged(void) {
     handshake(&t);
-    bulk(&t, 1, 10, LEN_MAX);
-    uint32_t b = t.next[1];
-    tell(&t, 1, TCP_ACK | TCP_PSH, 600)->damaged = true;
-    wait_ms(&t, 250);
-    tell_at(&t, 1, TCP_ACK | TCP_PSH, b, t.next[0], 600);
-    tell(&t, 0, TCP_ACK, 0);
+    damage(&t);
     close_four(&t, 0);
-}
-static void repeat_to_nobody(uint32_t len, unsigned times) {
-    uint32_t a = t.next[0];
-    tell(&t, 0, TCP_ACK | TCP_PSH, len);
-    for (unsigned i = 0; i < times; i++) {
-        wait_ms(&t, 240u << i);
-        tell_at(&t, 0, TCP_ACK | TCP_PSH, a, t.next[1], len);
-    }
 }
 static void silent_peer(void) {
     handshake(&t);
     bulk(&t, 0, 10, LEN_MAX);
-    repeat_to_nobody(LEN_MAX, 6);
+    repeat_to_nobody(&t, LEN_MAX, 6);
 }
 static void forgotten(void) {
     handshake(&t);
     exchange(&t, 100, 100);
-    wait_ms(&t, 400000);
-    repeat_to_nobody(80, 6);
+    forget(&t);
 }
 static void strays(void) {
     handshake(&t);
-    exchange(&t, 100, 100);
-    tell_at(&t, 1, TCP_ACK, t.next[1] + 1500000000, t.next[0], 100);
-    tell(&t, 0, TCP_ACK, 0);
+    stray(&t);
     close_four(&t, 0);
 }
 
@@ -360,63 +239,37 @@ static void strays(void) {
 static void aborted(void) {
     handshake(&t);
     exchange(&t, 100, 100);
-    tell(&t, 0, TCP_ACK | TCP_PSH, 30);
-    wait_ms(&t, 20);
-    tell(&t, 1, TCP_ACK, 0);
-    wait_ms(&t, 900);
-    tell(&t, 0, TCP_RST | TCP_ACK, 0);
+    abort_quiet(&t);
 }
 static void unread(void) {
     handshake(&t);
-    exchange(&t, 100, 5000);
-    wait_ms(&t, 300);
-    tell(&t, 0, TCP_RST | TCP_ACK, 0);
+    abort_unread(&t);
 }
 static void data_lost(void) {
     handshake(&t);
-    exchange(&t, 100, 100);
-    wait_ms(&t, 3);
-    tell(&t, 0, TCP_ACK, LEN_MAX);
-    tell(&t, 0, TCP_ACK, LEN_MAX);
-    wait_us(&t, 50);
-    tell(&t, 0, TCP_RST | TCP_ACK, 0);
+    abort_flying(&t);
 }
 static void after_close(void) {
     handshake(&t);
-    exchange(&t, 100, 3000);
-    tell(&t, 0, TCP_FIN | TCP_ACK, 0);
-    wait_ms(&t, 20);
-    tell(&t, 1, TCP_ACK, LEN_MAX);
-    tell_at(&t, 0, TCP_RST, t.next[0], 0, 0);
+    reset_closed(&t);
 }
 static void restarted(void) {
     handshake(&t);
-    exchange(&t, 100, 3000);
-    wait_ms(&t, 30000);
-    tell(&t, 0, TCP_ACK | TCP_PSH, 50);
-    wait_ms(&t, 20);
-    tell_at(&t, 1, TCP_RST, t.next[1], 0, 0);
+    reset_restarted(&t);
 }
 static void outside(void) {
     handshake(&t);
-    exchange(&t, 100, 3000);
-    tell_at(&t, 1, TCP_RST, t.next[1] + 500000000, 0, 0);
-    exchange(&t, 100, 300);
+    reset_outside(&t);
     close_four(&t, 0);
 }
 static void forged(void) {
     handshake(&t);
-    exchange(&t, 100, 3000);
-    tell(&t, 0, TCP_ACK | TCP_PSH, 300);
-    wait_ms(&t, 2);
-    struct told_packet *p = tell_at(&t, 1, TCP_RST | TCP_ACK, t.next[1], t.next[0], 0);
-    p->ttl = 52;
-    p->ttl = 41;
+    reset_forged(&t);
 }
 static void late_reset(void) {
-    request();
-    wait_ms(&t, 5);
-    tell_at(&t, 0, TCP_RST, t.next[0], 0, 0);
+    handshake(&t);
+    exchange(&t, 200, 800);
+    close_late_reset(&t);
 }
 
 /* ---- closing, windows, keepalive, path ---- */
@@ -424,77 +277,43 @@ static void late_reset(void) {
 static void leak(uint64_t s) {
     handshake(&t);
     exchange(&t, 100, 100);
-    tell(&t, 0, TCP_FIN | TCP_ACK, 0);
-    wait_ms(&t, 20);
-    tell(&t, 1, TCP_ACK, 0);
-    wait_ms(&t, s * 1000);
-    tell_at(&t, 0, TCP_ACK, t.next[0], t.next[1], 0); /* the capture goes on */
+    close_leak(&t, s);
 }
 static void close_wait_leak(void) { leak(300); }
 static void close_wait_short(void) { leak(20); }
 static void fin_unanswered(void) {
     handshake(&t);
     exchange(&t, 100, 100);
-    uint32_t a = t.next[0];
-    tell(&t, 0, TCP_FIN | TCP_ACK, 0);
-    for (unsigned i = 0; i < 6; i++) {
-        wait_ms(&t, 240u << i);
-        tell_at(&t, 0, TCP_FIN | TCP_ACK, a, t.next[1], 0);
-    }
+    close_to_nobody(&t);
 }
 static void last_ack_lost(void) {
-    request();
-    wait_ms(&t, 220);
-    tell_at(&t, 1, TCP_FIN | TCP_ACK, t.next[1] - 1, t.next[0], 0);
-    tell(&t, 0, TCP_ACK, 0);
+    handshake(&t);
+    exchange(&t, 200, 800);
+    close_ack_lost(&t);
 }
 static void shut(bool opens) {
     handshake(&t);
-    for (unsigned i = 0; i < 4; i++) {
-        tell(&t, 0, TCP_ACK, LEN_MAX);
-        wait_ms(&t, 20);
-        tell(&t, 1, TCP_ACK, 0)->window = i == 3 ? 0 : 100;
-    }
-    for (unsigned i = 0; i < 4; i++) {
-        wait_ms(&t, 400u << i);
-        tell_at(&t, 0, TCP_ACK, t.next[0] - 1, t.next[1], 0);
-        wait_ms(&t, 20);
-        tell(&t, 1, TCP_ACK, 0)->window = 0;
-    }
-    if (!opens) return;
-    tell(&t, 1, TCP_ACK, 0);
-    bulk(&t, 0, 10, LEN_MAX);
-    close_four(&t, 0);
+    shut_window(&t, opens);
+    if (opens) close_four(&t, 0);
 }
 static void zero_window(void) { shut(true); }
 static void zero_window_stuck(void) { shut(false); }
 static void keepalive_dead(bool reset) {
     handshake(&t);
     exchange(&t, 100, 100);
-    wait_ms(&t, 7200000);
-    for (unsigned i = 0; i < 9; i++) {
-        tell_at(&t, 0, TCP_ACK, t.next[0] - 1, t.next[1], 0);
-        wait_ms(&t, 75000);
-    }
-    if (reset) tell(&t, 0, TCP_RST | TCP_ACK, 0);
+    probe_nobody(&t, reset);
 }
 static void keepalive_silent(void) { keepalive_dead(false); }
 static void keepalive_reset(void) { keepalive_dead(true); }
 static void pmtu_hole(void) {
     handshake(&t);
     exchange(&t, 100, 100);
-    repeat_to_nobody(LEN_MAX, 5);
+    repeat_to_nobody(&t, LEN_MAX, 5);
 }
 static void pmtu_told(void) {
     handshake(&t);
     exchange(&t, 100, 100);
-    uint32_t a = t.next[0];
-    tell(&t, 0, TCP_ACK, LEN_MAX);
-    wait_ms(&t, 4);
-    told_icmp(&t, 0, 3, 4, 1400);
-    t.at[t.n - 1].seq = a;
-    t.next[0] = a;
-    bulk(&t, 0, 20, 1360);
+    told_mtu(&t);
     close_four(&t, 0);
 }
 static void unscaled(void) {
@@ -508,7 +327,7 @@ static void unscaled(void) {
 static void loss_and_leak(void) {
     handshake(&t);
     bulk(&t, 0, 20, LEN_MAX);
-    hole(true, false);
+    repeat_hole(&t, true, false);
     tell(&t, 0, TCP_FIN | TCP_ACK, 0);
     wait_ms(&t, 20);
     tell(&t, 1, TCP_ACK, 0);
@@ -536,6 +355,27 @@ static void rto_and_restart(void) {
     tell(&t, 0, TCP_ACK | TCP_PSH, 50);
     wait_ms(&t, 20);
     tell_at(&t, 1, TCP_RST, t.next[1], 0, 0);
+}
+
+static void refused_late(void) {
+    syns(3);
+    wait_ms(&t, 20);
+    tell_at(&t, 1, TCP_RST | TCP_ACK, 0, 1001, 0);
+}
+static void time_wait_reset(void) {
+    request();
+    wait_ms(&t, 5);
+    tell_at(&t, 1, TCP_RST, t.next[1], 0, 0);
+}
+static void gave_up(void) {
+    silent_peer();
+    wait_ms(&t, 60000);
+    tell(&t, 0, TCP_RST | TCP_ACK, 0);
+}
+static void fast_open(void) {
+    open_fast(&t);
+    exchange(&t, 100, 100);
+    close_four(&t, 0);
 }
 
 /* ---- the corpus ---- */
@@ -632,6 +472,11 @@ static const struct label {
     {"unscaled", unscaled, 0, -2, CLOSING_FOUR, 0, 0, {F(WINDOW_UNSCALED)}},
 
     {"loss and leak", loss_and_leak, 0, -2, CLOSING_HALF, 0, 0, {F(REPEATED_FAST), F(CLOSE_WAIT_LEAK)}},
+    {"refused at last", refused_late, 0, OPENING_REFUSED, CLOSING_NEVER, 0, -1, {F(REFUSED)}},
+    {"SYN lost, at B", syn_lost, VANTAGE_B, OPENING_THREE_WAY, CLOSING_FOUR, 0, 0, {F(SYN_IGNORED)}},
+    {"RST into TIME-WAIT", time_wait_reset, 0, -2, CLOSING_FOUR, 0, 0, {F(TIME_WAIT_RESET)}},
+    {"gave up", gave_up, 0, -2, CLOSING_GIVEN_UP, 0, 0, {F(PEER_SILENT), F(REPEATED_RTO), F(LOSS_HEAVY)}},
+    {"Fast Open", fast_open, 0, OPENING_FAST_OPEN, CLOSING_FOUR, 0, 0, {F(DATA_ON_SYN)}},
     {"SYN lost, reset", slow_open_and_reset, 0, -2, CLOSING_RESET, 0, 1, {F(SYN_REPEATED), F(RESET_ABORT)}},
     {"shut, aborted", shut_and_abort, 0, -2, CLOSING_RESET, 0, 0, {F(RESET_ABORT), F(ZERO_WINDOW_STUCK)}},
     {"timeout, restarted", rto_and_restart, 0, -2, CLOSING_RESET, 0, 1, {F(REPEATED_RTO), F(RESET_NO_CONNECTION)}},
@@ -866,7 +711,8 @@ int main(void) {
         cmocka_unit_test(every_fault_is_found), cmocka_unit_test(no_false_alarm), cmocka_unit_test(nonsense),
         cmocka_unit_test(who_limits),           cmocka_unit_test(sums),           cmocka_unit_test(sentences),
     };
-    /* Thousands of tables: their memory goes round instead of back to the system each time. */
+    /* Thousands of tables: their memory goes round, and is not filled with a pattern. */
+    mallopt(M_PERTURB, 0);
     mallopt(M_MMAP_THRESHOLD, 1 << 25);
     mallopt(M_TRIM_THRESHOLD, 1 << 28);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,6 +141,11 @@ static void test_vlan(void **state) {
 
 static void test_arp_answer(void **state) {
     (void)state;
+    host_new();
+    iface_add(TERN_LINK_ETHERNET, 0, 1500);
+    give(0, "10.9.0.2", 24);
+    expect_arp(BROADCAST_MAC, 1, "10.9.0.2", "10.9.0.2"); /* the announcement [RFC5227 2.3] */
+    host_free();
     host_ethernet();
     make_arp(&k, BROADCAST_MAC, 1, PEER_MAC, "10.9.0.1", (const uint8_t[6]){0}, "10.9.0.2");
     feed(k.b, k.len);
