@@ -216,7 +216,8 @@ static void end_facts(const struct report *r, const struct explain_flow *f, cons
         fact(r, _("  zero windows"), _("%u, %s in all"), e->zero_windows, span_name(e->zero_ns, buf));
     if (e->limit < ARRAY_LEN(limits) && limits[e->limit] != NULL) fact(r, _("  limited by"), "%s", _(limits[e->limit]));
     const char *doubt = e->state.certainty != CERTAIN ? passive_doubt_text((enum doubt)e->state.doubt, r->lang) : "";
-    fact(r, _("  at the end"), "%s%s%s", states_name(e->state.states, _(" or "), states),
+    const char *named = states_name(e->state.states, _(" or "), states);
+    fact(r, _("  at the end"), "%s%s%s", named == states ? states : _("unknown"),
          doubt[0] ? word(WORD_SEPARATOR, i18n_lang()) : "", doubt);
 }
 
