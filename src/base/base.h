@@ -24,6 +24,8 @@ int memcmp(const void *a, const void *b, size_t n);
 #define unlikely(x) __builtin_expect(!!(x), 0)
 /* For functions that seldom run: kept apart, so that what runs for every segment lies close together. */
 #define COLD __attribute__((cold, noinline))
+/* The long way of something: the short way in front of it then needs no stack frame. */
+#define APART __attribute__((noinline))
 
 /* Internal invariants. A release build drops them; they never check what comes from outside. */
 #ifdef TERN_DEBUG

@@ -84,11 +84,6 @@ void pool_give(pool *p, uint32_t index) {
 
 bool pool_used(const pool *p, uint32_t index) { return index < p->made && (pool_generation(p, index) & 1) != 0; }
 
-void *pool_find(const pool *p, uint32_t index, uint32_t generation) {
-    bool odd = generation & 1; /* those of slots in use are */
-    return odd && index < p->made && pool_generation(p, index) == generation ? pool_at(p, index) : NULL;
-}
-
 void pool_free(pool *p, struct stack *s) {
     for (uint32_t i = 0; i < p->chunks; i++) chunk_free(p, s, i);
     mem_free(s, p->chunk, directory_bytes(p->chunks_cap));

@@ -35,7 +35,10 @@ static inline uint32_t *pool_generation_at(const pool *p, uint32_t index) {
 }
 static inline uint32_t pool_generation(const pool *p, uint32_t index) { return *pool_generation_at(p, index); }
 /* The object if it is in use under this generation, else NULL. Any index is safe. */
-void *pool_find(const pool *p, uint32_t index, uint32_t generation);
+static inline void *pool_find(const pool *p, uint32_t index, uint32_t generation) {
+    bool odd = generation & 1; /* those of slots in use are */
+    return odd && index < p->made && pool_generation(p, index) == generation ? pool_at(p, index) : NULL;
+}
 /* Is slot `index` in use? For walking 0 .. made-1. */
 bool pool_used(const pool *p, uint32_t index);
 void pool_free(pool *p, struct stack *s);

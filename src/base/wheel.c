@@ -92,13 +92,7 @@ static void cascade(wheel *w, unsigned level) {
     }
 }
 
-wheel_node *wheel_expire(wheel *w, uint64_t now_ns) {
-    uint64_t now = now_ns / WHEEL_TICK_NS;
-    if (now < w->tick) return NULL;
-    if (now < w->idle) {
-        w->tick = now;
-        return NULL;
-    }
+static APART wheel_node *next_due(wheel *w, uint64_t now) {
     for (;;) {
         uint64_t next = w->idle = next_tick(w);
         if (next > now) {
@@ -115,6 +109,13 @@ wheel_node *wheel_expire(wheel *w, uint64_t now_ns) {
             return n;
         }
     }
+}
+
+wheel_node *wheel_expire(wheel *w, uint64_t now_ns) {
+    uint64_t now = now_ns / WHEEL_TICK_NS;
+    if (now >= w->idle) return now < w->tick ? NULL : next_due(w, now);
+    w->tick = max_u64(w->tick, now);
+    return NULL;
 }
 
 uint64_t wheel_deadline_ns(const wheel *w) {

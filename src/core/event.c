@@ -24,9 +24,7 @@ void event_cancel(struct stack *s, struct event_node *n) {
     n->next = NULL;
 }
 
-int tern_poll(tern_stack *public, tern_event *events, size_t max) {
-    struct stack *s = stack_of(public);
-    if (!s || (max && !events)) return TERN_EINVAL;
+static APART int take(struct stack *s, tern_event *events, size_t max) {
     size_t n = 0;
     if (s->stack_events && n < max) {
         events[n++] = (tern_event){.bits = s->stack_events};
@@ -38,4 +36,10 @@ int tern_poll(tern_stack *public, tern_event *events, size_t max) {
         event_cancel(s, e);
     }
     return (int)min_size(n, INT32_MAX);
+}
+
+int tern_poll(tern_stack *public, tern_event *events, size_t max) {
+    struct stack *s = stack_of(public);
+    if (!s || (max && !events)) return TERN_EINVAL;
+    return s->events || s->stack_events ? take(s, events, max) : 0;
 }

@@ -80,13 +80,13 @@ int tern_output(tern_stack *public, tern_frame *frames, size_t max, uint64_t now
     if (!s || (max && !frames)) return TERN_EINVAL;
     clock_set(s, now_ns);
     ip_output_begin(s);
-    max = min_size(max, 1u << 20);
-    if (likely(!s->ip.loopback)) return (int)output(s, frames, max);
     size_t n = 0;
-    for (unsigned i = 0; i < ROUNDS && n == 0 && max; i++) {
-        loopback_deliver(s);
-        n = keep_looped(s, frames, output(s, frames, max));
-        if (n == 0 && !loopback_waiting(s)) break;
+    max = min_size(max, 1u << 20);
+    for (unsigned i = 0; i < ROUNDS && n == 0 && (ip_output_waiting(s) || tcp_output_waiting(s)) && max; i++) {
+        if (unlikely(s->ip.loopback)) loopback_deliver(s);
+        n = output(s, frames, max);
+        if (likely(!s->ip.loopback)) break;
+        n = keep_looped(s, frames, n);
     }
     return (int)n;
 }

@@ -354,7 +354,7 @@ bool ip_input(struct stack *s, int iface, const tern_packet *p) {
     in.info.segment_size = p->segment_size;
     in.info.token = NULL;
     in.info.token_kept = &kept;
-    if (p->token && ip_token_reserve(s, 1)) {
+    if (p->token) { /* its place was reserved with those of the whole batch */
         s->ip.tokens_out++;
         in.info.token = p->token;
     }

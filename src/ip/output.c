@@ -14,13 +14,16 @@ static struct ip_pmtu *pmtu_set(const struct stack *s, const ip_addr *dst) {
     return (struct ip_pmtu *)s->ip.pmtu[hash % IP_PMTU_SETS];
 }
 
-static uint32_t path_mtu(const struct stack *s, int iface, const ip_addr *dst) {
-    uint32_t mtu = link_mtu(s, iface, !ip_is_v4(dst));
-    if (likely(s->ip.pmtus == 0)) return mtu;
+static APART uint32_t path_mtu_learnt(const struct stack *s, uint32_t mtu, const ip_addr *dst) {
     const struct ip_pmtu *set = pmtu_set(s, dst);
     for (unsigned i = 0; i < IP_PMTU_WAYS; i++)
         if (ip_eq(&set[i].dst, dst) && s->now - set[i].learnt < MTU_AGE_NS) return min_u32(mtu, set[i].mtu);
     return mtu;
+}
+
+static uint32_t path_mtu(const struct stack *s, int iface, const ip_addr *dst) {
+    uint32_t mtu = link_mtu(s, iface, !ip_is_v4(dst));
+    return likely(s->ip.pmtus == 0) ? mtu : path_mtu_learnt(s, mtu, dst);
 }
 
 uint32_t ip_path_mtu(struct stack *s, const ip_addr *dst) {

@@ -252,9 +252,8 @@ static const struct ip_route *route_search(struct stack *s, int link, const ip_a
 }
 
 /* What depends on the source, or on whether a gateway lives, is not remembered. */
-const struct ip_route *route_find(struct stack *s, const ip_addr *src, const ip_addr *dst) {
-    struct ip_way *way = way_of(s, dst);
-    if (likely(way->route && ip_eq(&way->dst, dst))) return way->route;
+static APART const struct ip_route *route_unknown(struct stack *s, const ip_addr *src, const ip_addr *dst,
+                                                  struct ip_way *way) {
     if (!is_unicast(dst)) return NULL;
     if (address_find(s, dst)) return s->ip.loopback && ip_is_ours(s, dst) ? &s->ip.loop_route : NULL;
     bool lasting = false;
@@ -262,6 +261,12 @@ const struct ip_route *route_find(struct stack *s, const ip_addr *src, const ip_
     if (!r || ip_is_broadcast(s, r->iface, dst)) return NULL;
     if (lasting && !ip_is_link_local(dst)) *way = (struct ip_way){*dst, r};
     return r;
+}
+
+const struct ip_route *route_find(struct stack *s, const ip_addr *src, const ip_addr *dst) {
+    struct ip_way *way = way_of(s, dst);
+    if (likely(way->route && ip_eq(&way->dst, dst))) return way->route;
+    return route_unknown(s, src, dst, way);
 }
 
 bool ip_route_source(struct stack *s, const ip_addr *dst, ip_addr *source) {

@@ -33,19 +33,41 @@ static bool predicted(const struct arrival *a) {
     return !t->stamps || (o->has_ts && (int32_t)(o->ts_value - t->ts_recent) >= 0);
 }
 
+/* While the text flows one way its ACK repeats what was known: then the fifth step does no more than this. */
+static bool ack_says_nothing(const struct arrival *a) {
+    const struct tcb *t = a->t;
+    const tcp_options *o = &a->h->options;
+    return a->len && seq_eq(a->ack, t->snd.una) && a->wnd == t->snd.wnd && !o->sack_count && !o->has_uto &&
+           !(t->tlp_out || t->persisting || t->ecn || t->on.keepalive);
+}
+
 static enum reason steps_of_predicted(struct arrival *a) {
-    enum reason why = step5_ack(a);
+    struct tcb *t = a->t;
+    enum reason why = R_NONE;
+    if (ack_says_nothing(a)) {
+        ts_remember(a);
+        if (seq_le(t->snd.wl1, a->seq)) t->snd.wl1 = a->seq, t->snd.wl2 = a->ack;
+    } else {
+        why = step5_ack(a);
+    }
     return why == R_NONE ? step7_text(a) : why;
 }
 
 /* The eight checks of 3.10.7.4, in their order; SYN-SENT has its own (3.10.7.3) and joins at the sixth. */
 static enum reason all_steps(struct arrival *a) {
-    static step *const steps[] = {step1_sequence, step2_reset,  step3_security, step4_syn,
-                                  step5_ack,      step6_urgent, step7_text,     step8_fin};
-    enum { SIXTH = 5 };
-    bool opening = a->t->state == TERN_SYN_SENT;
-    enum reason why = opening ? arrives_synsent(a) : R_NONE;
-    for (size_t i = opening ? SIXTH : 0; why == R_NONE && i < ARRAY_LEN(steps); i++) why = steps[i](a);
+    enum reason why = R_NONE;
+    if (unlikely(a->t->state == TERN_SYN_SENT)) {
+        why = arrives_synsent(a);
+    } else {
+        if (why == R_NONE) why = step1_sequence(a);
+        if (why == R_NONE) why = step2_reset(a);
+        if (why == R_NONE) why = step3_security(a);
+        if (why == R_NONE) why = step4_syn(a);
+        if (why == R_NONE) why = step5_ack(a);
+    }
+    if (why == R_NONE) why = step6_urgent(a);
+    if (why == R_NONE) why = step7_text(a);
+    if (why == R_NONE) why = step8_fin(a);
     return why;
 }
 

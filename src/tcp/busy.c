@@ -61,31 +61,45 @@ void busy_free(struct stack *s) {
     if (s->tcp.spare) mem_buffer_give(s, s->tcp.spare, BUSY_SIZE);
 }
 
-/* Everything was sent and acknowledged, and everything that came was read; nothing waits for a time. A model of the path
- * is worth more than its memory. */
+/* Everything was sent and acknowledged, and everything that came was read; nothing more is expected soon. */
 static bool is_done(const struct tcb *t) {
     const struct busy *b = t->busy;
-    if (wheel_armed(&b->timer) || b->ready_link || t->work || t->acks_due) return false;
-    if (b->snd_ring.at || b->rcv_ring.at || b->islands || b->lent || b->flight) return false;
-    if ((b->rexmit_at & b->delack_at & b->life_at) != TERN_NEVER) return false;
+    if (b->ready_link || t->work || t->acks_due || b->islands || b->lent || b->flight) return false;
+    if ((b->snd_ring.at && snd_queued(t)) || (b->rcv_ring.at && rcv_readable(t))) return false;
+    if ((b->rexmit_at & b->delack_at) != TERN_NEVER) return false;
     if (t->state == TERN_CLOSED) return true;
     if (!t->syn_acked || !seq_eq(t->snd.una, t->snd.nxt)) return false;
     if (!seq_eq(t->snd.nxt, seq_add(t->snd.end, t->fin_queued)) || t->fin_seen != t->fin_taken) return false;
-    if (t->urgent_in || t->urgent_out || b->dup_len || b->cc.ops->model) return false;
+    if (t->urgent_in || t->urgent_out || b->dup_len) return false;
     return !t->ecn || seq_gt(t->snd.una, b->ecn_until); /* marks of this window were answered already */
+}
+
+static void rings_drop(struct stack *s, struct busy *b) {
+    ring_drop(s, &b->snd_ring);
+    ring_drop(s, &b->rcv_ring);
 }
 
 static void rest(struct stack *s, struct tcb *t) {
     struct busy *b = t->busy;
+    rings_drop(s, b);
     t->snd_log2 = log2_of(b->snd_ring.used);
     t->rcv_log2 = log2_of(b->rcv_ring.used);
+    wheel_cancel(&s->wheel, &b->timer);
     cc_rest(s, t);
     tcb_rest_begin(t);
     give_back(s, b);
 }
 
+/* Who waits for a time stays awake; a model of the path is worth more than its memory. */
+static APART void rest_if_possible(struct stack *s, struct tcb *t) {
+    if (t->busy->life_at == TERN_NEVER && (t->state == TERN_CLOSED || !t->busy->cc.ops->model))
+        rest(s, t);
+    else
+        rings_drop(s, t->busy);
+}
+
 void tcb_rest(struct stack *s, struct tcb *t) {
-    if (tcb_awake(t) && unlikely(is_done(t))) rest(s, t);
+    if (tcb_awake(t) && unlikely(is_done(t))) rest_if_possible(s, t);
 }
 
 /* The connection is freed. */

@@ -24,8 +24,7 @@ static uint64_t destination(const struct stack *s, const struct flow *f) {
 /* Where i of [0, n) goes: a Feistel network over the next larger square, again until the result lies in the range. Its
  * rounds need only mix: the key `to` is this destination's alone, and whoever sits there sees the ports anyway. */
 static uint32_t shuffled(uint64_t to, uint32_t i, uint32_t n) {
-    unsigned half = 1;
-    while (1u << 2 * half < n) half++;
+    unsigned half = n > 4 ? (33 - (unsigned)__builtin_clz(n - 1)) / 2 : 1;
     uint32_t mask = (1u << half) - 1;
     do {
         uint32_t left = i >> half, right = i & mask;

@@ -142,7 +142,7 @@ uint32_t rcv_read(struct stack *s, struct tcb *t, void *buf, uint32_t len) {
         t->rcv.read = seq_add(t->rcv.read, len - done);
     }
     if (t->urgent_in && seq_ge(t->rcv.read, t->busy->rcv_up)) t->urgent_in = false;
-    if (rcv_readable(t) == 0 && !t->busy->islands) ring_drop(s, &t->busy->rcv_ring);
+    if (rcv_readable(t) == 0 && !t->busy->islands) ring_emptied(s, &t->busy->rcv_ring);
     return len;
 }
 

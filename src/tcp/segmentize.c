@@ -249,18 +249,30 @@ static bool worth_sending(const struct burst *b, uint32_t n, uint32_t all) {
     return may && n > 0 && (n == all || n >= t->snd.max_wnd / 2);
 }
 
+/* Segments of n bytes that may leave by the same decision: they are decided on, and accounted for, once. The last one
+ * there is goes by itself, for a FIN may ride on it; so does every one that is paced, sent again, or traced. */
+static uint32_t run_of(const struct burst *b, uint32_t n, uint32_t may) {
+    const struct tcb *t = b->t;
+    if (may <= 2 * n || !t->busy->flight || !short_ways(b->s)) return 1;
+    if (seq_lt(t->busy->pos, t->snd.nxt) || b->s->trace_mask || pacing_rate(b->s, t)) return 1;
+    return min_u32((may - 1) / n, (uint32_t)(b->max - b->n));
+}
+
 /* New data, or everything again after a timeout [SHLD-16]; from the whole buffer, so that segments are as large as
- * can be [SHLD-27, SHLD-28]. True when a frame was built. */
+ * can be [SHLD-27, SHLD-28]. True when frames were built. */
 static bool put_data(struct burst *b) {
     struct tcb *t = b->t;
-    uint32_t all = unsent(t), room = usable(t), n = min_u32(min_u32(all, room), b->most);
+    uint32_t all = unsent(t), room = usable(t), may = min_u32(all, room), n = min_u32(may, b->most);
     bool fin = fin_octet(t) && n == all && room > all;
     if (n > b->mss && n < all) n -= n % b->mss; /* whole segments while there is more */
     if (n == 0 && !fin) return false;
     if (!recovery_room(b->s, t) || !pacing_allows(b->s, t)) return false;
     if (!fin && !worth_sending(b, n, all)) return false;
-    put_segment(b, t->busy->pos, n, flags_for(t, t->busy->pos, n, fin), why_data(t, n));
-    advance(b, n, fin);
+    uint32_t run = run_of(b, n, may);
+    seq at = t->busy->pos;
+    for (uint32_t i = 0; i < run; i++, at = seq_add(at, n))
+        put_segment(b, at, n, flags_for(t, at, n, fin), why_data(t, n));
+    advance(b, run * n, fin);
     return true;
 }
 

@@ -2,7 +2,7 @@
  * when, is segmentize.c's decision. Also the rings' memory, shared with recvbuf.c. */
 #include "tcp/tcb.h"
 
-enum { RING_LEAST = 512, REFILL = 128 << 10 };
+enum { REFILL = 128 << 10 };
 
 /* An empty ring gives its memory back; the next one begins as large as the last had to be, for growing in the middle
  * of a burst means copying. */
@@ -54,7 +54,7 @@ uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t l
 }
 
 void snd_trim(struct stack *s, struct tcb *t) {
-    if (snd_queued(t) == 0) ring_drop(s, &t->busy->snd_ring);
+    if (snd_queued(t) == 0) ring_emptied(s, &t->busy->snd_ring);
     /* not for every ACK, but in time: on a long path what is under way fills most of the buffer */
     if (t->want_write && snd_space(t) >= min_u32(autotune_send_limit(t) / 3, REFILL)) {
         t->want_write = false;

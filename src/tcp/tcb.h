@@ -63,6 +63,8 @@ struct islands {
     range_set set; /* at[] below */
     seq recent[4]; /* first bytes of the segments that came last, newest first, one an island [RFC2018 4] */
     uint8_t recents;
+    seq mark;                   /* where rcv.nxt stood when mark_ts was taken */
+    uint32_t mark_ts, floor_ts; /* TS.Recent then, and at the mark before: timestamps.c */
     range at[];
 };
 
@@ -405,6 +407,7 @@ void tcb_options_drop(struct stack *s, struct tcb_options *o); /* o may be NULL 
 bool tcb_options_own(struct stack *s, struct tcb_options **o); /* nobody else holds it any more; false: no memory */
 
 /* ---- buffers: sendbuf.c, recvbuf.c ---- */
+enum { RING_LEAST = 512 };
 bool ring_grow(struct stack *s, ring *r, uint32_t size, seq from, seq to);
 /* Grows to size if it is smaller, keeping [from, to). */
 static inline bool ring_reserve(struct stack *s, ring *r, uint32_t size, seq from, seq to) {
@@ -417,6 +420,10 @@ static inline void ring_drop(struct stack *s, ring *r) {
     mem_buffer_give(s, r->at, r->size);
     r->at = NULL;
     r->size = 0;
+}
+/* Nothing is in it. The smallest stays until the connection rests: who says little at a time soon needs it again. */
+static inline void ring_emptied(struct stack *s, ring *r) {
+    if (r->size > RING_LEAST) ring_drop(s, r);
 }
 seq snd_first(const struct tcb *t);       /* number of the oldest byte in the send ring */
 uint32_t snd_queued(const struct tcb *t); /* written, not acknowledged */
@@ -460,7 +467,8 @@ uint8_t wscale_choose(const struct stack *s, const struct tcb_options *opt);
 uint32_t ts_now(const struct stack *s, uint32_t offset);
 /* PAWS: is this segment older than one already seen? [RFC7323 5.3] */
 bool ts_old(const struct stack *s, const struct tcb *t, const tcp_options *o);
-void ts_remember(const struct arrival *a); /* of a segment whose numbers were both found good */
+bool ts_overtaken(const struct tcb *t, const tcp_options *o); /* only by a repetition: it is not */
+void ts_remember(const struct arrival *a);                    /* of a segment whose numbers were both found good */
 
 /* ---- 3.5.2, RFC 5961: reset.c challenge.c ---- */
 /* The RST that answers a segment for which there is no connection [3.10.7.1]. */

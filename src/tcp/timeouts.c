@@ -8,14 +8,13 @@ static uint64_t earliest(const struct tcb *t) {
     return t->busy->flight ? min_u64(when, t->busy->flight->pace_due) : when;
 }
 
+/* A node that is armed too early stays: in most cases the next deadline is not far behind, and who rests takes it off. */
 void timers_sync(struct stack *s, struct tcb *t) {
     uint64_t when = earliest(t);
-    if (when == TERN_NEVER) {
-        if (wheel_armed(&t->busy->timer)) wheel_cancel(&s->wheel, &t->busy->timer);
-    } else if (!wheel_armed(&t->busy->timer) ||
-               wheel_when_ns(&t->busy->timer) >= when + WHEEL_TICK_NS) { /* the wheel rounds up */
+    if (when == TERN_NEVER) return;
+    if (!wheel_armed(&t->busy->timer) ||
+        wheel_when_ns(&t->busy->timer) >= when + WHEEL_TICK_NS) /* the wheel rounds up */
         wheel_arm(&s->wheel, &t->busy->timer, when);
-    }
 }
 
 void timers_stop(struct stack *s, struct tcb *t) {
@@ -59,7 +58,6 @@ void life_start(struct stack *s, struct tcb *t) {
 }
 
 void give_up(struct stack *s, struct tcb *t, int error, enum reason why) {
-    if (state_in(t, IN(SYN_SENT) | IN(SYN_RECEIVED))) s->stats.connects_failed++;
     if (why != R_END_ICMP && why != R_END_KEEPALIVE) reset_send(s, t, R_SEND_RST);
     tcb_move(s, t, MOVE_GIVE_UP);
     tcb_end(s, t, error, why);

@@ -337,6 +337,13 @@ static void test_ra_refused(void **state) {
     feed_ra("fe80::99", &m);
     assert_int_equal(host.s->ip.addresses, 1);
     assert_int_equal(host.s->ip.link[0].mtu6, 1500);
+    static const uint32_t fine[] = {1280, 1281, 1499,
+                                    1500}; /* [RFC4861 6.3.4] what the link carries, but not less than 1280 */
+    for (unsigned i = 0; i < ARRAY_LEN(fine); i++) {
+        m.mtu = fine[i];
+        feed_ra("fe80::99", &m);
+        assert_int_equal(host.s->ip.link[0].mtu6, fine[i]);
+    }
     host_free();
     host_auto(TERN_LINK_ETHERNET, 0, 0); /* unless enabled */
     give(0, "fd09::2", 64);

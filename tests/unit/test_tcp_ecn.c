@@ -222,6 +222,8 @@ static void accurate_opener(void **state) {
             inject_with_mark(&(struct seg){.flags = SYN | ACK | ace(answer), .ack = 1}, mark);
             expect(ACK | (agreed[answer] == ACCURATE ? ace(arrived_code[mark]) : 0), 1, 1, 0);
             assert_int_equal(now_status().ecn, agreed[answer]);
+            app_write(10); /* the counter has seen the SYN,ACK's mark [3.2.1] */
+            expect(ACK | (agreed[answer] == ACCURATE ? ace(mark == CE ? 6 : 5) : 0), 1, 1, 10);
             assert_int_equal(tern_abort(fx.stack, fx.sock), TERN_OK);
             drop_out();
         }
