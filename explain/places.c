@@ -143,7 +143,10 @@ static void follow(struct places *p, struct explain_flow *f, struct decoded *d) 
 void places_elsewhere(struct places *p, struct explain_flow *f, struct decoded *d) {
     d->tcp.marks |= FLOW_ELSEWHERE;
     follow(p, f, d);
-    if (f->places == NULL || f->places->met) return;
+    if (f->places == NULL) return;
+    const tcp_header *h = &d->tcp.tcp;
+    if (h->flags & TCP_SYN && h->options.has_mss) f->places->mss[d->tcp.from] = h->options.mss;
+    if (f->places->met) return;
     f->places->met = true;
     uint32_t here = p->file[f->home], other = d->tcp.file;
     int64_t apart = clocks_ahead(p->clocks, other) - clocks_ahead(p->clocks, here);

@@ -174,6 +174,20 @@ for timestamps in (True, False):
         again = c['a']['retransmissions']
         assert again['rto'] + again['tlp'] + again['unknown'] == w.lost[0], (again, w.lost)
 
+# The MSS is clamped between them, on the SYN of one end; super-segments are known by where they end.
+w = World(9, 3 * S).life(20, 20_000_000)
+def clamp(data):
+    tcp = data[20:36] + b'\0\0' + data[38:]
+    if not tcp[13] & 2: return data
+    tcp = tcp.replace(b'\x02\x04\x05\xb4', b'\x02\x04\x05\x50')
+    check = sum16(data[12:20] + struct.pack('>HH', 6, len(tcp)) + tcp)
+    return data[:20] + tcp[:16] + struct.pack('>H', check) + tcp[18:]
+save('a.pcap', w.seen[0])
+save('b.pcap', [(at, clamp(d) if d[12:16] == b'\x0a\0\0\1' else d) for at, d in w.seen[1]])
+out = told()
+found = [(f['end'], f['bytes'], f['offered']) for f in out['connections'][0]['findings'] if f['code'] == 'MSS_CLAMPED']
+assert found == [('a', 1360, 1460)], found
+
 # A capture that began later, and one that ended sooner.
 w = World(6, HOUR).life(100, 20_000_000)
 save('a.pcap', w.seen[0]); save('b.pcap', w.seen[1][60:])

@@ -327,6 +327,12 @@ static void rests_and_goes_on(void **state) {
     uint32_t top = c.cwnd;
     lose(c.cwnd);
     assert_int_equal(c.ops->rest(&c), top);
+    c.ops->timeout(&c, c.cwnd, false, now_us); /* nothing is known of the curve, but slow start has had its end */
+    assert_int_not_equal(c.ops->rest(&c), 0);
+    begin(NULL);
+    c.cwnd = 100 * MSS;
+    for (unsigned i = 0; i < 5; i++) ack(MSS, 100000, true);
+    lose(c.cwnd);
     uint32_t cwnd = c.cwnd, thresh = c.ssthresh;
     c.ops->init(&c, MSS, 10);
     c.cwnd = cwnd;

@@ -109,7 +109,7 @@ static void never_wrong(void **state) {
     (void)state;
     static const uint64_t were_wrong[] = {
         2251,  3883,  30265, 31080, 35064, 35887, 35921, 35945, 37512,
-        39448, 43848, 49421, 50597, 51121, 66109, 75536, 90388}; /* once, each for a reason of its own */
+        39448, 43848, 49421, 50597, 51121, 66109, 75536, 90388, 130146}; /* once, each for a reason of its own */
     unsigned long first = 1, count = scale(600);
     const char *env = getenv("TERN_TEST_SEEDS");
     if (env && sscanf(env, "%lu %lu", &first, &count) < 1) fail_msg("TERN_TEST_SEEDS is \"first count\"");

@@ -219,6 +219,8 @@ static void accurate_opener(void **state) {
             inject_with_mark(&(struct seg){.flags = SYN | ACK | ace(answer), .ack = 1}, mark);
             expect(ACK | (agreed[answer] == ACCURATE ? ace(arrived_code[mark]) : 0), 1, 1, 0);
             assert_int_equal(now_status().ecn, agreed[answer]);
+            app_write(10); /* the counter has seen the SYN,ACK's mark [3.2.1] */
+            expect(ACK | (agreed[answer] == ACCURATE ? ace(mark == CE ? 6 : 5) : 0), 1, 1, 10);
             assert_int_equal(tern_abort(fx.stack, fx.sock), TERN_OK);
             drop_out();
         }
@@ -250,6 +252,28 @@ static void accurate_counter(void **state) {
         inject_marked(ACK | ace(5), at, 11, others[i]);
         advance(500);
         expect(ACK | ace((5 + 20) & 7), 11, at + 100, 0);
+    }
+}
+
+/* [3.2.2.1] The ACK of our SYN,ACK tells how that arrived; a mark of it is counted by both, and is no news later. */
+static void accurate_syn_ack_marked(void **state) {
+    (void)state;
+    for (unsigned marked = 0; marked < 2; marked++) {
+        fx_new_peer((uint16_t)(MY_PORT + marked), (uint16_t)(PEER_PORT + marked));
+        assert_int_equal(app_listen(0, 0), TERN_OK);
+        inject(SYN | ace(7), 0, 0, 0);
+        expect(SYN | ACK | ace(2), 0, 1, 0);
+        inject(ACK | ace(marked ? 6 : 2), 1, 1, 0);
+        assert_int_equal(app_accept(), TERN_OK);
+        app_write(100);
+        drop_out();
+        uint64_t before = counted(R_ECN_REPORTED);
+        inject(ACK | ace(marked ? 6 : 5), 1, 101, 0);
+        assert_int_equal(counted(R_ECN_REPORTED), before);
+        app_write(100);
+        drop_out();
+        inject(ACK | ace(marked ? 7 : 6), 1, 201, 0);
+        assert_int_equal(counted(R_ECN_REPORTED), before + 1);
     }
 }
 
@@ -384,6 +408,7 @@ int main(void) {
         BOTH(accurate_listener),
         BOTH(accurate_opener),
         BOTH(accurate_counter),
+        BOTH(accurate_syn_ack_marked),
         BOTH(accurate_marks_shrink_the_window),
         BOTH(accurate_syn_lost),
         BOTH(accurate_for_what_is_to_come),
