@@ -33,7 +33,7 @@ static void of_flight(const struct tcb *t, tern_status_info *o) {
 }
 
 static void of_tally(const struct stack *s, const struct tcb *t, tern_status_info *o) {
-    const struct tally *y = tally_seen(s, t);
+    const struct tcb_tally *y = tally_seen(s, t);
     uint64_t now_for = t->tally ? clock_us(s) - y->since_us : 0;
     o->bytes_again = y->bytes_again;
     o->again_by_timer = y->by_timer;
@@ -107,7 +107,7 @@ static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info 
     of_tally(s, t, o);
     o->delivered = o->bytes_acked + o->bytes_sacked;
     o->timer = timer_next(t, &o->timer_ns);
-    o->memory = sizeof *t + (t->tally ? sizeof(struct tally) : 0) + (tcb_awake(t) ? sizeof *t->busy : 0) +
+    o->memory = sizeof *t + (t->tally ? sizeof(struct tcb_tally) : 0) + (tcb_awake(t) ? sizeof *t->busy : 0) +
                 t->busy->snd_ring.size + t->busy->rcv_ring.size + (t->busy->lent ? sizeof *t->busy->lent : 0) +
                 islands_memory(t);
 }

@@ -124,7 +124,7 @@ static bool marks_reported(struct arrival *a) {
     if (t->ecn_mute || overtaken(a)) return false;
     uint8_t fresh = (uint8_t)(number_of(a->h->flags) - t->ecn_told) & 7;
     t->ecn_told = (uint8_t)(t->ecn_told + fresh);
-    struct tally *y = fresh ? tally_of(a->s, t) : NULL;
+    struct tcb_tally *y = fresh ? tally_of(a->s, t) : NULL;
     if (y) y->marks += fresh;
     return fresh != 0;
 }

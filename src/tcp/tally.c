@@ -4,16 +4,16 @@
 #include "tcp/tcb.h"
 
 /* NULL where there is no memory: then nothing is counted. */
-struct tally *tally_of(struct stack *s, struct tcb *t) {
+struct tcb_tally *tally_of(struct stack *s, struct tcb *t) {
     uint32_t index;
     if (likely(t->tally)) return pool_at(&s->tcp.tallies, t->tally - 1);
-    struct tally *y = t->record ? NULL : pool_take(&s->tcp.tallies, s, &index);
+    struct tcb_tally *y = t->record ? NULL : pool_take(&s->tcp.tallies, s, &index);
     if (y) t->tally = index + 1;
     return y;
 }
 
-const struct tally *tally_seen(const struct stack *s, const struct tcb *t) {
-    static const struct tally nothing;
+const struct tcb_tally *tally_seen(const struct stack *s, const struct tcb *t) {
+    static const struct tcb_tally nothing;
     return t->tally ? pool_at(&s->tcp.tallies, t->tally - 1) : &nothing;
 }
 
@@ -23,7 +23,7 @@ void tally_free(struct stack *s, struct tcb *t) {
 }
 
 void tally_again(struct stack *s, struct tcb *t, enum reason why, uint32_t len) {
-    struct tally *y = tally_of(s, t);
+    struct tcb_tally *y = tally_of(s, t);
     if (!y) return;
     y->bytes_again += len;
     y->by_timer += why == R_REXMIT_RTO || why == R_REXMIT_SYN;
@@ -41,7 +41,7 @@ static enum tally_time doing(const struct tcb *t) {
 /* After whatever may have changed that. Who never had bytes that waited has no times. */
 void tally_time(struct stack *s, struct tcb *t) {
     enum tally_time now = doing(t);
-    struct tally *y = t->tally || seq_gt(t->snd.end, t->snd.nxt) ? tally_of(s, t) : NULL;
+    struct tcb_tally *y = t->tally || seq_gt(t->snd.end, t->snd.nxt) ? tally_of(s, t) : NULL;
     if (!y) return;
     uint32_t us = clock_us(s);
     y->spent_us[y->doing] += us - y->since_us;

@@ -109,7 +109,7 @@ struct busy {
 
 /* See tally.c. */
 enum tally_time { TALLY_IDLE, TALLY_BUSY, TALLY_WINDOW, TALLY_BUFFER, TALLY_TIMES };
-struct tally {
+struct tcb_tally {
     uint64_t spent_us[TALLY_TIMES]; /* by what held the bytes up; while busy nothing but the path and our control did */
     uint64_t bytes_again;
     uint32_t by_timer, by_probe; /* segments sent again */
@@ -626,14 +626,14 @@ void cc_wake(struct tcb *t);
 void cc_idle(struct stack *s, struct tcb *t); /* nothing is under way, something is about to be */
 
 /* ---- tally.c ---- */
-struct tally *tally_of(struct stack *s, struct tcb *t);
-const struct tally *tally_seen(const struct stack *s, const struct tcb *t); /* all zero when there is none */
+struct tcb_tally *tally_of(struct stack *s, struct tcb *t);
+const struct tcb_tally *tally_seen(const struct stack *s, const struct tcb *t); /* all zero when there is none */
 void tally_free(struct stack *s, struct tcb *t);
 COLD void tally_again(struct stack *s, struct tcb *t, enum reason why, uint32_t len);
 void tally_time(struct stack *s, struct tcb *t);
 #define TALLY(s, t, what)                                                                                              \
     do {                                                                                                               \
-        struct tally *y_ = tally_of(s, t);                                                                             \
+        struct tcb_tally *y_ = tally_of(s, t);                                                                         \
         if (y_) y_->what++;                                                                                            \
     } while (0)
 
