@@ -222,7 +222,8 @@ static void end_facts(const struct report *r, const struct explain_flow *f, cons
         strftime(until, sizeof until, "%Y-%m-%d %H:%M:%S UTC", &tm) > 0)
         fact(r, _("  TIME-WAIT"), _("until %s, with an MSL of 30 s"), until);
     const char *doubt = e->state.certainty != CERTAIN ? passive_doubt_text((enum doubt)e->state.doubt, r->lang) : "";
-    fact(r, _("  at the end"), "%s%s%s", states_name(e->state.states, _(" or "), states),
+    const char *named = states_name(e->state.states, _(" or "), states);
+    fact(r, _("  at the end"), "%s%s%s", named == states ? states : _("unknown"),
          doubt[0] ? word(WORD_SEPARATOR, i18n_lang()) : "", doubt);
 }
 

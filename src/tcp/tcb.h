@@ -187,7 +187,9 @@ struct tcb {
     uint8_t backoff;                 /* how often the current RTO was doubled */
     uint8_t rack_mult, rack_persist; /* width of the reordering window [RFC8985 6.2 step 4] */
     uint8_t ecn_seen, ecn_told;      /* accurate: marks that we saw, and that the peer told of, modulo 256 */
-    uint8_t ecn_first;               /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
+    uint8_t ecn_first : 3;           /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
+    uint8_t ecn_unheard : 1;         /* accurate: no counter of the peer's has come yet */
+    uint8_t ecn_mute : 1;            /* accurate: the path erases or mangles it; nothing of ours is to be marked */
     uint8_t snd_log2, rcv_log2;      /* how large the rings had to be: see busy.c */
     int8_t error;
     uint16_t mss_peer; /* the peer's MSS option or the default */

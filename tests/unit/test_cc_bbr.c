@@ -302,6 +302,13 @@ static void full_pipe(void **state) {
     assert_int_equal(rate(), paced(r, 88));
     end(NULL);
     begin(NULL);
+    for (unsigned i = 0; i < 12; i++) { /* growth after two rounds without begins the count anew */
+        uint64_t now = (20ull << 20) << i / 3;
+        sample(now, 1u << 30, 1u << 30);
+        if (i) assert_int_equal(rate(), paced(now, 739));
+    }
+    end(NULL);
+    begin(NULL);
     for (unsigned i = 0; i < 20; i++) { /* an application that holds back fills nothing */
         p.s.app_limited = i > 0;
         sample(RATE, 3 * BDP, 3 * BDP);

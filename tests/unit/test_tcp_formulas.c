@@ -373,6 +373,14 @@ static void segment_sizes(void **state) {
     }
     t->opt->mss_cap = 0;
     t->mss_peer = 1000;
+    fx.s->cfg.mss_min = 16; /* options never take more than half */
+    t->stamps = true;
+    for (uint32_t m = 16; m <= 40; m++) {
+        mss_update(fx.s, t, head + m);
+        assert_int_equal(t->mss, m - min_u32(12, m / 2));
+    }
+    t->stamps = false;
+    fx.s->cfg.mss_min = 64;
     mss_update(fx.s, t, head - 1); /* a path narrower than the headers: nonsense, and survived */
     assert_int_equal(t->mss, 64);
     mss_update(fx.s, t, 1500);
@@ -620,6 +628,25 @@ static void second_timeout(void **state) {
     }
 }
 
+/* The same with SACK blocks, where tail loss probes come first. */
+static void second_timeout_sack(void **state) {
+    (void)state;
+    fx.cfg.congestion = TERN_NEWRENO;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    app_write(8000);
+    drop_out();
+    uint32_t thresh = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        wait_out(100000);
+        drop_out();
+        tern_status_info st = fx_status();
+        if (st.timeouts == 0) continue;
+        if (thresh) assert_int_equal(st.ssthresh, thresh);
+        thresh = st.ssthresh;
+    }
+    assert_int_equal(thresh, 4000);
+}
+
 /* Bytes that leave in one frame, for the device to cut, are whole segments as long as there are more. */
 static void whole_segments(void **state) {
     (void)state;
@@ -634,10 +661,15 @@ static void whole_segments(void **state) {
     while (tern_output(fx.stack, &f, 1, fx.now) == 1) {
         uint32_t len = f.len - f.head_len;
         assert_true(len % 1000 == 0 || sent + len == sizeof bytes);
+        assert_int_equal(f.segment_size, len > 1000 ? 1000 : 0);
         sent += len;
         frames++;
     }
     assert_true(sent == sizeof bytes && frames == 3); /* 4, 4, and what is left */
+    inject(ACK, 1, 1 + sizeof bytes, 0);
+    assert_int_equal(tern_write(fx.stack, fx.sock, bytes, 1000), 1000); /* one alone is not for the device to cut */
+    assert_int_equal(tern_output(fx.stack, &f, 1, fx.now), 1);
+    assert_int_equal(f.segment_size, 0);
 }
 
 int main(void) {
@@ -661,6 +693,7 @@ int main(void) {
         BOTH(cookies_of_servers),
         BOTH(late_duplicates),
         ONLY4(second_timeout),
+        SACKED(second_timeout_sack),
         BOTH(whole_segments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

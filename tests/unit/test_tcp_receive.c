@@ -470,6 +470,19 @@ static void paws_after_24_days(void **state) {
     advance(UINT64_C(2) * 24 * 3600 * 1000);
     inject(ACK, 1, 1, 10);
     expect_read(10);
+    drop_out();
+    for (uint32_t i = 0; i < 3; i++) { /* it counts from the last segment that set it */
+        advance(UINT64_C(20) * 24 * 3600 * 1000);
+        fx.peer.ts_value += 1000;
+        inject(ACK, 11 + 10 * i, 1, 10);
+        expect_read(10);
+        advance(500);
+        drop_out();
+    }
+    fx.peer.ts_value -= 1;
+    inject(ACK, 41, 1, 10);
+    expect(ACK, 1, 41, 0);
+    expect_read(0);
 }
 
 /* [RFC7323 3.2] Agreed but missing: dropped in silence. */

@@ -302,6 +302,7 @@ static void outcomes(void **state) {
         {TERN_ESTABLISHED, false, {.flags = ACK, .seq = 9, .ack = 1, .len = 3}, R_TEXT_OUT_OF_ORDER},
         {TERN_ESTABLISHED, false, {.flags = FIN | ACK, .seq = 1, .ack = 1}, R_FIN_TAKEN},
         {TERN_ESTABLISHED, false, {.flags = FIN | ACK, .seq = 9, .ack = 1}, R_FIN_EARLY},
+        {TERN_ESTABLISHED, false, {.flags = FIN | ACK, .seq = 9, .ack = 1, .len = 3}, R_TEXT_OUT_OF_ORDER},
         {TERN_TIME_WAIT, false, {.flags = FIN | ACK, .seq = 1, .ack = 2}, R_FIN_REPEATED},
         {TERN_FIN_WAIT_1, false, {.flags = ACK, .seq = 1, .ack = 2}, R_FIN_ACKED},
         {TERN_TIME_WAIT, false, {.flags = RST, .seq = 2}, R_TIME_WAIT_RST},
