@@ -221,6 +221,23 @@ out = told(('a1.pcap', 'a2.pcap', 'b1.pcap', 'b2.pcap'))
 assert len(out['connections']) == 8
 for c in out['connections']: calm(c)
 assert [k['corrected'] for k in out['clocks']] == [True, True], out['clocks']
+# Changed at random, times above all: it ends by itself, with a status of its own.
+rng = random.Random(3)
+World(11, HOUR).life(12, 20_000_000).save()
+good = open('b.pcap', 'rb').read()
+for round in range(25):
+    data = bytearray(good)
+    at = 24
+    while at + 16 <= len(data): # each record
+        length = struct.unpack('>I', data[at + 8:at + 12])[0]
+        if rng.random() < 0.3: data[at:at + 4] = rng.randbytes(4)
+        if rng.random() < 0.05: data[at + 8 + rng.randrange(8)] = rng.randrange(256)
+        at += 16 + length
+    open('changed.pcap', 'wb').write(data)
+    for args in (['--json', '--flow', '1'], []):
+        run = subprocess.run([tern, 'explain', *args, 'a.pcap', 'changed.pcap'], capture_output=True, timeout=60)
+        assert run.returncode in (0, 1), (round, run.returncode, run.stderr[-2000:])
+
 # No packet in both: nothing is said.
 save('x.pcap', w[6].seen[0]); save('y.pcap', w[7].seen[1])
 assert told(('x.pcap', 'y.pcap'))['clocks'] == []
