@@ -76,6 +76,8 @@ int demo_watch(struct demo *d, bool both, int server_end, uint64_t epoch_ns, con
 }
 
 void demo_server_record(struct demo *d, const tern_trace *record) {
+    /* Whoever interrupts the show has a whole file all the same. */
+    if (record->kind == TERN_TRACE_PACKET_IN || record->kind == TERN_TRACE_PACKET_OUT) pcapng_flush(d->pcap);
     pcapng_trace(d->pcap, 0, record);
     tally_record(&d->tally, record);
     if (!d->tally.started) return;
@@ -108,6 +110,7 @@ void demo_countdown(struct demo *d, uint64_t left_ns) {
     unsigned seconds = (unsigned)((left_ns + 999999999u) / 1000000000u);
     char text[160];
     if (told == UINT32_MAX) {
+        pcapng_flush(d->pcap);
         ladder_settle(d->ladder);
         put(text, sizeof text,
             _("TIME-WAIT: %s closed first, so it waits 2 MSL = %.0f s (shortened for the show; usually %d s) in case "

@@ -212,6 +212,7 @@ static int make_host(struct stage *g) {
     if (tern_config_host(&config, &err) < 0) return trouble("%s", err.text);
     config.msl_ms = DEMO_MSL_MS;
     int r = tern_new(&config, tern_host_now(), &g->stack);
+    explicit_bzero(config.entropy, sizeof config.entropy);
     if (r < 0) return trouble("%s", tern_strerror(r, i18n_lang()));
     device_iface(g->dev, &ic);
     g->iface = r = tern_iface_add(g->stack, &ic);

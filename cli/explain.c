@@ -98,7 +98,7 @@ bool explain_chosen(const struct explain_choice *c, const struct explain_flow *f
 static int choose_flows(struct explain_choice *c, const char *value) {
     char said[256], *at = said;
     if (strlen(value) >= sizeof said) return misuse(_("--flow: '%s' is too long"), value);
-    strcpy(said, value);
+    memcpy(said, value, strlen(value) + 1);
     for (char *one = strsep(&at, ","); one != NULL; one = strsep(&at, ",")) {
         if (c->ids == EXPLAIN_CHOSEN) return misuse(_("--flow: more than %d are not possible"), EXPLAIN_CHOSEN);
         if (!number_parse(one, 1, UINT64_MAX, &c->id[c->ids]))

@@ -126,10 +126,11 @@ static int add_route(struct node *n, const struct node_route *r) {
     return code < 0 ? code : tern_route_add(n->stack, &any, 0, n->iface, NULL);
 }
 
-static int make_stack(struct node *n, const struct node_options *o) {
+static int make_stack(struct node *n, struct node_options *o) {
     tern_iface_config ic;
     char text[TERN_ADDR_TEXT];
     int r = tern_new(&o->config, tern_host_now(), &n->stack);
+    explicit_bzero(o->config.entropy, sizeof o->config.entropy); /* the stack has made its keys of it */
     if (r < 0) return trouble("%s", tern_strerror(r, i18n_lang()));
     device_iface(n->device, &ic);
     n->iface = tern_iface_add(n->stack, &ic);
@@ -225,7 +226,7 @@ void node_abort_all(struct node *n) {
     } while (found == 64);
 }
 
-int node_open(struct node *n, const struct node_options *o) {
+int node_open(struct node *n, struct node_options *o) {
     struct driver_error err = {0};
     bool kernel = o->link[0] == 't';
     n->signals = -1;

@@ -80,7 +80,7 @@ struct node {
 };
 
 /* Opens the link, gives up privileges, makes the stack. 0, or an exit code after saying what is wrong. */
-int node_open(struct node *n, const struct node_options *o);
+int node_open(struct node *n, struct node_options *o);
 /* Runs until node_stop, the end of the link (fine) or trouble. Returns an exit code. */
 int node_run(struct node *n);
 void node_stop(struct node *n);

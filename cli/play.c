@@ -205,7 +205,7 @@ int play_main(int argc, char **argv) {
     struct opt_group g[3] = {groups[0], groups[1], groups[2]};
     struct help help = {"play", "[OPTION]... [NAME|FILE]", about, g, 3, NULL};
     const char *value, *file = "";
-    struct scenario *s;
+    struct scenario *s = NULL;
     g[1].n = look_opts_n;
     g[2].n = picture_opts_n;
     for (int c; (c = opt_next(argc, argv, &help, &value)) != OPT_END;) {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* NOLINTNEXTLINE(misc-redundant-expression): that both are the same is what it says */
 _Static_assert(DEVICE_END == -ENODATA, "DEVICE_END is -ENODATA");
 
 int driver_fail(struct driver_error *err, int code, const char *format, ...) {

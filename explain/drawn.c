@@ -173,7 +173,7 @@ static void draw_step(struct drawing *d, const struct step_kept *k) {
                         .arrival_ns = p->time_ns,
                         .record = &record,
                         .reading = &seen,
-                        .repeated = k->repeated || k->copy};
+                        .repeated = k->repeated || p->marks & FLOW_COPY};
     numbers_follow(&d->n, p->from, &record, &seen);
     drawn_remarks(d->flow, p, k->copy ? NULL : &k->view, d->told, d->o->lang, rung.why, sizeof rung.why);
     for (int end = END_A; end <= END_B; end++) {

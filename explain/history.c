@@ -105,7 +105,7 @@ static void follow_window(struct record *r, const struct flow_packet *p, const s
     bool into_shut = o->zero_since_ns != 0 && (l->probe || (l->takes <= 1 && p->len == 1));
     if (into_shut)
         e->probes++;
-    else if (l->probe && p->time_ns > e->heard_ns + MS_NS * 200) {
+    else if (l->probe && l->flight == 0 && p->time_ns > e->heard_ns + MS_NS * 200) {
         if (e->keepalives_unanswered++ == 0) e->probing_ns = p->time_ns;
         e->keepalives++;
     }
@@ -235,8 +235,9 @@ static bool whole_ttl(uint8_t ttl) { return ttl == 64 || ttl == 128 || ttl == 25
 enum vantage history_vantage(const struct history *h) {
     const struct history_end *a = &h->end[END_A], *b = &h->end[END_B];
     /* The capture says what came in and what went out. Checksums say less: a virtual device leaves them open. */
-    if (h->ways[END_A] == CAPTURE_OUT && h->ways[END_B] == CAPTURE_IN) return VANTAGE_A;
-    if (h->ways[END_A] == CAPTURE_IN && h->ways[END_B] == CAPTURE_OUT) return VANTAGE_B;
+    unsigned a_way = h->ways[END_A], b_way = h->ways[END_B];
+    if ((a_way == CAPTURE_OUT || a_way == 0) && (b_way == CAPTURE_IN || b_way == 0) && a_way != b_way) return VANTAGE_A;
+    if ((a_way == CAPTURE_IN || a_way == 0) && (b_way == CAPTURE_OUT || b_way == 0) && a_way != b_way) return VANTAGE_B;
     if (a->sums_open >= 2 && b->sums_open == 0 && b->segments > 1) return VANTAGE_A;
     if (b->sums_open >= 2 && a->sums_open == 0 && a->segments > 1) return VANTAGE_B;
     if (a->ttl_any && b->ttl_any && whole_ttl(a->ttl) != whole_ttl(b->ttl))

@@ -235,6 +235,9 @@ static void judge_places(struct judge *j) {
     for (int i = 0; i < 2; i++) {
         uint64_t missed, lost = places_lost(j->flow, i, &missed);
         int near = places_near(j->flow, i);
+        unsigned here = j->r->track.end[i].mss, there = p->mss[i];
+        if (here != 0 && there != 0 && here != there)
+            add(j, FINDING_MSS_CLAMPED, i, CERTAIN, min_u32(here, there), max_u32(here, there));
         if (lost > 0) add(j, FINDING_CAPTURE_PLACES_LOST, i, LIKELY, lost, p->way[i].seen[near]);
     }
 }

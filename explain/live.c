@@ -1,10 +1,13 @@
 /* live.c - see live.h. */
 #include "explain/live.h"
 
+#include <errno.h>
 #include <pcap/pcap.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "po/i18n.h"
 
 enum { SNAPLEN = 262144, WAIT_MS = 100, BUFFER = 32 << 20 };
 
@@ -18,6 +21,17 @@ struct live {
     uint32_t linktype;
 };
 
+/* The usual reasons in the user's language; libpcap knows none. */
+static const char *refusal(pcap_t *p, int code) {
+    const char *more = pcap_geterr(p);
+    switch (code) {
+    case PCAP_ERROR_NO_SUCH_DEVICE: return i18n_error(ENODEV);
+    case PCAP_ERROR_PERM_DENIED: return _("this needs root or CAP_NET_RAW");
+    case PCAP_ERROR_IFACE_NOT_UP: return _("the interface is down");
+    default: return more[0] != '\0' ? more : pcap_statustostr(code);
+    }
+}
+
 static int start(struct live *l, const char *iface, const char *filter, char error[LIVE_ERROR]) {
     struct bpf_program program;
     pcap_t *p = l->pcap;
@@ -28,8 +42,7 @@ static int start(struct live *l, const char *iface, const char *filter, char err
     l->nanoseconds = pcap_set_tstamp_precision(p, PCAP_TSTAMP_PRECISION_NANO) == 0;
     int r = pcap_activate(p);
     if (r < 0) {
-        const char *more = pcap_geterr(p);
-        snprintf(error, LIVE_ERROR, "%s: %s", iface, more[0] != '\0' ? more : pcap_statustostr(r));
+        snprintf(error, LIVE_ERROR, _("%s: %s"), iface, refusal(p, r));
         return -1;
     }
     l->linktype = (uint32_t)pcap_datalink(p);

@@ -85,6 +85,16 @@ static void fed_self(struct record *r, struct explain_flow *flow, const struct f
         h->end[END_A].fins = h->end[END_B].fins = 1;
         h->simultaneous_fin = 1;
     }
+    for (int i = 0; i < 2; i++) {
+        struct track_end *e = &r->track.end[i];
+        if (p->tcp.flags & TCP_FIN) {
+            e->fin = KNOWN_YES;
+            e->fin_at = seq_add(p->tcp.seq_no, p->len);
+        } else if (p->tcp.flags & TCP_ACK && e->fin == KNOWN_YES && seq_gt(p->tcp.ack_no, e->fin_at)) {
+            e->acked = p->tcp.ack_no;
+            e->acked_any = true;
+        }
+    }
     flow->over = (p->tcp.flags & (TCP_RST | TCP_FIN)) != 0;
 }
 

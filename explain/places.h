@@ -19,6 +19,7 @@ struct places_way {
 struct flow_places {
     uint32_t other;               /* a file of the other place, once it has `met` */
     uint64_t apart_ns, within_ns; /* by so much its clock differs from home's, give or take */
+    uint16_t mss[2];              /* what each end offers there; 0: its SYN was not seen */
     bool met;                     /* the other place has shown a packet of it */
     bool pieces;                  /* segments were cut or joined between */
     bool undecided;               /* the clocks do not say how long packets took */

@@ -215,8 +215,15 @@ static void end_facts(const struct report *r, const struct explain_flow *f, cons
     if (e->zero_windows > 0)
         fact(r, _("  zero windows"), _("%u, %s in all"), e->zero_windows, span_name(e->zero_ns, buf));
     if (e->limit < ARRAY_LEN(limits) && limits[e->limit] != NULL) fact(r, _("  limited by"), "%s", _(limits[e->limit]));
+    char until[64];
+    time_t s = (time_t)(e->time_wait_until_ns / SEC_NS);
+    struct tm tm;
+    if (e->time_wait_until_ns != 0 && gmtime_r(&s, &tm) != NULL &&
+        strftime(until, sizeof until, "%Y-%m-%d %H:%M:%S UTC", &tm) > 0)
+        fact(r, _("  TIME-WAIT"), _("until %s, with an MSL of 30 s"), until);
     const char *doubt = e->state.certainty != CERTAIN ? passive_doubt_text((enum doubt)e->state.doubt, r->lang) : "";
-    fact(r, _("  at the end"), "%s%s%s", states_name(e->state.states, _(" or "), states),
+    const char *named = states_name(e->state.states, _(" or "), states);
+    fact(r, _("  at the end"), "%s%s%s", named == states ? states : _("unknown"),
          doubt[0] ? word(WORD_SEPARATOR, i18n_lang()) : "", doubt);
 }
 

@@ -170,6 +170,8 @@ static void follow_syn(struct track *t, const struct flow_packet *p, struct sigh
         }
         if (was.guessed && was.heard && seq_gt(was.next, e->isn)) { /* the capture began with what was sent behind it */
             e->next = was.next;
+            e->fin = was.fin;
+            e->fin_at = was.fin_at;
             if (seq_gt(was.edge, seq_add(was.isn, 1))) island_add(e, seq_add(was.isn, 1), was.edge);
         }
     }

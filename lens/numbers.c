@@ -154,5 +154,6 @@ const char *flags_text(uint16_t flags, char buf[40]) {
     buf[0] = '\0';
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (flags & names[i].bit) at += (size_t)snprintf(buf + at, 40 - at, "%s%s", at > 0 ? "," : "", names[i].name);
-    return at > 0 ? buf : strcpy(buf, "none");
+    if (at == 0) memcpy(buf, "none", sizeof "none");
+    return buf;
 }

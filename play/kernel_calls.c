@@ -38,7 +38,7 @@ static struct sockaddr_in address(const tern_addr *addr, uint16_t port) {
 }
 
 static void ends_of(int fd, tern_flow *flow) {
-    struct sockaddr_in a;
+    struct sockaddr_in a = {0};
     socklen_t len = sizeof a;
     if (getsockname(fd, (struct sockaddr *)&a, &len) == 0) {
         flow->local = (tern_addr){.family = 4};

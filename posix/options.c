@@ -271,7 +271,7 @@ int px_setsockopt(struct posix *p, int fd, int level, int name, const void *valu
 static int give(const void *from, size_t size, void *to, socklen_t *len) {
     if (*len > size) *len = (socklen_t)size;
     if (!to && *len) return fail(EFAULT);
-    memcpy(to, from, *len);
+    if (*len) memcpy(to, from, *len);
     return 0;
 }
 

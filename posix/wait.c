@@ -25,6 +25,7 @@ void px_defer(struct posix *p, struct px_call *call) { p->deferred = call; }
 
 struct px_call *call_begin(struct posix *p, struct px_call *local, enum px_kind kind, int fd) {
     struct px_call *c = p->deferred ? p->deferred : local;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): one of the two is always there */
     *c = (struct px_call){.deadline_ns = TERN_NEVER, .kind = kind, .deferred = c == p->deferred};
     p->deferred = NULL;
     events_collect(p);

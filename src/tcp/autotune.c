@@ -49,7 +49,7 @@ void autotune_held(struct stack *s, struct tcb *t) {
 
 /* Bytes that may wait in the send buffer: what is under way must stay there until it is acknowledged, and the next
  * should be there when it is. On a local link nothing is lost and the window grows without end, but the link holds little:
- * a longer queue would only leave the processor's caches (docs/decisions/0020). */
+ * a longer queue would only leave the processor's caches (docs/decisions/0022). */
 uint32_t autotune_send_limit(const struct tcb *t) {
     uint32_t share =
         round_trip(t) >= LOCAL_US ? 4 : 2; /* while a hole is repaired the stretch behind it goes on growing */

@@ -82,7 +82,8 @@ static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info 
     o->urgent_left =
         t->urgent_in && seq_gt(t->busy->rcv_up, t->rcv.read) ? (uint32_t)seq_diff(t->busy->rcv_up, t->rcv.read) : 0;
     o->bytes_sent = bytes_sent(t);
-    o->bytes_acked = o->bytes_sent - min_u64(o->bytes_sent, (uint32_t)seq_diff(t->snd.nxt, snd_first(t)));
+    int32_t under_way = seq_diff(t->snd.nxt, snd_first(t)) - seq_gt(t->snd.nxt, t->snd.end); /* the FIN is no byte */
+    o->bytes_acked = o->bytes_sent - min_u64(o->bytes_sent, under_way > 0 ? (uint32_t)under_way : 0);
     o->bytes_received = bytes_received(t);
     o->segments_out = t->segments_out;
     o->segments_in = t->segments_in;

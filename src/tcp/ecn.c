@@ -32,11 +32,11 @@ uint16_t ecn_syn_flags(const struct stack *s, const struct tcb *t) {
     return ask ? BITS : 0;
 }
 
-/* What a SYN asks for, and what we agree to. */
+/* What a SYN asks for, and what we agree to. Whatever is neither nothing nor the classic request may come to mean more than the
+ * accurate form, which is what it gets [RFC9768 3.1.3]. */
 enum ecn_mode ecn_asked(const struct stack *s, uint16_t syn_flags) {
-    if (!s->cfg.ecn) return ECN_OFF;
-    if ((syn_flags & BITS) == BITS) return ECN_ACCURATE;
-    return (syn_flags & BITS) == CLASSIC_SYN ? ECN_CLASSIC : ECN_OFF;
+    if (!s->cfg.ecn || !(syn_flags & BITS)) return ECN_OFF;
+    return (syn_flags & BITS) == CLASSIC_SYN ? ECN_CLASSIC : ECN_ACCURATE;
 }
 
 uint16_t ecn_syn_ack_flags(enum ecn_mode mode, uint8_t syn_ecn) {
@@ -48,6 +48,10 @@ static void counters_start(struct tcb *t) {
     t->ecn_seen = t->ecn_told = COUNTER_START;
     t->busy->ecn_until = seq_add(t->snd.una, (uint32_t)-1);
 }
+
+/* What we sent while opening was not ECN-capable; who says that it arrived otherwise tells of a path that writes into that field.
+ * Then what it marks means nothing, and what we send is not capable of being marked [RFC9768 3.2.2.3]. */
+static bool mangled(const struct arrival *a) { return number_of(a->h->flags) != arrived_as(NOT_ECT); }
 
 /* The answer to our SYN [RFC9768 3.1.2, 3.1.3]. */
 void ecn_syn_acked(struct arrival *a) {
@@ -64,15 +68,21 @@ void ecn_syn_acked(struct arrival *a) {
     default: t->ecn = ECN_OFF; break; /* no answer, or our own bits reflected */
     }
     if (t->ecn != ECN_ACCURATE) return;
-    t->ecn_first = arrived_as(a->ip->tos & 3);
+    t->ecn_first = arrived_as(a->ip->tos & 3) & 7u;
+    t->ecn_unheard = true;
+    t->ecn_mute = mangled(a);
     if ((a->ip->tos & 3) == CE) t->ecn_seen++;
 }
 
-/* The ACK of our SYN,ACK tells how that arrived. */
+/* The ACK of our SYN,ACK tells how that arrived [RFC9768 3.2.2.1 table 4]; 1, 5 and 7 say nothing yet. When it was lost, a counter
+ * comes instead. No counter begins with 0: somebody erases it [RFC9768 3.2.2.4]. */
 void ecn_open_complete(struct arrival *a) {
+    static const uint8_t erased_or_mangled = 1 << 0 | 1 << 3 | 1 << 4 | 1 << 6;
     struct tcb *t = a->t;
     counters_start(t);
-    if (t->ecn == ECN_ACCURATE && number_of(a->h->flags) == 6) t->ecn_told++;
+    if (t->ecn != ECN_ACCURATE) return;
+    t->ecn_mute = !a->len && erased_or_mangled >> number_of(a->h->flags) & 1;
+    if (a->len && !number_of(a->h->flags)) t->ecn_mute = true;
 }
 
 /* ---- receiving ---- */
@@ -93,9 +103,19 @@ void ecn_arrived(struct arrival *a) {
 
 /* ---- being told ---- */
 
+/* A counter that was overtaken would seem to have come round. */
+static bool overtaken(const struct arrival *a) {
+    return seq_lt(a->ack, a->t->snd.una) || ts_old(a->s, a->t, &a->h->options);
+}
+
 static bool marks_reported(struct arrival *a) {
     struct tcb *t = a->t;
     if (t->ecn == ECN_CLASSIC) return a->h->flags & TCP_ECE;
+    if (unlikely(t->ecn_unheard)) {
+        t->ecn_unheard = false;
+        if (!number_of(a->h->flags)) t->ecn_mute = true; /* [RFC9768 3.2.2.4] */
+    }
+    if (t->ecn_mute || overtaken(a)) return false;
     uint8_t fresh = (uint8_t)(number_of(a->h->flags) - t->ecn_told) & 7;
     t->ecn_told = (uint8_t)(t->ecn_told + fresh);
     return fresh != 0;
@@ -142,4 +162,6 @@ uint16_t ecn_flags(struct tcb *t, bool fresh_data) {
 
 /* Only new data may be marked: the loss of anything else would not be noticed, or be noticed twice
  * [RFC3168 6.1.4, 6.1.5]. */
-uint8_t ecn_capable(const struct tcb *t, bool fresh_data) { return t->ecn != ECN_OFF && fresh_data ? ECT0 : NOT_ECT; }
+uint8_t ecn_capable(const struct tcb *t, bool fresh_data) {
+    return t->ecn != ECN_OFF && fresh_data && !t->ecn_mute ? ECT0 : NOT_ECT;
+}

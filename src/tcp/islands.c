@@ -19,10 +19,13 @@ static bool grow(struct stack *s, struct tcb *t) {
     if (old && cap <= old->set.cap) return false;
     set = mem_alloc(s, size_of(cap));
     if (!set) return false;
-    if (old)
+    if (old) {
         memcpy(set, old, size_of(old->set.count));
-    else
+    } else {
         memset(set, 0, sizeof *set);
+        set->mark = t->rcv.nxt;
+        set->mark_ts = set->floor_ts = t->ts_recent;
+    }
     set->set.at = set->at;
     set->set.cap = (uint16_t)cap;
     islands_free(s, t);
@@ -61,7 +64,13 @@ enum islands_result islands_add(struct stack *s, struct tcb *t, seq left, seq ri
 
 /* Everything up to `at` is in order now; returns up to where the islands continue it. */
 seq islands_join(struct stack *s, struct tcb *t, seq at) {
-    at = range_take(&t->busy->islands->set, at);
-    if (t->busy->islands->set.count == 0) islands_free(s, t);
+    struct islands *set = t->busy->islands;
+    at = range_take(&set->set, at);
+    if ((uint32_t)seq_diff(at, set->mark) > t->receive_buffer) {
+        set->floor_ts = set->mark_ts;
+        set->mark_ts = t->ts_recent;
+        set->mark = at;
+    }
+    if (set->set.count == 0) islands_free(s, t);
     return at;
 }

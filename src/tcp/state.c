@@ -36,6 +36,8 @@ bool tcb_move(struct stack *s, struct tcb *t, enum move m) {
     }
     const struct row *r = &rows[number - 1];
     t->state = r->to;
+    bool opening = r->from == TERN_SYN_SENT || r->from == TERN_SYN_RECEIVED;
+    if (opening && !t->passive && (m == MOVE_RESET || m == MOVE_GIVE_UP)) s->stats.connects_failed++;
     if (tracing(s, TERN_TRACE_STATE)) trace_move(s, t, (enum tern_state)r->from, r->event);
     return true;
 }

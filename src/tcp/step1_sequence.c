@@ -76,7 +76,7 @@ static enum reason check_timestamp(struct arrival *a) {
     const tcp_options *o = &a->h->options;
     if (!a->t->stamps || (a->flags & (TCP_RST | TCP_SYN))) return R_NONE;
     if (!o->has_ts) return R_PAWS_MISSING; /* [RFC7323 3.2] */
-    if (!ts_old(a->s, a->t, o)) return R_NONE;
+    if (!ts_old(a->s, a->t, o) || (a->len && ts_overtaken(a->t, o))) return R_NONE;
     effects_reply(&a->fx, seg_len(a) ? REPLY_ACK : REPLY_CHALLENGE, R_SEND_ACK_NOW);
     return R_PAWS_OLD; /* [RFC7323 5.3 R1] */
 }

@@ -63,6 +63,8 @@ struct islands {
     range_set set; /* at[] below */
     seq recent[4]; /* first bytes of the segments that came last, newest first, one an island [RFC2018 4] */
     uint8_t recents;
+    seq mark;                   /* where rcv.nxt stood when mark_ts was taken */
+    uint32_t mark_ts, floor_ts; /* TS.Recent then, and at the mark before: timestamps.c */
     range at[];
 };
 
@@ -185,7 +187,9 @@ struct tcb {
     uint8_t backoff;                 /* how often the current RTO was doubled */
     uint8_t rack_mult, rack_persist; /* width of the reordering window [RFC8985 6.2 step 4] */
     uint8_t ecn_seen, ecn_told;      /* accurate: marks that we saw, and that the peer told of, modulo 256 */
-    uint8_t ecn_first;               /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
+    uint8_t ecn_first : 3;           /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
+    uint8_t ecn_unheard : 1;         /* accurate: no counter of the peer's has come yet */
+    uint8_t ecn_mute : 1;            /* accurate: the path erases or mangles it; nothing of ours is to be marked */
     uint8_t snd_log2, rcv_log2;      /* how large the rings had to be: see busy.c */
     int8_t error;
     uint16_t mss_peer; /* the peer's MSS option or the default */
@@ -465,7 +469,8 @@ uint8_t wscale_choose(const struct stack *s, const struct tcb_options *opt);
 uint32_t ts_now(const struct stack *s, uint32_t offset);
 /* PAWS: is this segment older than one already seen? [RFC7323 5.3] */
 bool ts_old(const struct stack *s, const struct tcb *t, const tcp_options *o);
-void ts_remember(const struct arrival *a); /* of a segment whose numbers were both found good */
+bool ts_overtaken(const struct tcb *t, const tcp_options *o); /* only by a repetition: it is not */
+void ts_remember(const struct arrival *a);                    /* of a segment whose numbers were both found good */
 
 /* ---- 3.5.2, RFC 5961: reset.c challenge.c ---- */
 /* The RST that answers a segment for which there is no connection [3.10.7.1]. */

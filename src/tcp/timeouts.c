@@ -58,7 +58,6 @@ void life_start(struct stack *s, struct tcb *t) {
 }
 
 void give_up(struct stack *s, struct tcb *t, int error, enum reason why) {
-    if (state_in(t, IN(SYN_SENT) | IN(SYN_RECEIVED))) s->stats.connects_failed++;
     if (why != R_END_ICMP && why != R_END_KEEPALIVE) reset_send(s, t, R_SEND_RST);
     tcb_move(s, t, MOVE_GIVE_UP);
     tcb_end(s, t, error, why);

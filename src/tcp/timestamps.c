@@ -13,6 +13,13 @@ bool ts_old(const struct stack *s, const struct tcb *t, const tcp_options *o) {
     return clock_ms(s) - t->ts_recent_ms <= DAYS_24_MS;
 }
 
+/* What a repetition overtook on its way to the left edge has an older timestamp than TS.Recent. The rule drops it, as an
+ * example says, "unnecessarily" [RFC7323 5.3]. Beside islands it is taken if it left after the mark, a few windows back:
+ * its number cannot have come round since then. docs/decisions/0020 */
+bool ts_overtaken(const struct tcb *t, const tcp_options *o) {
+    return t->busy->islands && (int32_t)(o->ts_value - t->busy->islands->floor_ts) >= 0;
+}
+
 /* Only a segment at or before the last ACK sent may set TS.Recent, so that the echo is the oldest unacknowledged
  * one's [RFC7323 4.3 (2), 5.3 R3]. It waits until the ACK was found good too: who guesses one number only must not
  * be able to make the peer's own segments look old (CVE-2005-0356). */

@@ -1,5 +1,6 @@
 /* raw.c - see raw.h. */
 #include "raw.h"
+#include "tests/octets.h"
 
 enum { BATCH = 64, VICTIM = 0x0a000001, FRIEND = 0x0a000002 };
 
@@ -180,21 +181,6 @@ bool arena_connect_echo(struct arena *a) {
 
 /* ---- packets ---- */
 
-static void put16(uint8_t *p, uint32_t v) {
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-static void put32(uint8_t *p, uint32_t v) {
-    put16(p, v >> 16);
-    put16(p + 2, v & 0xffff);
-}
-static uint16_t sum16(const uint8_t *p, uint32_t n, uint32_t sum) {
-    for (uint32_t i = 0; i + 1 < n; i += 2) sum += (uint32_t)(p[i] << 8 | p[i + 1]);
-    if (n & 1) sum += (uint32_t)p[n - 1] << 8;
-    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
 static void ip_header(uint8_t *p, uint32_t src, uint32_t len, uint16_t id, uint16_t frag, uint8_t proto) {
     memset(p, 0, 20);
     p[0] = 0x45;
@@ -205,7 +191,7 @@ static void ip_header(uint8_t *p, uint32_t src, uint32_t len, uint16_t id, uint1
     p[9] = proto;
     put32(p + 12, src);
     put32(p + 16, VICTIM);
-    put16(p + 10, sum16(p, 20, 0));
+    put16(p + 10, ~sum16(p, 20, 0));
 }
 
 uint32_t raw_segment(uint8_t *p, const struct shot *s) {
@@ -228,7 +214,7 @@ uint32_t raw_segment(uint8_t *p, const struct shot *s) {
         memcpy(t + 20, s->options, s->options_len);
     }
     uint32_t pseudo = 6 + head + s->len + (s->src >> 16) + (s->src & 0xffff) + (VICTIM >> 16) + (VICTIM & 0xffff);
-    put16(t + 16, sum16(t, head + s->len, pseudo));
+    put16(t + 16, ~sum16(t, head + s->len, pseudo));
     return len;
 }
 

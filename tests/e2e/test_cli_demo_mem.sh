@@ -99,3 +99,18 @@ tshark -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE -r demo.pcapng \
 # Wireshark prints the states by itself.
 tshark -r demo.pcapng -V -Y bblog 2>/dev/null | sed -n 's/^ *TCP State: //p' | tr '\n' ' ' >states
 [ "$(cat states)" = "SYN RECEIVED (3) ESTABLISHED (4) FIN WAIT 1 (6) TIME WAIT (10) CLOSED (0) " ] || fail "the states: $(cat states)"
+
+# Interrupted in TIME-WAIT: the capture is whole, to the last segment.
+"$TERN" demo --mem -o cut.pcapng >cut.out &
+pid=$!
+i=0
+until grep -q 'TIME-WAIT: ' cut.out; do
+    i=$((i + 1))
+    [ $i -lt 300 ] || fail "TIME-WAIT does not begin"
+    sleep 0.1
+done
+kill -KILL "$pid"
+wait "$pid" 2>/dev/null || :
+"$TERN" explain --exit-code cut.pcapng >out 2>err || fail "the capture of an interrupted demo: $(cat err)"
+[ ! -s err ] || fail "the capture of an interrupted demo: $(cat err)"
+grep -q '^packets: 6,' out || fail "the capture of an interrupted demo: $(cat out)"

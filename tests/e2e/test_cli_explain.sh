@@ -100,6 +100,32 @@ explain --problem lonely.pcap demo.pcapng | has 'packets: 10' || fail "--problem
 explain --problem lonely.pcap demo.pcapng >out
 grep -q '10.0.0.9:443' out && ! grep -q '10.0.0.2:80' out || fail "--problem: $(cat out)"
 
+# A socket that connected to itself; a SYN that a host got and did not answer, by the directions that the capture has.
+python3 - <<'END'
+import struct
+def tcp(sport, dport, seq, ack, flags, data=b''):
+    return struct.pack('>HHIIBBHHH', sport, dport, seq, ack, 5 << 4, flags, 1000, 0, 0) + data
+def ip(src, dst, segment):
+    return struct.pack('>BBHHHBBHII', 0x45, 0, 20 + len(segment), 7, 0x4000, 64, 6, 0, src, dst) + segment
+def save(name, link, packets):
+    with open(name, 'wb') as f:
+        f.write(struct.pack('<IHHIIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, link))
+        for at, p in packets: f.write(struct.pack('<IIII', 1000 + at, 0, len(p), len(p)) + p)
+me = 0x7f000001
+save('self.pcap', 101, list(enumerate(ip(me, me, tcp(5555, 5555, *s)) for s in (
+    (7, 0, 2), (7, 8, 18), (8, 8, 24, b'hi'), (10, 10, 16), (10, 10, 17), (11, 11, 16)))))
+cooked = struct.pack('>HHiHBB8s', 0x800, 0, 2, 1, 0, 6, b'') # came in
+save('arrived.pcap', 276, [(at, cooked + ip(0x0a000001, 0x0a000002, tcp(4000, 80, 7, 0, 2))) for at in (0, 1, 3, 7)])
+END
+explain --flow 1 self.pcap >out
+grep -q 'connected to itself' out && grep -q 'both ends closed at once' out || fail "self-connect: $(cat out)"
+! grep -q repeated out || fail "a socket that talks to itself repeats nothing: $(cat out)"
+explain arrived.pcap | has '4 SYNs reached B' || fail "SYNs that arrived: $(explain arrived.pcap)"
+
+# Who holds TIME-WAIT, until when.
+explain --flow 1 demo.pcapng >out
+grep -q 'TIME-WAIT  *until 20' out || fail "TIME-WAIT until when: $(cat out)"
+
 # A file that is cut off: what, where; and what was read is reported.
 status explain cut.pcap demo.pcapng
 [ $status = 1 ] || fail "a cut file: exit $status"

@@ -174,6 +174,20 @@ for timestamps in (True, False):
         again = c['a']['retransmissions']
         assert again['rto'] + again['tlp'] + again['unknown'] == w.lost[0], (again, w.lost)
 
+# The MSS is clamped between them, on the SYN of one end; super-segments are known by where they end.
+w = World(9, 3 * S).life(20, 20_000_000)
+def clamp(data):
+    tcp = data[20:36] + b'\0\0' + data[38:]
+    if not tcp[13] & 2: return data
+    tcp = tcp.replace(b'\x02\x04\x05\xb4', b'\x02\x04\x05\x50')
+    check = sum16(data[12:20] + struct.pack('>HH', 6, len(tcp)) + tcp)
+    return data[:20] + tcp[:16] + struct.pack('>H', check) + tcp[18:]
+save('a.pcap', w.seen[0])
+save('b.pcap', [(at, clamp(d) if d[12:16] == b'\x0a\0\0\1' else d) for at, d in w.seen[1]])
+out = told()
+found = [(f['end'], f['bytes'], f['offered']) for f in out['connections'][0]['findings'] if f['code'] == 'MSS_CLAMPED']
+assert found == [('a', 1360, 1460)], found
+
 # A capture that began later, and one that ended sooner.
 w = World(6, HOUR).life(100, 20_000_000)
 save('a.pcap', w.seen[0]); save('b.pcap', w.seen[1][60:])
@@ -207,6 +221,39 @@ out = told(('a1.pcap', 'a2.pcap', 'b1.pcap', 'b2.pcap'))
 assert len(out['connections']) == 8
 for c in out['connections']: calm(c)
 assert [k['corrected'] for k in out['clocks']] == [True, True], out['clocks']
+# Three places; what the third one shows is put on the same clock, and two of them tell transit times.
+x = World(21, -50 * S, loss=0.03).life(200, 20_000_000)
+sent = b'\x0a\0\0\1'
+save('a.pcap', x.seen[0]); save('b.pcap', x.seen[1])
+save('m.pcap', [(at + (4_000_000 if d[12:16] == sent else -4_000_000) + 7 * S, d) for at, d in x.seen[0]])
+for files in (('a.pcap', 'm.pcap', 'b.pcap'), ('b.pcap', 'a.pcap', 'm.pcap')):
+    out = told(files)
+    assert len({k['place'] for k in out['clocks']} | {0}) == 3, out['clocks']
+    for k in out['clocks']:
+        other = {'a.pcap': 0, 'm.pcap': 7 * S, 'b.pcap': -50 * S}
+        assert abs(k['ahead_ns'] - (other[k['file']] - other[k['against']])) <= k['within_ns'] + 2000, out['clocks']
+    c = out['connections'][0]
+    assert len(out['connections']) == 1 and c['places']['a']['missed'] == c['places']['b']['missed'] == 0, c['places']
+    assert c['a']['duplicates'] == c['b']['duplicates'] == 0, c
+    assert c['places']['a']['lost'] <= x.lost[0] and c['places']['b']['lost'] <= x.lost[1], (c['places'], x.lost)
+
+# Changed at random, times above all: it ends by itself, with a status of its own.
+rng = random.Random(3)
+World(11, HOUR).life(12, 20_000_000).save()
+good = open('b.pcap', 'rb').read()
+for round in range(25):
+    data = bytearray(good)
+    at = 24
+    while at + 16 <= len(data): # each record
+        length = struct.unpack('>I', data[at + 8:at + 12])[0]
+        if rng.random() < 0.3: data[at:at + 4] = rng.randbytes(4)
+        if rng.random() < 0.05: data[at + 8 + rng.randrange(8)] = rng.randrange(256)
+        at += 16 + length
+    open('changed.pcap', 'wb').write(data)
+    for args in (['--json', '--flow', '1'], []):
+        run = subprocess.run([tern, 'explain', *args, 'a.pcap', 'changed.pcap'], capture_output=True, timeout=60)
+        assert run.returncode in (0, 1), (round, run.returncode, run.stderr[-2000:])
+
 # No packet in both: nothing is said.
 save('x.pcap', w[6].seen[0]); save('y.pcap', w[7].seen[1])
 assert told(('x.pcap', 'y.pcap'))['clocks'] == []

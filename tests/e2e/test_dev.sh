@@ -16,6 +16,17 @@ done
 code=0
 "$dev" frobnicate >/dev/null 2>&1 || code=$?
 [ "$code" -eq 2 ] || fail "an unknown command gave $code"
+"$dev" frobnicate 2>&1 >/dev/null | grep -q "no command is called 'frobnicate'" || fail 'the command is not named'
+# Whoever has no package manager is told what to install, in his language.
+mkdir bare
+for tool in dirname cat rm id grep sed tr; do ln -s "$(command -v $tool)" bare/; done
+for lang in C.UTF-8 zh_CN.UTF-8; do
+    code=0
+    LC_ALL=$lang PATH=$PWD/bare "$dev" demo >said 2>&1 || code=$?
+    [ "$code" -eq 2 ] || fail "without packages: $code, $(cat said)"
+    grep -q meson said || fail "what is missing is not said: $(cat said)"
+done
+grep -q 缺少所需的软件包 said || fail "not in Chinese: $(cat said)"
 ln -s "$TERN_SRC" 'a tree'
 './a tree/dev' help | cmp - help || fail 'not found through a path with a space'
 

@@ -1,5 +1,6 @@
 /* rig.c - see rig.h. */
 #include "rig.h"
+#include "tests/octets.h"
 
 struct rig rig;
 
@@ -44,18 +45,6 @@ void rig_restore(void) {
 
 /* ---- packets ---- */
 
-static void put16(uint8_t *p, uint32_t v) { p[0] = (uint8_t)(v >> 8), p[1] = (uint8_t)v; }
-static void put32(uint8_t *p, uint32_t v) { put16(p, v >> 16), put16(p + 2, v); }
-static uint32_t get16(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
-static uint32_t get32(const uint8_t *p) { return get16(p) << 16 | get16(p + 2); }
-
-static uint32_t fold(const uint8_t *p, size_t n, uint32_t sum) {
-    for (size_t i = 0; i + 1 < n; i += 2) sum += get16(p + i);
-    if (n & 1) sum += (uint32_t)p[n - 1] << 8;
-    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
-    return sum;
-}
-
 static const uint8_t addresses[2][4] = {{10, 0, 0, 2}, {10, 0, 0, 1}}; /* the peer, the host */
 
 static size_t put_options(uint8_t *p, const struct segment *s) {
@@ -81,7 +70,7 @@ void rig_input(const struct segment *s) {
     put16(p + 2, (uint32_t)(20 + len));
     memcpy(p + 12, addresses[0], 4);
     memcpy(p + 16, addresses[1], 4);
-    put16(p + 10, ~fold(p, 20, 0));
+    put16(p + 10, ~sum16(p, 20, 0));
     put16(tcp, PEER_PORT);
     put16(tcp + 2, OUR_PORT);
     put32(tcp + 4, s->seq);
@@ -90,7 +79,7 @@ void rig_input(const struct segment *s) {
     tcp[13] = (uint8_t)s->flags;
     put16(tcp + 14, s->wnd);
     if (s->flags & URG) put16(tcp + 18, URGENT_AHEAD);
-    put16(tcp + 16, ~fold(tcp, len, fold(p + 12, 8, 6 + (uint32_t)len)));
+    put16(tcp + 16, ~sum16(tcp, len, sum16(p + 12, 8, 6 + (uint32_t)len)));
     tern_packet packet = {.data = p, .len = (uint32_t)(20 + len)};
     must(tern_input(rig.stack, 0, &packet, 1, rig.now) == TERN_OK, "input");
 }

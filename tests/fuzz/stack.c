@@ -4,6 +4,7 @@
 #include "fuzz.h"
 
 #include "tcp/tcb.h"
+#include "tests/octets.h"
 
 enum { PEERS = 4, SOCKS = 6, STEPS = 400, PEER_PORT = 7000, MY_PORT = 80 };
 
@@ -20,25 +21,6 @@ static struct rig {
     } peer[PEERS];
     struct input in;
 } g;
-
-static void put16(uint8_t *p, uint32_t v) {
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-static void put32(uint8_t *p, uint32_t v) {
-    put16(p, v >> 16);
-    put16(p + 2, v & 0xffff);
-}
-static uint32_t get32(const uint8_t *p) {
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static uint16_t sum16(const uint8_t *p, size_t n, uint32_t sum) {
-    for (size_t i = 0; i + 1 < n; i += 2) sum += (uint32_t)(p[i] << 8 | p[i + 1]);
-    if (n & 1) sum += (uint32_t)p[n - 1] << 8;
-    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
 
 /* The header in front of `len` bytes at p + its length, from the peer to the host or, for quoting, back. */
 static size_t ip_head(uint8_t *p, bool v6, uint8_t proto, size_t len, size_t csum, bool back) {
@@ -62,11 +44,11 @@ static size_t ip_head(uint8_t *p, bool v6, uint8_t proto, size_t len, size_t csu
         p[9] = proto;
         put32(p + 12, back ? 0x0a000001 : 0x0a000002);
         put32(p + 16, back ? 0x0a000002 : 0x0a000001);
-        put16(p + 10, sum16(p, 20, 0));
+        put16(p + 10, ~sum16(p, 20, 0));
         for (size_t i = 12; i < 20; i += 2) sum += (uint32_t)(p[i] << 8 | p[i + 1]);
     }
     put16(p + head + csum, 0);
-    put16(p + head + csum, sum16(p + head, len, proto == IP_PROTO_ICMP4 ? 0 : sum));
+    put16(p + head + csum, ~sum16(p + head, len, proto == IP_PROTO_ICMP4 ? 0 : sum));
     return head;
 }
 

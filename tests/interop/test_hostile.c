@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "kernel.h"
+#include "tests/octets.h"
 
 enum { PORT = 7400 };
 
@@ -18,21 +19,10 @@ struct raw {
     uint32_t len, ip; /* where the IP header starts */
 };
 
-static void put16(uint8_t *p, uint32_t v) {
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-static uint32_t sum_of(const uint8_t *p, uint32_t len, uint32_t sum) {
-    for (uint32_t i = 0; i < len; i++) sum += i & 1 ? p[i] : (uint32_t)p[i] << 8;
-    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
-    return sum;
-}
-
 static void fix_ip4(struct raw *r) {
     uint8_t *p = r->bytes + r->ip;
     put16(p + 10, 0);
-    put16(p + 10, ~sum_of(p, (p[0] & 15u) * 4, 0) & 0xffff);
+    put16(p + 10, ~sum16(p, (p[0] & 15u) * 4, 0) & 0xffff);
 }
 
 /* A SYN to a port where nobody listens would be answered: these are ACKs to the port of the listener, or what the edit
@@ -42,8 +32,8 @@ static void fix_tcp(struct raw *r) {
     bool v6 = p[0] >> 4 == 6;
     uint32_t head = v6 ? 40 : 20, len = r->len - r->ip - head;
     put16(p + head + 16, 0);
-    uint32_t sum = v6 ? sum_of(p + 8, 32, 6 + len) : sum_of(p + 12, 8, 6 + len);
-    put16(p + head + 16, ~sum_of(p + head, len, sum) & 0xffff);
+    uint32_t sum = v6 ? sum16(p + 8, 32, 6 + len) : sum16(p + 12, 8, 6 + len);
+    put16(p + head + 16, ~sum16(p + head, len, sum) & 0xffff);
 }
 
 static void fix_icmp(struct raw *r) {
@@ -51,7 +41,7 @@ static void fix_icmp(struct raw *r) {
     bool v6 = p[0] >> 4 == 6;
     uint32_t head = v6 ? 40 : 20, len = r->len - r->ip - head;
     put16(p + head + 2, 0);
-    put16(p + head + 2, ~sum_of(p + head, len, v6 ? sum_of(p + 8, 32, 58 + len) : 0) & 0xffff);
+    put16(p + head + 2, ~sum16(p + head, len, v6 ? sum16(p + 8, 32, 58 + len) : 0) & 0xffff);
 }
 
 static uint8_t *ip_header(struct raw *r, int family, uint8_t protocol, uint32_t payload) {

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "drivers/sim.h"
+#include "tests/octets.h"
 
 enum { CORPUS = 512, FRAME = 18 + 65535, PORT = 7, LEN = 4000, VICTIM = 1, STEP = 16 };
 
@@ -100,11 +101,6 @@ static void on_packet(void *ctx, const tern_trace *r) {
 }
 
 /* ---- spoiling ---- */
-
-static void put16(uint8_t *p, uint32_t v) {
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
 
 static uint32_t odd_value(struct fuzz *f, uint32_t len) {
     static const uint32_t values[] = {0,   1,   2,   3,   4,    8,    20,    40,    64,

@@ -8,7 +8,8 @@ call, one link and the tests that reach its line. A fault is another relation, a
 condition or a statement left out, in src/wire, src/ip and src/tcp. The tree itself is not touched.
 
 Only lines that some test reaches take part; those tests run, the likeliest first, until one fails, crashes or takes too
-long. A fault that does not compile, or compiles to the same code, does not count. Exits 1 below 85 % noticed.
+long. A fault that does not compile, or compiles to the same code, does not count; nor does one that changes nothing that
+anybody could see, for the reason written in equal.txt. Exits 1 below 85 % noticed.
 """
 import argparse
 import collections
@@ -29,6 +30,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DIRS = ("src/wire", "src/ip", "src/tcp")
+EQUAL = pathlib.Path(__file__).with_name("equal.txt")
 AIM = 85
 CPU_MAX = 6.0  # a test that takes longer would take most of the time of all
 MEMORY_MAX = 4 << 30
@@ -212,18 +214,35 @@ def lines_of(directory, objects):
     return seen
 
 
+def digest_of(paths, more=""):
+    state = hashlib.sha256(more.encode())
+    for path in sorted(p for path in paths for p in (path.rglob("*") if path.is_dir() else [path]) if p.is_file()):
+        state.update(str(path).encode() + path.read_bytes())
+    return state.hexdigest()
+
+
 def reach_of(library, tests, jobs):
-    """{test: [seconds, {path: lines}]}, kept in the build directory as long as the sources are the same."""
-    state = hashlib.sha256(json.dumps([t.cmd for t in tests]).encode())
-    for path in sorted(p for d in ("src", "include", "tests", "drivers", "drill") for p in (ROOT / d).rglob("*") if p.is_file()):
-        if "__pycache__" not in path.parts and path.parent.name != "mutants":
-            state.update(str(path).encode() + path.read_bytes())
+    """{test: [seconds, {path: lines}]}. Kept in the build directory: a test is measured again when it, or the core, is
+    another; one that is too slow is left out."""
+    core = digest_of([ROOT / "src", ROOT / "include"])
+    states = {t.name: digest_of([p for p in map(pathlib.Path, t.cmd) if p.is_absolute()], json.dumps(t.cmd)) for t in tests}
     cache = library.build / "mutants-reach.json"
-    if cache.exists():
-        kept = json.loads(cache.read_text(encoding="utf-8"))
-        if kept["state"] == state.hexdigest():
-            return {n: (s, {p: set(v) for p, v in r.items()}) for n, (s, r) in kept["reach"].items()}
-    print("finding out which test reaches which line", file=sys.stderr)
+    kept = json.loads(cache.read_text(encoding="utf-8")) if cache.exists() else {}
+    known = kept.get("tests", {}) if kept.get("core") == core else {}
+    known = {n: entry for n, entry in known.items() if states.get(n) == entry["state"]}
+    missing = [t for t in tests if t.name not in known]
+    if missing:
+        print(f"finding out which lines are reached by {len(missing)} tests", file=sys.stderr)
+        measure_all(library, missing, jobs, lambda t, seconds, lines: known.update({t.name: {
+            "state": states[t.name], "seconds": seconds, "lines": {p: sorted(v) for p, v in lines.items()}}}))
+        cache.write_text(json.dumps({"core": core, "tests": known}), encoding="utf-8")
+    left = [n for n, entry in known.items() if entry["seconds"] > CPU_MAX]
+    if left:
+        print("too slow, not used:", *left, file=sys.stderr)
+    return {n: (e["seconds"], {p: set(v) for p, v in e["lines"].items()}) for n, e in known.items() if n not in left}
+
+
+def measure_all(library, tests, jobs, tell):
     with tempfile.TemporaryDirectory() as scratch, concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         objects = pathlib.Path(scratch, "objects")
         objects.mkdir()
@@ -231,8 +250,7 @@ def reach_of(library, tests, jobs):
         if not all(pool.map(lambda p: library.compile(p, ROOT / p, str(made[p]), ["--coverage", "-O0"]), made)):
             sys.exit("the core does not compile with counters")
         library.link(made, objects / "libtern-core.so", ["--coverage"])
-
-        def measure(test):
+        for test in tests:  # one after the other: the time that a test takes is measured by that of all children
             where = pathlib.Path(scratch, test.name)
             where.mkdir()
             begin = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
@@ -241,21 +259,13 @@ def reach_of(library, tests, jobs):
             if not good:
                 sys.exit(f"{test.name} fails without any fault: {shlex.join(test.cmd)}")
             if spent > CPU_MAX:
-                return None
+                tell(test, spent, {})
+                continue
             strip = str(len(objects.parts) - 1)
             passes(test, objects / "libtern-core.so", where, 240, {"GCOV_PREFIX": str(where), "GCOV_PREFIX_STRIP": strip})
             for note in objects.glob("*.gcno"):
                 (where / note.name).symlink_to(note)
-            return spent, lines_of(where, library.build)
-
-        # One after the other: the time that a test takes is measured by that of all children.
-        reach = {t.name: r for t in tests if (r := measure(t))}
-    left = [t.name for t in tests if t.name not in reach]
-    if left:
-        print("too slow, not used:", *left, file=sys.stderr)
-    cache.write_text(json.dumps({"state": state.hexdigest(), "reach": {
-        n: [s, {p: sorted(v) for p, v in r.items()}] for n, (s, r) in reach.items()}}), encoding="utf-8")
-    return reach
+            tell(test, spent, lines_of(where, library.build))
 
 
 # ---- one mutant after the other ----------------------------------------------------------------------------------------
@@ -303,13 +313,31 @@ class Hunt:
         return "survived", None
 
 
-def told(mutant):
+def told(mutant, line=True):
     text = (ROOT / mutant.path).read_text(encoding="utf-8")
     old = " ".join(text[mutant.begin:mutant.end].split())
     new = " ".join(mutant.new.split())
     where = text.splitlines()[mutant.line - 1].strip()
     change = f"'{old}' left out" if mutant.what == "left out" else f"'{old}' became '{new}'"
-    return f"{mutant.path}:{mutant.line}: {change} in: {where}"
+    return f"{mutant.path}{f':{mutant.line}' if line else ''}: {change} in: {where}"
+
+
+def equal_ones():
+    """{fault, as it is told without its line: why nobody could notice it}, from equal.txt."""
+    kept, fault = {}, None
+    for number, line in enumerate(EQUAL.read_text(encoding="utf-8").splitlines(), 1):
+        if not line or line.startswith("#"):
+            continue
+        if not line.startswith("    "):
+            fault = line
+        elif fault is None:
+            sys.exit(f"{EQUAL.name}:{number}: a reason without a fault")
+        else:
+            kept[fault] = line.strip()
+            fault = None
+    if fault is not None:
+        sys.exit(f"{EQUAL.name}: no reason for: {fault}")
+    return kept
 
 
 def main():
@@ -333,6 +361,11 @@ def main():
     if args.again:
         before = args.again.read_text(encoding="utf-8")
         all_mutants = [m for m in all_mutants if f"survived: {told(m)}\n" in before]
+    equal = equal_ones()
+    left_out = {told(m, False) for m in all_mutants if m.path in {e.split(":")[0] for e in equal}} & set(equal)
+    if not args.only and not args.again and (stale := set(equal) - left_out):
+        sys.exit("\n".join(f"{EQUAL.name}: no such fault any more: {e}" for e in sorted(stale)))
+    all_mutants = [m for m in all_mutants if told(m, False) not in left_out]
     random.Random(args.seed).shuffle(all_mutants)
     hunt, results, survivors, kinds = Hunt(library, tests, reach), collections.Counter(), [], collections.Counter()
     wanted, begin = args.sample or len(all_mutants), time.monotonic()
@@ -359,6 +392,7 @@ def main():
     share = 100 * results["killed"] / judged
     for what in ("relation", "constant", "negated", "left out"):
         print(f"{what:10} {kinds[what, 'killed']:4} of {kinds[what, 'killed'] + kinds[what, 'survived']:4} noticed")
+    print(f"{len(left_out)} faults that change nothing were left out, see {EQUAL.name}")
     print(f"{judged} of {len(all_mutants)} possible faults, seed {args.seed}: {results['killed']} noticed, {share:.1f} %; "
           f"{results['same']} gave the same code, {results['invalid']} did not compile; {time.monotonic() - begin:.0f} s")
     return share < AIM

@@ -6,26 +6,10 @@
 #include "world.h"
 
 #include "wire/wire.h"
+#include "tests/octets.h"
 
 static bool is_v6(const uint8_t *p) { return p[0] >> 4 == 6; }
 static uint8_t last_of(const uint8_t *p, bool source) { return is_v6(p) ? p[source ? 23 : 39] : p[source ? 15 : 19]; }
-
-static uint16_t sum16(const uint8_t *p, size_t n, uint32_t start) {
-    uint32_t sum = start;
-    for (size_t i = 0; i + 1 < n; i += 2) sum += (uint32_t)(p[i] << 8 | p[i + 1]);
-    if (n & 1) sum += (uint32_t)p[n - 1] << 8;
-    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
-static void put16(uint8_t *p, uint32_t v) {
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-static void put32(uint8_t *p, uint32_t v) {
-    put16(p, v >> 16);
-    put16(p + 2, v & 0xffff);
-}
 
 /* An IP header in front of `len` bytes of payload at p + the length returned; the checksum of the payload at `csum`. */
 static size_t finish(uint8_t *p, bool v6, uint8_t proto, uint8_t src, uint8_t dst, size_t len, size_t csum) {
@@ -50,12 +34,12 @@ static size_t finish(uint8_t *p, bool v6, uint8_t proto, uint8_t src, uint8_t ds
         p[12] = p[16] = 10;
         p[15] = src;
         p[19] = dst;
-        put16(p + 10, sum16(p, 20, 0));
+        put16(p + 10, ~sum16(p, 20, 0));
         for (size_t i = 12; i < 20; i += 2) pseudo += (uint32_t)(p[i] << 8 | p[i + 1]);
     }
     if (proto == IP_PROTO_ICMP4) pseudo = 0;
     put16(p + head + csum, 0);
-    put16(p + head + csum, sum16(p + head, len, pseudo));
+    put16(p + head + csum, ~sum16(p + head, len, pseudo));
     return head + len;
 }
 

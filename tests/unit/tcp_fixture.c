@@ -1,5 +1,6 @@
 /* tcp_fixture.c - see tcp_fixture.h. No test is here. */
 #include "tcp_fixture.h"
+#include "tests/octets.h"
 
 struct fixture fx;
 
@@ -185,19 +186,6 @@ void fx_expect_read(uint32_t n, const char *file, int line) {
 }
 
 /* ---- packets of the peer, byte by byte ---- */
-
-static void put16(uint8_t *p, uint32_t v) { p[0] = (uint8_t)(v >> 8), p[1] = (uint8_t)v; }
-static void put32(uint8_t *p, uint32_t v) { put16(p, v >> 16), put16(p + 2, v); }
-static uint32_t get16(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
-static uint32_t get32(const uint8_t *p) { return get16(p) << 16 | get16(p + 2); }
-
-static uint32_t sum16(const uint8_t *p, size_t n, uint32_t sum) {
-    for (size_t i = 0; i < n; i++) {
-        sum += i & 1 ? p[i] : (uint32_t)p[i] << 8;
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    return sum;
-}
 
 static uint32_t pseudo(const tern_addr *a, const tern_addr *b, uint8_t proto, size_t len) {
     size_t n = a->family == 4 ? 4 : 16;

@@ -255,12 +255,257 @@ static void ceiling(void **state) {
     assert_true(p.c.cwnd >= before - BDP / 8);
 }
 
+/* ---- one ACK at a time ---- */
+
+/* What leaves where there is no queue: a hundredth less is for where there is one. */
+static uint64_t paced(uint64_t bw, uint32_t gain_256) { return bw * gain_256 / 256; }
+
+/* A round trip that delivered at this rate, with so much in flight before and after. */
+static void sample(uint64_t bytes_a_second, uint32_t before, uint32_t after) {
+    p.now += RTT_US;
+    uint32_t bytes = (uint32_t)(bytes_a_second * RTT_US / 1000000);
+    p.s.now_us = p.now;
+    p.s.rtt_us = p.s.sample_us = RTT_US;
+    p.s.prior_delivered = p.s.delivered_total;
+    p.s.delivered = p.s.sample_bytes = bytes;
+    p.s.delivered_total += bytes;
+    p.s.inflight_before = before;
+    p.s.inflight = after;
+    p.c.ops->model(&p.c, &p.s);
+}
+
+/* STARTUP at a steady rate, until the pipe is full: then DRAIN, and PROBE_BW as soon as no more than a BDP is in flight. */
+static void fill_the_pipe(void) {
+    for (unsigned i = 0; i < 4; i++) {
+        if (i > 1)
+            assert_int_equal(rate(),
+                             paced(RATE, 739)); /* 2/ln 2 [4.3.2]; the first round trip says nothing of queues */
+        sample(RATE, 3 * BDP, 3 * BDP);
+    }
+    assert_int_equal(rate(), paced(RATE, 88)); /* [4.3.3] the inverse */
+}
+
+/* [4.3.2.2] Three rounds in which the rate grew by less than a quarter; a quarter is growth. */
+static void full_pipe(void **state) {
+    (void)state;
+    uint64_t r = 20ull << 24;           /* a number of bytes each round, also after twelve times a quarter more */
+    for (unsigned i = 0; i < 12; i++) { /* each a quarter more */
+        sample(r, 1u << 30, 1u << 30);
+        if (i) assert_int_equal(rate(), paced(r, 739));
+        r += r / 4;
+    }
+    r -= r / 5;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(rate(), paced(r, 739));
+        sample(r, 1u << 30, 1u << 30);
+    }
+    assert_int_equal(rate(), paced(r, 88));
+    end(NULL);
+    begin(NULL);
+    for (unsigned i = 0; i < 12; i++) { /* growth after two rounds without begins the count anew */
+        uint64_t now = (20ull << 20) << i / 3;
+        sample(now, 1u << 30, 1u << 30);
+        if (i) assert_int_equal(rate(), paced(now, 739));
+    }
+    end(NULL);
+    begin(NULL);
+    for (unsigned i = 0; i < 20; i++) { /* an application that holds back fills nothing */
+        p.s.app_limited = i > 0;
+        sample(RATE, 3 * BDP, 3 * BDP);
+        if (i) assert_int_equal(rate(), paced(RATE, 739));
+    }
+}
+
+/* [4.3.3, 4.3.4.2] DRAIN lasts while more than a BDP is in flight. Then a cycle: 5/4 until as much is in flight or something
+ * is lost, 3/4 until the queue is gone or two round trips are over, one for six round trips. */
+static void the_cycle(void **state) {
+    (void)state;
+    for (unsigned how = 0; how < 3; how++) {
+        end(NULL);
+        begin(NULL);
+        fill_the_pipe();
+        sample(RATE, 2 * BDP, BDP + 1);
+        assert_int_equal(rate(), paced(RATE, 88));
+        sample(RATE, 2 * BDP, BDP);
+        unsigned even = 0;
+        for (unsigned i = 0; i < 100 && rate() <= paced(RATE, 256); i++) { /* it begins anywhere but in 3/4 */
+            assert_int_equal(rate(), paced(RATE, 256));
+            p.now += 1; /* longer than a round trip, not as long */
+            sample(RATE, BDP, BDP);
+        }
+        for (unsigned i = 0; i < 5; i++) {
+            assert_int_equal(rate(), paced(RATE, 320));
+            p.now += 1;
+            sample(RATE, BDP + BDP / 4 - 1, BDP); /* not yet */
+        }
+        p.now += 1;
+        if (how == 0) p.s.lost = 1;
+        sample(RATE, how ? BDP + BDP / 4 : BDP, BDP);
+        p.s.lost = 0;
+        assert_int_equal(rate(), paced(RATE, 192));
+        if (how == 1) {
+            p.now -= RTT_US / 2; /* a quarter of a round trip later, and the queue is not gone */
+            sample(RATE, BDP + 1, BDP);
+            assert_int_equal(rate(), paced(RATE, 192));
+            p.now -= RTT_US / 2;
+            sample(RATE, BDP, BDP); /* gone */
+        } else {
+            sample(RATE, 2 * BDP, BDP);
+            sample(RATE, 2 * BDP, BDP); /* two round trips, but not more */
+            assert_int_equal(rate(), paced(RATE, 192));
+            p.now -= RTT_US - 1;
+            sample(RATE, 2 * BDP, BDP);
+        }
+        for (; rate() == paced(RATE, 256); even++) {
+            p.now += 1;
+            sample(RATE, BDP, BDP);
+        }
+        assert_int_equal(even, 6);
+        assert_int_equal(rate(), paced(RATE, 320));
+    }
+}
+
+/* [4.1.1.3] The best of ten rounds: lower ones change nothing while it is young, then the best of those that are. */
+static void ten_rounds(void **state) {
+    (void)state;
+    fill_the_pipe();
+    sample(RATE, BDP, BDP);
+    for (unsigned i = 0; i < 8; i++) p.now += 1, sample(RATE, BDP, BDP);
+    uint64_t high = rate();
+    unsigned lasts = 0;
+    p.s.app_limited = false;
+    for (; p.c.ops->rate(&p.c) * 10 > high * 6 && lasts < 30; lasts++) {
+        p.now += 1;
+        sample(RATE / 2, BDP / 2, BDP / 2);
+    }
+    assert_in_range(lasts, 10, 12);
+    assert_true(rate() <= paced(RATE / 2, 320));
+    p.s.app_limited = true; /* a higher sample counts whoever set the pace, a lower one only the network's */
+    sample(RATE, BDP, BDP);
+    assert_true(rate() >= paced(RATE, 192));
+    for (unsigned i = 0; i < 30; i++) sample(RATE / 4, BDP / 8, BDP / 8);
+    assert_true(rate() >= paced(RATE, 192));
+}
+
+/* A sample over less than half a round trip is a burst of ACKs, not a rate. */
+static void too_short_a_sample(void **state) {
+    (void)state;
+    fill_the_pipe();
+    uint64_t before = rate();
+    p.s.sample_us = RTT_US / 2 - 1;
+    p.s.sample_bytes = BDP * 10;
+    p.s.now_us = ++p.now;
+    p.s.prior_delivered = p.s.delivered_total - 1;
+    p.c.ops->model(&p.c, &p.s);
+    assert_int_equal(rate(), before);
+    p.s.sample_us = RTT_US / 2;
+    p.c.ops->model(&p.c, &p.s);
+    assert_true(rate() > before);
+}
+
+/* [4.2.3.2] cwnd: twice the BDP and three bursts, each a millisecond at that rate, but two segments at least and 64 KiB at
+ * most; it gets there by what is delivered. Never below four segments. */
+static void windows(void **state) {
+    (void)state;
+    static const uint64_t rates[] = {100000, 1000000, 2000000, 2001000, 10000000, 65536000, 100000000, 400000000};
+    for (unsigned i = 0; i < sizeof rates / sizeof rates[0]; i++) {
+        end(NULL);
+        begin(NULL);
+        uint64_t bdp = rates[i] / 20, burst = rates[i] / 1000;
+        burst = burst < 2 * MSS ? 2 * MSS : burst > 65536 ? 65536 : burst;
+        for (unsigned k = 0; k < 30; k++) {
+            uint32_t before = p.c.cwnd;
+            p.now += 1;
+            sample(rates[i], (uint32_t)bdp, (uint32_t)bdp / 2);
+            assert_true(p.c.cwnd <= before + bdp);
+        }
+        uint64_t wanted = 2 * bdp + 3 * burst;
+        assert_int_equal(p.c.cwnd, wanted < 4 * MSS ? 4 * MSS : wanted);
+    }
+}
+
+/* [4.2.3.4] A recovery begins with what is in flight and at least one segment; for a round no more leaves than arrives; when
+ * it is over the window is what it was. */
+static void recovery(void **state) {
+    (void)state;
+    to_probe_bw();
+    uint32_t before = p.c.cwnd;
+    p.s.recovering = true;
+    p.s.delivered = 500;
+    p.s.sample_us = 0;
+    p.s.inflight = BDP;
+    p.s.prior_delivered = p.s.delivered_total - 1;
+    p.s.now_us = ++p.now;
+    p.s.delivered_total += 500;
+    p.c.ops->model(&p.c, &p.s);
+    assert_int_equal(p.c.cwnd, BDP + MSS);
+    for (unsigned i = 0; i < 5; i++) {
+        p.s.delivered = 3000;
+        p.s.delivered_total += 3000;
+        p.s.inflight -= 3000;
+        p.s.now_us = ++p.now;
+        p.c.ops->model(&p.c, &p.s);
+        assert_int_equal(p.c.cwnd, BDP + MSS);
+    }
+    p.s.prior_delivered = p.s.delivered_total; /* the next round: it opens again */
+    p.s.delivered_total += 3000;
+    p.s.now_us = ++p.now;
+    p.c.ops->model(&p.c, &p.s);
+    assert_int_equal(p.c.cwnd, BDP + MSS + 3000);
+    p.s.recovering = false;
+    p.s.now_us = ++p.now;
+    p.c.ops->model(&p.c, &p.s);
+    assert_in_range(p.c.cwnd, before - 3000, before + 3000);
+}
+
+/* [4.3.5] The bare round trip is looked for when none as short came for ten seconds: four segments, for 200 ms and one round
+ * after no more than that is in flight. */
+static void bare_round_trip(void **state) {
+    (void)state;
+    to_probe_bw();
+    uint32_t before = p.c.cwnd;
+    uint64_t stamp = p.now;
+    p.s.rtt_us = RTT_US;
+    sample(RATE, BDP, BDP); /* the least once more */
+    stamp = p.now;
+    while (p.now - stamp < 10000000) { /* then only longer ones */
+        assert_true(p.c.cwnd > 4 * MSS);
+        p.now += 1000;
+        p.s.now_us = p.now;
+        p.s.rtt_us = RTT_US + 1;
+        p.s.sample_us = 0;
+        p.c.ops->model(&p.c, &p.s);
+    }
+    p.now = p.s.now_us = stamp + 10000001;
+    p.s.inflight = 4 * MSS + 1;
+    p.c.ops->model(&p.c, &p.s);
+    assert_int_equal(p.c.cwnd, 4 * MSS);
+    p.now += 500000; /* too much is still in flight: the time has not begun */
+    p.s.now_us = p.now;
+    p.c.ops->model(&p.c, &p.s);
+    p.s.inflight = 4 * MSS;
+    p.c.ops->model(&p.c, &p.s);
+    p.s.prior_delivered = p.s.delivered_total; /* a round passes */
+    p.s.delivered_total += MSS;
+    p.s.now_us = p.now + 199999;
+    p.c.ops->model(&p.c, &p.s);
+    assert_int_equal(p.c.cwnd, 4 * MSS);
+    p.s.prior_delivered = p.s.delivered_total - MSS;
+    p.s.now_us = p.now + 200000;
+    p.c.ops->model(&p.c, &p.s);
+    assert_true(p.c.cwnd >= before);
+    assert_in_range(rate(), paced(RATE, 250),
+                    paced(RATE, 325)); /* on with PROBE_BW, not in 3/4, and not from the start */
+}
+
 #define EACH(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {EACH(the_first_sample), EACH(startup),   EACH(probe_bw),
-                                       EACH(idle_application), EACH(probe_rtt), EACH(probe_rtt_forgets_nothing),
-                                       EACH(drains),           EACH(margin),    EACH(long_recovery),
-                                       EACH(losses),           EACH(ceiling)};
+    const struct CMUnitTest tests[] = {EACH(the_first_sample), EACH(startup),    EACH(probe_bw),
+                                       EACH(idle_application), EACH(probe_rtt),  EACH(probe_rtt_forgets_nothing),
+                                       EACH(drains),           EACH(margin),     EACH(long_recovery),
+                                       EACH(losses),           EACH(ceiling),    EACH(full_pipe),
+                                       EACH(the_cycle),        EACH(ten_rounds), EACH(too_short_a_sample),
+                                       EACH(windows),          EACH(recovery),   EACH(bare_round_trip)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

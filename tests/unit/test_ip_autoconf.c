@@ -312,6 +312,19 @@ static void test_two_hours(void **state) {
     }
 }
 
+/* [RFC4291 appendix A, RFC2464 4] Every byte of the station's address in its place, one bit turned. */
+static void test_identifier(void **state) {
+    (void)state;
+    host_new();
+    tern_iface_config c = {
+        .size = sizeof c, .link = TERN_LINK_ETHERNET, .mtu = 1500, .mac = {0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc}};
+    assert_int_equal(tern_iface_add(host.t, &c), 0);
+    assert_int_equal(give(0, "fd09::2", 64), TERN_OK);
+    unsigned len;
+    assert_true(has("fe80::1034:56ff:fe78:9abc", &len) && len == 64);
+    host_free();
+}
+
 static void test_ra_refused(void **state) {
     (void)state;
     host_auto(TERN_LINK_ETHERNET, 1, 0);
@@ -337,6 +350,13 @@ static void test_ra_refused(void **state) {
     feed_ra("fe80::99", &m);
     assert_int_equal(host.s->ip.addresses, 1);
     assert_int_equal(host.s->ip.link[0].mtu6, 1500);
+    static const uint32_t fine[] = {1280, 1281, 1499,
+                                    1500}; /* [RFC4861 6.3.4] what the link carries, but not less than 1280 */
+    for (unsigned i = 0; i < ARRAY_LEN(fine); i++) {
+        m.mtu = fine[i];
+        feed_ra("fe80::99", &m);
+        assert_int_equal(host.s->ip.link[0].mtu6, fine[i]);
+    }
     host_free();
     host_auto(TERN_LINK_ETHERNET, 0, 0); /* unless enabled */
     give(0, "fd09::2", 64);
@@ -389,10 +409,13 @@ static void test_router_silent(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_idle),         cmocka_unit_test(test_dad),           cmocka_unit_test(test_dad_conflict),
-        cmocka_unit_test(test_source_waits), cmocka_unit_test(test_solicitations), cmocka_unit_test(test_advertisement),
-        cmocka_unit_test(test_expiry),       cmocka_unit_test(test_route_by_hand), cmocka_unit_test(test_two_hours),
-        cmocka_unit_test(test_ra_refused),   cmocka_unit_test(test_ra_limits),     cmocka_unit_test(test_router_silent),
+        cmocka_unit_test(test_idle),          cmocka_unit_test(test_dad),
+        cmocka_unit_test(test_dad_conflict),  cmocka_unit_test(test_source_waits),
+        cmocka_unit_test(test_solicitations), cmocka_unit_test(test_advertisement),
+        cmocka_unit_test(test_expiry),        cmocka_unit_test(test_route_by_hand),
+        cmocka_unit_test(test_two_hours),     cmocka_unit_test(test_identifier),
+        cmocka_unit_test(test_ra_refused),    cmocka_unit_test(test_ra_limits),
+        cmocka_unit_test(test_router_silent),
     };
     return cmocka_run_group_tests_name("ip_autoconf", tests, NULL, NULL);
 }

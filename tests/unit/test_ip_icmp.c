@@ -179,7 +179,15 @@ static void test_errors_not_sent(void **state) {
     store16(k.b + 6, 0x0003);
     fix_ip4(k.b);
     icmp_send_error(host.s, 0, 3, 2, 0, k.b, (uint32_t)k.len, false); /* a later fragment */
-    for (unsigned type = 0; type < 256; type++) {                     /* about an error */
+    for (unsigned proto = 0; proto < 2;
+         proto++) { /* of IPv6: unless it could be the rest of an error [RFC4443 2.4 e] */
+        const uint8_t piece[16] = {proto ? IP_PROTO_TCP : IP_PROTO_ICMP6, 0, 0, 9};
+        make_packet(&k, "fd09::1", "fd09::2", IP_PROTO_FRAGMENT, piece, 16, -1, 64);
+        icmp_send_error(host.s, 0, 1, 4, 0, k.b, (uint32_t)k.len, false);
+        assert_int_equal(take(), proto);
+    }
+    pass_ms(1000);
+    for (unsigned type = 0; type < 256; type++) { /* about an error */
         l4[0] = (uint8_t)type;
         make_packet(&k, "10.9.0.1", "10.9.0.2", IP_PROTO_ICMP4, l4, 8, -1, 64);
         bool query = type == 0 || type == 8 || (type >= 13 && type <= 18);
@@ -339,6 +347,31 @@ static void test_rate_of_each(void **state) {
     host_free();
 }
 
+/* None at all when the rate is 0, and one a second is not none. */
+static void test_rate_of_nothing(void **state) {
+    (void)state;
+    for (uint32_t rate = 0; rate < 3; rate++) {
+        tern_config c;
+        host_config(&c);
+        c.icmp_rate = rate;
+        c.icmp_burst = 1;
+        host_new_with(&c);
+        iface_add(TERN_LINK_IP, 0, 1500);
+        give(0, "10.9.0.2", 8);
+        unsigned sent = 0;
+        for (unsigned i = 0; i < 100; i++) {
+            ip_addr src = ip_from_v4(0x0a090100u + i);
+            char buf[TERN_ADDR_TEXT];
+            make_packet(&k, ip_format(&src, buf), "10.9.0.2", 47, "12345678", 8, -1, 64);
+            feed(k.b, k.len);
+            pass_ms(100);
+            sent += take_all();
+        }
+        assert_in_range(sent, rate * 9, rate * 11); /* in ten seconds */
+        host_free();
+    }
+}
+
 /* ---- our own echo requests ---- */
 
 static void test_ping(void **state) {
@@ -378,6 +411,12 @@ static void test_ping(void **state) {
     feed(k.b, k.len);
     assert_int_equal(tern_echo_reply(host.t, &e), TERN_OK);
     tern_addr router = addr("fd09::99");
+    feed(k.b, k.len); /* once more: it is no longer waited for */
+    store16(quoted.b + 46, 77);
+    make_error("fd09::99", "fd09::2", ICMP6_UNREACHABLE, 3, 0, quoted.len); /* about one that was never sent */
+    feed(k.b, k.len);
+    tern_echo none;
+    assert_int_equal(tern_echo_reply(host.t, &none), TERN_EAGAIN);
     assert_true(e.error == TERN_EUNREACH && e.seq == 3 && memcmp(&e.remote, &router, sizeof router) == 0);
 
     for (uint16_t i = 0; i < 100; i++) { /* the last 64 stay */
@@ -407,6 +446,7 @@ int main(void) {
         cmocka_unit_test(test_quote_length),
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_rate_of_each),
+        cmocka_unit_test(test_rate_of_nothing),
         cmocka_unit_test(test_ping),
     };
     return cmocka_run_group_tests_name("ip_input", tests, NULL, NULL);

@@ -333,7 +333,11 @@ static void test_unknown_protocol(void **state) {
     make_packet(&k, "fd09::1", "fd09::2", IP_PROTO_DSTOPTS, chained, sizeof chained, -1, 64);
     feed(k.b, k.len);
     assert_true(take());
-    assert_int_equal(load32(host.out + 44), 40); /* the byte that says 47 */
+    assert_int_equal(load32(host.out + 44), 40);                                 /* the byte that says 47 */
+    make_packet(&k, "fd09::1", "fd09::2", IP_PROTO_DSTOPTS, chained, 8, -1, 64); /* and nothing of it */
+    feed(k.b, k.len);
+    assert_true(take());
+    assert_int_equal(load32(host.out + 44), 40);
     make_packet(&k, "fd09::1", "fd09::2", IP_PROTO_NONE, "", 0, -1, 64);
     feed(k.b, k.len);
     assert_false(take());

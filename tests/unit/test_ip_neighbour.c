@@ -102,6 +102,11 @@ static void test_frames(void **state) {
     memset(k.b + k.len, 0xee, 20); /* padding of short frames never gets up */
     feed(k.b, k.len + 20);
     assert_int_equal(tcp_seen.len, 20);
+    uint64_t bad = reason(R_IP_MALFORMED);
+    for (size_t cut = 1; cut <= 20; cut++)
+        feed(k.b, k.len - cut); /* the frame's own header is not part of what it carries */
+    assert_int_equal(reason(R_IP_MALFORMED) - bad, 20);
+    assert_int_equal(tcp_seen.segments, 1);
     host_free();
 }
 
@@ -141,6 +146,11 @@ static void test_vlan(void **state) {
 
 static void test_arp_answer(void **state) {
     (void)state;
+    host_new();
+    iface_add(TERN_LINK_ETHERNET, 0, 1500);
+    give(0, "10.9.0.2", 24);
+    expect_arp(BROADCAST_MAC, 1, "10.9.0.2", "10.9.0.2"); /* the announcement [RFC5227 2.3] */
+    host_free();
     host_ethernet();
     make_arp(&k, BROADCAST_MAC, 1, PEER_MAC, "10.9.0.1", (const uint8_t[6]){0}, "10.9.0.2");
     feed(k.b, k.len);
@@ -439,6 +449,12 @@ static void test_ns_answered(void **state) {
     expect_nd((const uint8_t[6]){0x33, 0x33, 0xff, 0, 0, 1}, "fd09::2", "ff02::1:ff00:1", ICMP6_NS);
     feed_na("fd09::1", PEER_MAC, true, true, false);
     expect_nd(PEER_MAC, "fd09::2", "fd09::1", ICMP6_NA);
+    make_nd(&k, MY_MAC, PEER_MAC, "fd09::1", "fd09::2", ICMP6_NS, &m,
+            255); /* once more without one: what is known stays */
+    feed(k.b, k.len);
+    expect_nd(PEER_MAC, "fd09::2", "fd09::1", ICMP6_NA);
+    assert_int_equal(state_of("fd09::1"), NEIGHBOUR_REACHABLE);
+    assert_memory_equal(entry("fd09::1")->mac, PEER_MAC, 6);
     m.target = ip("fd09::3");
     make_nd(&k, group_mac, PEER_MAC, "fd09::1", "ff02::1:ff00:2", ICMP6_NS, &m, 255);
     feed(k.b, k.len);
@@ -487,13 +503,18 @@ static void test_nd_invalid(void **state) {
     }
     assert_int_equal(state_of("fd09::1"), NEIGHBOUR_INCOMPLETE);
     assert_false(take());
+    host_free();
+}
 
-    /* options of length 0 or past the end, and any truncation, with a right checksum */
+/* Options of length 0 or past the end, and any truncation, with a right checksum; RFC 6980. */
+static void test_nd_cut_short(void **state) {
+    (void)state;
+    host_ethernet();
     uint8_t l4[40] = {ICMP6_NS};
     ip_addr target = ip("fd09::2");
     memcpy(l4 + 8, target.b, 16);
     l4[24] = 1;
-    before = reason(R_ND_INVALID) + reason(R_ICMP_MALFORMED);
+    uint64_t before = reason(R_ND_INVALID) + reason(R_ICMP_MALFORMED);
     unsigned fed = 0;
     packet inner;
     for (unsigned length = 0; length < 4; length++) {
@@ -604,11 +625,11 @@ static void test_random_frames(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames),         cmocka_unit_test(test_vlan),          cmocka_unit_test(test_arp_answer),
-        cmocka_unit_test(test_arp_resolution), cmocka_unit_test(test_pending),       cmocka_unit_test(test_silence),
-        cmocka_unit_test(test_ageing),         cmocka_unit_test(test_arp_unasked),   cmocka_unit_test(test_redirects),
-        cmocka_unit_test(test_limits),         cmocka_unit_test(test_ns_answered),   cmocka_unit_test(test_nd_invalid),
-        cmocka_unit_test(test_na_rules),       cmocka_unit_test(test_random_frames),
+        cmocka_unit_test(test_frames),         cmocka_unit_test(test_vlan),        cmocka_unit_test(test_arp_answer),
+        cmocka_unit_test(test_arp_resolution), cmocka_unit_test(test_pending),     cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_ageing),         cmocka_unit_test(test_arp_unasked), cmocka_unit_test(test_redirects),
+        cmocka_unit_test(test_limits),         cmocka_unit_test(test_ns_answered), cmocka_unit_test(test_nd_invalid),
+        cmocka_unit_test(test_nd_cut_short),   cmocka_unit_test(test_na_rules),    cmocka_unit_test(test_random_frames),
     };
     return cmocka_run_group_tests_name("ip_neighbour", tests, NULL, NULL);
 }

@@ -417,6 +417,43 @@ static void test_too_big(void **state) {
     host_free();
 }
 
+/* Fragments begin at multiples of 8 bytes whatever the link carries; each but the last is as long as it can be. */
+static void test_fragment_places(void **state) {
+    (void)state;
+    static uint8_t l4[5000];
+    for (uint32_t mtu = 1280; mtu < 1300; mtu++) {
+        host_new();
+        iface_add(TERN_LINK_IP, 0, mtu);
+        give(0, "10.9.0.2", 24);
+        give(0, "fd09::2", 64);
+        for (unsigned v6 = 0; v6 < 2; v6++) {
+            ip_addr dst = ip(v6 ? "fd09::1" : "10.9.0.1");
+            uint32_t head = v6 ? 48 : 20, each = (mtu - head) / 8 * 8, at = 0;
+            ip_send(host.s, NULL, &dst, 99, 0, 0, l4, sizeof l4, -1);
+            while (take()) {
+                uint32_t len = (uint32_t)host.out_len - head;
+                assert_int_equal(v6 ? load16(host.out + 42) & 0xfff8 : (load16(host.out + 6) & 0x1fff) * 8, at);
+                at += len;
+                assert_int_equal(len, at < sizeof l4 ? each : len);
+            }
+            assert_int_equal(at, sizeof l4);
+        }
+        host_free();
+    }
+}
+
+/* Where no way leads there is nothing to learn. */
+static void test_mtu_without_a_route(void **state) {
+    (void)state;
+    host_tun();
+    ip_addr far = ip("8.8.8.8"), near = ip("10.9.0.1");
+    assert_false(ip_path_mtu_learn(host.s, &far, 1000));
+    assert_true(ip_path_mtu_learn(host.s, &near, 1000));
+    assert_false(ip_path_mtu_learn(host.s, &near, 1000)); /* nothing new */
+    assert_int_equal(ip_link_mtu(host.s, &far), 0);
+    host_free();
+}
+
 /* [RFC791 3.2, RFC8200 4.5, RFC6864 4] What fits leaves whole; one byte more makes two fragments, whose places are units of 8
  * bytes. A short packet may not be cut on its way and has no number; a longer one of ours may be. */
 static void test_fragment_borders(void **state) {
@@ -483,6 +520,7 @@ int main(void) {
         cmocka_unit_test(test_frame_start),     cmocka_unit_test(test_send_checksum),
         cmocka_unit_test(test_queue_limit),     cmocka_unit_test(test_fragment_ids),
         cmocka_unit_test(test_too_big),         cmocka_unit_test(test_fragment_borders),
+        cmocka_unit_test(test_fragment_places), cmocka_unit_test(test_mtu_without_a_route),
     };
     return cmocka_run_group_tests_name("ip_output", tests, NULL, NULL);
 }

@@ -44,6 +44,7 @@ static void expect_whole(size_t len) {
     assert_int_equal(tcp_seen.len, len);
     assert_memory_equal(tcp_seen.data, whole, len);
     assert_null(tcp_seen.info.token);
+    assert_int_equal(tcp_seen.info.ttl, 64);
     tcp_seen.segments = 0;
     assert_int_equal(host.s->ip.frag_bytes, 0);
 }

@@ -2,6 +2,7 @@
  * table alone, by two threads, on the clock that the table gives. The peer's packets are made here by hand. */
 #include "base/bytes.h"
 #include "posix/packetdrill.h"
+#include "tests/octets.h"
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -34,12 +35,6 @@ static long long now_us(void) {
     struct timeval tv;
     assert_int_equal(pd.gettimeofday(w, &tv, NULL), 0);
     return tv.tv_sec * 1000000ll + tv.tv_usec;
-}
-
-static uint32_t sum16(const uint8_t *p, size_t len, uint32_t sum) {
-    for (size_t i = 0; i < len; i++) sum += i & 1 ? p[i] : (uint32_t)p[i] << 8;
-    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
-    return sum;
 }
 
 static const uint8_t peer_ip[4] = {192, 0, 2, 1}, our_ip[4] = {192, 168, 0, 1};

@@ -696,6 +696,19 @@ static void orphans_limit(void **state) {
     assert_int_equal(tern_close(fx.stack, fx.sock), TERN_OK);
     expect(RST | ACK, 1, 1, 0);
     expect_state(TERN_CLOSED);
+    for (uint16_t i = 0; i < 2; i++) { /* those two end, each in its way: there is room again */
+        fx_new_peer((uint16_t)(MY_PORT + i), PEER_PORT);
+        tern_status_info st;
+        assert_true(status_now(&st));
+        fx.iss = st.iss;
+        inject(i ? RST : FIN | ACK, 1, 2, 0);
+        drop_out();
+    }
+    assert_int_equal(fx.s->tcp.orphans, 0);
+    for (uint16_t i = 0; i < 2; i++) {
+        fx_new_peer((uint16_t)(MY_PORT + 10 + i), PEER_PORT);
+        to_state(TERN_FIN_WAIT_1, ACTIVE);
+    }
 }
 
 int main(void) {

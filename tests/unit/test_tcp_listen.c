@@ -85,11 +85,17 @@ static void half_open_cookies(void **state) {
         expect_state(TERN_CLOSED);
         advance(1000); /* also for the limit on resets */
         drop_out();
+        uint32_t iss = fx.iss; /* another's cookie comes in between */
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + 1000 + i));
+        inject(SYN, 0, 0, 0);
+        expect(SYN | ACK, 0, 1, 0);
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + i));
+        fx.iss = iss;
         inject(ACK, 1, 1, 0);
         expect_state(TERN_ESTABLISHED);
         expect_none();
         assert_int_equal(counted(R_COOKIE_OK), i);
-        assert_int_equal(counted(R_COOKIE_SENT), i);
+        assert_int_equal(counted(R_COOKIE_SENT), 2 * i);
         assert_int_equal(app_accept(), TERN_OK);
         inject(ACK, 1, 1, 10);
         expect_read(10);
@@ -284,11 +290,35 @@ static void not_transparent(void **state) {
     expect_state(TERN_CLOSED);
 }
 
+/* [RFC5961 7] A half-open connection has its own limit on challenges too. */
+static void half_open_challenges(void **state) {
+    (void)state;
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    inject(SYN, 0, 0, 0);
+    expect(SYN | ACK, 0, 1, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        inject(RST, 5, 0, 0); /* inside, not exact */
+        expect(ACK, 1, 1, 0);
+        for (unsigned k = 0; k < 4; k++) {
+            advance(100);
+            drop_out();
+            inject(RST, 6 + k, 0, 0);
+            expect_none();
+        }
+        advance(200);
+        drop_out(); /* the SYN,ACK may be due again */
+    }
+    expect_state(TERN_SYN_RECEIVED);
+    inject(RST, 1, 0, 0);
+    expect_state(TERN_CLOSED);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         BOTH(backlog_full),
         BOTH(half_open_limit),
         BOTH(half_open_cookies),
+        BOTH(half_open_challenges),
         BOTH(connection_limit),
         BOTH(held_accept),
         BOTH(held_refuse),

@@ -394,6 +394,54 @@ static void paws(void **state) {
     expect_state(TERN_CLOSED);
 }
 
+static void stamped(uint32_t ts, uint32_t at) {
+    fx.peer.ts_value = ts;
+    inject(ACK, at, 1, 100);
+}
+
+/* [RFC7323 5.3] names an example of what R1 drops needlessly: B is lost, and D is delayed until B's repetition has come,
+ * with its newer timestamp. D is taken. What is older than the hole is not, nor anything when there is no hole. */
+static void overtaken(void **state) {
+    (void)state;
+    with_timestamps();
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    stamped(5000, 1);
+    stamped(5012, 201);
+    stamped(5014, 401);
+    drop_out();
+    stamped(5030, 101);
+    drop_out();
+    stamped(4999, 301);
+    expect(ACK, 1, 301, 0);
+    stamped(5013, 301);
+    expect(ACK, 1, 501, 0);
+    assert_int_equal(fx.out.ts_echo, 5030); /* nor does it turn the echo back */
+    expect_read(500);
+    stamped(5015, 501);
+    drop_out();
+    expect_read(0);
+}
+
+/* However long there are holes, what left two windows ago is too old. */
+static void overtaken_long_ago(void **state) {
+    (void)state;
+    with_timestamps();
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    uint32_t at = 1, window = now_status().receive_buffer, ts = 6000;
+    stamped(ts, at + 100);
+    for (; at < 4 * window; at += 200) { /* the next hole is there before the last is filled */
+        stamped(++ts, at + 300);
+        stamped(++ts, at);
+        expect_read(200);
+        drop_out();
+    }
+    stamped(6000, at);
+    expect(ACK, 1, at, 0);
+    expect_read(0);
+    stamped(ts - 4, at);
+    expect_read(200);
+}
+
 /* [RFC7323 5.2] Compared as numbers that wrap. */
 static void paws_wraps(void **state) {
     (void)state;
@@ -422,6 +470,19 @@ static void paws_after_24_days(void **state) {
     advance(UINT64_C(2) * 24 * 3600 * 1000);
     inject(ACK, 1, 1, 10);
     expect_read(10);
+    drop_out();
+    for (uint32_t i = 0; i < 3; i++) { /* it counts from the last segment that set it */
+        advance(UINT64_C(20) * 24 * 3600 * 1000);
+        fx.peer.ts_value += 1000;
+        inject(ACK, 11 + 10 * i, 1, 10);
+        expect_read(10);
+        advance(500);
+        drop_out();
+    }
+    fx.peer.ts_value -= 1;
+    inject(ACK, 41, 1, 10);
+    expect(ACK, 1, 41, 0);
+    expect_read(0);
 }
 
 /* [RFC7323 3.2] Agreed but missing: dropped in silence. */
@@ -668,6 +729,8 @@ int main(void) {
         BOTH(timestamp_clock),
         BOTH(timestamp_echo),
         BOTH(paws),
+        BOTH(overtaken),
+        BOTH(overtaken_long_ago),
         BOTH(paws_wraps),
         BOTH(paws_after_24_days),
         BOTH(timestamp_missing),

@@ -81,7 +81,17 @@ static void messages_as_text(void **state) {
     check_text(true, ICMP6_ECHO, 0, 0xffff0001, 8, "ICMPv6 echo request id 65535 seq 1 len 8");
     check_text(true, ICMP6_TOO_BIG, 0, 1280, 48, "ICMPv6 packet too big mtu 1280");
     check_text(true, ICMP6_PARAMETER, 2, 42, 48, "ICMPv6 parameter problem code 2 at 42");
+    check_text(true, ICMP6_RS, 0, 0, 16, "ICMPv6 router solicitation");
+    check_text(true, ICMP6_RA, 0, 0, 16, "ICMPv6 router advertisement");
     check_text(true, ICMP6_NS, 0, 0, 16, "ICMPv6 neighbour solicitation");
+    check_text(true, ICMP6_NA, 0, 0, 16, "ICMPv6 neighbour advertisement");
+    check_text(true, ICMP6_REDIRECT, 0, 0, 16, "ICMPv6 redirect");
+    check_text(true, ICMP6_ECHO_REPLY, 0, 0x00010002, 8, "ICMPv6 echo reply id 1 seq 2 len 8");
+    check_text(true, ICMP6_UNREACHABLE, 4, 0, 48, "ICMPv6 destination unreachable code 4");
+    check_text(true, ICMP6_TIME_EXCEEDED, 1, 0, 48, "ICMPv6 time exceeded code 1");
+    check_text(true, 200, 0, 0, 48, "ICMPv6 type 200 code 0");
+    check_text(false, ICMP4_QUENCH, 0, 0, 28, "ICMP source quench code 0");
+    check_text(false, ICMP4_REDIRECT, 1, 0, 28, "ICMP redirect code 1");
 }
 
 /* ---- neighbour discovery ---- */
