@@ -307,7 +307,7 @@ static void begins_afresh(void **state) {
         now_us = 1000000;
         una = 0;
         for (unsigned i = 0; i < 200; i++) {
-            if (i == 30) lose(c.cwnd);
+            if (i == 6) lose(c.cwnd);
             round_trip(i % 7 ? 50000 : 60000);
             if (turn) assert_true(c.cwnd == first[i] && c.ssthresh == thresh[i]);
             first[i] = c.cwnd;
