@@ -67,39 +67,50 @@ static bool holds(const char *text, const char *piece, size_t n) {
     return false;
 }
 
+enum { FITS_BEST = 4 };
+
 static unsigned piece_fits(const struct question *q, const char *piece, size_t n) {
-    if (holds(q->question[TERN_EN], piece, n) || holds(q->question[TERN_ZH], piece, n)) return 4;
+    if (holds(q->question[TERN_EN], piece, n) || holds(q->question[TERN_ZH], piece, n)) return FITS_BEST;
     if (holds(q->words, piece, n)) return 3;
     return holds(q->answer[TERN_EN], piece, n) || holds(q->answer[TERN_ZH], piece, n);
 }
 
 static bool filler(const char *word, size_t n) {
-    static const char *const fillers[] = {"a",  "an", "the", "is", "are", "do",  "does", "what", "how", "of",     "to",
-                                          "in", "it", "i",   "my", "on",  "tcp", "and",  "can",  "be",  "happens"};
+    static const char *const fillers[] = {
+        "a",       "an",   "the",  "is",   "are",  "do",   "does", "what", "how",  "of",      "to",
+        "in",      "it",   "i",    "my",   "on",   "tcp",  "and",  "can",  "be",   "happens", "difference",
+        "between", "什么", "么是", "怎么", "么办", "如何", "的区", "区别", "的原", "原因",    "出现"};
     for (size_t i = 0; i < sizeof fillers / sizeof fillers[0]; i++)
         if (strlen(fillers[i]) == n && holds(fillers[i], word, n)) return true;
     return false;
 }
 
-/* Latin text counts by words, Chinese by pairs of characters. */
+/* Latin text counts by words, Chinese by pairs of characters. Unless much fits, three tenths of what was typed
+ * must, or the question is another one: "control" alone does not make congestion control a zero window. */
 unsigned question_fits(const struct question *q, const char *typed) {
     const char *end = typed + strlen(typed), *before = NULL;
-    unsigned fits = 0;
+    unsigned fits = 0, most = 0;
     while (typed < end) {
         uint32_t cp;
         size_t n = utf8_next(typed, end, &cp);
         if (letter(folded(cp))) {
             const char *stop = typed;
             while (stop < end && (letter(folded((unsigned char)*stop)) || *stop == '-' || *stop == '_')) stop++;
-            if (!filler(typed, (size_t)(stop - typed))) fits += 2 * piece_fits(q, typed, (size_t)(stop - typed));
+            if (!filler(typed, (size_t)(stop - typed))) {
+                fits += 2 * piece_fits(q, typed, (size_t)(stop - typed));
+                most += 2 * FITS_BEST;
+            }
             typed = stop;
             before = NULL;
             continue;
         }
         bool wide = char_width(cp) == 2 && cp > 0x3040 && cp < 0xff00;
-        if (wide && before != NULL) fits += piece_fits(q, before, (size_t)(typed + n - before));
+        if (wide && before != NULL && !filler(before, (size_t)(typed + n - before))) {
+            fits += piece_fits(q, before, (size_t)(typed + n - before));
+            most += FITS_BEST;
+        }
         before = wide ? typed : NULL;
         typed += n;
     }
-    return fits;
+    return fits < 3 * FITS_BEST && fits * 10 < most * 3 ? 0 : fits;
 }

@@ -236,7 +236,7 @@ int play_main(int argc, char **argv) {
     if (o.quiet && o.json) return misuse(_("standard output is where the ladder goes: give files"));
     if (o.quiet || (!o.paced && !o.step && (o.against || !isatty(STDOUT_FILENO)))) o.fast = true;
     int code = load(argv[optind], &s, &file);
-    if (code != 0) return code;
+    if (code != 0 || s == NULL) return code;
     code = play_all(s, file, &o);
     scenario_free(s);
     return code;

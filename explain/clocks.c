@@ -9,6 +9,8 @@
 
 /* Of all files together, and of each. */
 enum { SAMPLE_ALL = 1 << 20, SAMPLE_MOST = 1 << 17, SAMPLE_LEAST = 256 };
+/* Of one packet so many files are compared. */
+enum { SHARED = 8 };
 
 struct kept {
     uint64_t what, time_ns;
@@ -129,12 +131,14 @@ static bool pair_add(struct pairs *all, const struct kept *a, const struct kept 
 
 /* Of one hash, in the order of files: a file that has it twice has nothing to say, the packet was sent twice. */
 static bool pairs_of(const struct kept *k, size_t n, struct pairs *all) {
-    const struct kept *before = NULL;
-    for (size_t i = 0, j; i < n; i = j) {
+    const struct kept *once[SHARED];
+    size_t onces = 0;
+    for (size_t i = 0, j; i < n && onces < SHARED; i = j) {
         for (j = i + 1; j < n && k[j].file == k[i].file;) j++;
         if (j - i > 1) continue;
-        if (before != NULL && !pair_add(all, before, &k[i])) return false;
-        before = &k[i];
+        for (size_t o = 0; o < onces; o++)
+            if (!pair_add(all, once[o], &k[i])) return false;
+        once[onces++] = &k[i];
     }
     return true;
 }

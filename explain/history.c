@@ -105,7 +105,7 @@ static void follow_window(struct record *r, const struct flow_packet *p, const s
     bool into_shut = o->zero_since_ns != 0 && (l->probe || (l->takes <= 1 && p->len == 1));
     if (into_shut)
         e->probes++;
-    else if (l->probe && p->time_ns > e->heard_ns + MS_NS * 200) {
+    else if (l->probe && l->flight == 0 && p->time_ns > e->heard_ns + MS_NS * 200) {
         if (e->keepalives_unanswered++ == 0) e->probing_ns = p->time_ns;
         e->keepalives++;
     }

@@ -69,14 +69,14 @@ static unsigned witnessed(const struct passive *v, const struct track *t, int e,
     return moves;
 }
 
-/* It has sent a FIN, and now an ACK alone that takes no FIN: was its own acknowledged in between by a packet that the
+/* It has sent a FIN, and now an ACK alone: was its own acknowledged in between by a packet that the
  * capture missed? Then nothing would show it. The same with its SYN. Told where it was taken, the capture is taken to
  * be whole. */
 static unsigned unwitnessed(const struct passive *v, const struct track *t, int e, const struct sight *own) {
     const struct track_end *self = &t->end[e];
     unsigned moves = 0;
     if (own == NULL || v->vantage != VANTAGE_UNKNOWN) return 0;
-    if (own->takes == 0 && self->fin == KNOWN_YES && !own->fin_acked) moves |= 1u << MOVE_FIN_ACKED;
+    if (own->takes == 0 && self->fin == KNOWN_YES) moves |= 1u << MOVE_FIN_ACKED;
     if (self->based && !track_syn_acked(self)) moves |= 1u << MOVE_SYN | 1u << MOVE_SYN_ACKED;
     return moves;
 }

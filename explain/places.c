@@ -81,7 +81,7 @@ bool places_home_ended(const struct places *p, const struct explain_flow *f, con
     if (d->tcp.time_ns <= p->last_ns[f->home]) return false;
     uint64_t what = places_print(&p->key, d);
     const struct passing *s = &p->passing[what >> (64 - REMEMBERED_BITS)];
-    return s->what != what || s->place != f->home || s->waits == 0;
+    return s->what != what || s->place != f->home;
 }
 
 /* Did this place capture at the time, and for a while longer? */
@@ -142,6 +142,7 @@ static void follow(struct places *p, struct explain_flow *f, struct decoded *d) 
 
 void places_elsewhere(struct places *p, struct explain_flow *f, struct decoded *d) {
     d->tcp.marks |= FLOW_ELSEWHERE;
+    if (f->places != NULL && f->places->met && places_of(p, f->places->other) != places_of(p, d->tcp.file)) return;
     follow(p, f, d);
     if (f->places == NULL) return;
     const tcp_header *h = &d->tcp.tcp;

@@ -11,6 +11,14 @@ static uint8_t strange_hops(const struct history_end *e, const struct flow_packe
     return (uint8_t)(d < 0 ? -d : d);
 }
 
+/* One hop may be a change of the route, unless its host would have had to count on far, too. */
+static bool strange(const struct history_end *e, const struct flow_packet *p) {
+    uint8_t far = strange_hops(e, p);
+    int16_t on = (int16_t)(p->ip_id - e->ip_id);
+    bool jumps = p->ip_id != 0 && e->ip_id != 0 && (on > 1000 || on < -1000);
+    return far > 1 || (far == 1 && jumps);
+}
+
 static enum reset_kind while_opening(const struct record *r, const struct flow_packet *p) {
     const struct history *h = &r->history;
     const struct history_end *e = &h->end[p->from], *o = &h->end[!p->from];
@@ -34,7 +42,7 @@ static enum reset_kind kind_of(const struct record *r, const struct flow_packet 
     const struct track_end *self = &r->track.end[p->from], *peer = &r->track.end[!p->from];
     bool midstream = self->guessed || peer->guessed, answers = !(p->tcp.flags & TCP_ACK);
     if (!h->opened && !midstream) return while_opening(r, p);
-    if (strange_hops(e, p) > 1) return RESET_FORGED;
+    if (strange(e, p)) return RESET_FORGED;
     if (self->based) {
         int32_t d = seq_diff(p->tcp.seq_no, self->acked_any ? self->acked : self->isn);
         int32_t room = seq_diff(self->next, self->acked_any ? self->acked : self->isn);

@@ -174,11 +174,15 @@ uint32_t net_number(const struct stage *g, int whose, uint32_t value);
 /* ---- player.c ---- */
 /* What the applications do about what they just heard. */
 void stage_answer(struct stage *g);
+
+/* ---- trace.c ---- */
 void stage_trace(struct stage *g, int end);
 /* A record of what happened at an end: of its stack's trace, or made by who watches the kernel. */
 void stage_record(struct stage *g, int end, const tern_trace *record);
 /* From now on this timer runs; NULL: none does. */
 void stage_timer(struct stage *g, struct life *l, const char *timer, uint64_t due_ns);
+/* Which timers run, as the stacks say. */
+void stage_timers(struct stage *g);
 void edge_walked(struct stage *g, enum tern_state from, enum tern_state to, const char *event);
 
 /* ---- verdict.c ---- */

@@ -3,7 +3,7 @@
  * application's. */
 #include "tcp/tcb.h"
 
-enum { LOCAL_US = 200, UNKNOWN_US = 100000 };
+enum { LOCAL_US = 200, LOCAL_MOST = 1 << 20, UNKNOWN_US = 100000 };
 
 /* Who only reads learns the round trip from the handshake alone, and nothing when that had to be repeated. */
 static uint32_t round_trip(const struct tcb *t) { return t->srtt_us ? t->srtt_us : UNKNOWN_US; }
@@ -48,11 +48,13 @@ void autotune_held(struct stack *s, struct tcb *t) {
 }
 
 /* Bytes that may wait in the send buffer: what is under way must stay there until it is acknowledged, and the next
- * should be there when it is. */
+ * should be there when it is. On a local link nothing is lost and the window grows without end, but the link holds little:
+ * a longer queue would only leave the processor's caches (docs/decisions/0022). */
 uint32_t autotune_send_limit(const struct tcb *t) {
     uint32_t share =
         round_trip(t) >= LOCAL_US ? 4 : 2; /* while a hole is repaired the stretch behind it goes on growing */
     uint32_t cwnd = cc_cwnd(t);
     uint32_t path = min_u32(cwnd < UINT32_MAX / share ? share * cwnd : UINT32_MAX, t->snd.wnd + t->opt->send_buffer);
+    if (t->min_rtt_us && t->min_rtt_us < LOCAL_US) path = min_u32(path, LOCAL_MOST);
     return max_u32(t->opt->send_buffer, min_u32(path, t->opt->send_max));
 }

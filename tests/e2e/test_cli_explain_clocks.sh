@@ -127,6 +127,11 @@ assert '时钟' in explain('--lang', 'zh')
 ladder = explain('--flow', '1', '--lang', 'en')
 assert 'between the two captures' in ladder and 'there and back' in ladder, ladder
 
+explain('--annotate', 'noted.pcapng')
+noted = open('noted.pcapng', 'rb').read()
+assert b'captured at the other place' in noted and b'ms between the two captures' in noted.replace(b'\xc2\xa0', b' ')
+assert b'lost on its way' not in noted
+
 # A file named twice, or copied, changes nothing but its copies; with its times moved it is the same place, another clock.
 World(1).life(10, 20_000_000).save()
 out = told(('a.pcap', 'a.pcap'))
@@ -221,6 +226,39 @@ out = told(('a1.pcap', 'a2.pcap', 'b1.pcap', 'b2.pcap'))
 assert len(out['connections']) == 8
 for c in out['connections']: calm(c)
 assert [k['corrected'] for k in out['clocks']] == [True, True], out['clocks']
+# Three places; what the third one shows is put on the same clock, and two of them tell transit times.
+x = World(21, -50 * S, loss=0.03).life(200, 20_000_000)
+sent = b'\x0a\0\0\1'
+save('a.pcap', x.seen[0]); save('b.pcap', x.seen[1])
+save('m.pcap', [(at + (4_000_000 if d[12:16] == sent else -4_000_000) + 7 * S, d) for at, d in x.seen[0]])
+for files in (('a.pcap', 'm.pcap', 'b.pcap'), ('b.pcap', 'a.pcap', 'm.pcap')):
+    out = told(files)
+    assert len({k['place'] for k in out['clocks']} | {0}) == 3, out['clocks']
+    for k in out['clocks']:
+        other = {'a.pcap': 0, 'm.pcap': 7 * S, 'b.pcap': -50 * S}
+        assert abs(k['ahead_ns'] - (other[k['file']] - other[k['against']])) <= k['within_ns'] + 2000, out['clocks']
+    c = out['connections'][0]
+    assert len(out['connections']) == 1 and c['places']['a']['missed'] == c['places']['b']['missed'] == 0, c['places']
+    assert c['a']['duplicates'] == c['b']['duplicates'] == 0, c
+    assert c['places']['a']['lost'] <= x.lost[0] and c['places']['b']['lost'] <= x.lost[1], (c['places'], x.lost)
+
+# Changed at random, times above all: it ends by itself, with a status of its own.
+rng = random.Random(3)
+World(11, HOUR).life(12, 20_000_000).save()
+good = open('b.pcap', 'rb').read()
+for round in range(25):
+    data = bytearray(good)
+    at = 24
+    while at + 16 <= len(data): # each record
+        length = struct.unpack('>I', data[at + 8:at + 12])[0]
+        if rng.random() < 0.3: data[at:at + 4] = rng.randbytes(4)
+        if rng.random() < 0.05: data[at + 8 + rng.randrange(8)] = rng.randrange(256)
+        at += 16 + length
+    open('changed.pcap', 'wb').write(data)
+    for args in (['--json', '--flow', '1'], []):
+        run = subprocess.run([tern, 'explain', *args, 'a.pcap', 'changed.pcap'], capture_output=True, timeout=60)
+        assert run.returncode in (0, 1), (round, run.returncode, run.stderr[-2000:])
+
 # No packet in both: nothing is said.
 save('x.pcap', w[6].seen[0]); save('y.pcap', w[7].seen[1])
 assert told(('x.pcap', 'y.pcap'))['clocks'] == []

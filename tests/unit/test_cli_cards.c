@@ -134,6 +134,8 @@ static void asked(void **state) {
         {"四次挥手合并成三次的情况", "close-3"},
         {"第三次握手丢了", "open-ack-lost"},
         {"SYN洪泛", "open-syn-flood"},
+        {"半连接队列", "open-syn-flood"},
+        {"全连接队列", "open-backlog-full"},
         {"零窗口", "zero-window"},
         {"拔网线", "dead-peer-silent"},
         {"why three handshake two", "open-two-way"},
@@ -160,6 +162,10 @@ static void asked(void **state) {
                          best(questions[i].question[lang])->question[lang]);
     assert_null(best("qqq"));
     assert_null(best("the is of"));
+    assert_null(best("拥塞控制")); /* something is said of flow control */
+    assert_null(best("TCP和UDP的区别"));
+    assert_null(best("什么是粘包"));
+    assert_null(best("difference between tcp and udp"));
     assert_null(best(""));
     assert_null(best("\xff\xfe"));
 }

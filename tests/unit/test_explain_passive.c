@@ -108,18 +108,18 @@ static void watch_seed(uint64_t seed, struct score score[KINDS]) {
 static void never_wrong(void **state) {
     (void)state;
     static const uint64_t were_wrong[] = {
-        2251,  3883,  30265, 31080, 35064, 35887, 35921, 35945, 37512,
-        39448, 43848, 49421, 50597, 51121, 66109, 75536, 90388, 130146}; /* once, each for a reason of its own */
+        2251,  3883,  30265, 31080, 35064, 35887, 35921, 35945,  37512, 39448,
+        43848, 49421, 50597, 51121, 66109, 75536, 90388, 130146, 138454}; /* once, each for a reason of its own */
     unsigned long first = 1, count = scale(600);
     const char *env = getenv("TERN_TEST_SEEDS");
     if (env && sscanf(env, "%lu %lu", &first, &count) < 1) fail_msg("TERN_TEST_SEEDS is \"first count\"");
-    static struct score score[KINDS];
+    static struct score score[KINDS], rare[KINDS];
     for (uint64_t seed = first; seed < first + count; seed++) watch_seed(seed, score);
-    for (size_t i = 0; i < sizeof were_wrong / sizeof were_wrong[0]; i++) watch_seed(were_wrong[i], score);
+    for (size_t i = 0; i < sizeof were_wrong / sizeof were_wrong[0]; i++) watch_seed(were_wrong[i], rare);
     for (unsigned i = 0; i < KINDS; i++) {
         const struct score *s = &score[i];
         score_print(kinds[i].name, s);
-        assert_int_equal(s->wrong, 0);
+        assert_int_equal(s->wrong + rare[i].wrong, 0);
     }
     if (env) return;
     /* To know nothing is no answer: of a sixth it is certain, and the likeliest is nearly always true. */

@@ -266,6 +266,18 @@ static void forged(void) {
     handshake(&t);
     reset_forged(&t);
 }
+static void forged_near(void) { /* by a device next to B: what it does not know is how far B has counted */
+    handshake(&t);
+    reset_forged(&t);
+    t.at[t.n - 1].ttl = 56;
+    t.at[t.n - 1].ip_id = 40000;
+}
+static void one_hop_on(void) {
+    handshake(&t);
+    reset_forged(&t);
+    t.at[t.n - 1].ttl = 56;
+    t.at[t.n - 2].len = 0; /* nothing is unread */
+}
 static void late_reset(void) {
     handshake(&t);
     exchange(&t, 200, 800);
@@ -457,6 +469,8 @@ static const struct label {
     {"restarted", restarted, 0, -2, CLOSING_RESET, 0, 1, {F(RESET_NO_CONNECTION)}},
     {"RST outside", outside, 0, -2, CLOSING_FOUR, 0, 0, {F(RESET_OUTSIDE)}},
     {"RST forged", forged, 0, -2, CLOSING_RESET, 0, -1, {F(RESET_FORGED)}},
+    {"RST forged, one hop", forged_near, 0, -2, CLOSING_RESET, 0, -1, {F(RESET_FORGED)}},
+    {"RST one hop on", one_hop_on, 0, -2, CLOSING_RESET, 0, 1, {F(RESET_ABORT)}},
     {"late RST", late_reset, 0, -2, CLOSING_FOUR, 0, 0, {F(RESET_LATE)}},
 
     {"CLOSE-WAIT leak", close_wait_leak, 0, -2, CLOSING_HALF, 0, 0, {F(CLOSE_WAIT_LEAK)}},

@@ -102,6 +102,11 @@ static void test_frames(void **state) {
     memset(k.b + k.len, 0xee, 20); /* padding of short frames never gets up */
     feed(k.b, k.len + 20);
     assert_int_equal(tcp_seen.len, 20);
+    uint64_t bad = reason(R_IP_MALFORMED);
+    for (size_t cut = 1; cut <= 20; cut++)
+        feed(k.b, k.len - cut); /* the frame's own header is not part of what it carries */
+    assert_int_equal(reason(R_IP_MALFORMED) - bad, 20);
+    assert_int_equal(tcp_seen.segments, 1);
     host_free();
 }
 
@@ -444,6 +449,12 @@ static void test_ns_answered(void **state) {
     expect_nd((const uint8_t[6]){0x33, 0x33, 0xff, 0, 0, 1}, "fd09::2", "ff02::1:ff00:1", ICMP6_NS);
     feed_na("fd09::1", PEER_MAC, true, true, false);
     expect_nd(PEER_MAC, "fd09::2", "fd09::1", ICMP6_NA);
+    make_nd(&k, MY_MAC, PEER_MAC, "fd09::1", "fd09::2", ICMP6_NS, &m,
+            255); /* once more without one: what is known stays */
+    feed(k.b, k.len);
+    expect_nd(PEER_MAC, "fd09::2", "fd09::1", ICMP6_NA);
+    assert_int_equal(state_of("fd09::1"), NEIGHBOUR_REACHABLE);
+    assert_memory_equal(entry("fd09::1")->mac, PEER_MAC, 6);
     m.target = ip("fd09::3");
     make_nd(&k, group_mac, PEER_MAC, "fd09::1", "ff02::1:ff00:2", ICMP6_NS, &m, 255);
     feed(k.b, k.len);

@@ -180,6 +180,11 @@ static void who_may_be_a_peer(void **state) {
         ip_addr six = {.b = {(uint8_t)first, 0x10, [15] = 7}};
         assert_int_equal(ip_may_be_peer(host.s, &six), first != 0xff);
     }
+    for (unsigned i = 0; i < 15; i++) { /* every byte counts */
+        ip_addr a = {.b = {[15] = 1}}, b = {.b = {0}};
+        a.b[i] = b.b[i] = 1;
+        assert_true(ip_may_be_peer(host.s, &a) && ip_may_be_peer(host.s, &b));
+    }
     for (unsigned last = 0; last < 3; last++) { /* nobody, ourselves, somebody */
         ip_addr a = {.b = {[15] = (uint8_t)last}};
         assert_int_equal(ip_may_be_peer(host.s, &a), last == 2);

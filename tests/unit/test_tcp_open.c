@@ -214,6 +214,15 @@ static void impossible_addresses_are_silence(void **state) {
     fx.peer_addr = good;
     expect_none();
     expect_state(TERN_CLOSED);
+    uint8_t packet[100]; /* port 0 is nobody's [RFC6335 6], port 1 is */
+    for (unsigned which = 0; which < 4; which++) {
+        size_t n = build(packet, &(struct seg){.flags = SYN, .sport = 1}), at = fx.v6 ? 40 : 20;
+        packet[at + 1] = (uint8_t)(which & 1);
+        if (which & 2) packet[at + 2] = packet[at + 3] = 0;
+        tern_packet k = {.data = packet, .len = (uint32_t)n, .flags = TERN_PKT_CSUM_OK};
+        tern_input(fx.stack, 0, &k, 1, fx.now);
+        assert_int_equal(drop_out(), which == 1);
+    }
 }
 
 /* ---- LISTEN: 3.10.7.2 ---- */
