@@ -1,5 +1,5 @@
 /* info.c - TCP_INFO: the stack's STATUS in Linux's words. Linux counts many things in segments that the stack counts in
- * bytes; fields that the stack has no number for stay zero. */
+ * bytes; fields that the stack has no number for stay zero: docs/sockets.md. */
 #include <string.h>
 
 #include "posix/inner.h"
