@@ -8,6 +8,8 @@
 
 #include "explain/drawn.h"
 #include "explain/name.h"
+#include "lens/why.h"
+#include "lens/words.h"
 #include "po/i18n.h"
 
 enum { COMMENT = 2048, IFACES = 4096 };
@@ -43,6 +45,9 @@ void annotate_seen(struct annotate *a, const struct explain_flow *f, const struc
     const uint16_t told[2] = {0, 0};
     char states[2][STATES_TEXT], remarks[COMMENT - 400];
     drawn_remarks(f, p, view, told, a->lang, remarks, sizeof remarks);
+    if (p->marks & FLOW_ELSEWHERE)
+        why_add(remarks, sizeof remarks, word(WORD_SEPARATOR, a->lang), _("captured at the other place"));
+    if (p->twin != 0) drawn_transit(p->transit_ns, a->lang, remarks, sizeof remarks);
     size_t at = (size_t)snprintf(a->comment, COMMENT, "#%" PRIu64, f->id);
     for (int end = END_A; view != NULL && end <= END_B; end++)
         at += (size_t)snprintf(a->comment + at, COMMENT - at, "%s %s %s", end == END_A ? "" : ",",

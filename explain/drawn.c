@@ -64,15 +64,15 @@ static void marks_text(uint16_t marks, enum tern_lang lang, char *buf, size_t si
         N_("one of its options has a wrong length"),
         N_("the capture's clock stepped back here"),
         NULL,
-        N_("only the other capture has it: lost on its way from there, or missed here"),
+        NULL, /* of two places the ladder tells more */
     };
     for (unsigned i = 0; i < ARRAY_LEN(texts); i++)
         if ((marks >> i & 1) && texts[i] != NULL) why_add(buf, size, word(WORD_SEPARATOR, lang), _(texts[i]));
 }
 
-static void transit_text(const struct step_kept *k, enum tern_lang lang, char *buf, size_t size) {
+void drawn_transit(uint64_t transit_ns, enum tern_lang lang, char *buf, size_t size) {
     char said[96], span[32];
-    snprintf(said, sizeof said, _("%s between the two captures"), span_name(k->transit_ns, span));
+    snprintf(said, sizeof said, _("%s between the two captures"), span_name(transit_ns, span));
     why_add(buf, size, word(WORD_SEPARATOR, lang), said);
 }
 
@@ -176,6 +176,9 @@ static void draw_step(struct drawing *d, const struct step_kept *k) {
                         .repeated = k->repeated || p->marks & FLOW_COPY};
     numbers_follow(&d->n, p->from, &record, &seen);
     drawn_remarks(d->flow, p, k->copy ? NULL : &k->view, d->told, d->o->lang, rung.why, sizeof rung.why);
+    if (p->marks & FLOW_ELSEWHERE && !k->both)
+        why_add(rung.why, sizeof rung.why, word(WORD_SEPARATOR, d->o->lang),
+                _("only the other capture has it: lost on its way from there, or missed here"));
     for (int end = END_A; end <= END_B; end++) {
         const struct statement *s = &k->view.after[end];
         rung.state[end] = k->copy ? d->shown[end] : lane_state(s);
@@ -186,7 +189,7 @@ static void draw_step(struct drawing *d, const struct step_kept *k) {
     if (condensed(d, k, is_dull(k, &rung))) return;
     char remarks[sizeof rung.why];
     memcpy(remarks, rung.why, sizeof remarks);
-    if (k->both) transit_text(k, d->o->lang, remarks, sizeof remarks);
+    if (k->both) drawn_transit(k->transit_ns, d->o->lang, remarks, sizeof remarks);
     rung.why[0] = '\0';
     struct why w = {.buf = rung.why, .size = sizeof rung.why, .lang = d->o->lang, .absolute = d->o->absolute};
     why_sum(&w, "seq", &seen.seq_sum, &d->n, p->from);

@@ -14,4 +14,7 @@ void drawn_flow(const struct ladder_options *o, const struct explain_flow *f, co
 void drawn_remarks(const struct explain_flow *f, const struct flow_packet *p, const struct passive_view *view,
                    const uint16_t told[2], enum tern_lang lang, char *buf, size_t size);
 
+/* Adds how long a packet took between two places. */
+void drawn_transit(uint64_t transit_ns, enum tern_lang lang, char *buf, size_t size);
+
 #endif

@@ -382,6 +382,7 @@ static void packet(struct flow_table *t, struct decoded *d, uint32_t hash, uint6
     watch_clock(t, p);
     end_silent(t);
     struct slot *s = find(t, hash, d, &p->from);
+    p->twin = p->transit_ns = 0;
     if (unlikely(t->merged != NULL) && s != NULL && elsewhere(t, s, d)) return;
     if (copies_seen(t->copies, print, d)) p->marks |= FLOW_COPY;
     bool syn = (p->tcp.flags & (TCP_SYN | TCP_RST)) == TCP_SYN;

@@ -142,7 +142,6 @@ static void follow(struct places *p, struct explain_flow *f, struct decoded *d) 
 
 void places_elsewhere(struct places *p, struct explain_flow *f, struct decoded *d) {
     d->tcp.marks |= FLOW_ELSEWHERE;
-    d->tcp.twin = d->tcp.transit_ns = 0;
     if (f->places != NULL && f->places->met && places_of(p, f->places->other) != places_of(p, d->tcp.file)) return;
     follow(p, f, d);
     if (f->places == NULL) return;

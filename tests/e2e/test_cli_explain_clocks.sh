@@ -127,6 +127,11 @@ assert '时钟' in explain('--lang', 'zh')
 ladder = explain('--flow', '1', '--lang', 'en')
 assert 'between the two captures' in ladder and 'there and back' in ladder, ladder
 
+explain('--annotate', 'noted.pcapng')
+noted = open('noted.pcapng', 'rb').read()
+assert b'captured at the other place' in noted and b'ms between the two captures' in noted.replace(b'\xc2\xa0', b' ')
+assert b'lost on its way' not in noted
+
 # A file named twice, or copied, changes nothing but its copies; with its times moved it is the same place, another clock.
 World(1).life(10, 20_000_000).save()
 out = told(('a.pcap', 'a.pcap'))
