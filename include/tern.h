@@ -520,13 +520,23 @@ typedef struct tern_status_info {
     uint32_t backlog;        /* listener: waiting for tern_accept */
     uint64_t bytes_sent, bytes_acked, bytes_received;
     uint32_t segments_out, segments_in, retransmitted;
+    uint64_t delivered;                      /* bytes acknowledged, selectively ones too */
+    uint64_t bytes_again;                    /* of text, sent more than once */
     uint32_t again_by_timer, again_by_probe; /* of those retransmitted, by the retransmission timer and as tail loss
-                                                probes (up to 65535); the rest showed as lost by what was acknowledged */
-    uint32_t again_last;                     /* why the last one was: a reason, see tern_reason_name; 0: none */
-    uint32_t timeouts;                       /* expiries of the retransmission timer since the last progress */
-    uint32_t bytes_sacked, bytes_lost;       /* of those outstanding: selectively acknowledged, thought lost */
-    uint32_t min_rtt_us;                     /* least round trip of late; 0: none measured */
-    uint64_t pacing_rate;                    /* bytes a second; 0: not paced */
+                                                probes; the rest showed as lost by what was acknowledged */
+    uint32_t timeouts_all;                   /* expiries of the retransmission timer */
+    uint32_t duplicates_told;                /* duplicates that the peer reported [RFC2883] */
+    uint32_t reordered;                      /* how often something came late, and was not lost */
+    uint32_t out_of_order;                   /* segments that came so */
+    uint32_t marks_told;                     /* congestion marks that the peer told of */
+    uint64_t busy_us;           /* with bytes to send or under way, from the first time on that some had to wait */
+    uint64_t window_limited_us; /* of that time, held up by the peer's window */
+    uint64_t buffer_limited_us; /* and by a send buffer that was too small */
+    uint32_t again_last;        /* why the last one was: a reason, see tern_reason_name; 0: none */
+    uint32_t timeouts;          /* expiries of the retransmission timer since the last progress */
+    uint32_t bytes_sacked, bytes_lost; /* of those outstanding: selectively acknowledged, thought lost */
+    uint32_t min_rtt_us;               /* least round trip of late; 0: none measured */
+    uint64_t pacing_rate;              /* bytes a second; 0: not paced */
     uint64_t delivery_rate;   /* bytes a second that arrived lately, while something is under way; 0: unknown */
     bool delivery_limited;    /* the application set that pace, not the path */
     uint32_t again_under_way; /* bytes sent again and not acknowledged, nor thought lost once more */

@@ -48,6 +48,17 @@ static void fill_sender(struct px_tcp_info *o, const tern_status_info *st) {
     o->tcpi_notsent_bytes = st->send_unsent;
     o->tcpi_max_pacing_rate = UINT64_MAX;
     o->tcpi_reordering = 3;
+    o->tcpi_delivered = segments((uint32_t)st->delivered, st->mss) + !opening; /* the SYN counts */
+    o->tcpi_delivered_ce = st->marks_told;
+    o->tcpi_busy_time = st->busy_us;
+    o->tcpi_rwnd_limited = st->window_limited_us;
+    o->tcpi_sndbuf_limited = st->buffer_limited_us;
+    o->tcpi_bytes_sent = st->bytes_sent + st->bytes_again;
+    o->tcpi_bytes_retrans = st->bytes_again;
+    o->tcpi_data_segs_out = segments((uint32_t)(st->bytes_sent + st->bytes_again), st->mss);
+    o->tcpi_dsack_dups = st->duplicates_told;
+    o->tcpi_reord_seen = st->reordered;
+    o->tcpi_total_rto = (uint16_t)(st->timeouts_all < UINT16_MAX ? st->timeouts_all : UINT16_MAX);
 }
 
 void info_fill(struct sock *s, struct px_tcp_info *o) {
@@ -73,10 +84,12 @@ void info_fill(struct sock *s, struct px_tcp_info *o) {
     o->tcpi_pmtu = st.mss + (st.flow.local.family == 6 ? 60 : 40) + (st.timestamps ? 12 : 0);
     o->tcpi_rcv_ssthresh = o->tcpi_rcv_wnd = st.rcv_wnd;
     o->tcpi_rcv_space = st.receive_buffer;
+    o->tcpi_rcv_rtt = st.srtt_us;
+    o->tcpi_data_segs_in = segments((uint32_t)st.bytes_received, o->tcpi_rcv_mss);
+    o->tcpi_rcv_ooopack = st.out_of_order;
     o->tcpi_snd_wnd = st.snd_wnd;
     o->tcpi_bytes_acked = st.bytes_acked;
     o->tcpi_bytes_received = st.bytes_received;
-    o->tcpi_bytes_sent = st.bytes_sent;
     o->tcpi_segs_out = st.segments_out;
     o->tcpi_segs_in = st.segments_in;
 }

@@ -3,7 +3,7 @@
 #include "tcp/tcb.h"
 
 static void arrival_init(struct arrival *a, struct stack *s, const struct ip_info *ip, const tcp_header *h,
-                  const uint8_t *data, uint32_t len) {
+                         const uint8_t *data, uint32_t len) {
     a->s = s;
     a->t = NULL;
     a->ip = ip;

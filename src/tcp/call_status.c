@@ -32,9 +32,24 @@ static void of_flight(const struct tcb *t, tern_status_info *o) {
         if (piece_at(f, i)->again && piece_at(f, i)->state == PIECE_SENT) o->again_under_way += piece_len(f, i);
 }
 
+static void of_tally(const struct stack *s, const struct tcb *t, tern_status_info *o) {
+    const struct tcb_tally *y = tally_seen(s, t);
+    uint64_t now_for = t->tally ? clock_us(s) - y->since_us : 0;
+    o->bytes_again = y->bytes_again;
+    o->again_by_timer = y->by_timer;
+    o->again_by_probe = y->by_probe;
+    o->timeouts_all = y->timeouts;
+    o->duplicates_told = y->told_twice;
+    o->reordered = y->reordered;
+    o->out_of_order = y->out_of_order;
+    o->marks_told = y->marks;
+    o->window_limited_us = y->spent_us[TALLY_WINDOW] + (y->doing == TALLY_WINDOW ? now_for : 0);
+    o->buffer_limited_us = y->spent_us[TALLY_BUFFER] + (y->doing == TALLY_BUFFER ? now_for : 0);
+    o->busy_us =
+        y->spent_us[TALLY_BUSY] + o->window_limited_us + o->buffer_limited_us + (y->doing == TALLY_BUSY ? now_for : 0);
+}
+
 static void of_recovery(const struct stack *s, const struct tcb *t, tern_status_info *o) {
-    o->again_by_timer = t->again_by_timer;
-    o->again_by_probe = t->again_by_probe;
     o->again_last = t->retransmitted ? t->rexmit_why : R_NONE;
     o->timeouts = t->busy->repeats;
     if (t->busy->flight) of_flight(t, o);
@@ -89,9 +104,12 @@ static void of_tcb(const struct stack *s, const struct tcb *t, tern_status_info 
     o->segments_in = t->segments_in;
     o->retransmitted = t->retransmitted;
     of_recovery(s, t, o);
+    of_tally(s, t, o);
+    o->delivered = o->bytes_acked + o->bytes_sacked;
     o->timer = timer_next(t, &o->timer_ns);
-    o->memory = sizeof *t + (tcb_awake(t) ? sizeof *t->busy : 0) + t->busy->snd_ring.size + t->busy->rcv_ring.size +
-                (t->busy->lent ? sizeof *t->busy->lent : 0) + islands_memory(t);
+    o->memory = sizeof *t + (t->tally ? sizeof(struct tcb_tally) : 0) + (tcb_awake(t) ? sizeof *t->busy : 0) +
+                t->busy->snd_ring.size + t->busy->rcv_ring.size + (t->busy->lent ? sizeof *t->busy->lent : 0) +
+                islands_memory(t);
 }
 
 static void of_listener(const struct stack *s, const struct listener *l, tern_status_info *o) {

@@ -49,9 +49,13 @@ static void counters_start(struct tcb *t) {
     t->busy->ecn_until = seq_add(t->snd.una, (uint32_t)-1);
 }
 
-/* What we sent while opening was not ECN-capable; who says that it arrived otherwise tells of a path that writes into that field.
- * Then what it marks means nothing, and what we send is not capable of being marked [RFC9768 3.2.2.3]. */
-static bool mangled(const struct arrival *a) { return number_of(a->h->flags) != arrived_as(NOT_ECT); }
+/* What we sent while opening was not ECN-capable; who says that it arrived as if it had been tells of a path that writes into
+ * that field. Then what it marks means nothing, and what we send is not capable of being marked [RFC9768 3.2.2.3]. That it
+ * arrived marked is taken for a mark. */
+static bool mangled(const struct arrival *a) {
+    uint8_t told = number_of(a->h->flags);
+    return told == arrived_as(ECT0) || told == arrived_as(ECT1);
+}
 
 /* The answer to our SYN [RFC9768 3.1.2, 3.1.3]. */
 void ecn_syn_acked(struct arrival *a) {
@@ -75,14 +79,13 @@ void ecn_syn_acked(struct arrival *a) {
 }
 
 /* The ACK of our SYN,ACK tells how that arrived [RFC9768 3.2.2.1 table 4]; 1, 5 and 7 say nothing yet. When it was lost, a counter
- * comes instead. No counter begins with 0: somebody erases it [RFC9768 3.2.2.4]. */
+ * comes instead, with text. No counter begins with 0: somebody erases it [RFC9768 3.2.2.4]. */
 void ecn_open_complete(struct arrival *a) {
-    static const uint8_t erased_or_mangled = 1 << 0 | 1 << 3 | 1 << 4 | 1 << 6;
     struct tcb *t = a->t;
     counters_start(t);
     if (t->ecn != ECN_ACCURATE) return;
-    t->ecn_mute = !a->len && erased_or_mangled >> number_of(a->h->flags) & 1;
-    if (a->len && !number_of(a->h->flags)) t->ecn_mute = true;
+    t->ecn_mute = !number_of(a->h->flags) || (!a->len && mangled(a));
+    if (number_of(a->h->flags) == arrived_as(CE)) t->ecn_told++;
 }
 
 /* ---- receiving ---- */
@@ -110,7 +113,10 @@ static bool overtaken(const struct arrival *a) {
 
 static bool marks_reported(struct arrival *a) {
     struct tcb *t = a->t;
-    if (t->ecn == ECN_CLASSIC) return a->h->flags & TCP_ECE;
+    if (t->ecn == ECN_CLASSIC) {
+        if (a->h->flags & TCP_ECE) TALLY(a->s, t, marks);
+        return a->h->flags & TCP_ECE;
+    }
     if (unlikely(t->ecn_unheard)) {
         t->ecn_unheard = false;
         if (!number_of(a->h->flags)) t->ecn_mute = true; /* [RFC9768 3.2.2.4] */
@@ -118,6 +124,8 @@ static bool marks_reported(struct arrival *a) {
     if (t->ecn_mute || overtaken(a)) return false;
     uint8_t fresh = (uint8_t)(number_of(a->h->flags) - t->ecn_told) & 7;
     t->ecn_told = (uint8_t)(t->ecn_told + fresh);
+    struct tcb_tally *y = fresh ? tally_of(a->s, t) : NULL;
+    if (y) y->marks += fresh;
     return fresh != 0;
 }
 

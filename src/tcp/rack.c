@@ -33,7 +33,10 @@ void rack_delivered(const struct arrival *a, const struct piece *p, seq end) {
         if (answers_earlier(a, rtt) || (t->min_rtt_us && rtt < t->min_rtt_us)) return;
     } else {
         min_rtt(a->s, t, rtt);
-        if (seq_lt(end, f->fack)) t->reordering = true;
+        if (seq_lt(end, f->fack)) {
+            t->reordering = true;
+            TALLY(a->s, t, reordered);
+        }
     }
     if (f->rack_valid && !sent_after(p->sent_us, end, f->rack_us, f->rack_end)) return;
     f->rack_rtt_us = rtt;

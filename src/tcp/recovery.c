@@ -103,7 +103,10 @@ static COLD void undo(struct stack *s, struct tcb *t) {
     struct flight *f = t->busy->flight;
     t->busy->cc.cwnd = max_u32(t->busy->cc.cwnd, f->undo_cwnd);
     t->busy->cc.ssthresh = max_u32(t->busy->cc.ssthresh, f->undo_ssthresh);
-    if (t->in_recovery) t->reordering = true; /* what else could it have been */
+    if (t->in_recovery && !t->reordering) { /* what else could it have been */
+        t->reordering = true;
+        TALLY(s, t, reordered);
+    }
     t->in_recovery = t->in_loss = false;
     f->lost_end = t->snd.una;
     f->undo_armed = f->rack_valid = false; /* what RACK took for a repetition's arrival was an original's */
@@ -137,6 +140,7 @@ static COLD void count_dsack(struct arrival *a, struct news *n) {
     struct tcb *t = a->t;
     struct flight *f = t->busy->flight;
     const tcp_options *o = &a->h->options;
+    TALLY(a->s, t, told_twice);
     uint32_t len = flight_was_again(f, o->sack[0].left, o->sack[0].right);
     if (!len) return;
     n->dsack = true;

@@ -56,6 +56,7 @@ static enum reason take_out_of_order(struct arrival *a) {
     case ISLANDS_OK: break;
     }
     if (seq_lt(twice.left, twice.right)) sack_duplicate(t, twice.left, twice.right);
+    TALLY(a->s, t, out_of_order);
     autotune_held(a->s, t);
     return R_TEXT_OUT_OF_ORDER;
 }

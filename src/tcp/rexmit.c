@@ -181,6 +181,7 @@ void rexmit_timeout(struct stack *s, struct tcb *t) {
     }
     if (!(opening ? syn_unanswered(s, t) : data_unanswered(s, t))) return;
     t->rtt_timing = false;
+    TALLY(s, t, timeouts);
     if (t->backoff < 20) t->backoff++; /* [RFC6298 5.5] */
     if (t->busy->repeats < 63) t->busy->repeats++;
     uint64_t next = s->now + rto_ns(s, t);

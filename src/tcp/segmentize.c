@@ -141,14 +141,12 @@ static void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, e
     sent(b, f, len, flags, why);
 }
 
-static COLD void count_again(struct burst *b, enum reason why) {
+static COLD void count_again(struct burst *b, enum reason why, uint32_t len) {
     struct tcb *t = b->t;
     t->retransmitted++;
     b->s->stats.retransmitted++;
     t->rexmit_why = (uint8_t)why;
-    bool timer = why == R_REXMIT_RTO || why == R_REXMIT_SYN, probe = why == R_REXMIT_TLP;
-    if (timer && t->again_by_timer < UINT16_MAX) t->again_by_timer++;
-    if (probe && t->again_by_probe < UINT16_MAX) t->again_by_probe++;
+    tally_again(b->s, t, why, len);
 }
 
 /* Fast Open: bytes that ride on the SYN. */
@@ -186,7 +184,7 @@ static void put_syn(struct burst *b) {
     t->work &= (uint8_t)~WORK_SYN;
     t->snd.nxt = seq_max(t->snd.nxt, seq_add(t->iss, 1 + data));
     t->busy->pos = seq_max(t->busy->pos, seq_add(t->iss, 1));
-    if (again) count_again(b, R_REXMIT_SYN);
+    if (again) count_again(b, R_REXMIT_SYN, data);
     if (!again && !t->rtt_timing) t->rtt_timing = true, t->busy->rtt_at_us = clock_us(s), t->busy->rtt_seq = t->snd.nxt;
     rto_arm(s, t);
     finish(b, f, data);
@@ -201,7 +199,7 @@ static void advance(struct burst *b, uint32_t len, bool fin) {
     struct tcb *t = b->t;
     seq end = seq_add(t->busy->pos, len + fin);
     if (seq_lt(t->busy->pos, t->snd.nxt)) {
-        count_again(b, R_REXMIT_RTO);
+        count_again(b, R_REXMIT_RTO, len);
     } else if (!t->rtt_timing && !t->busy->flight) {
         t->rtt_timing = true;
         t->busy->rtt_seq = end;
@@ -286,7 +284,7 @@ static COLD void put_rexmit(struct burst *b) {
     if (sent <= 0) return;
     bool fin = t->fin_queued && seq_eq(t->snd.nxt, seq_add(t->snd.end, 1)) && n == snd_queued(t);
     n = min_u32(n, (uint32_t)sent - fin);
-    count_again(b, (enum reason)t->rexmit_why);
+    count_again(b, (enum reason)t->rexmit_why, n);
     t->rtt_timing = false;
     put_segment(b, first, n, flags_for(t, first, n, fin), (enum reason)t->rexmit_why);
 }
@@ -295,7 +293,7 @@ static COLD void put_rexmit(struct burst *b) {
 static void put_again(struct burst *b, seq from, uint32_t len, enum reason why) {
     struct tcb *t = b->t;
     bool fin = seq_gt(seq_add(from, len), t->snd.end);
-    count_again(b, why);
+    count_again(b, why, len - fin);
     put_segment(b, from, len - fin, flags_for(t, from, len - fin, fin), why);
     recovery_resent(b->s, t, from, len);
     pacing_sent(b->s, t, len);
@@ -479,6 +477,7 @@ static size_t output_one(struct stack *s, struct tcb *t, tern_frame *frames, siz
     if (unlikely(t->busy->dup_len)) put_duplicate(&b);
     fill(&b);
     if (b.n) t->uto_due = false;
+    if (t->tally || unsent(t)) tally_time(s, t);
     if (b.n == max) tcb_ready(s, t);
     timers_sync(s, t);
     tcb_rest(s, t);

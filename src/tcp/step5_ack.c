@@ -61,6 +61,7 @@ static void take_new(struct arrival *a) {
         rexmit_ack_new(a, bytes);
     snd_trim(a->s, t);
     recovery_idle(a->s, t);
+    if (unlikely(t->tally)) tally_time(a->s, t);
     a->note = R_ACK_NEW;
     if (busy && snd_queued(t) == 0 && (!t->fin_queued || fin_acked(t))) a->fx.events |= TERN_EV_SENT;
 }

@@ -111,6 +111,7 @@ void tcb_free(struct stack *s, struct tcb *t) {
     s->tcp.fast_opens -= t->fast_opened;
     tcb_rest_for_good(s, t);
     tcb_options_drop(s, t->opt);
+    tally_free(s, t);
     pool_give(&s->tcp.tcbs, tcb_index(t));
 }
 

@@ -107,6 +107,21 @@ struct busy {
     struct cc cc;
 };
 
+/* See tally.c. */
+enum tally_time { TALLY_IDLE, TALLY_BUSY, TALLY_WINDOW, TALLY_BUFFER, TALLY_TIMES };
+struct tcb_tally {
+    uint64_t spent_us[TALLY_TIMES]; /* by what held the bytes up; while busy nothing but the path and our control did */
+    uint64_t bytes_again;
+    uint32_t by_timer, by_probe; /* segments sent again */
+    uint32_t timeouts;           /* of the retransmission timer */
+    uint32_t told_twice;         /* duplicates that the peer reported [RFC2883] */
+    uint32_t reordered;          /* times that something came later than it should have, and was not lost */
+    uint32_t out_of_order;       /* segments that came so */
+    uint32_t marks;              /* that the peer told of */
+    uint32_t since_us;
+    uint8_t doing; /* enum tally_time since then */
+};
+
 /* What congestion control knows while the connection is at rest. */
 struct cc_rest {
     uint32_t cwnd, ssthresh;
@@ -199,7 +214,7 @@ struct tcb {
     uint32_t challenge_ms;         /* when the last challenge ACK was allowed */
     uint64_t serial;
     uint32_t retransmitted;
-    uint16_t again_by_timer, again_by_probe; /* of those retransmitted; saturating */
+    uint32_t tally; /* index + 1 in tcp.tallies, 0: nothing to tell */
 };
 
 /* It will be asked for soon: all its lines at once rather than one after the other. */
@@ -609,6 +624,18 @@ void cc_change(struct stack *s, struct tcb *t);
 void cc_rest(struct stack *s, struct tcb *t);
 void cc_wake(struct tcb *t);
 void cc_idle(struct stack *s, struct tcb *t); /* nothing is under way, something is about to be */
+
+/* ---- tally.c ---- */
+struct tcb_tally *tally_of(struct stack *s, struct tcb *t);
+const struct tcb_tally *tally_seen(const struct stack *s, const struct tcb *t); /* all zero when there is none */
+void tally_free(struct stack *s, struct tcb *t);
+COLD void tally_again(struct stack *s, struct tcb *t, enum reason why, uint32_t len);
+void tally_time(struct stack *s, struct tcb *t);
+#define TALLY(s, t, what)                                                                                              \
+    do {                                                                                                               \
+        struct tcb_tally *y_ = tally_of(s, t);                                                                         \
+        if (y_) y_->what++;                                                                                            \
+    } while (0)
 
 uint64_t pacing_rate(const struct stack *s, const struct tcb *t); /* bytes a second; 0: as fast as they come */
 uint32_t pacing_burst(const struct stack *s, const struct tcb *t, uint32_t most);

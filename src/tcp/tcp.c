@@ -13,6 +13,7 @@ int tcp_init(struct stack *s) {
     pool_init(&c->listeners, sizeof(struct listener), 3, s->cfg.listeners_max);
     pool_init(&c->half_opens, sizeof(struct half_open), 6, s->cfg.half_open_max);
     pool_init(&c->time_waits, sizeof(struct time_wait), 7, s->cfg.time_wait_max);
+    pool_init(&c->tallies, sizeof(struct tcb_tally), 5, s->cfg.connections_max);
     c->ready_tail = &c->ready_head;
     c->blocked_tail = &c->blocked_head;
     c->delack_tail = &c->delack_head;
@@ -45,6 +46,7 @@ void tcp_free(struct stack *s) {
     pool_free(&c->listeners, s);
     pool_free(&c->half_opens, s);
     pool_free(&c->time_waits, s);
+    pool_free(&c->tallies, s);
     table_free(s, &c->flows);
     table_free(s, &c->ports);
     mem_free(s, c->scratch, sizeof *c->scratch);

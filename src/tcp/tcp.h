@@ -46,7 +46,7 @@ struct fast_open_memory {
 };
 
 struct tcp_state {
-    pool tcbs, listeners, half_opens, time_waits;
+    pool tcbs, listeners, half_opens, time_waits, tallies;
     table flows; /* flow hash -> reference to a TCB, half-open or TIME-WAIT record: see tcp/demux.c */
     struct recent_flow recent;
     table ports;                              /* port hash -> listener */

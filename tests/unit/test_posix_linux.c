@@ -440,6 +440,15 @@ static void scene_info(void) {
     SAY(i.tcpi_notsent_bytes);
     SAY(i.tcpi_rto >= 200000);
     SAY(i.tcpi_reordering);
+    SAY(i.tcpi_data_segs_out);
+    SAY(i.tcpi_data_segs_in);
+    SAY(i.tcpi_delivered);
+    SAY(i.tcpi_delivered_ce);
+    SAY(i.tcpi_bytes_retrans);
+    SAY(i.tcpi_dsack_dups);
+    SAY(i.tcpi_reord_seen);
+    SAY(i.tcpi_rwnd_limited);
+    SAY(i.tcpi_sndbuf_limited);
     len = 4;
     SAY(os->getsockopt(p.client, IPPROTO_TCP, TCP_INFO, &i, &len));
     SAY(len);
@@ -447,6 +456,9 @@ static void scene_info(void) {
     SAY(os->getsockopt(p.server, IPPROTO_TCP, TCP_INFO, &i, &len));
     SAY(i.tcpi_bytes_received);
     SAY(i.tcpi_bytes_acked);
+    SAY(i.tcpi_data_segs_in);
+    SAY(i.tcpi_data_segs_out);
+    SAY(i.tcpi_rcv_ooopack);
     SAY(os->getsockopt(p.listener, IPPROTO_TCP, TCP_INFO, &i, &len));
     SAY(i.tcpi_state);
     SAY(i.tcpi_unacked);

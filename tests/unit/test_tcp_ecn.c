@@ -333,7 +333,7 @@ static void expect_text(unsigned mark) {
  * told as before. */
 static void accurate_third_segment(void **state) {
     (void)state;
-    static const bool mute[8] = {true, false, false, true, true, false, true, false};
+    static const bool mute[8] = {true, false, false, true, true, false, false, false};
     assert_int_equal(app_listen(0, 0), TERN_OK);
     for (unsigned told = 0; told < 8; told++) {
         fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + told));
@@ -343,7 +343,7 @@ static void accurate_third_segment(void **state) {
         assert_int_equal(app_accept(), TERN_OK);
         expect_text(mute[told] ? NOT_ECT : ECT0);
         uint32_t before = now_status().cwnd;
-        inject(ACK | ace(6), 1, 11, 0);
+        inject(ACK | ace(7), 1, 11, 0);
         assert_true(mute[told] == (now_status().cwnd >= before));
         inject_marked(ACK | ace(6), 1, 11, CE);
         expect(ACK | ace(6), 11, 101, 0);
@@ -362,9 +362,9 @@ static void accurate_opener_is_wary(void **state) {
             drop_out();
             inject(SYN | ACK | ace(answer), 0, 1, 0);
             drop_out();
-            expect_text(answer == 2 ? ECT0 : NOT_ECT);
+            expect_text(answer == 2 || answer == 6 ? ECT0 : NOT_ECT);
             inject(ACK | ace(first), 1, 11, 0);
-            expect_text(answer == 2 && first != 0 ? ECT0 : NOT_ECT);
+            expect_text((answer == 2 || answer == 6) && first != 0 ? ECT0 : NOT_ECT);
             assert_int_equal(tern_abort(fx.stack, fx.sock), TERN_OK);
             drop_out();
         }

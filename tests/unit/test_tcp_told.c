@@ -171,7 +171,7 @@ static void a_life(void **state) {
     assert_true(i.state == TERN_CLOSED && i.bytes_acked == 3 * m + 10 && i.send_queued == 0 && i.receive_queued == 600);
 }
 
-/* What is repeated, and why; saturating counts. So few bytes are never too many for a path. */
+/* What is repeated, and why. So few bytes are never too many for a path. */
 static void repetitions(void **state) {
     (void)state;
     fx.cfg.sack = 1;
@@ -181,7 +181,8 @@ static void repetitions(void **state) {
     drop_out();
     tern_status_info i = fx_status();
     assert_true(i.retransmitted == 0 && i.again_last == R_NONE && i.timeouts == 0 && i.backoff == 0);
-    tcb_now()->again_by_probe = tcb_now()->again_by_timer = UINT16_MAX - 1;
+    assert_true(i.bytes_again == 0 && i.timeouts_all == 0 && i.again_by_probe == 0 && i.again_by_timer == 0);
+    uint64_t memory = i.memory;
     for (unsigned n = 1; n <= 5; n++) {
         wait_out(100000);
         assert_int_equal(drop_out(), 1);
@@ -190,14 +191,91 @@ static void repetitions(void **state) {
         assert_int_equal(i.again_last, n == 1 ? R_REXMIT_TLP : R_REXMIT_RTO);
         assert_int_equal(i.timeouts, n - 1);
         assert_int_equal(i.backoff, n - 1);
-        assert_int_equal(i.again_by_probe, UINT16_MAX);
-        assert_int_equal(i.again_by_timer, n == 1 ? UINT16_MAX - 1 : UINT16_MAX);
+        assert_int_equal(i.again_by_probe, 1);
+        assert_int_equal(i.again_by_timer, n - 1);
+        assert_int_equal(i.timeouts_all, n - 1);
+        assert_int_equal(i.bytes_again, 500 * n);
+        assert_true(i.memory > memory && i.memory <= memory + 128); /* what this takes to remember */
         assert_int_equal(i.recovery, n == 1 ? TERN_RECOVERY_NONE : TERN_RECOVERY_TIMEOUT);
         assert_int_equal(i.again_under_way, 500);
     }
     tern_stats st = {.size = sizeof st};
     assert_int_equal(tern_stats_get(fx.stack, &st), TERN_OK);
     assert_int_equal(st.retransmitted, 5);
+}
+
+static void big32(uint8_t *p, uint32_t v) {
+    for (unsigned i = 0; i < 4; i++) p[i] = (uint8_t)(v >> 8 * (3 - i));
+}
+
+/* An ACK with one block. */
+static void sack_block(uint32_t ack, uint32_t left, uint32_t right) {
+    uint8_t raw[12] = {1, 1, 5, 10};
+    big32(raw + 4, fx.iss + left);
+    big32(raw + 8, fx.iss + right);
+    inject_with(.flags = ACK, .seq = 1, .ack = ack, .raw = raw, .raw_len = sizeof raw);
+}
+
+/* What came late, twice, or out of order, in either direction. */
+static void disorder(void **state) {
+    (void)state;
+    fx.cfg.sack = 1;
+    fx.cfg.nagle = 0;
+    fx.peer.sack = true;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    for (unsigned i = 0; i < 5; i++) app_write(100), drop_out();
+    sack_block(1, 101, 201);
+    tern_status_info i = fx_status();
+    assert_true(i.delivered == 100 && i.bytes_acked == 0 && i.reordered == 0 && i.duplicates_told == 0);
+    inject(ACK, 1, 201, 0); /* the first was late, and was not repeated */
+    i = fx_status();
+    assert_int_equal(i.delivered, 200);
+    assert_int_equal(i.bytes_acked, 200);
+    assert_int_equal(i.reordered, 1);
+    sack_block(301, 101, 201);
+    assert_int_equal(fx_status().duplicates_told, 1);
+    inject(ACK, 101, 501, 100);
+    inject(ACK, 301, 501, 100);
+    assert_int_equal(fx_status().out_of_order, 2);
+    inject(ACK, 1, 501, 100);
+    i = fx_status();
+    assert_true(i.out_of_order == 2 && i.bytes_received == 200 && i.bytes_again == 0);
+}
+
+/* What holds bytes up: the peer's window, the send buffer, or nothing but the path. Nobody counts while all is well. */
+static void held_up(void **state) {
+    (void)state;
+    fx.cfg.send_buffer = fx.cfg.send_buffer_max = 4096;
+    fx.cfg.nagle = 0;
+    fx.cfg.delayed_ack_ms = 40;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    app_write(100);
+    drop_out();
+    advance(50);
+    inject(ACK, 1, 101, 0);
+    tern_status_info i = fx_status();
+    assert_true(i.busy_us == 0 && i.window_limited_us == 0 && i.buffer_limited_us == 0);
+    inject_with(.flags = ACK, .seq = 1, .ack = 101, .wnd = 1000);
+    app_write(3000); /* two thousand too many */
+    drop_out();
+    advance(70);
+    i = fx_status();
+    assert_true(i.window_limited_us == 70000 && i.busy_us == 70000 && i.buffer_limited_us == 0);
+    inject_with(.flags = ACK, .seq = 1, .ack = 1101, .wnd = 60000);
+    drop_out();
+    advance(30); /* all of it is under way */
+    i = fx_status();
+    assert_true(i.window_limited_us == 70000 && i.busy_us == 100000);
+    inject_with(.flags = ACK, .seq = 1, .ack = 3101, .wnd = 60000);
+    drop_out();
+    advance(1000); /* idle */
+    assert_int_equal(fx_status().busy_us, 100000);
+    app_write(4096);
+    assert_true(tern_write(fx.stack, fx.sock, "x", 1) <= 0); /* it would have more */
+    drop_out();
+    advance(20);
+    i = fx_status();
+    assert_true(i.buffer_limited_us == 20000 && i.window_limited_us == 70000 && i.busy_us == 120000);
 }
 
 /* ---- all records ---- */
@@ -327,7 +405,7 @@ static void outcomes(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {BOTH(every_segment), BOTH(a_life), BOTH(repetitions), BOTH(the_list),
-                                       BOTH(outcomes)};
+    const struct CMUnitTest tests[] = {BOTH(every_segment), BOTH(a_life),   BOTH(repetitions), BOTH(disorder),
+                                       BOTH(held_up),       BOTH(the_list), BOTH(outcomes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
