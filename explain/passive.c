@@ -211,7 +211,7 @@ static uint16_t ack_arrives(const struct passive *v, const struct track *t, int 
     /* What does not fit is dropped; some take its ACK all the same [3.10.7.4]. */
     bool old =
         l->repeated || (l->takes == 0 && seq_lt(l->start, t->end[!to].next)); /* all of it may be there already */
-    bool unsure = at == 1 || at == 3 || old || v->gaps || self->fin == KNOWN_MAYBE;
+    bool unsure = at == 1 || at == 3 || old || l->outdated || v->gaps || self->fin == KNOWN_MAYBE;
     if (l->fin_acked || self->fin == KNOWN_MAYBE) {
         uint16_t then = must(set, MOVE_FIN_ACKED);
         set = unsure ? set | then : then;

@@ -211,6 +211,7 @@ static void follow_numbers(struct track_end *e, const struct flow_packet *p, str
     } else if (out->ahead) {
         e->next = out->start; /* it sent more than was captured */
     }
+    if (out->outdated && out->takes > 0) blur(e, out->stop);
     if (p->len > e->full && !syn) e->full = p->len;
 }
 
@@ -232,6 +233,8 @@ void track_follow(struct track *t, const struct flow_packet *p, struct sight *ou
         int32_t away = seq_diff(out->start, e->next);
         if (away > FOREIGN || away < -FOREIGN) out->foreign = true;
     }
+    const tcp_options *o = &p->tcp.options;
+    out->outdated = o->has_ts && e->ts_any && (int32_t)(o->ts_value - e->ts) < 0;
     if (!out->foreign && !rst) learn_options(e, p);
     follow_ack(t, p, out);
     if (out->foreign || rst) return;

@@ -60,6 +60,7 @@ struct sight {
     bool ack_foreign;       /* while opening: for another SYN than the one known */
     bool first;             /* the sender's first segment in the capture */
     bool window_changed;
+    bool outdated; /* its timestamp is older than one before: its receiver may drop it [RFC7323 5.3] */
     uint32_t newly_acked;
     uint32_t window;   /* scaled */
     uint64_t quiet_ns; /* for so long all that the sender had sent is acknowledged; 0: it is not, or just now */

@@ -108,8 +108,8 @@ static void watch_seed(uint64_t seed, struct score score[KINDS]) {
 static void never_wrong(void **state) {
     (void)state;
     static const uint64_t were_wrong[] = {
-        2251,  3883,  30265, 31080, 35064, 35887, 35921, 35945,  37512, 39448,
-        43848, 49421, 50597, 51121, 66109, 75536, 90388, 130146, 138454}; /* once, each for a reason of its own */
+        2251,  3883,  30265, 31080, 35064, 35887, 35921,  35945,  37512, 39448, 43848,
+        49421, 50597, 51121, 66109, 75536, 90388, 130146, 138454, 159920}; /* once, each for a reason of its own */
     unsigned long first = 1, count = scale(600);
     const char *env = getenv("TERN_TEST_SEEDS");
     if (env && sscanf(env, "%lu %lu", &first, &count) < 1) fail_msg("TERN_TEST_SEEDS is \"first count\"");

@@ -109,6 +109,21 @@ static void test_version(void **state) {
     }
     assert_int_equal(reason(R_IP_MALFORMED), 15);
     assert_int_equal(tcp_seen.segments, 0);
+    for (unsigned first = 0; first < 256; first++) { /* the same where segments of that pair have just come */
+        for (unsigned turn = 0; turn < 2; turn++) {
+            make_tcp(&k, "10.9.0.1", "10.9.0.2", 0);
+            feed(k.b, k.len);
+        }
+        assert_int_equal(tcp_seen.segments, 2);
+        tcp_seen.segments = 0;
+        k.b[0] = (uint8_t)first;
+        put_sum(k.b + 10, 0);
+        put_sum(k.b + 10, sum_of(k.b, 20, 0)); /* right for a header of 20 bytes */
+        feed(k.b, k.len);
+        assert_int_equal(tcp_seen.segments, first == 0x45);
+        tcp_seen.segments = 0;
+    }
+    take_all();
     host_free();
 }
 

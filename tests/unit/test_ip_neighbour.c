@@ -88,6 +88,7 @@ static void test_frames(void **state) {
             if (cases[i].ours) assert_int_equal(tcp_seen.info.to_many, cases[i].many);
         }
     }
+    assert_int_equal(reason(R_LINK_NOT_OURS), 2 * 7);
     tcp_seen.segments = 0;
     for (size_t len = 0; len < 14; len++) feed(k.b, len);
     assert_int_equal(reason(R_LINK_SHORT), 14);

@@ -236,6 +236,7 @@ static void borders_of_arguments(void **state) {
     assert_int_equal(tern_addr_add(host.t, 0, &six, 129), TERN_EINVAL);
     assert_int_equal(tern_addr_add(host.t, 1, &six, 64), TERN_EINVAL);
     assert_int_equal(tern_addr_add(host.t, 0, &six, 128), TERN_OK);
+    assert_int_equal(host.s->ip.routes, 1); /* that of fe80::/64, which comes with IPv6 */
     assert_int_equal(tern_addr_add(host.t, 0, &odd, 8), TERN_EINVAL);
     assert_int_equal(tern_route_add(host.t, &odd, 8, 0, NULL), TERN_EINVAL);
     assert_int_equal(tern_route_add(host.t, &none4, 32, 0, NULL), TERN_OK);

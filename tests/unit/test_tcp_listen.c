@@ -290,6 +290,34 @@ static void not_transparent(void **state) {
     expect_state(TERN_CLOSED);
 }
 
+/* A cookie has room for little, and the timestamp brings the rest back: what the SYN offered is agreed all the same. */
+static void cookies_keep_options(void **state) {
+    (void)state;
+    fx.cfg.half_open_max = 1;
+    fx.cfg.timestamps = fx.cfg.sack = fx.cfg.window_scale = 1;
+    fx.peer.ts = true;
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    inject(SYN, 0, 0, 0);
+    expect(SYN | ACK, 0, 1, 0);
+    for (int scale = -1; scale <= 14; scale++) {
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + 2 + scale));
+        fx.peer.wscale = scale;
+        fx.peer.sack = scale % 2;
+        inject(SYN, 0, 0, 0);
+        expect(SYN | ACK, 0, 1, 0);
+        assert_int_equal(fx.out.wscale >= 0, scale >= 0);
+        inject(ACK, 1, 1, 0);
+        expect_state(TERN_ESTABLISHED);
+        tern_status_info i = fx_status();
+        assert_true(i.timestamps && i.sack == fx.peer.sack && i.snd_wscale == (scale < 0 ? 0 : scale));
+        assert_int_equal(i.snd_wnd, (uint32_t)fx.peer.wnd << i.snd_wscale);
+        assert_int_equal(app_accept(), TERN_OK);
+        assert_int_equal(tern_abort(fx.stack, fx.sock), TERN_OK);
+        drop_out();
+    }
+    assert_int_equal(counted(R_COOKIE_OK), 16);
+}
+
 /* [RFC5961 7] A half-open connection has its own limit on challenges too. */
 static void half_open_challenges(void **state) {
     (void)state;
@@ -319,6 +347,7 @@ int main(void) {
         BOTH(half_open_limit),
         BOTH(half_open_cookies),
         BOTH(half_open_challenges),
+        BOTH(cookies_keep_options),
         BOTH(connection_limit),
         BOTH(held_accept),
         BOTH(held_refuse),
