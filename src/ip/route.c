@@ -201,14 +201,10 @@ int route_add(struct stack *s, const struct ip_route *wanted, const ip_addr *pre
     uint32_t at = 0;
     for (; at < s->ip.routes && s->ip.route[at].bits >= r.bits; at++) {
         struct ip_route *known = &s->ip.route[at];
-        if (known->bits != r.bits || known->v4 != r.v4 || known->iface != r.iface ||
-            !ip_eq(&known->prefix, &r.prefix) || !ip_eq(&known->via, &r.via))
-            continue;
-        if (known->origin == IP_ROUTE_ADVERTISED) { /* what the user says lasts longer */
-            known->origin = r.origin;
-            known->until = r.until;
-        }
-        return TERN_OK;
+        /* What the user said, what came with an address and what a router said last differently long: each is kept. */
+        if (known->origin == r.origin && known->bits == r.bits && known->v4 == r.v4 && known->iface == r.iface &&
+            ip_eq(&known->prefix, &r.prefix) && ip_eq(&known->via, &r.via))
+            return TERN_OK;
     }
     if (s->ip.routes == IP_ROUTES) return TERN_ELIMIT;
     memmove(&s->ip.route[at + 1], &s->ip.route[at], (s->ip.routes - at) * sizeof r);

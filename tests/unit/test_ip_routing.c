@@ -296,8 +296,39 @@ static void groups(void **state) {
     host_free();
 }
 
+static bool leads(const char *dst) {
+    ip_addr to = ip(dst);
+    return ip_link_mtu(host.s, &to) > 0;
+}
+
+/* A route by hand and the one of an address may lead the same way: the address takes only its own along. */
+static void same_way_twice(void **state) {
+    (void)state;
+    static const struct {
+        const char *mine, *second, *other;
+        unsigned len;
+    } nets[] = {{"10.9.0.2", "10.9.0.3", "10.9.0.77", 24}, {"fd09::2", "fd09::3", "fd09::77", 64}};
+    enum { ROUTE_LAST, ROUTE_FIRST, NO_ROUTE, ORDERS };
+    for (unsigned i = 0; i < ARRAY_LEN(nets); i++)
+        for (unsigned order = 0; order < ORDERS; order++) {
+            host_new();
+            iface_add(TERN_LINK_IP, 0, 1500);
+            tern_addr mine = addr(nets[i].mine), second = addr(nets[i].second);
+            if (order == ROUTE_FIRST) assert_int_equal(tern_route_add(host.t, &mine, nets[i].len, 0, NULL), TERN_OK);
+            assert_int_equal(tern_addr_add(host.t, 0, &mine, nets[i].len), TERN_OK);
+            assert_int_equal(tern_addr_add(host.t, 0, &second, nets[i].len), TERN_OK);
+            if (order == ROUTE_LAST) assert_int_equal(tern_route_add(host.t, &mine, nets[i].len, 0, NULL), TERN_OK);
+            assert_int_equal(tern_addr_remove(host.t, 0, &mine), TERN_OK);
+            assert_true(leads(nets[i].other));
+            assert_int_equal(tern_addr_remove(host.t, 0, &second), TERN_OK);
+            assert_int_equal(leads(nets[i].other), order != NO_ROUTE);
+            host_free();
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(against_the_list), cmocka_unit_test(who_may_be_a_peer),
-                                       cmocka_unit_test(borders_of_arguments), cmocka_unit_test(groups)};
+                                       cmocka_unit_test(borders_of_arguments), cmocka_unit_test(groups),
+                                       cmocka_unit_test(same_way_twice)};
     return cmocka_run_group_tests_name("ip_routing", tests, NULL, NULL);
 }
