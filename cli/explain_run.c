@@ -316,17 +316,19 @@ static int read_live(struct run *r) {
 
 static int finish(struct run *r) {
     int code = 0;
+    bool nothing = r->totals.packets == 0 && r->totals.errors > 0; /* no file could be read, which was said */
     clear_progress(r);
     flow_table_end(r->table);
     if (r->connlog.file != NULL && r->drawn == 0) connlog_begin(r->connlog.file, r->totals.first_ns);
     r->totals.flows = *flow_table_counts(r->table);
     for (size_t i = 0; i < r->plan->choice.ids; i++)
-        if (r->plan->choice.id[i] > r->totals.flows.flows)
+        if (!nothing && r->plan->choice.id[i] > r->totals.flows.flows)
             code = trouble(_("--flow: there is no connection %llu; the capture has %llu"),
                            (unsigned long long)r->plan->choice.id[i], (unsigned long long)r->totals.flows.flows);
     if (r->text && !r->plan->draws && r->told) fputc('\n', stdout);
-    if (r->text && r->clocks != NULL) report_clocks(&r->report, r->clocks, r->plan->files, r->plan->files_n);
-    if (r->text) report_totals(&r->report, &r->totals);
+    if (r->text && !nothing && r->clocks != NULL)
+        report_clocks(&r->report, r->clocks, r->plan->files, r->plan->files_n);
+    if (r->text && !nothing) report_totals(&r->report, &r->totals);
     if (r->json.file != NULL) json_end(r->json.file, &r->totals);
     if (r->connlog.file != NULL) connlog_end(r->connlog.file, r->totals.last_ns);
     if (r->metrics.file != NULL) totals_openmetrics(&r->totals, r->metrics.file);

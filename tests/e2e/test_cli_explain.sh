@@ -133,6 +133,13 @@ grep -q 'cut.pcap: block 5 at offset 192: ' err || fail "place: $(cat err)"
 grep -q '10.0.0.9:443' out && grep -q '10.0.0.2:80' out || fail "the rest is not reported: $(cat out)"
 status explain nowhere.pcap
 [ $status = 1 ] && grep -q 'nowhere.pcap: ' err || fail "a missing file: $status $(cat err)"
+for missing in nowhere.pcap '--flow 1 nowhere.pcap' 'nowhere.pcap nobody.pcap'; do
+    # shellcheck disable=SC2086
+    status explain $missing
+    [ $status = 1 ] || fail "$missing: $status"
+    [ ! -s out ] || fail "$missing: nothing was read, yet it reports: $(cat out)"
+    [ "$(wc -l <err)" = "$(echo "$missing" | grep -o pcap | wc -l)" ] || fail "$missing: not the error alone: $(cat err)"
+done
 status explain "$TERN"
 [ $status = 1 ] && grep -q 'no capture file' err || fail "no capture: $status $(cat err)"
 
