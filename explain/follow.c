@@ -50,11 +50,12 @@ const char *follow_wait(struct follow *f, int fd, uint64_t read) {
     struct pollfd ready = {.fd = f->watch, .events = POLLIN};
     struct stat st;
     if (f->over != NULL) return f->over;
+    bool same = begins_as_before(f, fd, read);
     poll(&ready, 1, WAIT_MS);
     uint32_t changed = changes(f);
     if (fstat(fd, &st) < 0) return NULL; /* reading will say what is wrong */
     if ((uint64_t)st.st_size < read) return N_("the file became shorter while it was followed");
-    if (!begins_as_before(f, fd, read)) return N_("the file was written anew while it was followed");
+    if (!same || !begins_as_before(f, fd, read)) return N_("the file was written anew while it was followed");
     if (st.st_nlink == 0) f->over = N_("the file was removed or replaced while it was followed");
     if (changed & IN_MOVE_SELF) f->over = N_("the file was moved away while it was followed");
     return NULL;

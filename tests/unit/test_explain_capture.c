@@ -277,14 +277,14 @@ static void packed_files_and_several(void **state) {
 
 /* ---- a file that is still being written ---- */
 
-struct writer {
+struct growth {
     size_t written, step,
         end; /* the file grows by `step` when more is asked for; at `end` the reader is told to stop */
     bool wrong;
 };
 
 static bool write_on(void *ctx, int fd, uint64_t read) {
-    struct writer *w = ctx;
+    struct growth *w = ctx;
     (void)fd;
     w->wrong = w->wrong || read != w->written;
     if (w->written == w->end) return false;
@@ -296,7 +296,7 @@ static bool write_on(void *ctx, int fd, uint64_t read) {
 /* How many packets are read of the first `end` bytes of m, which come `step` at a time; nothing may be wrong with them. */
 static unsigned followed(size_t step, size_t end) {
     static const char *const names[1] = {path};
-    struct writer w = {.step = step, .end = end};
+    struct growth w = {.step = step, .end = end};
     struct capture_packet p;
     struct capture_error e;
     made_file(path, m.at, 0);
@@ -347,7 +347,7 @@ static void followed_files(void **state) {
 static void packed_files_are_not_followed(void **state) {
     (void)state;
     static const char *const names[1] = {path};
-    struct writer w = {.written = 10, .end = 10};
+    struct growth w = {.written = 10, .end = 10};
     struct capture_packet p;
     struct capture_error e;
     made_file(path, "\x1f\x8b\x08\0\0\0\0\0\0\3", 10);
