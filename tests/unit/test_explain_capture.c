@@ -278,8 +278,8 @@ static void packed_files_and_several(void **state) {
 /* ---- a file that is still being written ---- */
 
 struct growth {
-    size_t written, step,
-        end; /* the file grows by `step` when more is asked for; at `end` the reader is told to stop */
+    size_t written, step; /* it grows by `step` when more is asked for */
+    size_t end;           /* there the reader is told to stop */
     bool wrong;
 };
 
@@ -288,7 +288,7 @@ static bool write_on(void *ctx, int fd, uint64_t read) {
     (void)fd;
     w->wrong = w->wrong || read != w->written;
     if (w->written == w->end) return false;
-    w->written = w->written + w->step < w->end ? w->written + w->step : w->end;
+    w->written = min_size(w->written + w->step, w->end);
     made_file(path, m.at, w->written);
     return true;
 }
