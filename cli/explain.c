@@ -19,6 +19,7 @@ enum {
     O_CLOSE_WAIT,
     O_LIVE,
     O_FILTER,
+    O_FOLLOW,
     O_MAX_FLOWS,
     O_EXIT_CODE,
     O_KEEP,
@@ -51,6 +52,8 @@ static const struct opt reading_opts[] = {
      N_("several files: merge them by their times as they are, and do not compare clocks")},
     {O_LIVE, "live", "INTERFACE", N_("read from this interface until interrupted; 'any' is all of them")},
     {O_FILTER, "filter", "EXPRESSION", N_("with --live: what to capture, in the language of tcpdump")},
+    {O_FOLLOW, "follow", NULL,
+     N_("the file is still being written: at its end wait for more until interrupted, or it is removed or replaced")},
     {O_MAX_FLOWS, "max-flows", "N", N_("remember so many connections at a time; otherwise 200000")},
     {O_EXIT_CODE, "exit-code", NULL, N_("exit status 3 when one of the connections shown has a problem")},
     {O_KEEP, "keep-privileges", NULL, N_("do not give up privileges once the files are open")},
@@ -75,7 +78,8 @@ static const char after[] = N_("Exit status 3 with --exit-code: a problem was fo
                                "  tern explain capture.pcapng\n"
                                "  tern explain --flow 3 capture.pcapng\n"
                                "  tern explain --json capture.pcap.gz | jq '.connections[].closing'\n"
-                               "  tcpdump -w - port 80 | tern explain -");
+                               "  tcpdump -w - port 80 | tern explain -\n"
+                               "  tern explain --follow capture.pcap    # while tcpdump -U -w capture.pcap runs");
 
 /* ---- which connections ---- */
 
@@ -196,6 +200,7 @@ static int option(struct explain_plan *p, int code, const char *value) {
                    : misuse(_("--close-wait: '%s' is not a number of seconds"), value);
     case O_LIVE: p->iface = value; return 0;
     case O_FILTER: p->filter = value; return 0;
+    case O_FOLLOW: p->follow = true; return 0;
     case O_MAX_FLOWS:
         if (!number_parse(value, 1, FLOWS_MOST, &number))
             return misuse(_("--max-flows: '%s' is not a number from 1 to %d"), value, FLOWS_MOST);
@@ -222,6 +227,9 @@ static int check(struct explain_plan *p) {
     if (p->iface == NULL && p->files_n == 0) return misuse(_("which capture? Name a file, '-' or --live INTERFACE"));
     if (p->iface != NULL && p->files_n > 0) return misuse(_("--live and files do not go together"));
     if (p->iface == NULL && p->filter != NULL) return misuse(_("--filter goes with --live"));
+    if (p->follow && p->iface != NULL) return misuse(_("--follow and --live do not go together"));
+    if (p->follow && stdins > 0) return misuse(_("--follow: standard input cannot be followed; name a file"));
+    if (p->follow && p->files_n > 1) return misuse(_("--follow: one file can be followed, not %zu"), p->files_n);
     if (stdins > 1) return misuse(_("standard input can be read once"));
     if (taken > 1) return misuse(_("standard output takes one of them; name files for the others"));
     if (pictures && p->choice.ids > 1)

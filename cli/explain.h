@@ -44,7 +44,7 @@ struct explain_plan {
     enum vantage vantage;
     uint64_t close_wait_ns;
     uint32_t max_flows;
-    bool exit_code, keep_privileges, keep_times;
+    bool exit_code, keep_privileges, keep_times, follow;
     bool draws; /* ladders of the chosen connections */
 };
 

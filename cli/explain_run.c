@@ -12,6 +12,7 @@
 #include "explain/clocks.h"
 #include "explain/connlog.h"
 #include "explain/drawn.h"
+#include "explain/follow.h"
 #include "explain/json.h"
 #include "explain/live.h"
 #include "explain/name.h"
@@ -30,6 +31,7 @@ struct run {
     const struct explain_plan *plan;
     struct capture *capture;
     struct live *live;
+    struct follow follow;
     struct explain_machine machine;
     struct flow_table *table;
     struct decoder decoder;
@@ -45,7 +47,10 @@ struct run {
     bool text, summary; /* for people; a line a connection */
     bool terminal;      /* standard error is one: progress is shown */
     bool found, told;   /* a problem; something was printed */
+    bool awaits;        /* more is still to happen, and someone looks on: live, or a file that is followed */
+    bool lost;          /* the file that was followed */
     uint64_t drawn, next_progress_ns;
+    uint64_t heard, heard_ns; /* packets so far, and when the latest was read; of a file that is followed */
 };
 
 static volatile sig_atomic_t stopped;
@@ -83,7 +88,7 @@ static void show(struct run *r, const struct explain_flow *f, const struct verdi
     r->drawn++;
     r->told = true;
     if (s != NULL) steps_free(s);
-    if (r->live != NULL) fflush(stdout);
+    if (r->awaits) fflush(stdout);
 }
 
 static void conclude(struct run *r, struct explain_flow *f, uint64_t now_ns) {
@@ -151,12 +156,41 @@ static int open_outputs(struct run *r) {
     return e < 0 ? trouble(_("%s: cannot open: %s"), p->annotate, i18n_error(-e)) : 0;
 }
 
+/* ---- a file that is still being written ---- */
+
+static uint64_t monotonic(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * SEC_NS + (uint64_t)t.tv_nsec;
+}
+
+/* Time goes on from the last packet, whatever clock the capture has. */
+static bool wait_for_more(void *ctx, int fd, uint64_t read) {
+    struct run *r = ctx;
+    uint64_t now = monotonic();
+    if (r->heard != r->totals.packets) r->heard_ns = now;
+    r->heard = r->totals.packets;
+    if (r->heard > 0) flow_table_time(r->table, r->totals.last_ns + (now - r->heard_ns));
+    if (stopped || r->lost) return false;
+    const char *over = follow_wait(&r->follow, fd, read);
+    r->lost = over != NULL;
+    if (r->lost) trouble(_("%s: %s"), r->plan->files[0], _(over));
+    return !r->lost && !stopped;
+}
+
+/* ---- input, and rights ---- */
+
 static int open_input(struct run *r) {
     const struct explain_plan *p = r->plan;
     char error[LIVE_ERROR];
+    r->awaits = p->iface != NULL || p->follow;
     if (p->iface == NULL) {
+        const char *why = p->follow ? follow_begin(&r->follow, p->files[0]) : NULL;
+        if (why != NULL) return trouble(_("%s: %s"), p->files[0], _(why));
         r->capture = capture_open(p->files, p->files_n);
-        return r->capture != NULL ? 0 : trouble("%s", i18n_error(ENOMEM));
+        if (r->capture == NULL) return trouble("%s", i18n_error(ENOMEM));
+        if (p->follow) capture_follow(r->capture, wait_for_more, r);
+        return 0;
     }
     r->live = live_open(p->iface, p->filter, error);
     return r->live != NULL ? 0 : trouble(_("--live: %s"), error);
@@ -229,7 +263,7 @@ static int begin(struct run *r, const struct explain_plan *plan) {
     if (r->connlog.file != NULL || r->annotate != NULL || plan->draws) options.seen = seen;
     machine_init(&r->machine, &options);
     decoder_init(&r->decoder);
-    r->table = flow_table_new(&r->machine.ops, plan->max_flows, r->live != NULL ? live_linger_ns : linger_ns);
+    r->table = flow_table_new(&r->machine.ops, plan->max_flows, r->awaits ? live_linger_ns : linger_ns);
     if (r->table == NULL) return trouble("%s", i18n_error(ENOMEM));
     flow_table_places(r->table, r->places);
     if (r->json.file != NULL) json_begin(r->json.file, plan->files, plan->files_n, r->clocks);
@@ -257,11 +291,8 @@ static void tell_error(struct run *r, const struct capture_error *e) {
 }
 
 static void progress(struct run *r) {
-    struct timespec t;
-    uint64_t at = 0, all = 0;
+    uint64_t at = 0, all = 0, now = monotonic();
     char read[32], whole[32], said[160];
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    uint64_t now = (uint64_t)t.tv_sec * SEC_NS + (uint64_t)t.tv_nsec;
     if (now < r->next_progress_ns) return;
     bool first = r->next_progress_ns == 0;
     r->next_progress_ns = now + progress_ns;
@@ -287,12 +318,13 @@ static void read_files(struct run *r) {
     struct capture_packet p;
     struct capture_error e;
     int got;
+    if (r->awaits) note(_("following %s; an interrupt ends it"), r->plan->files[0]);
     while (!stopped && (got = capture_next(r->capture, &p, &e)) != 0) {
         if (got < 0)
             tell_error(r, &e);
         else
             take(r, &p);
-        if (r->terminal && r->totals.packets % PROGRESS_EVERY == 0) progress(r);
+        if (r->terminal && !r->awaits && r->totals.packets % PROGRESS_EVERY == 0) progress(r);
     }
 }
 
@@ -348,6 +380,7 @@ static int close_all(struct run *r) {
     clocks_free(r->clocks);
     capture_close(r->capture);
     live_close(r->live);
+    if (r->plan->follow) follow_end(&r->follow);
     return code;
 }
 
@@ -364,6 +397,6 @@ int explain_run(const struct explain_plan *plan) {
     }
     int closed = close_all(&r);
     if (code == 0) code = closed;
-    if (code == 0 && r.totals.errors > 0) code = EXIT_TROUBLE;
+    if (code == 0 && (r.totals.errors > 0 || r.lost)) code = EXIT_TROUBLE;
     return code == 0 && plan->exit_code && r.found ? EXIT_FOUND : code;
 }

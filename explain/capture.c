@@ -165,6 +165,10 @@ void capture_correct(struct capture *c, uint64_t (*corrected)(const void *ctx, u
     c->correcting = ctx;
 }
 
+void capture_follow(struct capture *c, bool (*wait)(void *ctx, int fd, uint64_t read), void *ctx) {
+    c->opened[0].tail = (struct input_tail){wait, ctx};
+}
+
 const char *capture_file(const struct capture *c, uint32_t file) { return file < c->files ? c->names[file] : ""; }
 
 const char *capture_iface_name(const struct capture *c, uint32_t iface) {

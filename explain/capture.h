@@ -55,6 +55,11 @@ bool capture_look_ahead(struct capture *c, uint32_t file, bool (*each)(void *ctx
 void capture_correct(struct capture *c, uint64_t (*corrected)(const void *ctx, uint32_t file, uint64_t time_ns),
                      const void *ctx);
 
+/* Before the first capture_next, of a capture of one plain file: another program is still writing it. At its end `wait` is
+ * asked, with the open file and the bytes read of it, and waits; false: nothing more is wanted, and what is not written
+ * yet is missed by nobody. */
+void capture_follow(struct capture *c, bool (*wait)(void *ctx, int fd, uint64_t read), void *ctx);
+
 const char *capture_file(const struct capture *c, uint32_t file);
 /* The interface's name as the file gives it; "" when it gives none. */
 const char *capture_iface_name(const struct capture *c, uint32_t iface);

@@ -23,6 +23,7 @@ struct capture_iface {
 struct opened {
     int fd, error;
     uint64_t size; /* 0: not known */
+    struct input_tail tail;
 };
 
 /* Of all files. */
@@ -60,7 +61,7 @@ int pcapng_next(struct source *c, struct capture_packet *out, struct capture_err
 
 /* Fills in *e for the block at hand; returns -1. `finished`: nothing can be read behind it. */
 int capture_wrong(struct source *c, struct capture_error *e, bool finished, const char *text, uint64_t a, uint64_t b);
-/* The same where the stream ended too early. */
+/* The same where the stream ended too early; 0 where more of it was only not written yet. */
 int capture_short(struct source *c, struct capture_error *e);
 /* A new interface; NULL: there are too many, or no memory. */
 struct capture_iface *capture_iface_new(struct source *c, uint32_t *number);

@@ -21,7 +21,10 @@ int capture_short(struct source *c, struct capture_error *e) {
         [INPUT_BAD_GZIP] = N_("the gzip data is damaged or cut off here"),
         [INPUT_BAD_ZSTD] = N_("the zstd data is damaged or cut off here"),
         [INPUT_NO_MEMORY] = N_("there is not enough memory to read on"),
+        [INPUT_PACKED] = N_("a packed file cannot be followed"),
     };
+    c->finished = true;
+    if (c->in.state == INPUT_END && c->in.tail.wait != NULL) return 0;
     capture_wrong(c, e, true, texts[c->in.state], 0, 0);
     e->error = c->in.error;
     return -1;
@@ -103,10 +106,11 @@ int source_start(struct source *c, const struct opened *o, struct capture_error 
         e->error = o->error != 0 ? o->error : ENOMEM;
         return -1;
     }
+    c->in.tail = o->tail;
     c->block = 1;
     size_t there = input_need(&c->in, 4);
     if (there < 4) {
-        if (c->in.state != INPUT_END) return capture_short(c, e);
+        if (c->in.state != INPUT_END || o->tail.wait != NULL) return capture_short(c, e);
         return capture_wrong(c, e, true, there == 0 ? N_("the file is empty") : N_("this is no capture file"), 0, 0);
     }
     uint32_t magic = load32(c->in.at);
@@ -139,7 +143,7 @@ bool source_look_ahead(const struct opened *o, uint32_t file, bool (*each)(void 
     off_t start = lseek(o->fd, 0, SEEK_CUR);
     bool more = true;
     int got = 0;
-    if (o->error != 0 || o->size == 0 || start < 0) return false;
+    if (o->error != 0 || o->size == 0 || o->tail.wait != NULL || start < 0) return false;
     if (source_start(&c, o, &e) >= 0)
         while (more && (got = source_next(&c, &p, &e)) != 0)
             if (got > 0) more = each(ctx, &p);

@@ -22,7 +22,8 @@ struct unpacker {
 static ssize_t read_some(struct input *in, uint8_t *to, size_t n) {
     ssize_t got;
     do got = read(in->fd, to, n);
-    while (got < 0 && errno == EINTR);
+    while ((got < 0 && errno == EINTR) ||
+           (got == 0 && in->tail.wait != NULL && in->tail.wait(in->tail.ctx, in->fd, in->read)));
     if (got < 0) {
         in->state = INPUT_REFUSED;
         in->error = errno;
@@ -44,6 +45,8 @@ static void recognise(struct input *in) {
     u->gzip = u->packed_end >= 2 && p[0] == 0x1f && p[1] == 0x8b;
     u->zstd = u->packed_end >= 4 && ((p[0] == 0x28 && p[1] == 0xb5 && p[2] == 0x2f && p[3] == 0xfd) ||
                                      ((p[0] & 0xf0) == 0x50 && p[1] == 0x2a && p[2] == 0x4d && p[3] == 0x18));
+    if (in->tail.wait != NULL && (u->gzip || u->zstd)) in->state = INPUT_PACKED;
+    if (in->state == INPUT_PACKED) return;
     if (u->gzip && inflateInit2(&u->z, 15 + 16) != Z_OK) in->state = INPUT_NO_MEMORY;
     if (u->zstd && (u->frames = ZSTD_createDStream()) == NULL) in->state = INPUT_NO_MEMORY;
     u->opened = in->state != INPUT_NO_MEMORY;

@@ -8,7 +8,22 @@
 enum { INPUT_AT_ONCE = 16 << 20 }; /* the most that can be asked for in one piece */
 
 /* Why there is nothing more. */
-enum input_state { INPUT_GOES_ON, INPUT_END, INPUT_REFUSED, INPUT_BAD_GZIP, INPUT_BAD_ZSTD, INPUT_NO_MEMORY };
+enum input_state {
+    INPUT_GOES_ON,
+    INPUT_END,
+    INPUT_REFUSED,
+    INPUT_BAD_GZIP,
+    INPUT_BAD_ZSTD,
+    INPUT_NO_MEMORY,
+    INPUT_PACKED
+};
+
+/* A file that is still being written: asked at its end, with the bytes read so far; false when no more is wanted. wait is
+ * NULL: its end is its end. Such a file must not be packed (INPUT_PACKED). */
+struct input_tail {
+    bool (*wait)(void *ctx, int fd, uint64_t read);
+    void *ctx;
+};
 
 struct input {
     const uint8_t *at; /* what is there and not yet taken: at .. end */
@@ -19,6 +34,7 @@ struct input {
     int error; /* errno of INPUT_REFUSED */
 
     int fd;
+    struct input_tail tail; /* may be set once it is open */
     uint8_t *memory, *packed;
     size_t room;
     struct unpacker *unpacker;

@@ -63,6 +63,10 @@ base="--link tun:x --addr 10.9.0.2/24"
 misuse demo
 misuse nix nix
 misuse --live explain
+misuse --follow explain --follow -
+misuse --follow explain --follow --live x
+misuse 'not 2' explain --follow f g
+misuse --follow=x explain --follow=x f
 misuse x explain --flow x f
 misuse 10.0.0.1/33 explain --host 10.0.0.1/33 f
 misuse CLOSEDISH explain --state CLOSEDISH f

@@ -25,6 +25,7 @@ head -c 10000000 /dev/urandom >www/ten
 sum=$(sha256sum <www/ten)
 
 for link in 'tun:tern0' 'tap:tern1' 'tun:tern2 --no-offload'; do
+    : >serve.log # or the loop below may still read what the server before has said
     # shellcheck disable=SC2086
     "$TERN" serve --link $link --addr 10.9.0.2/24 --addr fd09::2/64 --peer-addr 10.9.0.1/24 --peer-addr fd09::1/64 \
         --echo 7 --discard 9 --chargen 19:200000 --http 80:www --set msl_ms=200 2>serve.log &

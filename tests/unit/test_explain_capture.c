@@ -275,6 +275,91 @@ static void packed_files_and_several(void **state) {
     free(packed);
 }
 
+/* ---- a file that is still being written ---- */
+
+struct growth {
+    size_t written, step; /* it grows by `step` when more is asked for */
+    size_t end;           /* there the reader is told to stop */
+    bool wrong;
+};
+
+static bool write_on(void *ctx, int fd, uint64_t read) {
+    struct growth *w = ctx;
+    (void)fd;
+    w->wrong = w->wrong || read != w->written;
+    if (w->written == w->end) return false;
+    w->written = min_size(w->written + w->step, w->end);
+    made_file(path, m.at, w->written);
+    return true;
+}
+
+/* How many packets are read of the first `end` bytes of m, which come `step` at a time; nothing may be wrong with them. */
+static unsigned followed(size_t step, size_t end) {
+    static const char *const names[1] = {path};
+    struct growth w = {.step = step, .end = end};
+    struct capture_packet p;
+    struct capture_error e;
+    made_file(path, m.at, 0);
+    struct capture *c = capture_open(names, 1);
+    unsigned seen = 0;
+    int r;
+    assert_non_null(c);
+    capture_follow(c, write_on, &w);
+    while ((r = capture_next(c, &p, &e)) > 0) {
+        assert_int_equal(p.number, ++seen);
+        assert_memory_equal(p.data, "abcd", p.captured);
+    }
+    assert_int_equal(r, 0);
+    assert_int_equal(capture_next(c, &p, &e), 0);
+    assert_false(w.wrong);
+    capture_close(c);
+    return seen;
+}
+
+/* Wherever a writer pauses or stops, in a header or a packet, what is not there yet is waited for and is no error. */
+static void followed_files(void **state) {
+    (void)state;
+    for (int pcapng = 0; pcapng < 2; pcapng++) {
+        size_t ends[5] = {0};
+        fresh();
+        if (pcapng) {
+            made_section(&m);
+            made_iface(&m, 1, "eth0", 9);
+        } else {
+            made_pcap(&m, 0xa1b2c3d4, 1);
+        }
+        for (uint32_t i = 1; i <= 4; i++) {
+            if (pcapng)
+                made_packet(&m, 0, i, "abcd", i, "comment");
+            else
+                made_record(&m, i, 0, "abcd", i, i);
+            ends[i] = m.len;
+        }
+        for (size_t step = 1; step <= m.len; step += 7) assert_int_equal(followed(step, m.len), 4);
+        for (size_t end = 0; end <= m.len; end++) {
+            unsigned whole = 0;
+            while (whole < 4 && ends[whole + 1] <= end) whole++;
+            assert_int_equal(followed(13, end), whole);
+        }
+    }
+}
+
+static void packed_files_are_not_followed(void **state) {
+    (void)state;
+    static const char *const names[1] = {path};
+    struct growth w = {.written = 10, .end = 10};
+    struct capture_packet p;
+    struct capture_error e;
+    made_file(path, "\x1f\x8b\x08\0\0\0\0\0\0\3", 10);
+    struct capture *c = capture_open(names, 1);
+    assert_non_null(c);
+    capture_follow(c, write_on, &w);
+    assert_int_equal(capture_next(c, &p, &e), -1);
+    assert_string_equal(e.text, "a packed file cannot be followed");
+    assert_int_equal(capture_next(c, &p, &e), 0);
+    capture_close(c);
+}
+
 static const char *names3[3] = {path, path2, path3};
 
 /* What the three files give, each packet as its two letters, an error as '!'. */
@@ -423,6 +508,8 @@ int main(void) {
         cmocka_unit_test(places_of_errors),
         cmocka_unit_test(cut_files),
         cmocka_unit_test(packed_files_and_several),
+        cmocka_unit_test(followed_files),
+        cmocka_unit_test(packed_files_are_not_followed),
         cmocka_unit_test(merged_by_time),
         cmocka_unit_test(many_pieces),
         cmocka_unit_test(what_is_no_capture),
