@@ -424,6 +424,24 @@ static void windows(void **state) {
     }
 }
 
+/* The window to come back to is the one from before the first trouble, not one that was small on purpose: a timeout in the
+ * middle of a recovery does not make it less. */
+static void trouble_in_trouble(void **state) {
+    (void)state;
+    to_probe_bw();
+    uint32_t before = p.c.cwnd;
+    p.s.recovering = true;
+    p.s.lost = 10 * MSS;
+    round_of(MSS, false);
+    assert_true(p.c.cwnd < before);
+    p.c.ops->timeout(&p.c, 10 * MSS, false, p.now);
+    assert_true(p.c.cwnd < before / 2);
+    p.s.recovering = false;
+    p.s.lost = 0;
+    round_of(MSS, false);
+    assert_true(p.c.cwnd >= before);
+}
+
 /* [4.2.3.4] A recovery begins with what is in flight and at least one segment; for a round no more leaves than arrives; when
  * it is over the window is what it was. */
 static void recovery(void **state) {
@@ -501,11 +519,24 @@ static void bare_round_trip(void **state) {
 #define EACH(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {EACH(the_first_sample), EACH(startup),    EACH(probe_bw),
-                                       EACH(idle_application), EACH(probe_rtt),  EACH(probe_rtt_forgets_nothing),
-                                       EACH(drains),           EACH(margin),     EACH(long_recovery),
-                                       EACH(losses),           EACH(ceiling),    EACH(full_pipe),
-                                       EACH(the_cycle),        EACH(ten_rounds), EACH(too_short_a_sample),
-                                       EACH(windows),          EACH(recovery),   EACH(bare_round_trip)};
+    const struct CMUnitTest tests[] = {EACH(the_first_sample),
+                                       EACH(startup),
+                                       EACH(probe_bw),
+                                       EACH(idle_application),
+                                       EACH(probe_rtt),
+                                       EACH(probe_rtt_forgets_nothing),
+                                       EACH(drains),
+                                       EACH(margin),
+                                       EACH(long_recovery),
+                                       EACH(losses),
+                                       EACH(ceiling),
+                                       EACH(full_pipe),
+                                       EACH(the_cycle),
+                                       EACH(ten_rounds),
+                                       EACH(too_short_a_sample),
+                                       EACH(windows),
+                                       EACH(recovery),
+                                       EACH(bare_round_trip),
+                                       EACH(trouble_in_trouble)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
