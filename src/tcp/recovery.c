@@ -197,20 +197,21 @@ static COLD void leave(struct stack *s, struct tcb *t, const struct news *n) {
     if (holes_left(t->busy->flight)) reduce(s, t, n->flight, n->delivered);
 }
 
-static void grow_window(struct arrival *a, const struct news *n, uint32_t bytes) {
+static void grow_window(struct arrival *a, uint32_t flight, uint32_t rtt_us, uint32_t bytes) {
     struct tcb *t = a->t;
-    bool slow = t->busy->cc.cwnd < t->busy->cc.ssthresh;
+    struct cc *c = &t->busy->cc;
+    bool limited = t->in_loss || flight + 2 * c->mss >= (c->cwnd < c->ssthresh ? c->cwnd / 2 : c->cwnd);
+    if (limited) cc_begin(a->s, t);
+    if (!limited && c->ops == &cc_newreno) return; /* it would do nothing */
     struct cc_ack ack = {.bytes = bytes,
-                         .flight = n->flight,
-                         .rtt_us = n->rtt_us,
+                         .flight = flight,
+                         .rtt_us = rtt_us,
                          .srtt_us = t->srtt_us,
                          .now_us = a->s->now / US_NS,
                          .una = t->snd.una.v,
                          .nxt = t->snd.nxt.v,
-                         .limited = t->in_loss || n->flight + 2 * t->busy->cc.mss >=
-                                                      (slow ? t->busy->cc.cwnd / 2 : t->busy->cc.cwnd)};
-    if (ack.limited) cc_begin(a->s, t);
-    t->busy->cc.ops->acked(&t->busy->cc, &ack);
+                         .limited = limited};
+    c->ops->acked(c, &ack);
 }
 
 /* [draft-ietf-ccwg-bbr 4.5.2] Rate: bytes delivered since the newest of them left, by the longer of the time it took
@@ -260,7 +261,7 @@ static void respond(struct arrival *a, const struct news *n, uint32_t bytes, uin
     if (unlikely(t->in_recovery))
         prr_ack(t, n->delivered, n->forward && !newly_lost);
     else if (bytes)
-        grow_window(a, n, bytes);
+        grow_window(a, n->flight, n->rtt_us, bytes);
 }
 
 /* ---- one acknowledgment ---- */
@@ -278,7 +279,31 @@ static COLD void hear_of_probe(struct arrival *a, const struct news *n) {
     t->busy->recover = t->snd.una; /* already repaired: only the window pays */
 }
 
-void recovery_ack(struct arrival *a, uint32_t bytes) {
+/* Usually it covers all that was under way, which left once, in one burst, and neither was nor is there any doubt about
+ * what arrives. */
+static bool ends_flight(const struct arrival *a) {
+    const struct tcb *t = a->t;
+    const struct flight *f = t->busy->flight;
+    if (!short_ways(a->s) || f->count != 1 || !seq_eq(a->ack, f->end) || a->h->options.sack_count) return false;
+    if (t->in_recovery || t->in_loss || t->tlp_out || f->undo_armed || f->frto) return false;
+    const struct piece *p = piece_at(f, 0);
+    return p->state == PIECE_SENT && !p->again && !p->counted && !t->busy->cc.ops->model;
+}
+
+/* The account is closed next, so nobody will ask it any more: only what outlives it is learnt. */
+static void flight_ends(struct arrival *a, uint32_t bytes) {
+    struct tcb *t = a->t;
+    struct flight *f = t->busy->flight;
+    uint32_t rtt_us = max_u32(clock_us(a->s) - piece_at(f, 0)->sent_us, 1);
+    f->count = 0;
+    t->snd.una = a->ack;
+    rack_min_rtt(a->s, t, rtt_us);
+    rto_sample(a->s, t, rtt_us);
+    grow_window(a, bytes, rtt_us, bytes);
+    recovery_timer(a->s, t, 0, true);
+}
+
+static APART void ack_judged(struct arrival *a, uint32_t bytes) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
     struct flight *f = t->busy->flight;
@@ -288,7 +313,6 @@ void recovery_ack(struct arrival *a, uint32_t bytes) {
     uint32_t wait_us;
     take_cumulative(a, &n);
     if (bytes) t->snd.una = a->ack;
-    if (unlikely(t->urgent_out) && seq_ge(t->snd.una, t->busy->snd_up)) t->urgent_out = false;
     if (unlikely(blocks)) take_sack(a, &n);
     f->delivered += n.delivered;
     if (n.rtt_us)
@@ -305,7 +329,16 @@ void recovery_ack(struct arrival *a, uint32_t bytes) {
     respond(a, &n, bytes, newly_lost);
     if (unlikely(f->frto)) frto_ack(t, &n);
     if (n.delivered || bytes) recovery_timer(s, t, wait_us, bytes > 0);
-    if (tracing(s, TERN_TRACE_WINDOW)) trace_window(s, t);
+}
+
+void recovery_ack(struct arrival *a, uint32_t bytes) {
+    struct tcb *t = a->t;
+    if (likely(ends_flight(a)))
+        flight_ends(a, bytes);
+    else
+        ack_judged(a, bytes);
+    if (unlikely(t->urgent_out) && seq_ge(t->snd.una, t->busy->snd_up)) t->urgent_out = false;
+    if (tracing(a->s, TERN_TRACE_WINDOW)) trace_window(a->s, t);
 }
 
 void recovery_late(struct arrival *a, bool duplicate) {
@@ -414,6 +447,23 @@ bool recovery_room(struct stack *s, struct tcb *t) {
         if (t->busy->flight) t->busy->flight->min_rtt_ms = clock_ms(s);
     }
     return !t->busy->flight || flight_room(s, t->busy->flight);
+}
+
+/* [una, to), one segment at most, leaves now; nothing was under way, and the application has no more to say. As if all
+ * that belongs to it were called one by one; false: no memory, nothing happened. */
+bool recovery_begins(struct stack *s, struct tcb *t, seq to) {
+    uint32_t now = clock_us(s), n = (uint32_t)seq_diff(to, t->snd.nxt);
+    struct flight *f = flight_new(s, t->snd.nxt, t->mss);
+    if (unlikely(!f)) return false;
+    t->busy->flight = f;
+    cc_idle(s, t);
+    f->min_rtt_ms = clock_ms(s);
+    f->first_us = f->delivered_us = now;
+    f->grain_us = t->srtt_us / 128;
+    flight_sent(f, to, now);
+    if (n < t->busy->cc.cwnd) f->app_until = n;
+    recovery_timer(s, t, 0, false);
+    return true;
 }
 
 void recovery_sent(struct stack *s, struct tcb *t, seq to) {

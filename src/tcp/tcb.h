@@ -576,6 +576,7 @@ COLD void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight);
 bool recovery_expire(struct stack *s, struct tcb *t);
 COLD void recovery_resume(struct tcb *t);
 bool recovery_room(struct stack *s, struct tcb *t);
+bool recovery_begins(struct stack *s, struct tcb *t, seq to);
 void recovery_sent(struct stack *s, struct tcb *t, seq to);
 bool recovery_next(const struct tcb *t, seq *from, uint32_t *len);
 void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len);
@@ -583,6 +584,7 @@ void recovery_idle(struct stack *s, struct tcb *t);
 void recovery_app_limited(struct tcb *t);
 void recovery_late(struct arrival *a,
                    bool duplicate); /* the same with nothing under way: only reports of duplicates tell */
+void rack_min_rtt(struct stack *s, struct tcb *t, uint32_t rtt_us); /* one more was measured */
 void rack_delivered(const struct arrival *a, const struct piece *p, seq end);
 void rack_dsack(struct tcb *t);
 uint32_t rack_window(const struct tcb *t);
