@@ -10,7 +10,7 @@ static COLD void trace_packet(struct stack *s, enum tern_trace_kind kind, int if
 }
 
 /* Every token that is taken in must find its way back. */
-static bool tokens_have_room(struct stack *s, const tern_packet *packets, size_t n) {
+static inline bool tokens_have_room(struct stack *s, const tern_packet *packets, size_t n) {
     size_t lent = 0;
     for (size_t i = 0; i < n; i++) lent += packets[i].token != NULL;
     return lent == 0 || ip_token_reserve(s, lent);

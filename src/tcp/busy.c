@@ -61,12 +61,12 @@ void busy_free(struct stack *s) {
     if (s->tcp.spare) mem_buffer_give(s, s->tcp.spare, BUSY_SIZE);
 }
 
-/* Everything was sent and acknowledged, and everything that came was read; nothing more is expected soon. */
+/* Everything was sent and acknowledged, and everything that came was read; nothing more is expected soon. That nothing is under
+ * way and no deadline runs is known. */
 static bool is_done(const struct tcb *t) {
     const struct busy *b = t->busy;
-    if (b->ready_link || t->work || t->acks_due || b->islands || b->lent || b->flight) return false;
+    if (b->ready_link || t->work || t->acks_due || b->islands || b->lent) return false;
     if ((b->snd_ring.at && snd_queued(t)) || (b->rcv_ring.at && rcv_readable(t))) return false;
-    if ((b->rexmit_at & b->delack_at) != TERN_NEVER) return false;
     if (t->state == TERN_CLOSED) return true;
     if (!t->syn_acked || !seq_eq(t->snd.una, t->snd.nxt)) return false;
     if (!seq_eq(t->snd.nxt, seq_add(t->snd.end, t->fin_queued)) || t->fin_seen != t->fin_taken) return false;
@@ -98,7 +98,7 @@ static APART void rest_if_possible(struct stack *s, struct tcb *t) {
         rings_drop(s, t->busy);
 }
 
-void tcb_rest(struct stack *s, struct tcb *t) {
+void tcb_rest_if_done(struct stack *s, struct tcb *t) {
     if (tcb_awake(t) && unlikely(is_done(t))) rest_if_possible(s, t);
 }
 

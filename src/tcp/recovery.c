@@ -285,7 +285,7 @@ static bool ends_flight(const struct arrival *a) {
     const struct tcb *t = a->t;
     const struct flight *f = t->busy->flight;
     if (!short_ways(a->s) || f->count != 1 || !seq_eq(a->ack, f->end) || a->h->options.sack_count) return false;
-    if (t->in_recovery || t->in_loss || t->tlp_out || f->undo_armed || f->frto) return false;
+    if (sends_unusually(t) || f->undo_armed || f->frto) return false;
     const struct piece *p = piece_at(f, 0);
     return p->state == PIECE_SENT && !p->again && !p->counted && !t->busy->cc.ops->model;
 }

@@ -495,7 +495,7 @@ static bool stands_alone(const struct stack *s, const struct tcb *t) {
     if (!short_ways(s) || s->trace_mask || t->state != TERN_ESTABLISHED || !seq_eq(t->snd.una, t->snd.nxt))
         return false;
     if ((t->work & ~WORK_ACK) || t->acks_due || q->flight || q->rexmit_at != TERN_NEVER || t->tally) return false;
-    if (t->ecn || t->in_recovery || t->in_loss || t->urgent_out || t->uto_due || !t->sack || t->on.cork) return false;
+    if (sends_unusually(t) || t->uto_due || !t->sack || t->on.cork) return false;
     uint32_t n = (uint32_t)seq_diff(t->snd.end, t->snd.nxt);
     return n != 0 && n <= min_u32(t->mss, t->snd.wnd) && !q->islands && !q->dup_len;
 }

@@ -144,29 +144,31 @@ struct tcb {
     bool waiting : 1;  /* established, not accepted yet: event links it into its listener's queue */
     bool detached : 1; /* the application closed it: no events, nobody reads */
     bool in_table : 1;
-    bool record : 1;      /* a half-open or TIME-WAIT record for the time of one segment: replies leave at once */
-    bool blocked : 1;     /* on tcp.blocked rather than tcp.ready */
-    bool fin_queued : 1;  /* SHUTDOWN or CLOSE: a FIN follows snd.end */
-    bool fin_seen : 1;    /* the peer's FIN is at busy->fin, perhaps behind a hole */
-    bool fin_taken : 1;   /* and rcv.nxt stands behind it */
+    bool record : 1;    /* a half-open or TIME-WAIT record for the time of one segment: replies leave at once */
+    bool blocked : 1;   /* on tcp.blocked rather than tcp.ready */
+    bool fin_seen : 1;  /* the peer's FIN is at busy->fin, perhaps behind a hole */
+    bool fin_taken : 1; /* and rcv.nxt stands behind it */
+    /* these eight are asked for together: unusual */
     uint8_t ecn : 2;      /* enum ecn_mode */
+    bool fin_queued : 1;  /* SHUTDOWN or CLOSE: a FIN follows snd.end */
+    bool urgent_out : 1;  /* snd_up is ahead of una */
+    bool persisting : 1;  /* rexmit_at is the persist timer */
+    bool in_recovery : 1; /* fast recovery until `recover` */
+    bool in_loss : 1;     /* after a timeout, until `recover` */
+    bool tlp_out : 1;     /* a tail loss probe left and its fate is not known: tlp_end */
+
+    bool tlp_again : 1;   /* it repeated the last segment rather than carry new bytes */
     bool ecn_echo : 1;    /* classic: ECE until CWR comes */
     bool ecn_cwr : 1;     /* classic: say CWR with the next new data */
     bool fast_opened : 1; /* counted in tcp.fast_opens */
     bool orphan : 1;      /* counted in tcp.orphans */
-    bool urgent_out : 1;  /* snd_up is ahead of una */
     bool urgent_in : 1;   /* rcv_up is ahead of read */
     bool uto_due : 1;     /* the next segment carries the user timeout option */
     bool syn_acked : 1;   /* our SYN is acknowledged; comparing una with iss would be wrong after 4 GiB */
     bool scaling : 1, stamps : 1, sack : 1; /* agreed in the handshake */
-    bool in_recovery : 1;                   /* fast recovery until `recover` */
-    bool in_loss : 1;                       /* after a timeout, until `recover` */
     bool reordering : 1;                    /* the path was seen to reorder [RFC8985 6.2 step 3] */
-    bool tlp_out : 1;                       /* a tail loss probe left and its fate is not known: tlp_end */
-    bool tlp_again : 1;                     /* it repeated the last segment rather than carry new bytes */
     bool rtt_timing : 1;                    /* rtt_seq, rtt_at_us are running [Karn] */
     bool syn_repeated : 1;
-    bool persisting : 1; /* rexmit_at is the persist timer */
     bool want_write : 1; /* tell the application when there is room again */
     bool r1_told : 1;
 
@@ -216,6 +218,11 @@ struct tcb {
     uint32_t retransmitted;
     uint32_t tally; /* index + 1 in tcp.tallies, 0: nothing to tell */
 };
+
+/* Is anything of what it has to send, or has sent, out of the ordinary? One comparison: see struct tcb. */
+static inline bool sends_unusually(const struct tcb *t) {
+    return t->ecn || t->fin_queued || t->urgent_out || t->persisting || t->in_recovery || t->in_loss || t->tlp_out;
+}
 
 /* It will be asked for soon: all its lines at once rather than one after the other. */
 static inline void tcb_prefetch(const struct tcb *t) {
@@ -343,6 +350,8 @@ static inline uint32_t seg_len(const struct arrival *a) {
 typedef enum reason step(struct arrival *a);
 step arrives_synsent, step1_sequence, step2_reset, step3_security, step4_syn, step5_ack, step6_urgent, step7_text,
     step8_fin;
+/* What of the fifth step is left when the segment is the one expected, acknowledges something new and nothing is unusual. */
+void step5_new(struct arrival *a);
 /* Runs the steps that the state asks for and traces the segment; `arrives` then lets the effects act. */
 void arrives_steps(struct arrival *a);
 void arrives(struct arrival *a);
@@ -409,7 +418,11 @@ void tcb_check(const struct stack *s, const struct tcb *t);
 /* Before anything in `busy` is written. False: no memory; then nothing has happened. */
 bool tcb_wake(struct stack *s, struct tcb *t);
 /* At the end of whatever may have been the last thing to do. */
-void tcb_rest(struct stack *s, struct tcb *t);
+void tcb_rest_if_done(struct stack *s, struct tcb *t);
+static inline void tcb_rest(struct stack *s, struct tcb *t) {
+    const struct busy *b = t->busy; /* what is usual is asked first */
+    if (!b->flight && (b->rexmit_at & b->delack_at) == TERN_NEVER) tcb_rest_if_done(s, t);
+}
 bool tcb_awake(const struct tcb *t);
 void tcb_rest_begin(struct tcb *t);
 void tcb_rest_for_good(struct stack *s, struct tcb *t);
