@@ -171,7 +171,7 @@ def tests_of(build):
         suite = test["suite"][0].split(":")[-1]
         if (suite == "unit" and UNIT.match(test["name"])) or suite in ("conformance", "fuzz", "scenarios"):
             found.append(Test(test["name"], [absolute(word) for word in test["cmd"]]))
-        elif test["name"] in ("blind", "noninterference"):
+        elif test["name"] in ("blind", "noninterference", "wraps"):
             found.append(Test("attacks_" + test["name"], test["cmd"]))
     tern = str(build / "cli/tern")
     exact = ["--strict", "--tolerance_usecs=1000", "--tolerance_percent=0"]
