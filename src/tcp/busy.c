@@ -7,11 +7,10 @@ enum { BUSY_SIZE = 256 };
 _Static_assert(sizeof(struct busy) <= BUSY_SIZE, "a busy connection's part comes from the buffers");
 
 /* Shared by all that are at rest. */
-static const struct busy at_rest = {
+const struct busy busy_at_rest = {
     .rexmit_at = TERN_NEVER, .delack_at = TERN_NEVER, .life_at = TERN_NEVER, .cc = {.ops = &cc_newreno}};
 
-void tcb_rest_begin(struct tcb *t) { t->busy = (struct busy *)(uintptr_t)&at_rest; }
-bool tcb_awake(const struct tcb *t) { return t->busy != &at_rest; }
+void tcb_rest_begin(struct tcb *t) { t->busy = (struct busy *)(uintptr_t)&busy_at_rest; }
 
 /* The ring for the next bytes begins as large as the last one had to be. */
 static uint8_t log2_of(uint32_t used) { return used > 1 ? (uint8_t)(32 - __builtin_clz(used - 1)) : 0; }
@@ -33,8 +32,7 @@ void tcb_begin(struct tcb *t, struct busy *b) {
 }
 
 /* The stack has one part in reserve, so that a single refusal of the allocator hurts nobody. */
-bool tcb_wake(struct stack *s, struct tcb *t) {
-    if (likely(tcb_awake(t))) return true;
+bool tcb_wake_up(struct stack *s, struct tcb *t) {
     struct busy *b = mem_buffer_take(s, BUSY_SIZE);
     if (unlikely(!b)) {
         b = s->tcp.spare;

@@ -197,12 +197,10 @@ static COLD void leave(struct stack *s, struct tcb *t, const struct news *n) {
     if (holes_left(t->busy->flight)) reduce(s, t, n->flight, n->delivered);
 }
 
-static void grow_window(struct arrival *a, uint32_t flight, uint32_t rtt_us, uint32_t bytes) {
+static APART void tell_algorithm(struct arrival *a, uint32_t flight, uint32_t rtt_us, uint32_t bytes, bool limited) {
     struct tcb *t = a->t;
     struct cc *c = &t->busy->cc;
-    bool limited = t->in_loss || flight + 2 * c->mss >= (c->cwnd < c->ssthresh ? c->cwnd / 2 : c->cwnd);
     if (limited) cc_begin(a->s, t);
-    if (!limited && c->ops == &cc_newreno) return; /* it would do nothing */
     struct cc_ack ack = {.bytes = bytes,
                          .flight = flight,
                          .rtt_us = rtt_us,
@@ -212,6 +210,13 @@ static void grow_window(struct arrival *a, uint32_t flight, uint32_t rtt_us, uin
                          .nxt = t->snd.nxt.v,
                          .limited = limited};
     c->ops->acked(c, &ack);
+}
+
+/* NewReno does not ask about a window that is not used. */
+static inline void grow_window(struct arrival *a, uint32_t flight, uint32_t rtt_us, uint32_t bytes) {
+    const struct cc *c = &a->t->busy->cc;
+    bool limited = a->t->in_loss || flight + 2 * c->mss >= (c->cwnd < c->ssthresh ? c->cwnd / 2 : c->cwnd);
+    if (limited || c->ops != &cc_newreno) tell_algorithm(a, flight, rtt_us, bytes, limited);
 }
 
 /* [draft-ietf-ccwg-bbr 4.5.2] Rate: bytes delivered since the newest of them left, by the longer of the time it took
@@ -367,7 +372,7 @@ void recovery_timer(struct stack *s, struct tcb *t, uint32_t wait_us, bool forwa
         t->busy->rexmit_at = s->now + (uint64_t)wait_us * US_NS;
     } else if (tlp_wanted(t)) {
         t->busy->timer_use = USE_PROBE;
-        t->busy->rexmit_at = s->now + tlp_delay_ns(s, t);
+        t->busy->rexmit_at = s->now + tlp_delay_ns(s, t, flight_pipe(t->busy->flight));
     } else {
         t->busy->rexmit_at = s->now + rto_ns(s, t);
     }
@@ -449,20 +454,25 @@ bool recovery_room(struct stack *s, struct tcb *t) {
     return !t->busy->flight || flight_room(s, t->busy->flight);
 }
 
-/* [una, to), one segment at most, leaves now; nothing was under way, and the application has no more to say. As if all
- * that belongs to it were called one by one; false: no memory, nothing happened. */
+/* [una, to), one segment at most, leaves now; nothing was under way or is unusual, and the application has no more to say: all
+ * that is called for new bytes, and for a sender without more, at once. False: no memory, nothing happened. */
 bool recovery_begins(struct stack *s, struct tcb *t, seq to) {
+    struct busy *b = t->busy;
     uint32_t now = clock_us(s), n = (uint32_t)seq_diff(to, t->snd.nxt);
     struct flight *f = flight_new(s, t->snd.nxt, t->mss);
     if (unlikely(!f)) return false;
-    t->busy->flight = f;
+    b->flight = f;
     cc_idle(s, t);
     f->min_rtt_ms = clock_ms(s);
     f->first_us = f->delivered_us = now;
     f->grain_us = t->srtt_us / 128;
-    flight_sent(f, to, now);
-    if (n < t->busy->cc.cwnd) f->app_until = n;
-    recovery_timer(s, t, 0, false);
+    f->at[0] = flight_stamp(f, now);
+    f->count = 1;
+    f->end = to;
+    if (n < b->cc.cwnd) f->app_until = n;
+    bool probe = tlp_wanted(t);
+    b->timer_use = probe ? USE_PROBE : USE_RTO;
+    b->rexmit_at = s->now + (probe ? tlp_delay_ns(s, t, n) : rto_ns(s, t));
     return true;
 }
 
@@ -476,7 +486,7 @@ void recovery_sent(struct stack *s, struct tcb *t, seq to) {
     if (t->busy->timer_use == USE_RTO && t->busy->rexmit_at == TERN_NEVER)
         recovery_timer(s, t, 0, false);
     else if (t->busy->timer_use == USE_PROBE)
-        t->busy->rexmit_at = s->now + tlp_delay_ns(s, t);
+        t->busy->rexmit_at = s->now + tlp_delay_ns(s, t, flight_pipe(t->busy->flight));
 }
 
 /* The first bytes that are lost and not yet on their way again. */

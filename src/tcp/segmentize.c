@@ -545,8 +545,7 @@ static size_t output_one(struct stack *s, struct tcb *t, tern_frame *frames, siz
 size_t tcp_output(struct stack *s, tern_frame *frames, size_t max) {
     size_t n = 0;
     while (n < max && s->tcp.ready_head) {
-        struct tcb *t = s->tcp.ready_head;
-        tcb_unready(s, t);
+        struct tcb *t = tcb_take_ready(s);
         n += output_one(s, t, frames + n, min_size(max - n, TURN));
     }
     return n;

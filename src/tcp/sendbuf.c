@@ -23,14 +23,6 @@ bool ring_grow(struct stack *s, ring *r, uint32_t size, seq from, seq to) {
     return true;
 }
 
-/* The SYN has a number but no byte. */
-seq snd_first(const struct tcb *t) { return seq_add(t->snd.una, !t->syn_acked); }
-
-uint32_t snd_queued(const struct tcb *t) {
-    int32_t n = seq_diff(t->snd.end, snd_first(t)); /* -1 once our FIN is acknowledged */
-    return n > 0 ? (uint32_t)n : 0;
-}
-
 uint32_t snd_space(const struct tcb *t) {
     uint32_t queued = snd_queued(t), limit = autotune_send_limit(t);
     return queued < limit ? limit - queued : 0;

@@ -406,6 +406,7 @@ struct tcb *tcb_new(struct stack *s, const struct flow *f, uint32_t hash, struct
 int tcb_register(struct stack *s, struct tcb *t); /* into the flow table; TERN_ENOMEM */
 void tcb_ready(struct stack *s, struct tcb *t);
 void tcb_unready(struct stack *s, struct tcb *t);
+struct tcb *tcb_take_ready(struct stack *s); /* the first of the list, which is not empty, off it */
 COLD void tcb_block(struct stack *s, struct tcb *t);
 /* The state is CLOSED: leaves the table, drops timers and send queue, and is freed if no application holds it. */
 void tcb_end(struct stack *s, struct tcb *t, int error, enum reason why);
@@ -415,15 +416,17 @@ void tcb_leave_backlog(struct stack *s, struct tcb *t);
 void tcb_check(const struct stack *s, const struct tcb *t);
 
 /* ---- busy.c ---- */
+extern INNER const struct busy busy_at_rest;
+static inline bool tcb_awake(const struct tcb *t) { return t->busy != &busy_at_rest; }
 /* Before anything in `busy` is written. False: no memory; then nothing has happened. */
-bool tcb_wake(struct stack *s, struct tcb *t);
+bool tcb_wake_up(struct stack *s, struct tcb *t);
+static inline bool tcb_wake(struct stack *s, struct tcb *t) { return likely(tcb_awake(t)) || tcb_wake_up(s, t); }
 /* At the end of whatever may have been the last thing to do. */
 void tcb_rest_if_done(struct stack *s, struct tcb *t);
 static inline void tcb_rest(struct stack *s, struct tcb *t) {
     const struct busy *b = t->busy; /* what is usual is asked first */
     if (!b->flight && (b->rexmit_at & b->delack_at) == TERN_NEVER) tcb_rest_if_done(s, t);
 }
-bool tcb_awake(const struct tcb *t);
 void tcb_rest_begin(struct tcb *t);
 void tcb_rest_for_good(struct stack *s, struct tcb *t);
 void tcb_begin(struct tcb *t, struct busy *b);
@@ -455,8 +458,13 @@ static inline void ring_drop(struct stack *s, ring *r) {
 static inline void ring_emptied(struct stack *s, ring *r) {
     if (r->size > RING_LEAST) ring_drop(s, r);
 }
-seq snd_first(const struct tcb *t);       /* number of the oldest byte in the send ring */
-uint32_t snd_queued(const struct tcb *t); /* written, not acknowledged */
+/* Number of the oldest byte in the send ring: the SYN has a number but no byte. */
+static inline seq snd_first(const struct tcb *t) { return seq_add(t->snd.una, !t->syn_acked); }
+/* Written, not acknowledged. */
+static inline uint32_t snd_queued(const struct tcb *t) {
+    int32_t n = seq_diff(t->snd.end, snd_first(t)); /* -1 once our FIN is acknowledged */
+    return n > 0 ? (uint32_t)n : 0;
+}
 uint32_t snd_space(const struct tcb *t);
 bool snd_reserve(struct stack *s, struct tcb *t, uint32_t size);
 uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t len);
@@ -465,8 +473,14 @@ void snd_flush(struct stack *s, struct tcb *t);
 void autotune_read(struct stack *s, struct tcb *t, uint32_t n);
 void autotune_held(struct stack *s, struct tcb *t);
 uint32_t autotune_send_limit(const struct tcb *t);
-uint32_t rcv_readable(const struct tcb *t);
-uint32_t rcv_space(const struct tcb *t); /* bytes beyond nxt that the buffer limit leaves */
+static inline uint32_t rcv_readable(const struct tcb *t) {
+    return (uint32_t)seq_diff(t->rcv.nxt, t->rcv.read) - t->fin_taken;
+}
+/* Bytes beyond nxt that the buffer limit leaves. */
+static inline uint32_t rcv_space(const struct tcb *t) {
+    uint32_t held = rcv_readable(t);
+    return held < t->receive_buffer ? t->receive_buffer - held : 0;
+}
 seq rcv_ring_base(const struct tcb *t);
 enum islands_result { ISLANDS_OK, ISLANDS_FULL, ISLANDS_NO_MEMORY };
 enum islands_result islands_add(struct stack *s, struct tcb *t, seq left, seq right, range *twice);
@@ -577,7 +591,10 @@ void rto_sample(struct stack *s, struct tcb *t, uint32_t rtt_us);
 void rto_sample_echo(const struct arrival *a);    /* from the timestamp that came back [RFC7323 4.1] */
 void rto_arm(struct stack *s, struct tcb *t);     /* if something is outstanding */
 void rto_restart(struct stack *s, struct tcb *t); /* after new data was acknowledged */
-uint64_t rto_ns(const struct stack *s, const struct tcb *t);
+/* With the backoff of RFC 6298 5.5 applied, up to the maximum of 2.5. */
+static inline uint64_t rto_ns(const struct stack *s, const struct tcb *t) {
+    return min_u64(((uint64_t)t->rto_us * US_NS) << t->backoff, (uint64_t)s->cfg.rto_max_ms * MS_NS);
+}
 void rexmit_ack_new(struct arrival *a, uint32_t bytes);
 void rexmit_ack_duplicate(struct arrival *a);
 COLD void rexmit_timeout(struct stack *s, struct tcb *t);
@@ -604,14 +621,19 @@ uint32_t rack_window(const struct tcb *t);
 void rack_recovered(struct tcb *t);
 uint32_t rack_detect(struct stack *s, struct tcb *t, uint32_t *wait_us);
 bool tlp_wanted(const struct tcb *t);
-uint64_t tlp_delay_ns(const struct stack *s, const struct tcb *t);
+uint64_t tlp_delay_ns(const struct stack *s, const struct tcb *t, uint32_t pipe);
 void tlp_sent(struct tcb *t, bool again);
 bool tlp_repaired(struct tcb *t, seq ack, bool told_twice, bool duplicate);
 void prr_begin(struct tcb *t, uint32_t delivered);
 void prr_ack(struct tcb *t, uint32_t delivered, bool good);
 void prr_sent(struct tcb *t, uint32_t bytes);
 uint16_t window_field(struct tcb *t, bool syn); /* SND what RCV.WND is; moves rcv.adv */
-uint32_t window_offered(const struct tcb *t);   /* RCV.WND now */
+/* RCV.WND: data up to the right edge once offered stays acceptable [SHLD-14, RFC7323 2.4]; it opens when somebody
+ * reads, and not before [MAY-8]. */
+static inline uint32_t window_offered(const struct tcb *t) {
+    int32_t wnd = seq_diff(t->rcv.adv, t->rcv.nxt);
+    return wnd > 0 ? (uint32_t)wnd : 0;
+}
 bool window_update_due(const struct tcb *t);
 COLD void persist_start(struct stack *s, struct tcb *t);
 COLD void persist_take_over(struct stack *s, struct tcb *t); /* from the retransmission timer */

@@ -59,9 +59,22 @@ static void say(struct life *l, tern_stack *s, tern_sock sock) {
     mix(l, (uint64_t)n);
 }
 
+/* All that a connection tells of itself. */
+static void mix_status(struct life *l, tern_stack *s, tern_sock sock) {
+    tern_status_info info;
+    uint8_t bytes[sizeof info];
+    memset(&info, 0, sizeof info);
+    info.size = sizeof info;
+    mix(l, (uint64_t)tern_status(s, sock, &info));
+    memcpy(bytes, &info, sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i++) mix(l, bytes[i]);
+}
+
 static void answer(struct life *l, tern_stack *s, tern_sock sock) {
     uint8_t bytes[CHUNK_MOST];
     uint32_t before = l->read;
+    mix_status(l, s, sock);
+    if (draw(l, 30) == 0) return; /* it is busy with something else */
     for (ptrdiff_t n; (n = tern_read(s, sock, bytes, sizeof bytes)) > 0;) l->read += (uint32_t)n;
     if (l->read != before && draw(l, 12) != 0) say(l, s, sock);
 }
@@ -82,6 +95,7 @@ static void converse(struct life *l, struct sim *sim) {
         tern_sock sock = side == 0 ? l->client : l->server;
         if (draw(l, 8) == 0) change_setting(l, sim->stack[side], sock);
         say(l, sim->stack[side], sock);
+        mix_status(l, sim->stack[1 - side], side == 0 ? l->server : l->client);
     }
     tern_shutdown(sim->stack[0], l->client);
 }
@@ -123,6 +137,9 @@ static struct sim_config world(uint64_t seed) {
         c.stack[side].congestion = (uint32_t)draw(&chance, 3);
         c.stack[side].ecn = (uint32_t)draw(&chance, 3);
         p->mark_ns = draw(&chance, 2) * SIM_MS;
+        if (draw(&chance, 3) == 0) c.stack[side].receive_buffer = c.stack[side].receive_buffer_max = 3000;
+        c.stack[side].keepalive_idle_ms = 1000;
+        c.stack[side].keepalive_interval_ms = 1000;
     }
     if (draw(&chance, 3) == 0) c.link = TERN_LINK_ETHERNET;
     if (draw(&chance, 3) == 0) c.offload = true;
