@@ -520,6 +520,78 @@ static void test_near_misses(void **state) {
     host_free();
 }
 
+/* What a packet led to: what TCP got, and what was counted. */
+struct outcome {
+    unsigned segments, answers;
+    struct ip_info info;
+    size_t len;
+    uint64_t reasons[REASONS];
+};
+
+static struct outcome outcome_of(const packet *p, const packet *before) {
+    struct outcome o = {0};
+    pass_ms(1000); /* answers are no rarer the second time */
+    feed(before->b, before->len);
+    take_all();
+    tcp_seen.segments = 0;
+    memset(&tcp_seen.info, 0, sizeof tcp_seen.info);
+    for (unsigned i = 0; i < REASONS; i++) o.reasons[i] = reason(i);
+    feed(p->b, p->len);
+    for (unsigned i = 0; i < REASONS; i++) o.reasons[i] = reason(i) - o.reasons[i];
+    o.segments = tcp_seen.segments;
+    if (o.segments) {
+        o.info = tcp_seen.info;
+        o.info.token_kept = NULL;
+        o.len = tcp_seen.len;
+    }
+    o.answers = take_all();
+    return o;
+}
+
+static void same_either_way(const packet *p, const packet *alike, const packet *other) {
+    struct outcome quick = outcome_of(p, alike), plain = outcome_of(p, other);
+    assert_int_equal(quick.segments, plain.segments);
+    assert_int_equal(quick.answers, plain.answers);
+    assert_int_equal(quick.len, plain.len);
+    assert_true(ip_eq(&quick.info.src, &plain.info.src) && ip_eq(&quick.info.dst, &plain.info.dst));
+    assert_true(quick.info.tos == plain.info.tos && quick.info.ttl == plain.info.ttl);
+    assert_true(quick.info.to_many == plain.info.to_many && quick.info.csum_ok == plain.info.csum_ok);
+    assert_memory_equal(quick.reasons, plain.reasons, sizeof quick.reasons);
+}
+
+/* Whatever byte of the header is another one, with the checksum made right or not, and wherever the packet is cut: it makes
+ * no difference whether the packet before it was of the same two hosts. */
+static void test_one_way_or_the_other(void **state) {
+    (void)state;
+    static packet alike, other, p;
+    host_tun();
+    for (int v6 = 0; v6 < 2; v6++) {
+        size_t head = v6 ? 40 : 20;
+        make_tcp(&alike, v6 ? "fd09::1" : "10.9.0.1", v6 ? "fd09::2" : "10.9.0.2", 4);
+        make_tcp(&other, v6 ? "fd09::7" : "10.9.0.7", v6 ? "fd09::2" : "10.9.0.2", 4);
+        for (unsigned at = 0; at < head; at++)
+            for (unsigned bit = 0; bit < 16; bit++) {
+                p = alike;
+                p.b[at] = (uint8_t)(p.b[at] ^ 1u << bit % 8);
+                if (!v6 && bit < 8 && (p.b[0] & 15) <= 11) fix_ip4(p.b);
+                same_either_way(&p, &alike, &other);
+            }
+        for (size_t len = 1; len < alike.len; len++) {
+            p = alike;
+            p.len = len;
+            same_either_way(&p, &alike, &other);
+            store16(p.b + (v6 ? 4 : 2), (uint16_t)(len - (v6 ? min_size(len, 40) : 0))); /* and it says so */
+            if (!v6) fix_ip4(p.b);
+            same_either_way(&p, &alike, &other);
+        }
+        p = alike;
+        memset(p.b + alike.len, 0x55, 30); /* padding behind it */
+        p.len += 30;
+        same_either_way(&p, &alike, &other);
+    }
+    host_free();
+}
+
 /* ---- tokens ---- */
 
 static void test_tokens(void **state) {
@@ -573,6 +645,7 @@ int main(void) {
         cmocka_unit_test(test_extension_chains),
         cmocka_unit_test(test_extension_problems),
         cmocka_unit_test(test_near_misses),
+        cmocka_unit_test(test_one_way_or_the_other),
         cmocka_unit_test(test_tokens),
     };
     return cmocka_run_group_tests_name("ip_input", tests, NULL, NULL);

@@ -548,9 +548,11 @@ static void synack_times(void **state) {
         expect_after(waits[i]);
         expect(SYN | ACK, 0, 1, 0);
     }
+    assert_int_equal(counted(R_END_USER_TIMEOUT), 0);
     advance(60000);
     expect_none();
     expect_state(TERN_CLOSED);
+    assert_int_equal(counted(R_END_USER_TIMEOUT), 1);
     inject(ACK, 1, 1, 0);
     expect(RST, 1, 0, 0);
 }
