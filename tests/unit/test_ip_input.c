@@ -624,6 +624,11 @@ static void test_tokens(void **state) {
     assert_ptr_equal(back[0], &marks[100]);
     assert_ptr_equal(back[MANY - 101], &marks[MANY - 1]);
     assert_int_equal(tern_reclaim(host.t, back, MANY), 0);
+    for (int turn = 0; turn < 5; turn++) { /* small again, and goes on */
+        for (int i = 0; i < 3; i++) feed_with(0, k.b, k.len, 0, &marks[i]);
+        assert_int_equal(tern_reclaim(host.t, back, MANY), 3);
+        for (int i = 0; i < 3; i++) assert_ptr_equal(back[i], &marks[i]);
+    }
     host_free();
 }
 

@@ -318,6 +318,46 @@ static void cookies_keep_options(void **state) {
     assert_int_equal(counted(R_COOKIE_OK), 16);
 }
 
+/* A cookie opens no more than the backlog has room for, and no more than there is memory for: the ACK is ignored, and
+ * counts when it comes again later. */
+static void cookies_and_limits(void **state) {
+    (void)state;
+    fx.cfg.half_open_max = 1;
+    assert_int_equal(app_listen(0, 1), TERN_OK);
+    inject(SYN, 0, 0, 0);
+    expect(SYN | ACK, 0, 1, 0);
+    uint32_t iss[2];
+    for (uint16_t i = 0; i < 2; i++) {
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + 1 + i));
+        inject(SYN, 0, 0, 0);
+        expect(SYN | ACK, 0, 1, 0);
+        iss[i] = fx.iss;
+    }
+    for (uint16_t i = 0; i < 2; i++) {
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + 1 + i));
+        fx.iss = iss[i];
+        inject(ACK, 1, 1, 0);
+        expect_state(i == 0 ? TERN_ESTABLISHED : TERN_CLOSED);
+        expect_none();
+    }
+    assert_int_equal(counted(R_BACKLOG_FULL), 1);
+    assert_int_equal(app_accept(), TERN_OK);
+    mem_buffers_drop(fx.s);
+    fx.heap.fail_at = fx.heap.calls + 1;
+    fx.heap.fail_on = true;
+    struct busy *spare = fx.s->tcp.spare;
+    fx.s->tcp.spare = NULL;
+    inject(ACK, 1, 1, 0);
+    bool open = state_now() == TERN_ESTABLISHED; /* perhaps there was room left */
+    fx.heap.fail_on = false;
+    fx.heap.fail_at = 0;
+    fx.s->tcp.spare = spare;
+    assert_int_equal(counted(R_NO_MEMORY), !open);
+    inject(ACK, 1, 1, 0);
+    expect_state(TERN_ESTABLISHED);
+    assert_int_equal(counted(R_COOKIE_OK), 2);
+}
+
 /* [RFC4987 3.6] A few bits say which size the SYN offered: never more than that, and exactly that of the usual links. */
 static void cookies_keep_sizes(void **state) {
     (void)state;
@@ -380,6 +420,7 @@ int main(void) {
         BOTH(half_open_challenges),
         BOTH(cookies_keep_options),
         BOTH(cookies_keep_sizes),
+        BOTH(cookies_and_limits),
         BOTH(connection_limit),
         BOTH(held_accept),
         BOTH(held_refuse),

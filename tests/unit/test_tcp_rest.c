@@ -24,6 +24,22 @@ static void wakes_and_rests(void **state) {
     assert_true(fx.heap.live <= live);
 }
 
+/* Urgent bytes that were acknowledged are nothing special any more: the next ones are not marked, and it rests. */
+static void rests_after_urgent(void **state) {
+    (void)state;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    fx.unchecked = true;
+    assert_int_equal(tern_write_urgent(fx.stack, fx.sock, "stop", 4), 4);
+    expect(ACK | URG, 1, 1, 4);
+    assert_int_equal(fx.out.urgent, 4);
+    inject(ACK, 1, 5, 0);
+    assert_false(tcb_awake(tcb_now()));
+    assert_int_equal(tern_write(fx.stack, fx.sock, "go", 2), 2);
+    expect(ACK, 5, 1, 2);
+    inject(ACK, 1, 7, 0);
+    assert_false(tcb_awake(tcb_now()));
+}
+
 /* One refusal hurts nobody: there is a part in reserve. */
 static void one_refusal(void **state) {
     (void)state;
@@ -70,6 +86,7 @@ static void no_memory_to_wake(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {BOTH(wakes_and_rests), BOTH(one_refusal), BOTH(no_memory_to_wake)};
+    const struct CMUnitTest tests[] = {BOTH(wakes_and_rests), BOTH(rests_after_urgent), SACKED(rests_after_urgent),
+                                       BOTH(one_refusal), BOTH(no_memory_to_wake)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
