@@ -584,11 +584,74 @@ static void test_one_way_or_the_other(void **state) {
             if (!v6) fix_ip4(p.b);
             same_either_way(&p, &alike, &other);
         }
+        for (unsigned bit = 4; v6 && bit < 8; bit++) { /* another version, and the right one in the next byte */
+            p = alike;
+            p.b[0] = (uint8_t)(p.b[0] ^ 1u << bit);
+            p.b[1] = 0x60;
+            same_either_way(&p, &alike, &other);
+        }
         p = alike;
         memset(p.b + alike.len, 0x55, 30); /* padding behind it */
         p.len += 30;
         same_either_way(&p, &alike, &other);
     }
+    host_free();
+}
+
+/* ---- the trace ---- */
+
+static tern_trace dropped;
+static unsigned drops;
+
+static void hear_drop(void *ctx, const tern_trace *r) {
+    (void)ctx;
+    dropped = *r;
+    drops++;
+}
+
+static void drop_is_told(enum reason r, int iface, const char *from, const char *to) {
+    tern_addr local = to ? addr(to) : (tern_addr){0}, remote = from ? addr(from) : (tern_addr){0};
+    assert_int_equal(drops, 1);
+    assert_true(dropped.kind == TERN_TRACE_DROP && dropped.reason == r && dropped.iface == iface);
+    assert_int_equal(dropped.time_ns, host.now);
+    assert_memory_equal(&dropped.flow.local, &local, sizeof local);
+    assert_memory_equal(&dropped.flow.remote, &remote, sizeof remote);
+    drops = 0;
+}
+
+/* A packet that no connection owns and nobody wants is told of once: why, where it came in, from whom and to whom. */
+static void test_drops_are_told(void **state) {
+    (void)state;
+    host_tun();
+    assert_int_equal(iface_add(TERN_LINK_IP, 0, 1500), 1);
+    assert_int_equal(give(1, "10.8.0.2", 24), TERN_OK);
+    assert_int_equal(tern_trace_set(host.t, TERN_TRACE_DROP, hear_drop, NULL), TERN_OK);
+    drops = 0;
+    make_tcp(&k, "10.9.0.1", "10.9.0.3", 4);
+    feed(k.b, k.len);
+    drop_is_told(R_IP_NOT_OURS, 0, "10.9.0.1", "10.9.0.3");
+    make_tcp(&k, "10.8.0.255", "10.8.0.2", 4);
+    feed_with(1, k.b, k.len, 0, NULL);
+    drop_is_told(R_IP_BAD_SOURCE, 1, "10.8.0.255", "10.8.0.2");
+    make_tcp(&k, "fd09::1", "fd09::3", 4);
+    feed(k.b, k.len);
+    drop_is_told(R_IP_NOT_OURS, 0, "fd09::1", "fd09::3");
+    make_packet(&k, "10.8.0.1", "10.8.0.2", 47, "01234567", 8, -1, 64);
+    feed_with(1, k.b, k.len, 0, NULL);
+    drop_is_told(R_IP_UNKNOWN_PROTOCOL, 1, "10.8.0.1", "10.8.0.2");
+    k.b[10] ^= 1;
+    feed_with(1, k.b, k.len, 0, NULL); /* whose it was cannot be known */
+    drop_is_told(R_IP_CHECKSUM, 1, NULL, NULL);
+    take_all();
+    drops = 0;
+    ip_addr nowhere = ip("192.0.2.1"), silent = ip("10.9.0.9");
+    ip_send(host.s, NULL, &nowhere, IP_PROTO_TCP, 0, 0, "01234567890123456789", 20, 16);
+    drop_is_told(R_IP_NO_ROUTE, -1, NULL, NULL);
+    ip_send(host.s, NULL, &silent, IP_PROTO_TCP, 0, 0, "01234567890123456789", 20, 16);
+    assert_int_equal(drops, 0);
+    assert_int_equal(tern_trace_set(host.t, 0, NULL, NULL), TERN_OK);
+    feed(k.b, 5);
+    assert_int_equal(drops, 0);
     host_free();
 }
 
@@ -651,6 +714,7 @@ int main(void) {
         cmocka_unit_test(test_extension_problems),
         cmocka_unit_test(test_near_misses),
         cmocka_unit_test(test_one_way_or_the_other),
+        cmocka_unit_test(test_drops_are_told),
         cmocka_unit_test(test_tokens),
     };
     return cmocka_run_group_tests_name("ip_input", tests, NULL, NULL);
