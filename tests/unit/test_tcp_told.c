@@ -396,13 +396,6 @@ static void the_list(void **state) {
 
 /* ---- counts: each outcome of 3.10.7 under its own name, and under no other ---- */
 
-static uint64_t sum_of_counts(void) {
-    uint64_t n = 0;
-    for (unsigned r = 0; r < R_SEND_SYN; r++)
-        n += tern_reason_counter(fx.stack, r); /* those behind it tell why something leaves */
-    return n;
-}
-
 /* While the window doubles it is spread over half a round trip; ten segments or fewer leave at once. */
 static void the_pace(void **state) {
     (void)state;
@@ -475,11 +468,11 @@ static void outcomes(void **state) {
         drop_out();
         advance(600);
         drop_out();
-        uint64_t before = counted(cases[i].r), all = sum_of_counts();
+        uint64_t before = counted(cases[i].r), all = fx_outcomes();
         inject_seg(&cases[i].s);
-        if (counted(cases[i].r) != before + 1 || sum_of_counts() != all + 1)
+        if (counted(cases[i].r) != before + 1 || fx_outcomes() != all + 1)
             fail_msg("case %u, %s: counted %d times, %d counts in all", i, tern_reason_name(cases[i].r),
-                     (int)(counted(cases[i].r) - before), (int)(sum_of_counts() - all));
+                     (int)(counted(cases[i].r) - before), (int)(fx_outcomes() - all));
         drop_out();
     }
 }
