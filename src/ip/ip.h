@@ -67,8 +67,12 @@ uint32_t ip_path_mtu(struct stack *s, const ip_addr *dst);
 uint8_t *ip_frame_start(struct stack *s, const struct ip_path *path, const ip_addr *src, const ip_addr *dst,
                         uint8_t proto, uint8_t tos, uint8_t ttl, uint32_t l4_len, tern_frame *f);
 
-/* Queues one small packet of its own (RST, SYN-ACK, ACK without TCB, ICMP): copies `l4` of `len` bytes, finds the way,
- * resolves, fragments if it must, completes the checksum whose field lies at csum_offset (or -1: none). Errors are
+/* Begins the checksum of a frame that is complete but for it; who touches the bytes last completes it [MUST-2].
+ * `pseudo` is the sum of the pseudo-header with a length of zero, csum_offset where the field lies. */
+void ip_frame_sum(tern_frame *f, uint64_t pseudo, uint16_t csum_offset);
+
+/* Queues one small packet of its own (RST, SYN-ACK, ACK without TCB): copies `l4` of `len` bytes, finds the way,
+ * resolves, fragments if it must, sees to the checksum whose field lies at csum_offset (or -1: none). Errors are
  * counted (R_QUEUE_FULL, R_IP_NO_ROUTE, ...) and otherwise silent. src NULL: chosen. ttl 0: the default. */
 void ip_send(struct stack *s, const ip_addr *src, const ip_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
              const void *l4, uint32_t len, int csum_offset);
