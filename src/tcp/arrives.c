@@ -41,12 +41,22 @@ static bool ack_says_nothing(const struct arrival *a) {
            !(t->tlp_out || t->persisting || t->ecn || t->on.keepalive);
 }
 
+/* In a dialogue each segment acknowledges the one before, and says nothing else. */
+static bool ack_says_new(const struct arrival *a) {
+    const struct tcb *t = a->t;
+    const tcp_options *o = &a->h->options;
+    return seq_gt(a->ack, t->snd.una) && seq_le(a->ack, t->snd.nxt) && !o->sack_count && !o->has_uto &&
+           !sends_unusually(t) && !t->on.keepalive;
+}
+
 static enum reason steps_of_predicted(struct arrival *a) {
     struct tcb *t = a->t;
     enum reason why = R_NONE;
     if (ack_says_nothing(a)) {
         ts_remember(a);
         if (seq_le(t->snd.wl1, a->seq)) t->snd.wl1 = a->seq, t->snd.wl2 = a->ack;
+    } else if (ack_says_new(a)) {
+        step5_new(a);
     } else {
         why = step5_ack(a);
     }

@@ -155,7 +155,7 @@ static pool *pool_of(struct stack *s, enum ref_kind kind) {
 }
 
 tern_sock sock_of(const struct stack *s, enum ref_kind kind, uint32_t index) {
-    const pool *p = pool_of((struct stack *)(void *)(uintptr_t)s, kind);
+    const pool *p = likely(kind == REF_TCB) ? &s->tcp.tcbs : pool_of((struct stack *)(void *)(uintptr_t)s, kind);
     return (tern_sock){(uint64_t)pool_generation(p, index) << 32 | ref_make(kind, index)};
 }
 

@@ -15,9 +15,9 @@ bool tlp_wanted(const struct tcb *t) {
 }
 
 /* One segment alone may meet a delayed ACK; we take the peer to wait as long as we would. */
-uint64_t tlp_delay_ns(const struct stack *s, const struct tcb *t) {
+uint64_t tlp_delay_ns(const struct stack *s, const struct tcb *t, uint32_t pipe) {
     uint64_t pto = (t->srtt_us ? 2ull * t->srtt_us : UNKNOWN_US) * US_NS;
-    if (t->srtt_us && rexmit_flight(t) <= t->mss) pto += (uint64_t)s->cfg.delayed_ack_ms * MS_NS;
+    if (t->srtt_us && pipe <= t->mss) pto += (uint64_t)s->cfg.delayed_ack_ms * MS_NS;
     return min_u64(max_u64(pto, 2 * MS_NS), rto_ns(s, t));
 }
 
@@ -25,7 +25,7 @@ uint64_t tlp_delay_ns(const struct stack *s, const struct tcb *t) {
 void tlp_fin(const struct stack *s, struct tcb *t) {
     if (!t->sack || !known(t) || t->busy->repeats || seq_diff(t->snd.nxt, t->snd.una) != 1) return;
     t->busy->timer_use = USE_PROBE;
-    t->busy->rexmit_at = s->now + tlp_delay_ns(s, t);
+    t->busy->rexmit_at = s->now + tlp_delay_ns(s, t, 1);
 }
 
 /* The probe left; `again`: it repeated the last segment rather than carry new bytes. */

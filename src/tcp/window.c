@@ -2,13 +2,6 @@
  * opening is worth telling. The sender's side of it is segmentize.c's. */
 #include "tcp/tcb.h"
 
-/* RCV.WND: data up to the right edge once offered stays acceptable [SHLD-14, RFC7323 2.4]; it opens when somebody
- * reads, and not before [MAY-8]. */
-uint32_t window_offered(const struct tcb *t) {
-    int32_t wnd = seq_diff(t->rcv.adv, t->rcv.nxt);
-    return wnd > 0 ? (uint32_t)wnd : 0;
-}
-
 /* Where the right edge could go; in small steps it stays where it is [MUST-39]. */
 static seq right_edge(const struct tcb *t) {
     seq could = seq_add(t->rcv.nxt, rcv_space(t));

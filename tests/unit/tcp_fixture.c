@@ -129,6 +129,12 @@ void fx_check(void) {
 
 uint64_t counted(enum reason r) { return fx.s->reason_count[r]; }
 
+uint64_t fx_outcomes(void) {
+    uint64_t n = 0;
+    for (unsigned r = 0; r < R_SEND_SYN; r++) n += counted((enum reason)r);
+    return n;
+}
+
 /* ---- the pattern ---- */
 
 static uint8_t mine(uint32_t n) { return (uint8_t)(n * 7 + (n >> 8) * 13 + 1); }
@@ -256,14 +262,16 @@ size_t build(uint8_t *p, const struct seg *s) {
     return at + len;
 }
 
-/* The bytes end where their memory ends. */
+/* The bytes end where their memory ends. No packet is without an outcome. */
 void inject_raw(const void *packet, size_t len) {
     fx_up();
     uint8_t *exact = malloc(len ? len : 1);
     assert_non_null(exact);
     memcpy(exact, packet, len);
     tern_packet p = {.data = exact, .len = (uint32_t)len};
+    uint64_t before = fx_outcomes();
     assert_int_equal(tern_input(fx.stack, fx.iface, &p, 1, fx.now), TERN_OK);
+    assert_true(fx_outcomes() > before);
     free(exact);
     fx_check();
 }

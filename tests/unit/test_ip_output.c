@@ -1,5 +1,6 @@
 /* test_ip_output.c - interfaces, addresses, routes, sources, path MTUs, frames for segments, the queue of the
  * stack's own packets and fragments out. From RFC 791, 1122 3.3, 1191, 6724, 6864, 8200, 8201. */
+#include "ip/frame.h"
 #include "ip_fixture.h"
 
 static enum ip_path_result path_to(const char *to, struct ip_path *path) {
