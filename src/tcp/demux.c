@@ -167,10 +167,14 @@ static void *behind(struct stack *s, tern_sock sock, enum ref_kind kind) {
     return pool_find(pool_of(s, kind), ref_index(ref), (uint32_t)(sock.id >> 32));
 }
 
+/* As `behind`, and its lines are on their way while the generation is compared. */
 struct tcb *tcb_of(struct stack *s, tern_sock sock) {
-    uint32_t index = ref_index((uint32_t)sock.id);
-    if (likely(index < s->tcp.tcbs.made)) tcb_soon(s, index);
-    return behind(s, sock, REF_TCB);
+    const pool *p = &s->tcp.tcbs;
+    uint32_t ref = (uint32_t)sock.id, index = ref_index(ref), generation = (uint32_t)(sock.id >> 32);
+    if (unlikely(ref_kind_of(ref) != REF_TCB || index >= p->made)) return NULL;
+    struct tcb *t = pool_at(p, index);
+    tcb_prefetch(t);
+    return (generation & 1) && pool_generation(p, index) == generation ? t : NULL; /* odd: in use */
 }
 struct listener *listener_of(struct stack *s, tern_sock sock) {
     return behind(s, sock, REF_LISTENER);

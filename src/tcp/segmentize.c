@@ -435,7 +435,7 @@ static COLD void add_options(struct burst *b) {
     b->mss = max_u32(b->mss, more + 16) - more;
 }
 
-static void size_burst(struct burst *b) {
+static inline void size_burst(struct burst *b) {
     struct tcb *t = b->t;
     b->like = NULL;
     b->pseudo = pseudo_sum(&t->flow.local, &t->flow.remote, IP_PROTO_TCP, 0);
