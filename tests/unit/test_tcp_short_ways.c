@@ -68,6 +68,9 @@ static void mix_status(struct life *l, tern_stack *s, tern_sock sock) {
     mix(l, (uint64_t)tern_status(s, sock, &info));
     memcpy(bytes, &info, sizeof bytes);
     for (size_t i = 0; i < sizeof bytes; i++) mix(l, bytes[i]);
+    int64_t timeout = 0;
+    tern_get(s, sock, TERN_OPT_USER_TIMEOUT_MS, &timeout);
+    mix(l, (uint64_t)timeout);
 }
 
 static void answer(struct life *l, tern_stack *s, tern_sock sock) {
@@ -84,8 +87,8 @@ static void change_setting(struct life *l, tern_stack *s, tern_sock sock) {
                                                TERN_OPT_QUICK_ACK, TERN_OPT_DSCP,    TERN_OPT_USER_TIMEOUT_OPTION_S,
                                                TERN_OPT_CONGESTION};
     enum tern_option o = options[draw(l, sizeof options / sizeof *options)];
-    mix(l,
-        (uint64_t)tern_set(s, sock, o, (int64_t)(o == TERN_OPT_USER_TIMEOUT_OPTION_S ? 100 * draw(l, 2) : draw(l, 2))));
+    int64_t value = (int64_t)draw(l, o == TERN_OPT_USER_TIMEOUT_OPTION_S ? 900 : 2);
+    mix(l, (uint64_t)tern_set(s, sock, o, value));
 }
 
 static void converse(struct life *l, struct sim *sim) {
@@ -138,6 +141,7 @@ static struct sim_config world(uint64_t seed) {
         c.stack[side].ecn = (uint32_t)draw(&chance, 3);
         p->mark_ns = draw(&chance, 2) * SIM_MS;
         if (draw(&chance, 3) == 0) c.stack[side].receive_buffer = c.stack[side].receive_buffer_max = 3000;
+        c.stack[side].r2_ms = 1000000;
         c.stack[side].keepalive_idle_ms = 1000;
         c.stack[side].keepalive_interval_ms = 1000;
     }
@@ -231,9 +235,33 @@ static void watched_or_not(void **state) {
     for (uint64_t seed = 101; seed <= 124; seed++) compare(seed, true, WATCHED);
 }
 
+/* A word that stands alone leaves by the short way; what else is due leaves with it. */
+static void what_is_due_leaves_with_a_word(void **state) {
+    (void)state;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    app_write(10);
+    expect(ACK | PSH, 1, 1, 10);
+    inject(ACK, 1, 11, 0);
+    tcb_now()->work |= WORK_KEEPALIVE;
+    app_write(10);
+    expect(ACK | PSH, 11, 1, 10);
+    expect(ACK, 20, 1, 0);
+    inject(ACK, 1, 21, 0);
+    app_write(10);
+    expect(ACK | PSH, 21, 1, 10);
+    inject(ACK, 1, 31, 10);
+    tcb_now()->acks_due = 2;
+    app_write(10);
+    expect(ACK, 31, 11, 0);
+    expect(ACK, 31, 11, 0);
+    expect(ACK | PSH, 31, 11, 10);
+    expect_none();
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(streams_by_short_and_long_ways_are_the_same),
-                                       cmocka_unit_test(dialogues_by_short_and_long_ways_are_the_same),
-                                       cmocka_unit_test(watched_or_not)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(streams_by_short_and_long_ways_are_the_same),
+        cmocka_unit_test(dialogues_by_short_and_long_ways_are_the_same), cmocka_unit_test(watched_or_not),
+        cmocka_unit_test_setup_teardown(what_is_due_leaves_with_a_word, fx_setup_sack, fx_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
