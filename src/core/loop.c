@@ -53,7 +53,7 @@ static size_t control_output(struct stack *s, tern_frame *frames, size_t n, size
     return n;
 }
 
-static size_t output(struct stack *s, tern_frame *frames, size_t max) {
+static inline size_t output(struct stack *s, tern_frame *frames, size_t max) {
     bool connections = tcp_output_waiting(s);
     size_t n = 0;
     /* Anybody can ask for replies, without end: they leave room for the connections [RFC4987 2.2]. */

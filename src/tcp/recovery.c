@@ -420,7 +420,7 @@ void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight) {
 /* The reordering window passed, or it is time for a probe. True when that was all; false: a real timeout. */
 bool recovery_expire(struct stack *s, struct tcb *t) {
     uint32_t wait_us = 0;
-    if (!t->busy->flight || t->busy->timer_use == USE_RTO) return false;
+    if (t->busy->timer_use == USE_RTO) return false;
     if (t->busy->timer_use == USE_PROBE) {
         t->work |= WORK_TLP;
     } else {
@@ -466,7 +466,8 @@ bool recovery_begins(struct stack *s, struct tcb *t, seq to) {
     f->min_rtt_ms = clock_ms(s);
     f->first_us = f->delivered_us = now;
     f->grain_us = t->srtt_us / 128;
-    f->at[0] = flight_stamp(f, now);
+    f->at[0].from = f->end;
+    flight_stamp(f, &f->at[0], now, false);
     f->count = 1;
     f->end = to;
     if (n < b->cc.cwnd) f->app_until = n;
@@ -513,10 +514,7 @@ void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
     i = flight_find(f, from);
     if (!seq_eq(piece_at(f, i)->from, from) && !flight_split(s, f, from, &i)) return;
     flight_set(f, i, PIECE_SENT);
-    struct piece *p = piece_at(f, i), stamp = flight_stamp(f, clock_us(s));
-    stamp.from = p->from;
-    stamp.again = true;
-    *p = stamp;
+    flight_stamp(f, piece_at(f, i), clock_us(s), true);
     if (t->in_recovery) prr_sent(t, len);
     flight_again(f, from, to);
     f->undo_again += len;

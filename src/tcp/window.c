@@ -10,9 +10,9 @@ static seq right_edge(const struct tcb *t) {
 }
 
 uint16_t window_field(struct tcb *t, bool syn) {
-    if (t->state == TERN_SYN_SENT) return (uint16_t)min_u32(t->receive_buffer, 65535);
     if (t->fin_taken) return (uint16_t)min_u32(t->receive_buffer >> t->rcv_wscale, 65535); /* nothing more can come */
-    uint8_t scale = syn ? 0 : t->rcv_wscale;                                               /* [RFC7323 2.2] */
+    if (syn && t->state == TERN_SYN_SENT) return (uint16_t)min_u32(t->receive_buffer, 65535);
+    uint8_t scale = syn ? 0 : t->rcv_wscale; /* [RFC7323 2.2] */
     seq edge = syn ? t->rcv.adv : right_edge(t);
     uint32_t field = min_u32((uint32_t)seq_diff(edge, t->rcv.nxt) >> scale, 65535); /* [MUST-1] */
     t->rcv.adv = seq_max(t->rcv.adv, seq_add(t->rcv.nxt, field << scale));

@@ -1,6 +1,7 @@
 /* tcp_fixture.c - see tcp_fixture.h. No test is here. */
 #include "tcp_fixture.h"
 #include "tests/octets.h"
+#include "tests/status.h"
 
 struct fixture fx;
 
@@ -125,6 +126,12 @@ void fx_check(void) {
     for (uint32_t i = 0; i < fx.s->tcp.tcbs.made; i++)
         if (pool_used(&fx.s->tcp.tcbs, i)) tcb_check(fx.s, pool_at(&fx.s->tcp.tcbs, i));
     assert_int_equal(fx.s->stats.bad_moves, 0);
+    uint64_t cursor = 0;
+    tern_status_info i;
+    while (tern_list(fx.stack, &cursor, &i)) {
+        const char *fault = status_fault(fx.stack, &i);
+        if (fault) fail_msg("STATUS of a connection in %s disagrees: %s", tern_state_name(i.state), fault);
+    }
 }
 
 uint64_t counted(enum reason r) { return fx.s->reason_count[r]; }
