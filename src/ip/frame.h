@@ -58,4 +58,13 @@ static inline uint8_t *ip_frame_start(struct stack *s, const struct ip_path *pat
     return f->head + f->head_len;
 }
 
+/* Begins the checksum of a frame that is complete but for it; who touches the bytes last completes it [MUST-2].
+ * `pseudo` is the sum of the pseudo-header with a length of zero, csum_offset where the field lies. */
+static inline void ip_frame_sum(tern_frame *f, uint64_t pseudo, uint16_t csum_offset) {
+    uint16_t begun = checksum_fold(pseudo + NET32(f->len - f->csum_start));
+    memcpy(f->head + f->csum_start + csum_offset, &begun, 2);
+    f->csum_offset = csum_offset;
+    f->flags |= TERN_FRAME_CSUM;
+}
+
 #endif

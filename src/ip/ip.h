@@ -61,8 +61,8 @@ bool ip_route_source(struct stack *s, const ip_addr *dst, ip_addr *source);
 uint32_t ip_link_mtu(struct stack *s, const ip_addr *dst);
 uint32_t ip_path_mtu(struct stack *s, const ip_addr *dst);
 
-/* Queues one small packet of its own (RST, SYN-ACK, ACK without TCB, ICMP): copies `l4` of `len` bytes, finds the way,
- * resolves, fragments if it must, completes the checksum whose field lies at csum_offset (or -1: none). Errors are
+/* Queues one small packet of its own (RST, SYN-ACK, ACK without TCB): copies `l4` of `len` bytes, finds the way,
+ * resolves, fragments if it must, sees to the checksum whose field lies at csum_offset (or -1: none). Errors are
  * counted (R_QUEUE_FULL, R_IP_NO_ROUTE, ...) and otherwise silent. src NULL: chosen. ttl 0: the default. */
 void ip_send(struct stack *s, const ip_addr *src, const ip_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
              const void *l4, uint32_t len, int csum_offset);

@@ -4,7 +4,7 @@
 #include "ip/frame.h"
 #include "ip/internal.h"
 
-enum { IP6_FRAGMENT_LEN = 8, MORE_FRAGMENTS = 0x2000 };
+enum { IP6_FRAGMENT_LEN = 8, MORE_FRAGMENTS = 0x2000, SMALL_MOST = 60 };
 enum { MTU_FLOOR_4 = 552, MTU_FLOOR_6 = 1280 };
 #define MTU_AGE_NS (600 * SEC_NS) /* [RFC1191 6.3] */
 
@@ -176,7 +176,7 @@ void held_free(struct stack *s, struct ip_held *held) {
     if (held) mem_free(s, held, sizeof *held + held->len);
 }
 
-struct ip_control *control_take(struct stack *s, int iface, const uint8_t *mac, uint16_t type) {
+static struct ip_control *slot_take(struct stack *s, int iface) {
     struct ip_state *ip = &s->ip;
     if (ip->control_first == ip->control_end) ip->control_first = ip->control_next = ip->control_end = 0;
     if (ip->control_end - ip->control_first == IP_CONTROL_SLOTS) {
@@ -191,17 +191,28 @@ struct ip_control *control_take(struct stack *s, int iface, const uint8_t *mac, 
     }
     struct ip_control *c = slot_at(s, ip->control_end++);
     c->body = NULL;
-    c->iface = iface;
-    c->flags = type == ETH_TYPE_IP6 ? TERN_FRAME_V6 : 0;
-    c->head_len = c->ip_offset = write_link(&ip->iface[iface], mac, type, c->head);
     return c;
+}
+
+struct ip_control *control_take(struct stack *s, int iface, const uint8_t *mac, uint16_t type) {
+    struct ip_control *c = slot_take(s, iface);
+    if (!c) return NULL;
+    c->frame = (tern_frame){.iface = iface, .flags = type == ETH_TYPE_IP6 ? TERN_FRAME_V6 : 0};
+    c->frame.head_len = c->frame.ip_offset = write_link(&s->ip.iface[iface], mac, type, c->frame.head);
+    return c;
+}
+
+static void control_body(struct ip_control *c, struct ip_held *held) {
+    c->body = held;
+    c->frame.spans = 1;
+    c->frame.body[0] = (tern_span){held->data, held->len};
 }
 
 void control_release(struct stack *s, int iface, const uint8_t mac[6], struct ip_held *held) {
     uint16_t type = held->data[0] >> 4 == 4 ? ETH_TYPE_IP4 : ETH_TYPE_IP6;
     struct ip_control *c = control_take(s, iface, mac, type);
     if (c)
-        c->body = held;
+        control_body(c, held);
     else
         held_free(s, held);
 }
@@ -213,15 +224,8 @@ bool ip_output_next(struct stack *s, tern_frame *f) {
     struct ip_state *ip = &s->ip;
     if (ip->control_next == ip->control_end) return false;
     const struct ip_control *c = slot_at(s, ip->control_next++);
-    f->iface = c->iface;
-    f->head_len = c->head_len;
-    f->len = c->head_len + (c->body ? c->body->len : 0);
-    f->flags = c->flags;
-    f->spans = c->body ? 1 : 0;
-    f->csum_start = f->csum_offset = f->segment_size = 0;
-    f->ip_offset = c->ip_offset;
-    if (c->body) f->body[0] = (tern_span){c->body->data, c->body->len};
-    memcpy(f->head, c->head, c->head_len);
+    *f = c->frame;
+    f->len = f->head_len + (c->body ? c->body->len : 0);
     if (!c->body && ip->control_first + 1 == ip->control_next) ip->control_first = ip->control_next;
     return true;
 }
@@ -294,14 +298,14 @@ static void send_piece(struct stack *s, const struct ip_target *t, const struct 
             held_free(s, held);
             return;
         }
-        memcpy(c->head + c->head_len, ip, ip_len);
-        c->head_len = (uint8_t)(c->head_len + ip_len);
-        c->body = held;
+        memcpy(c->frame.head + c->frame.head_len, ip, ip_len);
+        c->frame.head_len = (uint16_t)(c->frame.head_len + ip_len);
+        if (held) control_body(c, held);
     }
-    uint8_t *l4 = small ? c->head + c->head_len : held->data + before;
+    uint8_t *l4 = small ? c->frame.head + c->frame.head_len : held->data + before;
     copy_l4(l4, o, at, len);
     if (at == 0 && o->csum_offset >= 0) memcpy(l4 + o->csum_offset, &sum, 2);
-    if (small) c->head_len = (uint8_t)(c->head_len + len);
+    if (small) c->frame.head_len = (uint16_t)(c->frame.head_len + len);
     if (t->wait) neighbour_hold(s, t->wait, held);
 }
 
@@ -378,10 +382,22 @@ void ip_send_out(struct stack *s, struct ip_out *o) {
     send_to(s, &t, o, path.mtu);
 }
 
+/* Nearly always all is known, and it is small: then it is written where it waits. */
 void ip_send(struct stack *s, const ip_addr *src, const ip_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
              const void *l4, uint32_t len, int csum_offset) {
-    struct ip_out o = {
-        .dst = *dst, .proto = proto, .tos = tos, .ttl = ttl, .csum_offset = csum_offset, .head = l4, .head_len = len};
-    if (src) o.src = *src;
-    ip_send_out(s, &o);
+    struct ip_path path;
+    if (unlikely(ip_path_find(s, src, dst, &path) != IP_PATH_OK || len > SMALL_MOST || IP6_LEN + len > path.mtu)) {
+        struct ip_out o = {.dst = *dst, .proto = proto, .tos = tos, .ttl = ttl, .csum_offset = csum_offset};
+        if (src) o.src = *src;
+        o.head = l4;
+        o.head_len = len;
+        ip_send_out(s, &o);
+        return;
+    }
+    struct ip_control *c = slot_take(s, path.iface);
+    if (!c) return;
+    tern_frame *f = &c->frame;
+    memcpy(ip_frame_start(s, &path, &path.source, dst, proto, tos, ttl, len, f), l4, len);
+    f->head_len = (uint16_t)f->len;
+    if (csum_offset >= 0) ip_frame_sum(f, pseudo_sum(&path.source, dst, proto, 0), (uint16_t)csum_offset);
 }

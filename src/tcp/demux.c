@@ -4,11 +4,9 @@
 
 enum { TABLE_LEAST = 64 };
 
-/* Of IPv4 addresses only what differs. */
 uint32_t flow_hash(const struct stack *s, const struct flow *f) {
-    if (!ip_is_v4(&f->remote)) return (uint32_t)siphash13(&s->key_table, f, sizeof *f);
-    uint32_t key[3] = {f->local.w[3], f->remote.w[3], (uint32_t)f->local_port << 16 | f->remote_port};
-    return (uint32_t)siphash13(&s->key_table, key, sizeof key);
+    struct flow_key key = flow_key(f);
+    return (uint32_t)siphash13(&s->key_table, key.w, key.len);
 }
 
 /* It is very likely the one, and its handle will be made from the generation. */

@@ -420,7 +420,7 @@ void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight) {
 /* The reordering window passed, or it is time for a probe. True when that was all; false: a real timeout. */
 bool recovery_expire(struct stack *s, struct tcb *t) {
     uint32_t wait_us = 0;
-    if (!t->busy->flight || t->busy->timer_use == USE_RTO) return false;
+    if (t->busy->timer_use == USE_RTO) return false;
     if (t->busy->timer_use == USE_PROBE) {
         t->work |= WORK_TLP;
     } else {

@@ -94,13 +94,8 @@ static inline void sent(struct burst *b, tern_frame *f, uint32_t len, uint16_t f
     b->n++;
 }
 
-/* The checksum is begun here; who touches the bytes last completes it [MUST-2]. */
-static void finish(struct burst *b, tern_frame *f, uint32_t len) {
-    uint32_t l4_len = f->len - f->csum_start;
-    uint16_t pseudo = checksum_fold(b->pseudo + NET32(l4_len));
-    memcpy(f->head + f->csum_start + CHECKSUM_AT, &pseudo, 2);
-    f->csum_offset = CHECKSUM_AT;
-    f->flags |= TERN_FRAME_CSUM;
+static void finish(struct burst *b, tern_frame *f, uint32_t len) { /* [MUST-2] */
+    ip_frame_sum(f, b->pseudo, CHECKSUM_AT);
     f->segment_size = len > b->mss ? (uint16_t)b->mss : 0;
 }
 
@@ -281,13 +276,15 @@ static bool put_data(struct burst *b) {
     bool fin = fin_octet(t) && n == all && room > all;
     if (n > b->mss && n < all) n -= n % b->mss; /* whole segments while there is more */
     if (n == 0 && !fin) return false;
-    if (!recovery_room(b->s, t) || !pacing_allows(b->s, t)) return false;
+    bool account = n || t->busy->flight; /* a FIN alone needs none: it has no bytes, and nothing follows it */
+    if ((account && !recovery_room(b->s, t)) || !pacing_allows(b->s, t)) return false;
     if (!fin && !worth_sending(b, n, all)) return false;
     uint32_t run = run_of(b, n, may);
     seq at = t->busy->pos;
     for (uint32_t i = 0; i < run; i++, at = seq_add(at, n))
         put_segment(b, at, n, flags_for(t, at, n, fin), why_data(t, n));
     advance(b, run * n, fin);
+    if (!account) tlp_fin(b->s, t);
     return true;
 }
 
@@ -334,6 +331,10 @@ static bool put_lost(struct burst *b) {
 static COLD void put_tlp(struct burst *b) {
     struct tcb *t = b->t;
     t->work &= (uint8_t)~WORK_TLP;
+    if (!t->busy->flight) {
+        t->rexmit_why = R_REXMIT_TLP;
+        put_rexmit(b); /* the FIN */
+    }
     if (!t->busy->flight || !t->busy->flight->count) return;
     uint32_t by_peer = t->snd.wnd - min_u32((uint32_t)seq_diff(t->busy->pos, t->snd.una), t->snd.wnd);
     uint32_t n = min_u32(min_u32(unsent(t), by_peer), b->mss);

@@ -379,6 +379,23 @@ static inline bool fin_acked(const struct tcb *t) { return t->fin_queued && seq_
 #define MAY_RECEIVE (IN(ESTABLISHED) | IN(FIN_WAIT_1) | IN(FIN_WAIT_2))
 
 /* ---- demux.c: who is it for ---- */
+/* The sockets as keyed hashes take them: of IPv4 addresses only what differs. */
+struct flow_key {
+    uint32_t w[sizeof(struct flow) / 4], len;
+};
+static inline struct flow_key flow_key(const struct flow *f) {
+    struct flow_key k;
+    if (ip_is_v4(&f->remote)) {
+        k.w[0] = f->local.w[3];
+        k.w[1] = f->remote.w[3];
+        k.w[2] = (uint32_t)f->local_port << 16 | f->remote_port;
+        k.len = 12;
+    } else {
+        memcpy(k.w, f, sizeof *f);
+        k.len = sizeof *f;
+    }
+    return k;
+}
 uint32_t flow_hash(const struct stack *s, const struct flow *f);
 /* The reference of the connection with these sockets, 0: none. */
 uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash);
@@ -622,6 +639,7 @@ void rack_recovered(struct tcb *t);
 uint32_t rack_detect(struct stack *s, struct tcb *t, uint32_t *wait_us);
 bool tlp_wanted(const struct tcb *t);
 uint64_t tlp_delay_ns(const struct stack *s, const struct tcb *t, uint32_t pipe);
+void tlp_fin(const struct stack *s, struct tcb *t);
 void tlp_sent(struct tcb *t, bool again);
 bool tlp_repaired(struct tcb *t, seq ack, bool told_twice, bool duplicate);
 void prr_begin(struct tcb *t, uint32_t delivered);
