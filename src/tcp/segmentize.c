@@ -490,22 +490,25 @@ static APART void put_all(struct burst *b) {
 
 /* ---- the short way of a segment alone ---- */
 
-/* In a dialogue all that is to be said fits one segment, nothing is under way, and nothing else is the matter. */
-static bool stands_alone(const struct stack *s, const struct tcb *t) {
+/* In a dialogue all that is to be said fits one segment, nothing is under way, and nothing else is the matter: also no option
+ * beyond the usual ones. */
+static bool stands_alone(const struct burst *b) {
+    const struct stack *s = b->s;
+    const struct tcb *t = b->t;
     const struct busy *q = t->busy;
     if (!short_ways(s) || s->trace_mask || t->state != TERN_ESTABLISHED || !seq_eq(t->snd.una, t->snd.nxt))
         return false;
     if ((t->work & ~WORK_ACK) || t->acks_due || q->flight || q->rexmit_at != TERN_NEVER || t->tally) return false;
-    if (sends_unusually(t) || t->uto_due || !t->sack || t->on.cork) return false;
+    if (sends_unusually(t) || !t->sack || t->on.cork || b->options != emit_options_len(t)) return false;
     uint32_t n = (uint32_t)seq_diff(t->snd.end, t->snd.nxt);
-    return n != 0 && n <= min_u32(t->mss, t->snd.wnd) && !q->islands && !q->dup_len;
+    return n != 0 && n <= min_u32(b->mss, t->snd.wnd);
 }
 
 /* Then there is nothing to choose: it leaves, and the account of what is under way begins with it. */
 static bool put_alone(struct burst *b) {
     struct stack *s = b->s;
     struct tcb *t = b->t;
-    if (!stands_alone(s, t)) return false;
+    if (!stands_alone(b)) return false;
     seq at = t->snd.nxt, end = t->snd.end;
     uint32_t n = (uint32_t)seq_diff(end, at);
     if (!recovery_begins(s, t, end)) return false;
