@@ -469,24 +469,27 @@ static APART void put_all(struct burst *b) {
 
 /* ---- the short way of a segment alone ---- */
 
-/* Nothing is under way, nothing else is the matter. */
-static bool is_calm(const struct stack *s, const struct tcb *t) {
+/* Nothing is under way, and nothing else is the matter: also no option beyond the usual ones. */
+static bool is_calm(const struct burst *b) {
+    const struct tcb *t = b->t;
     const struct busy *q = t->busy;
-    if (!short_ways(s) || s->trace_mask || !seq_eq(t->snd.una, t->snd.nxt)) return false;
+    if (!short_ways(b->s) || b->s->trace_mask || !seq_eq(t->snd.una, t->snd.nxt)) return false;
     if ((t->work & ~WORK_ACK) || t->acks_due || q->flight || q->rexmit_at != TERN_NEVER || t->tally) return false;
-    return !t->uto_due && t->sack && !q->islands && !q->dup_len;
+    return t->sack && b->options == emit_options_len(t);
 }
 
 /* In a dialogue all that is to be said fits one segment. */
-static bool stands_alone(const struct stack *s, const struct tcb *t) {
+static bool stands_alone(const struct burst *b) {
+    const struct tcb *t = b->t;
     uint32_t n = (uint32_t)seq_diff(t->snd.end, t->snd.nxt);
-    return t->state == TERN_ESTABLISHED && !sends_unusually(t) && is_calm(s, t) && !t->on.cork && n != 0 &&
-           n <= min_u32(t->mss, t->snd.wnd);
+    return t->state == TERN_ESTABLISHED && !sends_unusually(t) && is_calm(b) && !t->on.cork && n != 0 &&
+           n <= min_u32(b->mss, t->snd.wnd);
 }
 
 /* At the end it is the FIN. */
-static bool fin_alone(const struct stack *s, const struct tcb *t) {
-    return state_in(t, IN(FIN_WAIT_1) | IN(LAST_ACK)) && !is_troubled(t) && is_calm(s, t) && t->syn_acked &&
+static bool fin_alone(const struct burst *b) {
+    const struct tcb *t = b->t;
+    return state_in(t, IN(FIN_WAIT_1) | IN(LAST_ACK)) && !is_troubled(t) && is_calm(b) && t->syn_acked &&
            t->snd.wnd != 0 && seq_eq(t->snd.nxt, t->snd.end);
 }
 
@@ -494,13 +497,13 @@ static bool fin_alone(const struct stack *s, const struct tcb *t) {
 static bool put_alone(struct burst *b) {
     struct stack *s = b->s;
     struct tcb *t = b->t;
-    if (fin_alone(s, t)) {
+    if (fin_alone(b)) {
         put_anew(b, t->snd.nxt, 0, TCP_ACK | TCP_FIN, R_SEND_FIN);
         advance(b, 0, true);
         tlp_fin(s, t);
         return true;
     }
-    if (!stands_alone(s, t)) return false;
+    if (!stands_alone(b)) return false;
     seq at = t->snd.nxt, end = t->snd.end;
     uint32_t n = (uint32_t)seq_diff(end, at);
     if (!recovery_begins(s, t, end)) return false;
