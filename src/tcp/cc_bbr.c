@@ -9,7 +9,7 @@ enum bbr_mode { STARTUP, DRAIN, PROBE_BW, PROBE_RTT };
 
 /* Gains in 1/256: 2/ln 2, its inverse, and the eight phases of a cycle. */
 enum { GAIN_ONE = 256, GAIN_HIGH = 739, GAIN_DRAIN = 88, GAIN_CWND = 512, PHASES = 8, BW_ROUNDS = 10, FULL_ROUNDS = 3 };
-enum { LOST_ONE_IN = 50, CEILING_PERCENT = 85, CEILING_OPENS = 64 };
+enum { LOST_ONE_IN = 50, CEILING_PERCENT = 85, CEILING_OPENS = 64, CEILING_RETURNS = 16 };
 enum { RTT_WINDOW_US = 10000000, PROBE_RTT_US = 200000, LEAST_SEGMENTS = 4 };
 static const uint16_t cycle[PHASES] = {320, 192, 256, 256, 256, 256, 256, 256};
 
@@ -88,7 +88,7 @@ static bool too_little(struct bbr *b, const struct cc_sample *s) {
 /* More than one in fifty lost within a round [draft-ietf-ccwg-bbr 2.4, BBR.LossThresh], and the whole round through a
  * queue: what was in flight is more than the path holds. Losses without a queue are chance, and chance shall not slow us
  * down. Below the ceiling it opens again: slowly while there is a queue, so that flows which share it come to share
- * alike, faster when it is gone, or when it is not ours: less than the path holds makes none. */
+ * alike, faster when it is gone, and faster still where it cannot be ours: less than the path holds makes none. */
 static void update_ceiling(struct cc *c, const struct cc_sample *s) {
     struct bbr *b = c->state;
     if (s->rtt_us && (!b->round_rtt_us || s->rtt_us < b->round_rtt_us)) b->round_rtt_us = s->rtt_us;
@@ -102,7 +102,8 @@ static void update_ceiling(struct cc *c, const struct cc_sample *s) {
         b->ceiling = max_u32((uint32_t)(reached * CEILING_PERCENT / 100), LEAST_SEGMENTS * c->mss);
     } else if (b->ceiling < UINT32_MAX / 2) {
         bool small = b->ceiling < inflight(c, GAIN_ONE);
-        b->ceiling += queue && !small ? c->mss : max_u32(b->ceiling / CEILING_OPENS, c->mss);
+        uint32_t part = b->ceiling / (small ? CEILING_RETURNS : CEILING_OPENS);
+        b->ceiling += queue && !small ? c->mss : max_u32(part, c->mss);
     } else {
         b->ceiling = UINT32_MAX;
     }
