@@ -17,6 +17,7 @@ struct burst {
     uint32_t options; /* bytes of TCP options in every segment of this burst */
     uint32_t mss;     /* payload of a full segment: SACK blocks take their room from it */
     uint32_t most;    /* payload of one frame: the MSS, or what the device cuts */
+    uint32_t stamp;   /* TSval of what is built next */
     uint64_t pseudo;  /* sum of the pseudo-header, its length still zero */
     const tern_frame
         *like; /* the frame before, of this length and with these options; NULL: the next is no copy of it */
@@ -57,12 +58,13 @@ static void put_header(struct burst *b, uint8_t *p, seq at, uint16_t flags) {
     if (unlikely(b->options > TCP_TS || (b->options && !t->stamps))) {
         tcp_options o;
         emit_options(b->s, t, false, &o);
+        o.ts_value = b->stamp;
         writer w = writer_of(p + TCP_LEAST, b->options);
         tcp_options_emit(&w, &o);
         ASSERT(!w.bad && writer_len(&w) == b->options);
     } else if (t->stamps) {
         store32(p + 20, 0x0101080a); /* NOP NOP TS length 10 */
-        store32(p + 24, ts_now(b->s, t->ts_offset));
+        store32(p + 24, b->stamp);
         store32(p + 28, t->ts_recent);
     }
 }
@@ -293,8 +295,13 @@ static COLD void put_rexmit(struct burst *b) {
 static void put_again(struct burst *b, seq from, uint32_t len, enum reason why) {
     struct tcb *t = b->t;
     bool fin = seq_gt(seq_add(from, len), t->snd.end);
+    uint32_t now = b->stamp;
     count_again(b, why, len - fin);
+    b->stamp = recovery_stamp(b->s, t, from);
+    if (b->stamp != now) b->like = NULL;
     put_segment(b, from, len - fin, flags_for(t, from, len - fin, fin), why);
+    if (b->stamp != now) b->like = NULL;
+    b->stamp = now;
     recovery_resent(b->s, t, from, len);
     pacing_sent(b->s, t, len);
 }
@@ -413,6 +420,7 @@ static void fill(struct burst *b) {
 static void size_burst(struct burst *b) {
     struct tcb *t = b->t;
     b->like = NULL;
+    b->stamp = ts_now(b->s, t->ts_offset);
     b->pseudo = pseudo_sum(&t->flow.local, &t->flow.remote, IP_PROTO_TCP, 0);
     b->options = emit_options_len(t);
     b->mss = t->mss;
