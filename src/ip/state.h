@@ -64,10 +64,8 @@ struct ip_held { /* bytes of a packet that are too many for a slot, or that wait
 };
 
 struct ip_control {
-    struct ip_held *body; /* NULL: all is in head */
-    int32_t iface;
-    uint8_t head_len, ip_offset, flags;
-    uint8_t head[TERN_HEAD_MAX];
+    struct ip_held *body; /* NULL: all is in the frame's head */
+    tern_frame frame;
 };
 
 struct ip_pmtu {

@@ -4,11 +4,9 @@
 
 enum { TABLE_LEAST = 64 };
 
-/* Of IPv4 addresses only what differs. */
 uint32_t flow_hash(const struct stack *s, const struct flow *f) {
-    if (!ip_is_v4(&f->remote)) return (uint32_t)siphash13(&s->key_table, f, sizeof *f);
-    uint32_t key[3] = {f->local.w[3], f->remote.w[3], (uint32_t)f->local_port << 16 | f->remote_port};
-    return (uint32_t)siphash13(&s->key_table, key, sizeof key);
+    struct flow_key key = flow_key(f);
+    return (uint32_t)siphash13(&s->key_table, key.w, key.len);
 }
 
 /* It is very likely the one, and its handle will be made from the generation. */
@@ -157,7 +155,7 @@ static pool *pool_of(struct stack *s, enum ref_kind kind) {
 }
 
 tern_sock sock_of(const struct stack *s, enum ref_kind kind, uint32_t index) {
-    const pool *p = pool_of((struct stack *)(void *)(uintptr_t)s, kind);
+    const pool *p = likely(kind == REF_TCB) ? &s->tcp.tcbs : pool_of((struct stack *)(void *)(uintptr_t)s, kind);
     return (tern_sock){(uint64_t)pool_generation(p, index) << 32 | ref_make(kind, index)};
 }
 
@@ -169,10 +167,14 @@ static void *behind(struct stack *s, tern_sock sock, enum ref_kind kind) {
     return pool_find(pool_of(s, kind), ref_index(ref), (uint32_t)(sock.id >> 32));
 }
 
+/* As `behind`, and its lines are on their way while the generation is compared. */
 struct tcb *tcb_of(struct stack *s, tern_sock sock) {
-    uint32_t index = ref_index((uint32_t)sock.id);
-    if (likely(index < s->tcp.tcbs.made)) tcb_soon(s, index);
-    return behind(s, sock, REF_TCB);
+    const pool *p = &s->tcp.tcbs;
+    uint32_t ref = (uint32_t)sock.id, index = ref_index(ref), generation = (uint32_t)(sock.id >> 32);
+    if (unlikely(ref_kind_of(ref) != REF_TCB || index >= p->made)) return NULL;
+    struct tcb *t = pool_at(p, index);
+    tcb_prefetch(t);
+    return (generation & 1) && pool_generation(p, index) == generation ? t : NULL; /* odd: in use */
 }
 struct listener *listener_of(struct stack *s, tern_sock sock) {
     return behind(s, sock, REF_LISTENER);

@@ -6,7 +6,7 @@
 enum { DUP_SEGMENTS = 3, MULT_MOST = 20, PERSIST = 16, MIN_RTT_MS = 300000, PIECES_A_US = 32 };
 
 /* The smallest round trip, forgotten after five minutes of one flight. */
-static void min_rtt(struct stack *s, struct tcb *t, uint32_t rtt_us) {
+void rack_min_rtt(struct stack *s, struct tcb *t, uint32_t rtt_us) {
     uint32_t now_ms = clock_ms(s);
     if (t->min_rtt_us && rtt_us > t->min_rtt_us && now_ms - t->busy->flight->min_rtt_ms < MIN_RTT_MS) return;
     t->min_rtt_us = max_u32(rtt_us, 1);
@@ -33,7 +33,7 @@ void rack_delivered(const struct arrival *a, const struct piece *p, seq end) {
         /* Whether this answers the first sending or the last is unknown; too fast for the last means the first. */
         if (answers_earlier(a, rtt) || (t->min_rtt_us && rtt < t->min_rtt_us)) return;
     } else {
-        min_rtt(a->s, t, rtt);
+        rack_min_rtt(a->s, t, rtt);
         if (seq_lt(end, f->fack)) {
             t->reordering = true;
             TALLY(a->s, t, reordered);

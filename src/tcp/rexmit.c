@@ -100,6 +100,7 @@ void rexmit_ack_duplicate(struct arrival *a) {
     if (t->in_recovery) { /* another segment has left the network; no more than were there: duplicates can be made up */
         uint32_t flight = (uint32_t)seq_diff(t->busy->recover, t->snd.una);
         if (t->busy->cc.cwnd < t->busy->cc.ssthresh + flight) t->busy->cc.cwnd += t->busy->cc.mss;
+        if (tracing(a->s, TERN_TRACE_WINDOW)) trace_window(a->s, t);
         return;
     }
     if (t->busy->dup_acks < UINT8_MAX) t->busy->dup_acks++;

@@ -89,6 +89,7 @@ static void lent_and_copied(void **state) {
     back += reclaim();
     assert_int_equal(fx.read, base - 1);
     assert_int_equal(back, gave);
+    assert_int_equal(counted(R_TEXT_NO_BUFFER), 0); /* nothing was refused that there was room for */
 }
 
 /* A connection that ends gives back what it still held. */

@@ -341,6 +341,29 @@ static void not_undone_by_timestamp(void **state) {
     assert_int_equal(cc()->cwnd, 6 * M);
 }
 
+/* [RFC4015 3, RFC3522 3.2] The ACK that shows the reduction to have been a mistake also shows, by the same rule that was
+ * wrong a moment ago, something else lost: that is taken back too, and no new reduction follows. */
+static void undone_with_news_of_loss(void **state) {
+    (void)state;
+    open_with(TERN_NEWRENO, true);
+    send_segments(1, 10);
+    uint32_t early = fx.ts_seen, cwnd = cc()->cwnd;
+    advance(RTT);
+    sack(1, {from(2), behind(4)});
+    expect(ACK, from(1), 1, M);
+    fx.ts_seen = early;
+    sack(behind(5), {from(7), behind(10)});
+    assert_int_equal(counted(R_UNDO), 1);
+    assert_false(tcb_now()->in_recovery);
+    assert_true(cc()->cwnd >= cwnd && cc()->ssthresh > 1u << 30);
+    expect_none();
+    assert_int_equal(tcb_now()->busy->flight->lost, 0);
+    fx.ts_seen = early;
+    ack_only(behind(10)); /* it was late like the first */
+    assert_true(cc()->cwnd >= cwnd && cc()->ssthresh > 1u << 30);
+    assert_int_equal(counted(R_REXMIT_RACK), 1);
+}
+
 /* ---- a repetition's timestamp, docs/decisions/0023 ---- */
 
 /* Timestamps, a round trip of RTT, and a segment that came late; ten more have left. Their timestamp. */
@@ -753,6 +776,7 @@ int main(void) {
         ONLY4(copies_by_the_network),
         ONLY4(undone_by_timestamp),
         ONLY4(not_undone_by_timestamp),
+        ONLY4(undone_with_news_of_loss),
         ONLY4(repetitions_overtake_nothing),
         ONLY4(repetitions_stay_in_order),
         ONLY4(still_undone_by_timestamp),
