@@ -42,7 +42,7 @@ static inline uint8_t *ip_frame_start(struct stack *s, const struct ip_path *pat
     if (ttl == 0) ttl = (uint8_t)s->cfg.ttl;
     bool v4 = ip_is_v4(dst);
     uint32_t at = path->l2_len, ip_len = v4 ? IP4_LEN : IP6_LEN;
-    memcpy(f->head, path->l2, sizeof path->l2);
+    if (at) memcpy(f->head, path->l2, sizeof path->l2);
     if (v4) /* an atomic datagram needs no identification [RFC6864 4.1], so it is the same when sent again [MAY-4] */
         write_ip4(f->head + at, src, dst, proto, tos, ttl, IP4_LEN + l4_len, 0, DONT_FRAGMENT);
     else

@@ -111,10 +111,11 @@ static void udp_refuse(struct stack *s, const struct ip_in *in, reader r) {
                     in->len, in->info.to_many);
 }
 
-static void deliver(struct stack *s, const struct ip_in *in, reader r) {
-    if (in->proto == IP_PROTO_TCP)
+static void deliver(struct stack *s, struct ip_in *in, reader r) {
+    if (in->proto == IP_PROTO_TCP) {
+        in->info.pseudo = pseudo_sum(&in->info.src, &in->info.dst, IP_PROTO_TCP, 0);
         tcp_input(s, &in->info, &r);
-    else if (in->proto == IP_PROTO_ICMP4 && !in->v6)
+    } else if (in->proto == IP_PROTO_ICMP4 && !in->v6)
         icmp4_input(s, in, r);
     else if (in->proto == IP_PROTO_ICMP6 && in->v6)
         icmp6_input(s, in, r);
@@ -156,6 +157,7 @@ static bool addresses_ok(struct stack *s, struct ip_in *in) {
             struct ip_link *l = &s->ip.link[in->info.iface];
             l->fast_dst = in->info.dst;
             l->fast_src = in->info.src;
+            l->fast_pseudo = pseudo_sum(&in->info.src, &in->info.dst, IP_PROTO_TCP, 0);
             l->fast = in->v6 ? 6 : 4;
         }
         return true;
@@ -302,6 +304,7 @@ static bool fast_input(struct stack *s, struct ip_in *in) {
     }
     in->info.src = l->fast_src;
     in->info.dst = l->fast_dst;
+    in->info.pseudo = l->fast_pseudo;
     reader r = reader_of(p + header_len, len - header_len);
     tcp_input(s, &in->info, &r);
     return true;

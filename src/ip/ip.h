@@ -28,6 +28,7 @@ struct iface {
 struct ip_info {
     int iface;
     ip_addr src, dst;
+    uint64_t pseudo; /* the pseudo-header's sum for TCP, its length still zero */
     uint8_t ttl, tos;
     bool csum_ok;          /* somebody already vouched for the transport checksum */
     bool to_many;          /* dst is broadcast or multicast, on the link or in IP */

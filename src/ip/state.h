@@ -49,6 +49,7 @@ struct ip_way {
 /* What an interface has beyond struct iface. */
 struct ip_link {
     ip_addr fast_dst, fast_src; /* the last addresses that passed the checks of input.c */
+    uint64_t fast_pseudo;       /* pseudo_sum of them, for TCP and no length */
     uint8_t fast;               /* 4 or 6; 0: there are none */
     uint32_t mtu6;              /* from a router advertisement, else the interface's */
     bool v6;                    /* has its link-local address */

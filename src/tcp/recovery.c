@@ -509,7 +509,7 @@ bool recovery_next(const struct tcb *t, seq *from, uint32_t *len) {
 
 /* The timestamp of a repetition. A receiver drops what it overtakes and what has an older one (PAWS). Where segments come out of
  * order it is as old as what RACK still waits for; never older than what was sent before the repeated bytes, whose
- * timestamp the receiver has seen: not than theirs, nor than an earlier repetition's. docs/decisions/0023 */
+ * timestamp the receiver has seen: not than theirs, nor than an earlier repetition's. docs/decisions/0024 */
 uint32_t recovery_stamp(const struct stack *s, const struct tcb *t, seq from) {
     const struct flight *f = t->busy->flight;
     uint32_t now = ts_now(s, t->ts_offset);

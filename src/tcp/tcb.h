@@ -223,6 +223,10 @@ struct tcb {
 static inline bool sends_unusually(const struct tcb *t) {
     return t->ecn || t->fin_queued || t->urgent_out || t->persisting || t->in_recovery || t->in_loss || t->tlp_out;
 }
+/* The same, but that it ends. */
+static inline bool is_troubled(const struct tcb *t) {
+    return t->ecn || t->urgent_out || t->persisting || t->in_recovery || t->in_loss || t->tlp_out;
+}
 
 /* It will be asked for soon: all its lines at once rather than one after the other. */
 static inline void tcb_prefetch(const struct tcb *t) {
@@ -602,8 +606,8 @@ void emit_ack(struct stack *s, struct tcb *t, enum reason why);
 void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o);
 /* The same for a SYN; returns how many bytes of data may ride on it. */
 uint32_t emit_syn_options(struct stack *s, struct tcb *t, tcp_options *o);
-unsigned emit_options_len(const struct tcb *t); /* of segments with data */
-bool output_wanted(const struct tcb *t);        /* might tcp_output have something to build? */
+static inline uint32_t emit_options_len(const struct tcb *t) { return t->stamps ? 12 : 0; } /* of segments with data */
+bool output_wanted(const struct tcb *t); /* might tcp_output have something to build? */
 void rto_sample(struct stack *s, struct tcb *t, uint32_t rtt_us);
 void rto_sample_echo(const struct arrival *a);    /* from the timestamp that came back [RFC7323 4.1] */
 void rto_arm(struct stack *s, struct tcb *t);     /* if something is outstanding */

@@ -364,7 +364,7 @@ static void undone_with_news_of_loss(void **state) {
     assert_int_equal(counted(R_REXMIT_RACK), 1);
 }
 
-/* ---- a repetition's timestamp, docs/decisions/0023 ---- */
+/* ---- a repetition's timestamp, docs/decisions/0024 ---- */
 
 /* Timestamps, a round trip of RTT, and a segment that came late; ten more have left. Their timestamp. */
 static uint32_t disorder(void) {

@@ -1,6 +1,6 @@
 /* test_tcp_short_ways.c - header prediction, the short way through IP's checks, segments copied from the one before and the
  * account of a segment alone are there for speed alone: two hosts on a bad path live the same life, to the last byte, time
- * and counter, with them and without. */
+ * and counter, with them and without; and with a trace that sees all of it. */
 #include "core/stack.h"
 #include "drivers/sim.h"
 #include "tcp_fixture.h"
@@ -150,7 +150,33 @@ static struct sim_config world(uint64_t seed) {
     return c;
 }
 
-static struct life live(uint64_t seed, bool dialogue, bool long_ways) {
+enum ways { SHORT_WAYS, LONG_WAYS, WATCHED };
+
+static struct { uint64_t packets_in, packets_out, segments_in, segments_out, bytes_in, bytes_out, drops; } heard[2];
+
+static void hear(void *ctx, const tern_trace *r) {
+    int side = *(int *)ctx;
+    if (r->kind == TERN_TRACE_PACKET_IN) heard[side].packets_in++, heard[side].bytes_in += r->packet_len;
+    if (r->kind == TERN_TRACE_PACKET_OUT) heard[side].packets_out++, heard[side].bytes_out += r->packet_len;
+    heard[side].segments_in += r->kind == TERN_TRACE_SEGMENT_IN;
+    heard[side].segments_out += r->kind == TERN_TRACE_SEGMENT_OUT;
+    heard[side].drops += r->kind == TERN_TRACE_DROP;
+}
+
+/* As much was told as happened. */
+static void all_was_told(struct sim *sim, int side) {
+    tern_stats s = {.size = sizeof s};
+    assert_int_equal(tern_stats_get(sim->stack[side], &s), TERN_OK);
+    assert_int_equal(heard[side].packets_in, s.packets_in);
+    assert_int_equal(heard[side].bytes_in, s.bytes_in);
+    assert_int_equal(heard[side].packets_out, s.packets_out);
+    assert_int_equal(heard[side].bytes_out, s.bytes_out);
+    assert_int_equal(heard[side].segments_in, s.segments_in);
+    assert_int_equal(heard[side].segments_out, s.segments_out + s.resets_out);
+}
+
+static struct life live(uint64_t seed, bool dialogue, enum ways ways) {
+    static int sides[2] = {0, 1};
     struct life l = {.seed = seed, .dialogue = dialogue};
     struct sim_config c = world(seed);
     struct driver_error err;
@@ -158,7 +184,11 @@ static struct life live(uint64_t seed, bool dialogue, bool long_ways) {
     c.app = on_event;
     c.ctx = &l;
     assert_int_equal(sim_new(&c, &sim, &err), 0);
-    for (int side = 0; side < 2; side++) stack_of(sim->stack[side])->long_ways = long_ways;
+    memset(heard, 0, sizeof heard);
+    for (int side = 0; side < 2; side++) {
+        stack_of(sim->stack[side])->long_ways = ways == LONG_WAYS;
+        if (ways == WATCHED) tern_trace_set(sim->stack[side], TERN_TRACE_ALL, hear, &sides[side]);
+    }
     memlink_tap(sim->link, on_packet, &l);
     tern_sock listener;
     tern_listen_config listen = {.size = sizeof listen, .port = PORT};
@@ -170,30 +200,39 @@ static struct life live(uint64_t seed, bool dialogue, bool long_ways) {
     for (int side = 0; side < 2; side++)
         for (unsigned r = 0; r < tern_reason_count(); r++)
             l.reasons[side] = l.reasons[side] * 31 + tern_reason_counter(sim->stack[side], r);
+    for (int side = 0; side < 2 && ways == WATCHED; side++) all_was_told(sim, side);
     sim_free(sim);
     return l;
 }
 
-static uint64_t compare(uint64_t seed, bool dialogue) {
-    struct life a = live(seed, dialogue, false), b = live(seed, dialogue, true);
+static uint64_t compare(uint64_t seed, bool dialogue, enum ways ways) {
+    struct life a = live(seed, dialogue, SHORT_WAYS), b = live(seed, dialogue, ways);
     if (a.packets != b.packets || a.sum != b.sum || memcmp(a.reasons, b.reasons, sizeof a.reasons) != 0)
-        fail_msg("seed %llu: %llu packets by the short ways, %llu by the long ones", (unsigned long long)seed,
-                 (unsigned long long)a.packets, (unsigned long long)b.packets);
+        fail_msg("seed %llu: %llu packets by the short ways, %llu %s", (unsigned long long)seed,
+                 (unsigned long long)a.packets, (unsigned long long)b.packets,
+                 ways == WATCHED ? "watched" : "by the long ones");
     return a.read;
 }
 
 static void streams_by_short_and_long_ways_are_the_same(void **state) {
     (void)state;
     uint64_t read = 0;
-    for (uint64_t seed = 1; seed <= 48; seed++) read += compare(seed, false);
+    for (uint64_t seed = 1; seed <= 48; seed++) read += compare(seed, false, LONG_WAYS);
     assert_true(read > 24 * BYTES); /* most of them got through: there was something to compare */
 }
 
 static void dialogues_by_short_and_long_ways_are_the_same(void **state) {
     (void)state;
     uint64_t read = 0;
-    for (uint64_t seed = 1; seed <= 64; seed++) read += compare(seed, true);
+    for (uint64_t seed = 1; seed <= 64; seed++) read += compare(seed, true, LONG_WAYS);
     assert_true(read > 64ull * TURNS * WORD_MOST);
+}
+
+/* Who traces a host sees all that it does, and changes nothing. */
+static void watched_or_not(void **state) {
+    (void)state;
+    for (uint64_t seed = 101; seed <= 112; seed++) compare(seed, false, WATCHED);
+    for (uint64_t seed = 101; seed <= 124; seed++) compare(seed, true, WATCHED);
 }
 
 /* A word that stands alone leaves by the short way; what else is due leaves with it. */
@@ -222,7 +261,7 @@ static void what_is_due_leaves_with_a_word(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(streams_by_short_and_long_ways_are_the_same),
-        cmocka_unit_test(dialogues_by_short_and_long_ways_are_the_same),
+        cmocka_unit_test(dialogues_by_short_and_long_ways_are_the_same), cmocka_unit_test(watched_or_not),
         cmocka_unit_test_setup_teardown(what_is_due_leaves_with_a_word, fx_setup_sack, fx_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
