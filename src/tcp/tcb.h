@@ -621,6 +621,7 @@ bool recovery_room(struct stack *s, struct tcb *t);
 bool recovery_begins(struct stack *s, struct tcb *t, seq to);
 void recovery_sent(struct stack *s, struct tcb *t, seq to);
 bool recovery_next(const struct tcb *t, seq *from, uint32_t *len);
+uint32_t recovery_stamp(const struct stack *s, const struct tcb *t, seq from); /* TSval when it leaves again */
 void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len);
 void recovery_idle(struct stack *s, struct tcb *t);
 void recovery_app_limited(struct tcb *t);
