@@ -52,7 +52,7 @@ void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o) {
 static void emit_plain_ack(struct stack *s, struct tcb *t, enum reason why) {
     uint8_t bytes[TCP_LEAST + TCP_TS];
     uint32_t options = emit_options_len(t);
-    put_header(s, t, bytes, t->snd.nxt, TCP_ACK, options);
+    put_header(t, bytes, t->snd.nxt, TCP_ACK, options, ts_now(s, t->ts_offset));
     s->stats.segments_out++;
     count(s, why);
     ip_send(s, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, t->opt->tos, t->opt->ttl, bytes, TCP_LEAST + options,

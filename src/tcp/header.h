@@ -9,8 +9,7 @@ enum { TCP_LEAST = 20, TCP_TS = 12, CHECKSUM_AT = 16 };
 
 /* Ports, numbers, window, and the timestamp option in its usual place. `options` bytes follow the header; when they are
  * more than emit_options_len says, the caller writes them all. */
-static inline void put_header(const struct stack *s, struct tcb *t, uint8_t *p, seq at, uint16_t flags,
-                              uint32_t options) {
+static inline void put_header(struct tcb *t, uint8_t *p, seq at, uint16_t flags, uint32_t options, uint32_t stamp) {
     store16(p, t->flow.local_port);
     store16(p + 2, t->flow.remote_port);
     store32(p + 4, at.v);
@@ -24,7 +23,7 @@ static inline void put_header(const struct stack *s, struct tcb *t, uint8_t *p, 
     store16(p + 12, (uint16_t)((TCP_LEAST + options) / 4 << 12 | flags));
     if (t->stamps) {
         store32(p + 20, 0x0101080a); /* NOP NOP TS length 10 */
-        store32(p + 24, ts_now(s, t->ts_offset));
+        store32(p + 24, stamp);
         store32(p + 28, t->ts_recent);
     }
 }

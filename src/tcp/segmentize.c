@@ -19,6 +19,7 @@ struct burst {
     uint32_t options; /* bytes of TCP options in every segment of this burst */
     uint32_t mss;     /* payload of a full segment: SACK blocks take their room from it */
     uint32_t most;    /* payload of one frame: the MSS, or what the device cuts */
+    uint32_t stamp;   /* TSval of what is built next */
     uint64_t pseudo;  /* sum of the pseudo-header, its length still zero */
     const tern_frame
         *like; /* the frame before, of this length and with these options; NULL: the next is no copy of it */
@@ -45,6 +46,7 @@ bool output_wanted(const struct tcb *t) {
 static COLD void put_options(const struct burst *b, uint8_t *p) {
     tcp_options o;
     emit_options(b->s, b->t, false, &o);
+    o.ts_value = b->stamp;
     writer w = writer_of(p, b->options);
     tcp_options_emit(&w, &o);
     ASSERT(!w.bad && writer_len(&w) == b->options);
@@ -114,7 +116,7 @@ static inline void put_anew(struct burst *b, seq at, uint32_t len, uint16_t flag
     if (unlikely(t->ecn)) mark(t, len && seq_ge(at, t->snd.nxt) && why != R_SEND_PROBE, &tos, &flags);
     uint8_t *p =
         ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, tos, t->opt->ttl, head + len, f);
-    put_header(b->s, t, p, at, flags, b->options);
+    put_header(t, p, at, flags, b->options, b->stamp);
     if (unlikely(b->options != emit_options_len(t))) put_options(b, p + TCP_LEAST);
     f->head_len = (uint16_t)(f->csum_start + head);
     put_body(t, f, at, len);
@@ -286,8 +288,13 @@ static COLD void put_rexmit(struct burst *b) {
 static void put_again(struct burst *b, seq from, uint32_t len, enum reason why) {
     struct tcb *t = b->t;
     bool fin = seq_gt(seq_add(from, len), t->snd.end);
+    uint32_t now = b->stamp;
     count_again(b, why, len - fin);
+    b->stamp = recovery_stamp(b->s, t, from);
+    if (b->stamp != now) b->like = NULL;
     put_segment(b, from, len - fin, flags_for(t, from, len - fin, fin), why);
+    if (b->stamp != now) b->like = NULL;
+    b->stamp = now;
     recovery_resent(b->s, t, from, len);
     pacing_sent(b->s, t, len);
 }
@@ -417,6 +424,7 @@ static COLD void add_options(struct burst *b) {
 static inline void size_burst(struct burst *b) {
     struct tcb *t = b->t;
     b->like = NULL;
+    b->stamp = ts_now(b->s, t->ts_offset);
     b->pseudo = pseudo_sum(&t->flow.local, &t->flow.remote, IP_PROTO_TCP, 0);
     b->options = emit_options_len(t);
     b->mss = t->mss;
