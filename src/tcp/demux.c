@@ -5,8 +5,8 @@
 enum { TABLE_LEAST = 64 };
 
 uint32_t flow_hash(const struct stack *s, const struct flow *f) {
-    struct flow_key key = flow_key(f);
-    return (uint32_t)siphash13(&s->key_table, key.w, key.len);
+    return (uint32_t)(ip_is_v4(&f->remote) ? siphash13_of(&s->key_table, flow_addresses(f), flow_ports(f))
+                                           : siphash13(&s->key_table, f, sizeof *f));
 }
 
 /* It is very likely the one, and its handle will be made from the generation. */

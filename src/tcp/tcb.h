@@ -383,23 +383,14 @@ static inline bool fin_acked(const struct tcb *t) { return t->fin_queued && seq_
 #define MAY_RECEIVE (IN(ESTABLISHED) | IN(FIN_WAIT_1) | IN(FIN_WAIT_2))
 
 /* ---- demux.c: who is it for ---- */
-/* The sockets as keyed hashes take them: of IPv4 addresses only what differs. */
-struct flow_key {
-    uint32_t w[sizeof(struct flow) / 4], len;
-};
-static inline struct flow_key flow_key(const struct flow *f) {
-    struct flow_key k;
-    if (ip_is_v4(&f->remote)) {
-        k.w[0] = f->local.w[3];
-        k.w[1] = f->remote.w[3];
-        k.w[2] = (uint32_t)f->local_port << 16 | f->remote_port;
-        k.len = 12;
-    } else {
-        memcpy(k.w, f, sizeof *f);
-        k.len = sizeof *f;
-    }
-    return k;
+/* What keyed hashes take of the sockets where they are IPv4: only what differs. */
+static inline uint64_t flow_addresses(const struct flow *f) { return (uint64_t)f->remote.w[3] << 32 | f->local.w[3]; }
+static inline uint32_t flow_ports(const struct flow *f) { return (uint32_t)f->local_port << 16 | f->remote_port; }
+/* A hash of the sockets whose results outsiders see. */
+static inline uint64_t flow_hash_seen(const siphash_key *key, const struct flow *f) {
+    return ip_is_v4(&f->remote) ? siphash24_of(key, flow_addresses(f), flow_ports(f)) : siphash24(key, f, sizeof *f);
 }
+/* That of the table. */
 uint32_t flow_hash(const struct stack *s, const struct flow *f);
 /* The reference of the connection with these sockets, 0: none. */
 uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash);
