@@ -11,6 +11,7 @@ static COLD void trace_packet(struct stack *s, enum tern_trace_kind kind, int if
 
 /* Every token that is taken in must find its way back. */
 static inline bool tokens_have_room(struct stack *s, const tern_packet *packets, size_t n) {
+    if (likely(n <= s->ip.token_cap - s->ip.tokens_out)) return true;
     size_t lent = 0;
     for (size_t i = 0; i < n; i++) lent += packets[i].token != NULL;
     return lent == 0 || ip_token_reserve(s, lent);

@@ -72,6 +72,7 @@ struct flight {
 
     /* undo [RFC3522, RFC4015, RFC5682] */
     uint32_t undo_cwnd, undo_ssthresh, undo_ms; /* before; undo_ms: our timestamp of the first retransmission */
+    uint32_t again_ms;                          /* our timestamp of the newest one, or of the flight's begin */
     uint32_t undo_again;                        /* bytes sent again that no DSACK has reported yet */
     seq undo_end;   /* a report that comes after this was acknowledged is about something else */
     seq undo_first; /* where the first repetition began */

@@ -17,9 +17,10 @@ static bool sent_after(uint32_t us1, seq end1, uint32_t us2, seq end2) {
     return us1 == us2 ? seq_gt(end1, end2) : (int32_t)(us1 - us2) > 0;
 }
 
-/* The ACK echoes a timestamp from before the repetition: it answers the first sending. */
+/* The ACK echoes a timestamp from before the repetition's own: it answers the first sending. */
 static bool answers_earlier(const struct arrival *a, uint32_t age_us) {
     const tcp_options *o = &a->h->options;
+    if (a->t->reordering) age_us += rack_window(a->t); /* recovery_stamp */
     return a->t->stamps && o->has_ts && ts_now(a->s, a->t->ts_offset) - o->ts_echo > age_us / 1000 + 1;
 }
 

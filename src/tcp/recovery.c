@@ -322,7 +322,7 @@ static APART void ack_judged(struct arrival *a, uint32_t bytes) {
     f->delivered += n.delivered;
     if (n.rtt_us)
         rto_sample(s, t, n.rtt_us);
-    else if (bytes)
+    else if (bytes && !t->reordering) /* else a repetition's timestamp is not when it left */
         rto_sample_echo(a);
     if (unlikely(blocks) && is_dsack(a)) count_dsack(a, &n);
     if (unlikely(t->tlp_out)) hear_of_probe(a, &n);
@@ -444,13 +444,18 @@ void recovery_resume(struct tcb *t) {
 
 /* ---- sending ---- */
 
+static struct flight *begin(struct stack *s, const struct tcb *t) {
+    struct flight *f = flight_new(s, t->snd.nxt, t->mss);
+    if (unlikely(!f)) return NULL;
+    f->min_rtt_ms = clock_ms(s);
+    f->again_ms = ts_now(s, t->ts_offset);
+    return f;
+}
+
 /* May new bytes be accounted for? Also brings the account into being, with the first byte of a flight. */
 bool recovery_room(struct stack *s, struct tcb *t) {
     if (!t->sack) return true;
-    if (!t->busy->flight && seq_eq(t->snd.una, t->snd.nxt)) {
-        t->busy->flight = flight_new(s, t->snd.nxt, t->mss);
-        if (t->busy->flight) t->busy->flight->min_rtt_ms = clock_ms(s);
-    }
+    if (!t->busy->flight && seq_eq(t->snd.una, t->snd.nxt)) t->busy->flight = begin(s, t);
     return !t->busy->flight || flight_room(s, t->busy->flight);
 }
 
@@ -459,11 +464,10 @@ bool recovery_room(struct stack *s, struct tcb *t) {
 bool recovery_begins(struct stack *s, struct tcb *t, seq to) {
     struct busy *b = t->busy;
     uint32_t now = clock_us(s), n = (uint32_t)seq_diff(to, t->snd.nxt);
-    struct flight *f = flight_new(s, t->snd.nxt, t->mss);
+    struct flight *f = begin(s, t);
     if (unlikely(!f)) return false;
     b->flight = f;
     cc_idle(s, t);
-    f->min_rtt_ms = clock_ms(s);
     f->first_us = f->delivered_us = now;
     f->grain_us = t->srtt_us / 128;
     f->at[0].from = f->end;
@@ -503,10 +507,22 @@ bool recovery_next(const struct tcb *t, seq *from, uint32_t *len) {
     return false;
 }
 
+/* The timestamp of a repetition. A receiver drops what it overtakes and what has an older one (PAWS). Where segments come out of
+ * order it is as old as what RACK still waits for; never older than what was sent before the repeated bytes, whose
+ * timestamp the receiver has seen: not than theirs, nor than an earlier repetition's. docs/decisions/0024 */
+uint32_t recovery_stamp(const struct stack *s, const struct tcb *t, seq from) {
+    const struct flight *f = t->busy->flight;
+    uint32_t now = ts_now(s, t->ts_offset);
+    if (!t->reordering) return now;
+    uint32_t age_us = clock_us(s) - piece_at(f, flight_find(f, from))->sent_us;
+    return now - min_u32(min_u32(rack_window(t), age_us) / 1000, now - f->again_ms);
+}
+
 /* [from, from + len) left again. */
 void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
     struct flight *f = t->busy->flight;
     uint32_t i, next;
+    f->again_ms = recovery_stamp(s, t, from);
     seq to = seq_add(from, len);
     if (t->busy->rexmit_at == TERN_NEVER)
         recovery_timer(s, t, 0, false);                    /* a window that opened again had stopped it */
@@ -519,7 +535,7 @@ void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
     flight_again(f, from, to);
     f->undo_again += len;
     if (!f->undo_sent) {
-        f->undo_ms = ts_now(s, t->ts_offset);
+        f->undo_ms = f->again_ms;
         f->undo_first = from;
     }
     f->undo_sent = true;

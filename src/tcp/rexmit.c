@@ -66,7 +66,9 @@ void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
     t->busy->dup_acks = 0;
     t->work &= (uint8_t)~WORK_REXMIT;
     bool in_recovery = t->in_recovery;
-    if (!in_recovery)
+    if (fin_acked(t))
+        t->in_recovery = false; /* nothing more will leave */
+    else if (!in_recovery)
         not_recovering(a, bytes, flight);
     else if (seq_ge(a->ack, t->busy->recover))
         full_ack(t);

@@ -4,9 +4,10 @@
  * snd.pos is where the next segment starts. It equals snd.nxt but after a timeout, when everything from snd.una on
  * is sent again as the window allows, and after a probe, whose byte does not count as sent. */
 #include "ip/frame.h"
+#include "tcp/header.h"
 #include "tcp/tcb.h"
 
-enum { TURN = 16, TCP_LEAST = 20, TCP_TS = 12, CHECKSUM_AT = 16, SEGMENT_MOST = 65535 - 120 };
+enum { TURN = 16, SEGMENT_MOST = 65535 - 120 };
 
 /* One burst of one connection. */
 struct burst {
@@ -18,6 +19,7 @@ struct burst {
     uint32_t options; /* bytes of TCP options in every segment of this burst */
     uint32_t mss;     /* payload of a full segment: SACK blocks take their room from it */
     uint32_t most;    /* payload of one frame: the MSS, or what the device cuts */
+    uint32_t stamp;   /* TSval of what is built next */
     uint64_t pseudo;  /* sum of the pseudo-header, its length still zero */
     const tern_frame
         *like; /* the frame before, of this length and with these options; NULL: the next is no copy of it */
@@ -40,36 +42,14 @@ bool output_wanted(const struct tcb *t) {
 
 /* ---- building one frame ---- */
 
+/* With SACK blocks the options are written by their codec. */
 static COLD void put_options(const struct burst *b, uint8_t *p) {
     tcp_options o;
     emit_options(b->s, b->t, false, &o);
+    o.ts_value = b->stamp;
     writer w = writer_of(p, b->options);
     tcp_options_emit(&w, &o);
     ASSERT(!w.bad && writer_len(&w) == b->options);
-}
-
-/* Header of every segment but a SYN, written straight: ports, numbers, window, and the timestamp option in its usual
- * place. With SACK blocks the options are written by their codec instead. */
-static void put_header(struct burst *b, uint8_t *p, seq at, uint16_t flags) {
-    struct tcb *t = b->t;
-    store16(p, t->flow.local_port);
-    store16(p + 2, t->flow.remote_port);
-    store32(p + 4, at.v);
-    store32(p + 8, t->rcv.nxt.v);
-    store16(p + 14, window_field(t, false));
-    store32(p + 16, 0);
-    if (unlikely(t->urgent_out) && seq_gt(t->busy->snd_up, at)) { /* [MUST-62] */
-        flags |= TCP_URG;
-        store16(p + 18, (uint16_t)min_u32((uint32_t)seq_diff(t->busy->snd_up, at), 65535));
-    }
-    store16(p + 12, (uint16_t)((TCP_LEAST + b->options) / 4 << 12 | flags));
-    if (unlikely(b->options != emit_options_len(t))) {
-        put_options(b, p + TCP_LEAST);
-    } else if (t->stamps) {
-        store32(p + 20, 0x0101080a); /* NOP NOP TS length 10 */
-        store32(p + 24, ts_now(b->s, t->ts_offset));
-        store32(p + 28, t->ts_recent);
-    }
 }
 
 static COLD void show(const struct burst *b, const tern_frame *f, uint32_t len, enum reason why) {
@@ -136,7 +116,8 @@ static inline void put_anew(struct burst *b, seq at, uint32_t len, uint16_t flag
     if (unlikely(t->ecn)) mark(t, len && seq_ge(at, t->snd.nxt) && why != R_SEND_PROBE, &tos, &flags);
     uint8_t *p =
         ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, tos, t->opt->ttl, head + len, f);
-    put_header(b, p, at, flags);
+    put_header(t, p, at, flags, b->options, b->stamp);
+    if (unlikely(b->options != emit_options_len(t))) put_options(b, p + TCP_LEAST);
     f->head_len = (uint16_t)(f->csum_start + head);
     put_body(t, f, at, len);
     finish(b, f, len);
@@ -307,8 +288,13 @@ static COLD void put_rexmit(struct burst *b) {
 static void put_again(struct burst *b, seq from, uint32_t len, enum reason why) {
     struct tcb *t = b->t;
     bool fin = seq_gt(seq_add(from, len), t->snd.end);
+    uint32_t now = b->stamp;
     count_again(b, why, len - fin);
+    b->stamp = recovery_stamp(b->s, t, from);
+    if (b->stamp != now) b->like = NULL;
     put_segment(b, from, len - fin, flags_for(t, from, len - fin, fin), why);
+    if (b->stamp != now) b->like = NULL;
+    b->stamp = now;
     recovery_resent(b->s, t, from, len);
     pacing_sent(b->s, t, len);
 }
@@ -438,6 +424,7 @@ static COLD void add_options(struct burst *b) {
 static inline void size_burst(struct burst *b) {
     struct tcb *t = b->t;
     b->like = NULL;
+    b->stamp = ts_now(b->s, t->ts_offset);
     b->pseudo = pseudo_sum(&t->flow.local, &t->flow.remote, IP_PROTO_TCP, 0);
     b->options = emit_options_len(t);
     b->mss = t->mss;
@@ -490,24 +477,40 @@ static APART void put_all(struct burst *b) {
 
 /* ---- the short way of a segment alone ---- */
 
-/* In a dialogue all that is to be said fits one segment, nothing is under way, and nothing else is the matter: also no option
- * beyond the usual ones. */
-static bool stands_alone(const struct burst *b) {
-    const struct stack *s = b->s;
+/* Nothing is under way, and nothing else is the matter: also no option beyond the usual ones. */
+static bool is_calm(const struct burst *b) {
     const struct tcb *t = b->t;
     const struct busy *q = t->busy;
-    if (!short_ways(s) || s->trace_mask || t->state != TERN_ESTABLISHED || !seq_eq(t->snd.una, t->snd.nxt))
-        return false;
+    if (!short_ways(b->s) || b->s->trace_mask || !seq_eq(t->snd.una, t->snd.nxt)) return false;
     if ((t->work & ~WORK_ACK) || t->acks_due || q->flight || q->rexmit_at != TERN_NEVER || t->tally) return false;
-    if (sends_unusually(t) || !t->sack || t->on.cork || b->options != emit_options_len(t)) return false;
+    return t->sack && b->options == emit_options_len(t);
+}
+
+/* In a dialogue all that is to be said fits one segment. */
+static bool stands_alone(const struct burst *b) {
+    const struct tcb *t = b->t;
     uint32_t n = (uint32_t)seq_diff(t->snd.end, t->snd.nxt);
-    return n != 0 && n <= min_u32(b->mss, t->snd.wnd);
+    return t->state == TERN_ESTABLISHED && !sends_unusually(t) && is_calm(b) && !t->on.cork && n != 0 &&
+           n <= min_u32(b->mss, t->snd.wnd);
+}
+
+/* At the end it is the FIN. */
+static bool fin_alone(const struct burst *b) {
+    const struct tcb *t = b->t;
+    return state_in(t, IN(FIN_WAIT_1) | IN(LAST_ACK)) && !is_troubled(t) && is_calm(b) && t->syn_acked &&
+           t->snd.wnd != 0 && seq_eq(t->snd.nxt, t->snd.end);
 }
 
 /* Then there is nothing to choose: it leaves, and the account of what is under way begins with it. */
 static bool put_alone(struct burst *b) {
     struct stack *s = b->s;
     struct tcb *t = b->t;
+    if (fin_alone(b)) {
+        put_anew(b, t->snd.nxt, 0, TCP_ACK | TCP_FIN, R_SEND_FIN);
+        advance(b, 0, true);
+        tlp_fin(s, t);
+        return true;
+    }
     if (!stands_alone(b)) return false;
     seq at = t->snd.nxt, end = t->snd.end;
     uint32_t n = (uint32_t)seq_diff(end, at);

@@ -223,6 +223,10 @@ struct tcb {
 static inline bool sends_unusually(const struct tcb *t) {
     return t->ecn || t->fin_queued || t->urgent_out || t->persisting || t->in_recovery || t->in_loss || t->tlp_out;
 }
+/* The same, but that it ends. */
+static inline bool is_troubled(const struct tcb *t) {
+    return t->ecn || t->urgent_out || t->persisting || t->in_recovery || t->in_loss || t->tlp_out;
+}
 
 /* It will be asked for soon: all its lines at once rather than one after the other. */
 static inline void tcb_prefetch(const struct tcb *t) {
@@ -379,23 +383,14 @@ static inline bool fin_acked(const struct tcb *t) { return t->fin_queued && seq_
 #define MAY_RECEIVE (IN(ESTABLISHED) | IN(FIN_WAIT_1) | IN(FIN_WAIT_2))
 
 /* ---- demux.c: who is it for ---- */
-/* The sockets as keyed hashes take them: of IPv4 addresses only what differs. */
-struct flow_key {
-    uint32_t w[sizeof(struct flow) / 4], len;
-};
-static inline struct flow_key flow_key(const struct flow *f) {
-    struct flow_key k;
-    if (ip_is_v4(&f->remote)) {
-        k.w[0] = f->local.w[3];
-        k.w[1] = f->remote.w[3];
-        k.w[2] = (uint32_t)f->local_port << 16 | f->remote_port;
-        k.len = 12;
-    } else {
-        memcpy(k.w, f, sizeof *f);
-        k.len = sizeof *f;
-    }
-    return k;
+/* What keyed hashes take of the sockets where they are IPv4: only what differs. */
+static inline uint64_t flow_addresses(const struct flow *f) { return (uint64_t)f->remote.w[3] << 32 | f->local.w[3]; }
+static inline uint32_t flow_ports(const struct flow *f) { return (uint32_t)f->local_port << 16 | f->remote_port; }
+/* A hash of the sockets whose results outsiders see. */
+static inline uint64_t flow_hash_seen(const siphash_key *key, const struct flow *f) {
+    return ip_is_v4(&f->remote) ? siphash24_of(key, flow_addresses(f), flow_ports(f)) : siphash24(key, f, sizeof *f);
 }
+/* That of the table. */
 uint32_t flow_hash(const struct stack *s, const struct flow *f);
 /* The reference of the connection with these sockets, 0: none. */
 uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash);
@@ -602,8 +597,8 @@ void emit_ack(struct stack *s, struct tcb *t, enum reason why);
 void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o);
 /* The same for a SYN; returns how many bytes of data may ride on it. */
 uint32_t emit_syn_options(struct stack *s, struct tcb *t, tcp_options *o);
-unsigned emit_options_len(const struct tcb *t); /* of segments with data */
-bool output_wanted(const struct tcb *t);        /* might tcp_output have something to build? */
+static inline uint32_t emit_options_len(const struct tcb *t) { return t->stamps ? 12 : 0; } /* of segments with data */
+bool output_wanted(const struct tcb *t); /* might tcp_output have something to build? */
 void rto_sample(struct stack *s, struct tcb *t, uint32_t rtt_us);
 void rto_sample_echo(const struct arrival *a);    /* from the timestamp that came back [RFC7323 4.1] */
 void rto_arm(struct stack *s, struct tcb *t);     /* if something is outstanding */
@@ -626,6 +621,7 @@ bool recovery_room(struct stack *s, struct tcb *t);
 bool recovery_begins(struct stack *s, struct tcb *t, seq to);
 void recovery_sent(struct stack *s, struct tcb *t, seq to);
 bool recovery_next(const struct tcb *t, seq *from, uint32_t *len);
+uint32_t recovery_stamp(const struct stack *s, const struct tcb *t, seq from); /* TSval when it leaves again */
 void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len);
 void recovery_idle(struct stack *s, struct tcb *t);
 void recovery_app_limited(struct tcb *t);

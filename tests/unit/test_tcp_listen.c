@@ -203,6 +203,39 @@ static void held_reset(void **state) {
     expect_none();
 }
 
+/* Held SYNs are decided on in any order; from then on each is a half-open connection like others. */
+static void held_in_any_order(void **state) {
+    (void)state;
+    tern_sock held[3];
+    tern_stats st = {.size = sizeof st};
+    assert_int_equal(app_listen(TERN_LISTEN_HOLD, 0), TERN_OK);
+    for (uint16_t i = 0; i < 3; i++) {
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + i));
+        inject(SYN, 0, 0, 0);
+        assert_int_equal(tern_held(fx.stack, fx.listener, &held[i], NULL), TERN_OK);
+    }
+    expect_none();
+    static const unsigned order[] = {1, 0, 2};
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(tern_hold_accept(fx.stack, held[order[i]]), TERN_OK);
+        assert_int_equal(drop_out(), 1);
+    }
+    for (uint64_t wait = 1000; wait <= 4000; wait *= 2) {
+        advance(wait - 1);
+        assert_int_equal(drop_out(), 0);
+        advance(1);
+        assert_int_equal(drop_out(), 3);
+    }
+    assert_int_equal(tern_stats_get(fx.stack, &st), TERN_OK);
+    assert_int_equal(st.half_open, 3);
+    advance(400000);
+    drop_out();
+    assert_int_equal(tern_stats_get(fx.stack, &st), TERN_OK);
+    assert_int_equal(st.half_open, 0);
+    assert_int_equal(counted(R_END_USER_TIMEOUT), 3);
+    assert_int_equal(counted(R_REXMIT_SYN_ACK), 3 * 7);
+}
+
 /* A listener that goes takes its half-open connections with it. */
 static void listener_closed(void **state) {
     (void)state;
@@ -425,6 +458,7 @@ int main(void) {
         BOTH(held_accept),
         BOTH(held_refuse),
         BOTH(held_too_long),
+        BOTH(held_in_any_order),
         BOTH(held_reset),
         BOTH(listener_closed),
         BOTH(listener_closed_with_backlog),
