@@ -6,7 +6,7 @@
 #include "bench/bench.h"
 #include "drivers/host.h"
 
-enum { BATCH = 64, MTU = 1500, TICK_NS = 1000 };
+enum { BATCH = PAIR_BATCH, MTU = 1500, TICK_NS = 1000 };
 
 tern_addr pair_addr(int side, unsigned i) {
     return (tern_addr){.family = 4, .bytes = {10, 0, (uint8_t)i, (uint8_t)(1 + side)}};
@@ -58,16 +58,14 @@ void pair_close(struct pair *p) {
 
 /* Hands over what arrived; what is not lent is only shown. */
 static size_t take_batch(struct pair *p, int side) {
-    tern_packet packets[BATCH];
-    void *shown[BATCH];
-    size_t n = cable_receive(p->cable, side, packets, BATCH);
+    size_t n = cable_receive(p->cable, side, p->packets, BATCH);
     if (n == 0) return 0;
     for (size_t i = 0; i < n && !p->lend; i++) {
-        shown[i] = packets[i].token;
-        packets[i].token = NULL;
+        p->tokens[i] = p->packets[i].token;
+        p->packets[i].token = NULL;
     }
-    tern_input(p->stack[side], 0, packets, n, p->now);
-    for (size_t i = 0; i < n && !p->lend; i++) cable_release(p->cable, shown[i]);
+    tern_input(p->stack[side], 0, p->packets, n, p->now);
+    for (size_t i = 0; i < n && !p->lend; i++) cable_release(p->cable, p->tokens[i]);
     return n;
 }
 
@@ -82,22 +80,19 @@ size_t pair_input(struct pair *p, int side) {
 
 void pair_reclaim(struct pair *p, int side) {
     if (!p->lend) return;
-    void *tokens[BATCH];
-    for (int back; (back = tern_reclaim(p->stack[side], tokens, BATCH)) > 0;)
-        for (int i = 0; i < back; i++) cable_release(p->cable, tokens[i]);
+    for (int back; (back = tern_reclaim(p->stack[side], p->tokens, BATCH)) > 0;)
+        for (int i = 0; i < back; i++) cable_release(p->cable, p->tokens[i]);
 }
 
 size_t pair_output(struct pair *p, int side) {
-    tern_frame frames[BATCH];
-    int n = tern_output(p->stack[side], frames, (size_t)p->batch, p->now);
-    if (n > 0) cable_send(p->cable, side, frames, (size_t)n);
+    int n = tern_output(p->stack[side], p->frames, (size_t)p->batch, p->now);
+    if (n > 0) cable_send(p->cable, side, p->frames, (size_t)n);
     return n > 0 ? (size_t)n : 0;
 }
 
 void pair_events(struct pair *p, int side) {
-    tern_event events[BATCH];
-    for (int n; (n = tern_poll(p->stack[side], events, BATCH)) > 0;)
-        for (int i = 0; i < n && p->event != NULL; i++) p->event(p->ctx, p, side, &events[i]);
+    for (int n; (n = tern_poll(p->stack[side], p->events, BATCH)) > 0;)
+        for (int i = 0; i < n && p->event != NULL; i++) p->event(p->ctx, p, side, &p->events[i]);
 }
 
 void pair_tick(struct pair *p) { p->now = p->repeatable ? p->now + TICK_NS : clock_ns(); }

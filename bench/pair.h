@@ -19,6 +19,8 @@ struct pair_config {
     unsigned locals; /* addresses of each side, at least 1: 10.0.0.1, 10.0.1.1, ...; 10.0.0.2 is side 1's */
 };
 
+enum { PAIR_BATCH = 64 };
+
 struct pair {
     tern_stack *stack[2];
     struct cable *cable;
@@ -29,6 +31,11 @@ struct pair {
     /* What happened on a side; may be NULL. */
     void (*event)(void *ctx, struct pair *p, int side, const tern_event *e);
     void *ctx;
+    /* for one call at a time */
+    tern_packet packets[PAIR_BATCH];
+    tern_frame frames[PAIR_BATCH];
+    tern_event events[PAIR_BATCH];
+    void *tokens[PAIR_BATCH];
 };
 
 void pair_open(struct pair *p, const struct pair_config *config);

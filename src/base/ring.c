@@ -2,20 +2,16 @@
  * here. */
 #include "base/ring.h"
 
-void ring_write(const checksum_ops *ck, ring *r, seq to, const void *data, uint32_t len) {
-    ASSERT(len <= r->size);
-    if (len == 0) return;
-    uint32_t start = to.v & (r->size - 1), first = min_u32(len, r->size - start);
+void ring_write_round(const checksum_ops *ck, ring *r, seq to, const void *data, uint32_t len) {
+    uint32_t start = to.v & (r->size - 1), first = r->size - start;
     copy_bytes(ck, r->at + start, data, first);
-    if (first < len) copy_bytes(ck, r->at, (const uint8_t *)data + first, len - first);
+    copy_bytes(ck, r->at, (const uint8_t *)data + first, len - first);
 }
 
-void ring_read(const checksum_ops *ck, const ring *r, seq from, void *buf, uint32_t len) {
-    ASSERT(len <= r->size);
-    if (len == 0) return;
-    uint32_t start = from.v & (r->size - 1), first = min_u32(len, r->size - start);
+void ring_read_round(const checksum_ops *ck, const ring *r, seq from, void *buf, uint32_t len) {
+    uint32_t start = from.v & (r->size - 1), first = r->size - start;
     copy_bytes(ck, buf, r->at + start, first);
-    if (first < len) copy_bytes(ck, (uint8_t *)buf + first, r->at, len - first);
+    copy_bytes(ck, (uint8_t *)buf + first, r->at, len - first);
 }
 
 void ring_move(const checksum_ops *ck, const ring *src, ring *dst, seq from, uint32_t len) {

@@ -22,8 +22,27 @@ static inline unsigned ring_view(const ring *r, seq from, uint32_t len, uint8_t 
     lens[1] = len - first;
     return lens[1] ? 2 : 1;
 }
-void ring_write(const checksum_ops *ck, ring *r, seq to, const void *data, uint32_t len);
-void ring_read(const checksum_ops *ck, const ring *r, seq from, void *buf, uint32_t len);
+/* What goes over the ring's end. */
+void ring_write_round(const checksum_ops *ck, ring *r, seq to, const void *data, uint32_t len);
+void ring_read_round(const checksum_ops *ck, const ring *r, seq from, void *buf, uint32_t len);
+static inline void ring_write(const checksum_ops *ck, ring *r, seq to, const void *data, uint32_t len) {
+    ASSERT(len <= r->size);
+    uint32_t start = to.v & (r->size - 1);
+    if (len == 0) return;
+    if (likely(len <= r->size - start))
+        copy_bytes(ck, r->at + start, data, len);
+    else
+        ring_write_round(ck, r, to, data, len);
+}
+static inline void ring_read(const checksum_ops *ck, const ring *r, seq from, void *buf, uint32_t len) {
+    ASSERT(len <= r->size);
+    uint32_t start = from.v & (r->size - 1);
+    if (len == 0) return;
+    if (likely(len <= r->size - start))
+        copy_bytes(ck, buf, r->at + start, len);
+    else
+        ring_read_round(ck, r, from, buf, len);
+}
 /* Copies [from, from + len) into the same places of a ring of another size. */
 void ring_move(const checksum_ops *ck, const ring *src, ring *dst, seq from, uint32_t len);
 

@@ -48,14 +48,29 @@ static inline uint64_t sip_last(const uint8_t *p, size_t len) {
     return m;
 }
 
+static inline sip_state sip_start(const siphash_key *key) {
+    return (sip_state){key->k0 ^ UINT64_C(0x736f6d6570736575), key->k1 ^ UINT64_C(0x646f72616e646f6d),
+                       key->k0 ^ UINT64_C(0x6c7967656e657261), key->k1 ^ UINT64_C(0x7465646279746573)};
+}
+
+static inline uint64_t sip_end(sip_state *s, uint64_t last, unsigned c, unsigned d) {
+    sip_word(s, last, c);
+    s->v2 ^= 0xff;
+    sip_rounds(s, d);
+    return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
 static inline uint64_t siphash(const siphash_key *key, const uint8_t *p, size_t len, unsigned c, unsigned d) {
-    sip_state s = {key->k0 ^ UINT64_C(0x736f6d6570736575), key->k1 ^ UINT64_C(0x646f72616e646f6d),
-                   key->k0 ^ UINT64_C(0x6c7967656e657261), key->k1 ^ UINT64_C(0x7465646279746573)};
+    sip_state s = sip_start(key);
     for (size_t words = len / 8; words; words--, p += 8) sip_word(&s, load64_le(p), c);
-    sip_word(&s, sip_last(p, len), c);
-    s.v2 ^= 0xff;
-    sip_rounds(&s, d);
-    return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+    return sip_end(&s, sip_last(p, len), c, d);
+}
+
+static inline uint64_t siphash_of(const siphash_key *key, uint64_t first, uint32_t last, unsigned c, unsigned d) {
+    enum { LEN = 12 };
+    sip_state s = sip_start(key);
+    sip_word(&s, first, c);
+    return sip_end(&s, (uint64_t)LEN << 56 | last, c, d);
 }
 
 siphash_key siphash_key_of(const uint8_t bytes[16]) { return (siphash_key){load64_le(bytes), load64_le(bytes + 8)}; }
@@ -63,3 +78,11 @@ siphash_key siphash_key_of(const uint8_t bytes[16]) { return (siphash_key){load6
 uint64_t siphash24(const siphash_key *key, const void *data, size_t len) { return siphash(key, data, len, 2, 4); }
 
 uint64_t siphash13(const siphash_key *key, const void *data, size_t len) { return siphash(key, data, len, 1, 3); }
+
+uint64_t siphash24_of(const siphash_key *key, uint64_t first, uint32_t last) {
+    return siphash_of(key, first, last, 2, 4);
+}
+
+uint64_t siphash13_of(const siphash_key *key, uint64_t first, uint32_t last) {
+    return siphash_of(key, first, last, 1, 3);
+}

@@ -12,5 +12,8 @@ typedef struct siphash_key {
 siphash_key siphash_key_of(const uint8_t bytes[16]);
 uint64_t siphash24(const siphash_key *key, const void *data, size_t len);
 uint64_t siphash13(const siphash_key *key, const void *data, size_t len);
+/* The same of 12 bytes that are at hand as two numbers, little-endian: nothing is stored to be loaded again. */
+uint64_t siphash24_of(const siphash_key *key, uint64_t first, uint32_t last);
+uint64_t siphash13_of(const siphash_key *key, uint64_t first, uint32_t last);
 
 #endif

@@ -32,6 +32,8 @@ static inline uint64_t wheel_when_ns(const wheel_node *n) { return (uint64_t)n->
 /* Takes one node that is due at now_ns off the wheel, or NULL when there is none left; call in a loop. Nodes come in
  * order of their tick; nodes armed while looping for a time that has passed come in the same loop. */
 wheel_node *wheel_expire(wheel *w, uint64_t now_ns);
+/* Might wheel_expire have work? Mostly not, and then it need not be called. */
+static inline bool wheel_due(const wheel *w, uint64_t now_ns) { return now_ns / WHEEL_TICK_NS >= w->idle; }
 /* The next time at which wheel_expire has work (possibly only moving nodes to a finer level), UINT64_MAX: never. */
 uint64_t wheel_deadline_ns(const wheel *w);
 

@@ -30,11 +30,21 @@ static APART int take(struct stack *s, tern_event *events, size_t max) {
         events[n++] = (tern_event){.bits = s->stack_events};
         s->stack_events = 0;
     }
-    while (s->events && n < max) {
-        struct event_node *e = s->events;
-        events[n++] = (tern_event){.sock = tcp_sock(s, e->ref), .user = e->user, .bits = e->bits, .error = e->error};
-        event_cancel(s, e);
+    struct event_node *e = s->events;
+    for (; e && n < max; n++) {
+        struct event_node *next = e->next;
+        events[n] = (tern_event){.sock = tcp_sock(s, e->ref), .user = e->user, .bits = e->bits, .error = e->error};
+        e->next = NULL;
+        e->link = NULL;
+        e->bits = 0;
+        e->error = 0;
+        e = next;
     }
+    s->events = e;
+    if (e)
+        e->link = &s->events;
+    else
+        s->events_tail = &s->events;
     return (int)min_size(n, INT32_MAX);
 }
 

@@ -10,7 +10,8 @@ static COLD void trace_packet(struct stack *s, enum tern_trace_kind kind, int if
 }
 
 /* Every token that is taken in must find its way back. */
-static bool tokens_have_room(struct stack *s, const tern_packet *packets, size_t n) {
+static inline bool tokens_have_room(struct stack *s, const tern_packet *packets, size_t n) {
+    if (likely(n <= s->ip.token_cap - s->ip.tokens_out)) return true;
     size_t lent = 0;
     for (size_t i = 0; i < n; i++) lent += packets[i].token != NULL;
     return lent == 0 || ip_token_reserve(s, lent);
@@ -53,7 +54,7 @@ static size_t control_output(struct stack *s, tern_frame *frames, size_t n, size
     return n;
 }
 
-static size_t output(struct stack *s, tern_frame *frames, size_t max) {
+static inline size_t output(struct stack *s, tern_frame *frames, size_t max) {
     bool connections = tcp_output_waiting(s);
     size_t n = 0;
     /* Anybody can ask for replies, without end: they leave room for the connections [RFC4987 2.2]. */
@@ -74,21 +75,24 @@ static size_t keep_looped(struct stack *s, tern_frame *frames, size_t n) {
     return left;
 }
 
-int tern_output(tern_stack *public, tern_frame *frames, size_t max, uint64_t now_ns) {
+static APART size_t output_looped(struct stack *s, tern_frame *frames, size_t max) {
     enum { ROUNDS = 64 }; /* a host that talks to itself lets others have their turn */
+    size_t n = 0;
+    for (unsigned i = 0; i < ROUNDS && n == 0 && (ip_output_waiting(s) || tcp_output_waiting(s)); i++) {
+        loopback_deliver(s);
+        n = keep_looped(s, frames, output(s, frames, max));
+    }
+    return n;
+}
+
+int tern_output(tern_stack *public, tern_frame *frames, size_t max, uint64_t now_ns) {
     struct stack *s = stack_of(public);
     if (!s || (max && !frames)) return TERN_EINVAL;
     clock_set(s, now_ns);
     ip_output_begin(s);
-    size_t n = 0;
     max = min_size(max, 1u << 20);
-    for (unsigned i = 0; i < ROUNDS && n == 0 && (ip_output_waiting(s) || tcp_output_waiting(s)) && max; i++) {
-        if (unlikely(s->ip.loopback)) loopback_deliver(s);
-        n = output(s, frames, max);
-        if (likely(!s->ip.loopback)) break;
-        n = keep_looped(s, frames, n);
-    }
-    return (int)n;
+    if (!(ip_output_waiting(s) || tcp_output_waiting(s)) || !max) return 0;
+    return (int)(likely(!s->ip.loopback) ? output(s, frames, max) : output_looped(s, frames, max));
 }
 
 /* Everything in front of the body comes out of head[]; so the sum has at most three pieces, each possibly odd. */
@@ -135,16 +139,20 @@ uint64_t tern_deadline(const tern_stack *public) {
     return wheel_deadline_ns(&s->wheel);
 }
 
-int tern_expire(tern_stack *public, uint64_t now_ns) {
-    struct stack *s = stack_of(public);
-    if (!s) return TERN_EINVAL;
-    clock_set(s, now_ns);
+static APART void expire(struct stack *s) {
     for (wheel_node *n; (n = wheel_expire(&s->wheel, s->now)) != NULL;) {
         if (n->kind >= TIMER_IP_FIRST)
             ip_timer(s, n);
         else
             tcp_timer(s, n);
     }
+}
+
+int tern_expire(tern_stack *public, uint64_t now_ns) {
+    struct stack *s = stack_of(public);
+    if (!s) return TERN_EINVAL;
+    clock_set(s, now_ns);
+    if (wheel_due(&s->wheel, s->now)) expire(s);
     return TERN_OK;
 }
 

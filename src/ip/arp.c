@@ -9,9 +9,10 @@ static const uint8_t mac_broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 static void arp_send(struct stack *s, int iface, const uint8_t to[6], const arp_packet *p) {
     struct ip_control *c = control_take(s, iface, to, ETH_TYPE_ARP);
     if (!c) return;
-    writer w = writer_of(c->head + c->head_len, sizeof c->head - c->head_len);
+    tern_frame *f = &c->frame;
+    writer w = writer_of(f->head + f->head_len, sizeof f->head - f->head_len);
     arp_emit(&w, p);
-    c->head_len = (uint8_t)(c->head_len + writer_len(&w));
+    f->head_len = (uint16_t)(f->head_len + writer_len(&w));
 }
 
 void arp_ask(struct stack *s, const struct neighbour *n, bool unicast) {

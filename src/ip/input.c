@@ -111,10 +111,11 @@ static void udp_refuse(struct stack *s, const struct ip_in *in, reader r) {
                     in->len, in->info.to_many);
 }
 
-static void deliver(struct stack *s, const struct ip_in *in, reader r) {
-    if (in->proto == IP_PROTO_TCP)
+static void deliver(struct stack *s, struct ip_in *in, reader r) {
+    if (in->proto == IP_PROTO_TCP) {
+        in->info.pseudo = pseudo_sum(&in->info.src, &in->info.dst, IP_PROTO_TCP, 0);
         tcp_input(s, &in->info, &r);
-    else if (in->proto == IP_PROTO_ICMP4 && !in->v6)
+    } else if (in->proto == IP_PROTO_ICMP4 && !in->v6)
         icmp4_input(s, in, r);
     else if (in->proto == IP_PROTO_ICMP6 && in->v6)
         icmp6_input(s, in, r);
@@ -156,6 +157,7 @@ static bool addresses_ok(struct stack *s, struct ip_in *in) {
             struct ip_link *l = &s->ip.link[in->info.iface];
             l->fast_dst = in->info.dst;
             l->fast_src = in->info.src;
+            l->fast_pseudo = pseudo_sum(&in->info.src, &in->info.dst, IP_PROTO_TCP, 0);
             l->fast = in->v6 ? 6 : 4;
         }
         return true;
@@ -257,8 +259,10 @@ static bool packet_input(struct stack *s, struct ip_in *in, struct ip_whole *who
 }
 
 /* The long way. A datagram that its last fragment made whole takes it once more, from the start. */
-static void slow_input(struct stack *s, struct ip_in *in) {
+static APART void slow_input(struct stack *s, struct ip_in *in) {
     struct ip_whole whole;
+    in->whole = in->fragmented = false;
+    in->any_local = (s->ip.iface[in->info.iface].flags & TERN_IFACE_ANY_LOCAL) != 0;
     in->info.src = in->info.dst = (ip_addr){{0}}; /* for the trace, should the packet be too broken to have any */
     if (!packet_input(s, in, &whole)) return;
     struct ip_in again = {
@@ -276,12 +280,16 @@ static bool fast_input(struct stack *s, struct ip_in *in) {
     uint32_t header_len, len;
     if (!short_ways(s)) return false;
     if (l->fast == 4) {
-        uint32_t w[5];
+        uint64_t first, second;
+        uint32_t last;
         if (in->len < 40 || p[0] != 0x45 || p[9] != IP_PROTO_TCP || (load16(p + 6) & 0x3fff)) return false;
         if (memcmp(p + 12, l->fast_src.b + 12, 4) != 0 || memcmp(p + 16, l->fast_dst.b + 12, 4) != 0) return false;
-        memcpy(w, p, sizeof w);
+        memcpy(&first, p, 8);
+        memcpy(&second, p + 8, 8);
+        memcpy(&last, p + 16, 4);
         len = load16(p + 2);
-        if (len < 40 || len > in->len || checksum_finish((uint64_t)w[0] + w[1] + w[2] + w[3] + w[4])) return false;
+        if (len < 40 || len > in->len || checksum_finish(checksum_join(checksum_join(first, second), last)))
+            return false;
         header_len = 20;
         in->info.tos = p[1];
         in->info.ttl = p[8];
@@ -296,6 +304,7 @@ static bool fast_input(struct stack *s, struct ip_in *in) {
     }
     in->info.src = l->fast_src;
     in->info.dst = l->fast_dst;
+    in->info.pseudo = l->fast_pseudo;
     reader r = reader_of(p + header_len, len - header_len);
     tcp_input(s, &in->info, &r);
     return true;
@@ -346,8 +355,6 @@ bool ip_input(struct stack *s, int iface, const tern_packet *p) {
     struct ip_in in;
     in.packet = p->data;
     in.len = p->len;
-    in.v6 = in.whole = in.fragmented = false;
-    in.any_local = (f->flags & TERN_IFACE_ANY_LOCAL) != 0;
     in.info.iface = iface;
     in.info.csum_ok = (p->flags & TERN_PKT_CSUM_OK) != 0;
     in.info.to_many = false;

@@ -28,6 +28,7 @@ struct iface {
 struct ip_info {
     int iface;
     ip_addr src, dst;
+    uint64_t pseudo; /* the pseudo-header's sum for TCP, its length still zero */
     uint8_t ttl, tos;
     bool csum_ok;          /* somebody already vouched for the transport checksum */
     bool to_many;          /* dst is broadcast or multicast, on the link or in IP */
@@ -36,14 +37,13 @@ struct ip_info {
     bool *token_kept;      /* set to true to keep the lent bytes; give them back with ip_token_done */
 };
 
-/* The way to a destination, good for one burst of packets. */
+/* The way to a destination, good for one burst of packets: frame.h begins them with it. */
 struct ip_path {
     int iface;
     uint32_t mtu;     /* of the path: the interface's, or less if the network said so (RFC 1191, 8201) */
     uint32_t tso_max; /* 0: the device cuts nothing */
     uint8_t l2[18];   /* the finished link header */
     uint8_t l2_len;
-    bool tx_csum;   /* the device completes checksums */
     ip_addr source; /* our address on that way */
 };
 enum ip_path_result {
@@ -61,14 +61,8 @@ bool ip_route_source(struct stack *s, const ip_addr *dst, ip_addr *source);
 uint32_t ip_link_mtu(struct stack *s, const ip_addr *dst);
 uint32_t ip_path_mtu(struct stack *s, const ip_addr *dst);
 
-/* Starts a frame that carries a transport segment of l4_len bytes in all (more than the MTU only when the device
- * cuts): writes link and IP header (DF set, id 0 [RFC6864 4.1]) into f->head, sets iface, ip_offset, csum_start, len
- * and flags; returns where the transport header goes (at least 60 bytes of room); f->head_len is set to end there. */
-uint8_t *ip_frame_start(struct stack *s, const struct ip_path *path, const ip_addr *src, const ip_addr *dst,
-                        uint8_t proto, uint8_t tos, uint8_t ttl, uint32_t l4_len, tern_frame *f);
-
-/* Queues one small packet of its own (RST, SYN-ACK, ACK without TCB, ICMP): copies `l4` of `len` bytes, finds the way,
- * resolves, fragments if it must, completes the checksum whose field lies at csum_offset (or -1: none). Errors are
+/* Queues one small packet of its own (RST, SYN-ACK, ACK without TCB): copies `l4` of `len` bytes, finds the way,
+ * resolves, fragments if it must, sees to the checksum whose field lies at csum_offset (or -1: none). Errors are
  * counted (R_QUEUE_FULL, R_IP_NO_ROUTE, ...) and otherwise silent. src NULL: chosen. ttl 0: the default. */
 void ip_send(struct stack *s, const ip_addr *src, const ip_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
              const void *l4, uint32_t len, int csum_offset);

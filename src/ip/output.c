@@ -1,9 +1,10 @@
 /* output.c - packets on their way out: the way to a destination, frames for TCP's segments, the queue of the stack's
  * own small packets, fragments (RFC 791 3.2, RFC 8200 4.5), path MTUs (RFC 1191, 8201) and the rate limit of answers
  * (RFC 1812 4.3.2.8). Routes are route.c's, link addresses neighbour.c's. */
+#include "ip/frame.h"
 #include "ip/internal.h"
 
-enum { IP4_LEN = 20, IP6_LEN = 40, IP6_FRAGMENT_LEN = 8 };
+enum { IP6_FRAGMENT_LEN = 8, MORE_FRAGMENTS = 0x2000, SMALL_MOST = 60 };
 enum { MTU_FLOOR_4 = 552, MTU_FLOOR_6 = 1280 };
 #define MTU_AGE_NS (600 * SEC_NS) /* [RFC1191 6.3] */
 
@@ -111,37 +112,45 @@ static enum ip_path_result source_state(struct stack *s, const ip_addr *src) {
     return a->state == IP_ADDRESS_TENTATIVE ? IP_PATH_PENDING : IP_PATH_NONE;
 }
 
-/* The same as ip_path_find; *wait is the neighbour for which a packet may be held while PENDING, if that is why. */
-static enum ip_path_result find_path(struct stack *s, const ip_addr *src, const ip_addr *dst, struct ip_path *path,
-                                     struct neighbour **wait) {
-    *wait = NULL;
-    if (unlikely(s->ip.addresses_not_ok) && src) {
-        enum ip_path_result ready = source_state(s, src);
-        if (ready != IP_PATH_OK) return ready;
-    }
-    const struct ip_route *r = route_find(s, src, dst);
-    if (!r) return IP_PATH_NONE;
-    const struct iface *f = &s->ip.iface[r->iface];
-    path->iface = r->iface;
-    path->mtu = path_mtu(s, r->iface, dst);
-    path->tso_max = f->tso_max;
-    path->tx_csum = (f->flags & TERN_IFACE_TX_CSUM) != 0;
-    path->l2_len = 0;
-    if (src)
-        path->source = *src;
-    else if (r == &s->ip.loop_route)
-        path->source = *dst;
-    else if (!address_choose(s, r->iface, dst, &path->source))
-        return IP_PATH_NONE;
-    if (f->link != TERN_LINK_ETHERNET) return IP_PATH_OK;
+/* The next hop's link address; *wait is the neighbour for which a packet may be held while PENDING. */
+static APART enum ip_path_result resolve(struct stack *s, const struct ip_route *r, const ip_addr *dst,
+                                         struct ip_path *path, struct neighbour **wait) {
     struct neighbour *n = neighbour_use(s, r->iface, ip_is_unspecified(&r->via) ? dst : &r->via);
     if (!n || n->state == NEIGHBOUR_SILENT) return IP_PATH_SILENT;
     if (n->state == NEIGHBOUR_INCOMPLETE) {
         *wait = n;
         return IP_PATH_PENDING;
     }
-    path->l2_len = write_link(f, n->mac, ether_type(dst), path->l2);
+    path->l2_len = write_link(&s->ip.iface[r->iface], n->mac, ether_type(dst), path->l2);
     return IP_PATH_OK;
+}
+
+static APART bool choose_source(const struct stack *s, const struct ip_route *r, const ip_addr *dst, ip_addr *out) {
+    if (r != &s->ip.loop_route) return address_choose(s, r->iface, dst, out);
+    *out = *dst;
+    return true;
+}
+
+/* The same as ip_path_find; *wait as in resolve, else NULL. */
+static inline enum ip_path_result find_path(struct stack *s, const ip_addr *src, const ip_addr *dst,
+                                            struct ip_path *path, struct neighbour **wait) {
+    *wait = NULL;
+    if (unlikely(s->ip.addresses_not_ok) && src) {
+        enum ip_path_result ready = source_state(s, src);
+        if (ready != IP_PATH_OK) return ready;
+    }
+    const struct ip_route *r = route_find(s, src, dst);
+    if (unlikely(!r)) return IP_PATH_NONE;
+    const struct iface *f = &s->ip.iface[r->iface];
+    path->iface = r->iface;
+    path->mtu = path_mtu(s, r->iface, dst);
+    path->tso_max = f->tso_max;
+    path->l2_len = 0;
+    if (src)
+        path->source = *src;
+    else if (!choose_source(s, r, dst, &path->source))
+        return IP_PATH_NONE;
+    return f->link == TERN_LINK_ETHERNET ? resolve(s, r, dst, path, wait) : IP_PATH_OK;
 }
 
 enum ip_path_result ip_path_find(struct stack *s, const ip_addr *src, const ip_addr *dst, struct ip_path *path) {
@@ -156,54 +165,6 @@ void ip_path_doubt(struct stack *s, const ip_addr *dst) {
     if (n) neighbour_doubt(s, n);
 }
 
-/* ---- frames of TCP ---- */
-
-/* 20 bytes; a whole header in words is far quicker than field by field, and this runs for every segment. */
-static void write_ip4(uint8_t *p, const ip_addr *src, const ip_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
-                      uint32_t total, uint16_t id, uint16_t fragment) {
-    uint32_t from = ip_to_v4(src), to = ip_to_v4(dst), first = 0x45000000u | (uint32_t)tos << 16 | (total & 0xffff);
-    uint32_t second = (uint32_t)id << 16 | fragment, third = (uint32_t)ttl << 24 | (uint32_t)proto << 16;
-    third |= (uint16_t)~checksum_fold((uint64_t)first + second + third + from + to);
-    store32(p, first);
-    store32(p + 4, second);
-    store32(p + 8, third);
-    store32(p + 12, from);
-    store32(p + 16, to);
-}
-
-static void write_ip6(uint8_t *p, const ip_addr *src, const ip_addr *dst, uint8_t next, uint8_t tos, uint8_t ttl,
-                      uint32_t payload) {
-    store32(p, 0x60000000u | (uint32_t)tos << 20);
-    store16(p + 4, (uint16_t)payload);
-    p[6] = next;
-    p[7] = ttl;
-    memcpy(p + 8, src->b, 16);
-    memcpy(p + 24, dst->b, 16);
-}
-
-enum { DONT_FRAGMENT = 0x4000, MORE_FRAGMENTS = 0x2000 };
-
-uint8_t *ip_frame_start(struct stack *s, const struct ip_path *path, const ip_addr *src, const ip_addr *dst,
-                        uint8_t proto, uint8_t tos, uint8_t ttl, uint32_t l4_len, tern_frame *f) {
-    if (ttl == 0) ttl = (uint8_t)s->cfg.ttl;
-    bool v4 = ip_is_v4(dst);
-    uint32_t at = path->l2_len, ip_len = v4 ? IP4_LEN : IP6_LEN;
-    memcpy(f->head, path->l2, sizeof path->l2);
-    if (v4) /* an atomic datagram needs no identification [RFC6864 4.1], so it is the same when sent again [MAY-4] */
-        write_ip4(f->head + at, src, dst, proto, tos, ttl, IP4_LEN + l4_len, 0, DONT_FRAGMENT);
-    else
-        write_ip6(f->head + at, src, dst, proto, tos, ttl, l4_len);
-    f->iface = path->iface;
-    f->len = at + ip_len + l4_len;
-    f->head_len = f->csum_start = (uint16_t)(at + ip_len);
-    f->ip_offset = (uint16_t)at;
-    f->flags = v4 ? 0 : TERN_FRAME_V6;
-    f->spans = 0;
-    f->csum_offset = 0;
-    f->segment_size = 0;
-    return f->head + f->head_len;
-}
-
 /* ---- the queue of our own packets ---- */
 
 static struct ip_control *slot_at(const struct stack *s, uint32_t i) {
@@ -215,7 +176,7 @@ void held_free(struct stack *s, struct ip_held *held) {
     if (held) mem_free(s, held, sizeof *held + held->len);
 }
 
-struct ip_control *control_take(struct stack *s, int iface, const uint8_t *mac, uint16_t type) {
+static struct ip_control *slot_take(struct stack *s, int iface) {
     struct ip_state *ip = &s->ip;
     if (ip->control_first == ip->control_end) ip->control_first = ip->control_next = ip->control_end = 0;
     if (ip->control_end - ip->control_first == IP_CONTROL_SLOTS) {
@@ -230,17 +191,28 @@ struct ip_control *control_take(struct stack *s, int iface, const uint8_t *mac, 
     }
     struct ip_control *c = slot_at(s, ip->control_end++);
     c->body = NULL;
-    c->iface = iface;
-    c->flags = type == ETH_TYPE_IP6 ? TERN_FRAME_V6 : 0;
-    c->head_len = c->ip_offset = write_link(&ip->iface[iface], mac, type, c->head);
     return c;
+}
+
+struct ip_control *control_take(struct stack *s, int iface, const uint8_t *mac, uint16_t type) {
+    struct ip_control *c = slot_take(s, iface);
+    if (!c) return NULL;
+    c->frame = (tern_frame){.iface = iface, .flags = type == ETH_TYPE_IP6 ? TERN_FRAME_V6 : 0};
+    c->frame.head_len = c->frame.ip_offset = write_link(&s->ip.iface[iface], mac, type, c->frame.head);
+    return c;
+}
+
+static void control_body(struct ip_control *c, struct ip_held *held) {
+    c->body = held;
+    c->frame.spans = 1;
+    c->frame.body[0] = (tern_span){held->data, held->len};
 }
 
 void control_release(struct stack *s, int iface, const uint8_t mac[6], struct ip_held *held) {
     uint16_t type = held->data[0] >> 4 == 4 ? ETH_TYPE_IP4 : ETH_TYPE_IP6;
     struct ip_control *c = control_take(s, iface, mac, type);
     if (c)
-        c->body = held;
+        control_body(c, held);
     else
         held_free(s, held);
 }
@@ -252,15 +224,8 @@ bool ip_output_next(struct stack *s, tern_frame *f) {
     struct ip_state *ip = &s->ip;
     if (ip->control_next == ip->control_end) return false;
     const struct ip_control *c = slot_at(s, ip->control_next++);
-    f->iface = c->iface;
-    f->head_len = c->head_len;
-    f->len = c->head_len + (c->body ? c->body->len : 0);
-    f->flags = c->flags;
-    f->spans = c->body ? 1 : 0;
-    f->csum_start = f->csum_offset = f->segment_size = 0;
-    f->ip_offset = c->ip_offset;
-    if (c->body) f->body[0] = (tern_span){c->body->data, c->body->len};
-    memcpy(f->head, c->head, c->head_len);
+    *f = c->frame;
+    f->len = f->head_len + (c->body ? c->body->len : 0);
     if (!c->body && ip->control_first + 1 == ip->control_next) ip->control_first = ip->control_next;
     return true;
 }
@@ -333,14 +298,14 @@ static void send_piece(struct stack *s, const struct ip_target *t, const struct 
             held_free(s, held);
             return;
         }
-        memcpy(c->head + c->head_len, ip, ip_len);
-        c->head_len = (uint8_t)(c->head_len + ip_len);
-        c->body = held;
+        memcpy(c->frame.head + c->frame.head_len, ip, ip_len);
+        c->frame.head_len = (uint16_t)(c->frame.head_len + ip_len);
+        if (held) control_body(c, held);
     }
-    uint8_t *l4 = small ? c->head + c->head_len : held->data + before;
+    uint8_t *l4 = small ? c->frame.head + c->frame.head_len : held->data + before;
     copy_l4(l4, o, at, len);
     if (at == 0 && o->csum_offset >= 0) memcpy(l4 + o->csum_offset, &sum, 2);
-    if (small) c->head_len = (uint8_t)(c->head_len + len);
+    if (small) c->frame.head_len = (uint16_t)(c->frame.head_len + len);
     if (t->wait) neighbour_hold(s, t->wait, held);
 }
 
@@ -417,10 +382,22 @@ void ip_send_out(struct stack *s, struct ip_out *o) {
     send_to(s, &t, o, path.mtu);
 }
 
+/* Nearly always all is known, and it is small: then it is written where it waits. */
 void ip_send(struct stack *s, const ip_addr *src, const ip_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
              const void *l4, uint32_t len, int csum_offset) {
-    struct ip_out o = {
-        .dst = *dst, .proto = proto, .tos = tos, .ttl = ttl, .csum_offset = csum_offset, .head = l4, .head_len = len};
-    if (src) o.src = *src;
-    ip_send_out(s, &o);
+    struct ip_path path;
+    if (unlikely(ip_path_find(s, src, dst, &path) != IP_PATH_OK || len > SMALL_MOST || IP6_LEN + len > path.mtu)) {
+        struct ip_out o = {.dst = *dst, .proto = proto, .tos = tos, .ttl = ttl, .csum_offset = csum_offset};
+        if (src) o.src = *src;
+        o.head = l4;
+        o.head_len = len;
+        ip_send_out(s, &o);
+        return;
+    }
+    struct ip_control *c = slot_take(s, path.iface);
+    if (!c) return;
+    tern_frame *f = &c->frame;
+    memcpy(ip_frame_start(s, &path, &path.source, dst, proto, tos, ttl, len, f), l4, len);
+    f->head_len = (uint16_t)f->len;
+    if (csum_offset >= 0) ip_frame_sum(f, pseudo_sum(&path.source, dst, proto, 0), (uint16_t)csum_offset);
 }

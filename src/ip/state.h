@@ -49,6 +49,7 @@ struct ip_way {
 /* What an interface has beyond struct iface. */
 struct ip_link {
     ip_addr fast_dst, fast_src; /* the last addresses that passed the checks of input.c */
+    uint64_t fast_pseudo;       /* pseudo_sum of them, for TCP and no length */
     uint8_t fast;               /* 4 or 6; 0: there are none */
     uint32_t mtu6;              /* from a router advertisement, else the interface's */
     bool v6;                    /* has its link-local address */
@@ -64,10 +65,8 @@ struct ip_held { /* bytes of a packet that are too many for a slot, or that wait
 };
 
 struct ip_control {
-    struct ip_held *body; /* NULL: all is in head */
-    int32_t iface;
-    uint8_t head_len, ip_offset, flags;
-    uint8_t head[TERN_HEAD_MAX];
+    struct ip_held *body; /* NULL: all is in the frame's head */
+    tern_frame frame;
 };
 
 struct ip_pmtu {

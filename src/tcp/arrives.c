@@ -41,29 +41,46 @@ static bool ack_says_nothing(const struct arrival *a) {
            !(t->tlp_out || t->persisting || t->ecn || t->on.keepalive);
 }
 
-static enum reason steps_of_predicted(struct arrival *a) {
+/* In a dialogue each segment acknowledges the one before, and says nothing else. */
+static bool ack_says_new(const struct arrival *a) {
+    const struct tcb *t = a->t;
+    const tcp_options *o = &a->h->options;
+    return seq_gt(a->ack, t->snd.una) && seq_le(a->ack, t->snd.nxt) && !o->sack_count && !o->has_uto &&
+           !sends_unusually(t) && !t->on.keepalive;
+}
+
+/* True: the fifth step is done with it. */
+static bool ack_predicted(struct arrival *a) {
     struct tcb *t = a->t;
-    enum reason why = R_NONE;
     if (ack_says_nothing(a)) {
         ts_remember(a);
         if (seq_le(t->snd.wl1, a->seq)) t->snd.wl1 = a->seq, t->snd.wl2 = a->ack;
-    } else {
-        why = step5_ack(a);
+        return true;
     }
-    return why == R_NONE ? step7_text(a) : why;
+    if (!ack_says_new(a)) return false;
+    step5_new(a);
+    return true;
 }
 
-/* The eight checks of 3.10.7.4, in their order; SYN-SENT has its own (3.10.7.3) and joins at the sixth. */
+/* SYN-SENT has its own (3.10.7.3) and joins at the sixth. */
+static APART enum reason steps_1_to_4(struct arrival *a) {
+    enum reason why = step1_sequence(a);
+    if (why == R_NONE) why = step2_reset(a);
+    if (why == R_NONE) why = step3_security(a);
+    if (why == R_NONE) why = step4_syn(a);
+    return why;
+}
+
+/* The eight checks of 3.10.7.4, in their order. */
 static enum reason all_steps(struct arrival *a) {
     enum reason why = R_NONE;
     if (unlikely(a->t->state == TERN_SYN_SENT)) {
         why = arrives_synsent(a);
-    } else {
-        if (why == R_NONE) why = step1_sequence(a);
-        if (why == R_NONE) why = step2_reset(a);
-        if (why == R_NONE) why = step3_security(a);
-        if (why == R_NONE) why = step4_syn(a);
+    } else if (!predicted(a)) {
+        why = steps_1_to_4(a);
         if (why == R_NONE) why = step5_ack(a);
+    } else if (!ack_predicted(a)) {
+        why = step5_ack(a);
     }
     if (why == R_NONE) why = step6_urgent(a);
     if (why == R_NONE) why = step7_text(a);
@@ -77,7 +94,7 @@ void arrives_steps(struct arrival *a) {
     t->segments_in++;
     t->tos_received = a->ip->tos;
     if (t->scaling && !(a->flags & TCP_SYN)) a->wnd <<= t->snd_wscale; /* [REC-1, RFC7323 2.3] */
-    enum reason why = likely(predicted(a)) ? steps_of_predicted(a) : all_steps(a);
+    enum reason why = all_steps(a);
     if (unlikely(t->state == TERN_FIN_WAIT_1) && fin_acked(t)) tcb_move(a->s, t, MOVE_FIN_ACKED);
     if (why != R_NONE) a->note = why;
     if (a->note == R_NONE) a->note = R_NOTHING_NEW;
@@ -124,8 +141,7 @@ static void dispatch(struct arrival *a) {
 
 static bool checksum_ok(struct stack *s, const struct ip_info *ip, const uint8_t *all, uint32_t len) {
     if (ip->csum_ok) return true;
-    uint64_t sum = pseudo_sum(&ip->src, &ip->dst, IP_PROTO_TCP, len);
-    return checksum_finish(s->ck->add(all, len, sum)) == 0; /* [MUST-3] */
+    return checksum_finish(s->ck->add(all, len, ip->pseudo + NET32(len))) == 0; /* [MUST-3] */
 }
 
 static enum reason parse(struct stack *s, const struct ip_info *ip, reader *r, tcp_header *h) {

@@ -7,11 +7,10 @@ enum { BUSY_SIZE = 256 };
 _Static_assert(sizeof(struct busy) <= BUSY_SIZE, "a busy connection's part comes from the buffers");
 
 /* Shared by all that are at rest. */
-static const struct busy at_rest = {
+const struct busy busy_at_rest = {
     .rexmit_at = TERN_NEVER, .delack_at = TERN_NEVER, .life_at = TERN_NEVER, .cc = {.ops = &cc_newreno}};
 
-void tcb_rest_begin(struct tcb *t) { t->busy = (struct busy *)(uintptr_t)&at_rest; }
-bool tcb_awake(const struct tcb *t) { return t->busy != &at_rest; }
+void tcb_rest_begin(struct tcb *t) { t->busy = (struct busy *)(uintptr_t)&busy_at_rest; }
 
 /* The ring for the next bytes begins as large as the last one had to be. */
 static uint8_t log2_of(uint32_t used) { return used > 1 ? (uint8_t)(32 - __builtin_clz(used - 1)) : 0; }
@@ -33,8 +32,7 @@ void tcb_begin(struct tcb *t, struct busy *b) {
 }
 
 /* The stack has one part in reserve, so that a single refusal of the allocator hurts nobody. */
-bool tcb_wake(struct stack *s, struct tcb *t) {
-    if (likely(tcb_awake(t))) return true;
+bool tcb_wake_up(struct stack *s, struct tcb *t) {
     struct busy *b = mem_buffer_take(s, BUSY_SIZE);
     if (unlikely(!b)) {
         b = s->tcp.spare;
@@ -61,12 +59,12 @@ void busy_free(struct stack *s) {
     if (s->tcp.spare) mem_buffer_give(s, s->tcp.spare, BUSY_SIZE);
 }
 
-/* Everything was sent and acknowledged, and everything that came was read; nothing more is expected soon. */
+/* Everything was sent and acknowledged, and everything that came was read; nothing more is expected soon. That nothing is under
+ * way and no deadline runs is known. */
 static bool is_done(const struct tcb *t) {
     const struct busy *b = t->busy;
-    if (b->ready_link || t->work || t->acks_due || b->islands || b->lent || b->flight) return false;
+    if (b->ready_link || t->work || t->acks_due || b->islands || b->lent) return false;
     if ((b->snd_ring.at && snd_queued(t)) || (b->rcv_ring.at && rcv_readable(t))) return false;
-    if ((b->rexmit_at & b->delack_at) != TERN_NEVER) return false;
     if (t->state == TERN_CLOSED) return true;
     if (!t->syn_acked || !seq_eq(t->snd.una, t->snd.nxt)) return false;
     if (!seq_eq(t->snd.nxt, seq_add(t->snd.end, t->fin_queued)) || t->fin_seen != t->fin_taken) return false;
@@ -98,7 +96,7 @@ static APART void rest_if_possible(struct stack *s, struct tcb *t) {
         rings_drop(s, t->busy);
 }
 
-void tcb_rest(struct stack *s, struct tcb *t) {
+void tcb_rest_if_done(struct stack *s, struct tcb *t) {
     if (tcb_awake(t) && unlikely(is_done(t))) rest_if_possible(s, t);
 }
 

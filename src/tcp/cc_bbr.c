@@ -9,7 +9,7 @@ enum bbr_mode { STARTUP, DRAIN, PROBE_BW, PROBE_RTT };
 
 /* Gains in 1/256: 2/ln 2, its inverse, and the eight phases of a cycle. */
 enum { GAIN_ONE = 256, GAIN_HIGH = 739, GAIN_DRAIN = 88, GAIN_CWND = 512, PHASES = 8, BW_ROUNDS = 10, FULL_ROUNDS = 3 };
-enum { LOST_ONE_IN = 50, CEILING_PERCENT = 85, CEILING_OPENS = 64 };
+enum { LOST_ONE_IN = 50, CEILING_PERCENT = 85, CEILING_OPENS = 64, CEILING_RETURNS = 16 };
 enum { RTT_WINDOW_US = 10000000, PROBE_RTT_US = 200000, LEAST_SEGMENTS = 4 };
 static const uint16_t cycle[PHASES] = {320, 192, 256, 256, 256, 256, 256, 256};
 
@@ -58,11 +58,15 @@ static void bw_sample(struct bbr *b, uint64_t rate) {
 
 static uint64_t bw(const struct bbr *b) { return b->bw[0].rate; }
 
+static uint64_t bdp(const struct bbr *b) { return bw(b) * b->min_rtt_us / 1000000; }
+
+/* So much of the path's worth, and three bursts: what is on its way to and from devices that take large segments, and what
+ * waits for an ACK that is delayed. With less the path would run dry [4.2.3.2]. */
 static uint32_t inflight(const struct cc *c, uint32_t gain) {
     const struct bbr *b = c->state;
     if (!b->min_rtt_us || !bw(b)) return c->cwnd;
-    uint64_t bdp = bw(b) * b->min_rtt_us / 1000000;
-    return (uint32_t)min_u64(bdp * gain / GAIN_ONE, UINT32_MAX / 2);
+    uint64_t burst = max_u64(2 * c->mss, min_u64(bw(b) / 1000, 65536));
+    return (uint32_t)min_u64(bdp(b) * gain / GAIN_ONE + 3 * burst, UINT32_MAX / 2);
 }
 
 static void update_round(struct bbr *b, const struct cc_sample *s) {
@@ -84,7 +88,7 @@ static bool too_little(struct bbr *b, const struct cc_sample *s) {
 /* More than one in fifty lost within a round [draft-ietf-ccwg-bbr 2.4, BBR.LossThresh], and the whole round through a
  * queue: what was in flight is more than the path holds. Losses without a queue are chance, and chance shall not slow us
  * down. Below the ceiling it opens again: slowly while there is a queue, so that flows which share it come to share
- * alike, faster when it is gone. */
+ * alike, faster when it is gone, and faster still where it cannot be ours: less than the path holds makes none. */
 static void update_ceiling(struct cc *c, const struct cc_sample *s) {
     struct bbr *b = c->state;
     if (s->rtt_us && (!b->round_rtt_us || s->rtt_us < b->round_rtt_us)) b->round_rtt_us = s->rtt_us;
@@ -97,7 +101,9 @@ static void update_ceiling(struct cc *c, const struct cc_sample *s) {
         uint64_t reached = min_u32(b->ceiling, s->inflight_before);
         b->ceiling = max_u32((uint32_t)(reached * CEILING_PERCENT / 100), LEAST_SEGMENTS * c->mss);
     } else if (b->ceiling < UINT32_MAX / 2) {
-        b->ceiling += queue ? c->mss : max_u32(b->ceiling / CEILING_OPENS, c->mss);
+        bool small = b->ceiling < inflight(c, GAIN_ONE);
+        uint32_t part = b->ceiling / (small ? CEILING_RETURNS : CEILING_OPENS);
+        b->ceiling += queue && !small ? c->mss : max_u32(part, c->mss);
     } else {
         b->ceiling = UINT32_MAX;
     }
@@ -138,13 +144,16 @@ static void enter_probe_bw(struct bbr *b, uint64_t now_us) {
     b->cycle_us = now_us;
 }
 
-/* What was sent too fast, or by others, is let run dry: for as long as one round trip through a queue that doubles it. */
+/* What was sent too fast, or by others, is let run dry: for as long as one round trip through a queue that doubles it. When
+ * the least round trip is half forgotten, to the last byte: who sees it again need not stop for PROBE_RTT. */
 static void update_cycle(struct cc *c, const struct cc_sample *s) {
     struct bbr *b = c->state;
     bool over = s->now_us - b->cycle_us > b->min_rtt_us;
     if (b->pacing_gain > GAIN_ONE) over = over && (s->lost || s->inflight_before >= inflight(c, b->pacing_gain));
+    bool dry = s->now_us - b->min_rtt_stamp_us > RTT_WINDOW_US / 2;
     if (b->pacing_gain < GAIN_ONE)
-        over = s->now_us - b->cycle_us > 2ull * b->min_rtt_us || s->inflight_before <= inflight(c, GAIN_ONE);
+        over = s->now_us - b->cycle_us > 2ull * b->min_rtt_us ||
+               s->inflight_before <= (dry ? bdp(b) : inflight(c, GAIN_ONE));
     if (!over) return;
     b->phase = (uint8_t)((b->phase + 1) % PHASES);
     b->pacing_gain = cycle[b->phase];
@@ -208,8 +217,9 @@ static void update_min_rtt(struct cc *c, const struct cc_sample *s) {
 
 /* ---- the window ---- */
 
-/* The first round of a recovery sends no more than arrives; after that the model rules again, however long it takes:
- * where one recovery follows another, as with chance losses on a long path, all of them are one. */
+/* What is lost leaves the window as well as the path: else a start that overflows a queue puts into it again at once what it
+ * has just dropped. The first round of a recovery sends no more than arrives; after that the model rules again, however long
+ * it takes: where one recovery follows another, as with chance losses on a long path, all of them are one [4.2.3.4]. */
 static bool conserve(struct cc *c, const struct cc_sample *s) {
     struct bbr *b = c->state;
     if (b->round_start) b->conserving = false;
@@ -218,7 +228,9 @@ static bool conserve(struct cc *c, const struct cc_sample *s) {
         b->conserving = true;
         b->round_delivered = s->delivered_total;
         c->cwnd = s->inflight + max_u32(s->delivered, c->mss);
-    } else if (!s->recovering && b->was_recovering) {
+    } else if (s->recovering) {
+        c->cwnd = max_u32(c->cwnd - min_u32(s->lost, c->cwnd), c->mss);
+    } else if (b->was_recovering) {
         b->conserving = false;
         c->cwnd = max_u32(c->cwnd, b->prior_cwnd);
     }
@@ -231,8 +243,7 @@ static void set_cwnd(struct cc *c, const struct cc_sample *s) {
     struct bbr *b = c->state;
     uint32_t least = LEAST_SEGMENTS * c->mss;
     if (!conserve(c, s)) {
-        /* room for what is on its way to and from a device that takes large segments */
-        uint32_t target = inflight(c, b->cwnd_gain) + 3 * max_u32(2 * c->mss, (uint32_t)min_u64(bw(b) / 1000, 65536));
+        uint32_t target = inflight(c, b->cwnd_gain);
         if (b->full)
             c->cwnd = min_u32(c->cwnd + s->delivered, target);
         else if (c->cwnd < target || s->delivered_total < 10 * c->mss)
@@ -284,10 +295,13 @@ static void timeout(struct cc *c, uint32_t flight, bool again, uint64_t now_us) 
     c->cwnd = c->mss;
 }
 
+/* With exactly what was measured every gap is lost for good. A fortieth more closes it, until that has become a queue; then
+ * a hundredth less, so that no queue stays (decision 23). */
 static uint64_t rate(const struct cc *c) {
     const struct bbr *b = c->state;
     uint64_t r = bw(b) * b->pacing_gain / GAIN_ONE;
-    return b->queued ? r - r / 100 : r; /* a little less than the bottleneck, so that no queue stays */
+    if (b->queued) return r - r / 100;
+    return b->mode == PROBE_BW ? r + r / 40 : r;
 }
 
 const struct cc_ops cc_bbr = {

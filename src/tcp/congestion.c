@@ -68,11 +68,8 @@ void cc_begin(struct stack *s, struct tcb *t) {
 
 /* Before the first bytes after a pause: for each RTO without a segment the window halves, down to the one that a new
  * connection would have; ssthresh remembers three quarters of it, so that it comes back quickly
- * [RFC2861 3.1, RFC5681 4.1]. A model looks after its own start. */
-void cc_idle(struct stack *s, struct tcb *t) {
-    if (wanted(t)->model) cc_begin(s, t); /* it wants to see everything */
-    uint32_t idle_ms = clock_ms(s) - t->sent_ms;
-    if (!idle_ms || !bytes_sent(t)) return;
+ * [RFC2861 3.1, RFC5681 4.1]. */
+static APART void window_unused(struct stack *s, struct tcb *t, uint32_t idle_ms) {
     uint32_t rto_ms = max_u32((uint32_t)(rto_ns(s, t) / MS_NS), 1);
     uint32_t least = min_u32(cc_initial(t, s->cfg.initial_window), t->busy->cc.cwnd);
     if (t->busy->cc.ops->idle) t->busy->cc.ops->idle(&t->busy->cc, idle_ms * 1000ull);
@@ -80,4 +77,11 @@ void cc_idle(struct stack *s, struct tcb *t) {
     t->busy->cc.ssthresh = max_u32(t->busy->cc.ssthresh, t->busy->cc.cwnd / 4 * 3);
     for (; idle_ms >= rto_ms && t->busy->cc.cwnd > least; idle_ms -= rto_ms) t->busy->cc.cwnd /= 2;
     t->busy->cc.cwnd = max_u32(t->busy->cc.cwnd, least);
+}
+
+/* A model looks after its own start, and wants to see everything. */
+void cc_idle(struct stack *s, struct tcb *t) {
+    if (unlikely(wanted(t)->model)) cc_begin(s, t);
+    uint32_t idle_ms = clock_ms(s) - t->sent_ms;
+    if (idle_ms && bytes_sent(t)) window_unused(s, t, idle_ms);
 }

@@ -4,11 +4,9 @@
 
 enum { TABLE_LEAST = 64 };
 
-/* Of IPv4 addresses only what differs. */
 uint32_t flow_hash(const struct stack *s, const struct flow *f) {
-    if (!ip_is_v4(&f->remote)) return (uint32_t)siphash13(&s->key_table, f, sizeof *f);
-    uint32_t key[3] = {f->local.w[3], f->remote.w[3], (uint32_t)f->local_port << 16 | f->remote_port};
-    return (uint32_t)siphash13(&s->key_table, key, sizeof key);
+    return (uint32_t)(ip_is_v4(&f->remote) ? siphash13_of(&s->key_table, flow_addresses(f), flow_ports(f))
+                                           : siphash13(&s->key_table, f, sizeof *f));
 }
 
 /* It is very likely the one, and its handle will be made from the generation. */
@@ -120,19 +118,35 @@ struct listener *listener_exact(struct stack *s, const ip_addr *local, uint16_t 
 
 const ip_addr listen_any, listen_any_v4 = {{[10] = 0xff, [11] = 0xff}}, listen_any_v6 = {{0xff}};
 
-/* Any address of the family, or of both. */
-static struct listener *listener_wild(struct stack *s, const ip_addr *local, uint16_t port) {
-    struct listener *l = listener_exact(s, ip_is_v4(local) ? &listen_any_v4 : &listen_any_v6, port);
-    return l ? l : listener_exact(s, &listen_any, port);
+/* How closely the listener's address is meant; 0: it is for others. */
+static unsigned nearness(const struct listener *l, const ip_addr *local) {
+    if (ip_eq(&l->local, local)) return 3;
+    if (ip_eq(&l->local, ip_is_v4(local) ? &listen_any_v4 : &listen_any_v6)) return 2;
+    return ip_eq(&l->local, &listen_any);
+}
+
+/* The nearest of those of a port; `most` 2 leaves out those for one address. */
+static struct listener *listener_near(struct stack *s, const ip_addr *local, uint16_t port, unsigned most) {
+    const table *t = &s->tcp.ports;
+    struct listener *best = NULL;
+    unsigned found = 0;
+    if (t->used == 0) return NULL;
+    uint32_t hash = port_hash(port), i = table_first(t, hash);
+    for (uint32_t ref = table_probe(t, hash, &i); ref; ref = table_probe_next(t, hash, &i)) {
+        struct listener *l = pool_at(&s->tcp.listeners, ref_index(ref));
+        unsigned near = l->port == port ? nearness(l, local) : 0;
+        if (near <= found || near > most) continue;
+        best = l;
+        found = near;
+    }
+    return best;
 }
 
 /* The most specific wins: address and port, any address, then a transparent listener for every port. */
 struct listener *listener_find(struct stack *s, const ip_addr *local, uint16_t port) {
-    bool ours = ip_is_ours(s, local);
-    struct listener *l = listener_exact(s, local, port);
-    if (!l) l = listener_wild(s, local, port);
-    if (l && !ours && !(l->flags & TERN_LISTEN_TRANSPARENT)) l = NULL;
-    return l ? l : listener_wild(s, local, 0);
+    struct listener *l = listener_near(s, local, port, 3);
+    if (l && !(l->flags & TERN_LISTEN_TRANSPARENT) && !ip_is_ours(s, local)) l = NULL;
+    return l ? l : listener_near(s, local, 0, 2);
 }
 
 int listener_register(struct stack *s, struct listener *l) {
@@ -157,7 +171,7 @@ static pool *pool_of(struct stack *s, enum ref_kind kind) {
 }
 
 tern_sock sock_of(const struct stack *s, enum ref_kind kind, uint32_t index) {
-    const pool *p = pool_of((struct stack *)(void *)(uintptr_t)s, kind);
+    const pool *p = likely(kind == REF_TCB) ? &s->tcp.tcbs : pool_of((struct stack *)(void *)(uintptr_t)s, kind);
     return (tern_sock){(uint64_t)pool_generation(p, index) << 32 | ref_make(kind, index)};
 }
 
@@ -169,10 +183,14 @@ static void *behind(struct stack *s, tern_sock sock, enum ref_kind kind) {
     return pool_find(pool_of(s, kind), ref_index(ref), (uint32_t)(sock.id >> 32));
 }
 
+/* As `behind`, and its lines are on their way while the generation is compared. */
 struct tcb *tcb_of(struct stack *s, tern_sock sock) {
-    uint32_t index = ref_index((uint32_t)sock.id);
-    if (likely(index < s->tcp.tcbs.made)) tcb_soon(s, index);
-    return behind(s, sock, REF_TCB);
+    const pool *p = &s->tcp.tcbs;
+    uint32_t ref = (uint32_t)sock.id, index = ref_index(ref), generation = (uint32_t)(sock.id >> 32);
+    if (unlikely(ref_kind_of(ref) != REF_TCB || index >= p->made)) return NULL;
+    struct tcb *t = pool_at(p, index);
+    tcb_prefetch(t);
+    return (generation & 1) && pool_generation(p, index) == generation ? t : NULL; /* odd: in use */
 }
 struct listener *listener_of(struct stack *s, tern_sock sock) {
     return behind(s, sock, REF_LISTENER);

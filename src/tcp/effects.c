@@ -35,22 +35,27 @@ static void act_reply(struct arrival *a) {
         ack_now(s, t, a->fx.ack_reason);
 }
 
+/* The connection is over. */
+static APART void act_end(struct arrival *a) {
+    if (a->t->state == TERN_LISTEN) { /* a fast open that the handshake did not confirm */
+        tcb_move(a->s, a->t, MOVE_CLOSE);
+        a->fx.error = TERN_ERESET;
+    }
+    if (a->fx.events) event_raise(a->s, &a->t->event, a->fx.events, 0);
+    tcb_end(a->s, a->t, a->fx.error, R_NONE);
+}
+
 void effects_act(struct arrival *a) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
     if (a->fx.reply != REPLY_NONE || t->work) act_reply(a);
     if (t->record) return;
-    if (unlikely(t->state == TERN_LISTEN)) { /* a fast open that the handshake did not confirm */
-        tcb_move(s, t, MOVE_CLOSE);
-        a->fx.error = TERN_ERESET;
-    }
-    if (unlikely(t->state == TERN_CLOSED)) {
-        if (a->fx.events) event_raise(s, &t->event, a->fx.events, 0);
-        tcb_end(s, t, a->fx.error, R_NONE);
+    if (unlikely(state_in(t, IN(LISTEN) | IN(CLOSED)))) {
+        act_end(a);
         return;
     }
     if (a->fx.events && !t->detached) {
-        if (t->waiting)
+        if (unlikely(t->waiting))
             t->event.bits = (uint16_t)(t->event.bits | a->fx.events);
         else
             event_raise(s, &t->event, a->fx.events, 0);

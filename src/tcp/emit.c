@@ -1,8 +1,6 @@
 /* emit.c - TCP headers on their way out: options of a connection, and segments without data that go through the
  * queue of control packets. Which segments leave is segmentize.c's decision, or whoever calls. */
-#include "tcp/tcb.h"
-
-enum { CHECKSUM_AT = 16, TS_LEN = 12 };
+#include "tcp/header.h"
 
 void emit_control(struct stack *s, struct segment_out *o, enum reason why) {
     uint8_t bytes[60];
@@ -50,8 +48,23 @@ void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o) {
     if (sack_due(t)) sack_blocks(t, o, o->has_ts ? 3 - o->has_uto : 4 - o->has_uto);
 }
 
+/* Nothing but what every segment has. */
+static void emit_plain_ack(struct stack *s, struct tcb *t, enum reason why) {
+    uint8_t bytes[TCP_LEAST + TCP_TS];
+    uint32_t options = emit_options_len(t);
+    put_header(t, bytes, t->snd.nxt, TCP_ACK, options, ts_now(s, t->ts_offset));
+    s->stats.segments_out++;
+    count(s, why);
+    ip_send(s, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, t->opt->tos, t->opt->ttl, bytes, TCP_LEAST + options,
+            CHECKSUM_AT);
+}
+
 void emit_ack(struct stack *s, struct tcb *t, enum reason why) {
     bool syn = t->work & WORK_SYN; /* a SYN that came again is answered with the SYN,ACK */
+    if (likely(!syn && !t->uto_due && !sack_due(t) && !s->trace_mask)) {
+        emit_plain_ack(s, t, why);
+        return;
+    }
     struct segment_out o = {.local = &t->flow.local,
                             .remote = &t->flow.remote,
                             .tos = t->opt->tos,
@@ -67,5 +80,3 @@ void emit_ack(struct stack *s, struct tcb *t, enum reason why) {
     emit_options(s, t, syn, &o.h.options);
     emit_control(s, &o, syn ? R_REXMIT_SYN_ACK : why);
 }
-
-unsigned emit_options_len(const struct tcb *t) { return t->stamps ? TS_LEN : 0; }

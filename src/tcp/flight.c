@@ -49,16 +49,6 @@ static bool grow(struct stack *s, struct flight *f) {
 
 bool flight_room(struct stack *s, struct flight *f) { return grow(s, f); }
 
-struct piece flight_stamp(const struct flight *f, uint32_t now_us) {
-    return (struct piece){.from = f->end,
-                          .sent_us = now_us,
-                          .delivered = f->delivered,
-                          .delivered_us = f->delivered_us,
-                          .first_us = f->first_us,
-                          .app_limited = f->app_until != 0,
-                          .state = PIECE_SENT};
-}
-
 /* Does what leaves now belong to the last burst? */
 static bool joins_last(const struct flight *f, uint32_t now_us) {
     if (!f->count || f->apart) return false;
@@ -71,7 +61,9 @@ void flight_sent(struct flight *f, seq to, uint32_t now_us) {
     if (!joins_last(f, now_us)) {
         ASSERT(f->count < f->cap);
         f->apart = false;
-        *piece_at(f, f->count++) = flight_stamp(f, now_us);
+        struct piece *p = piece_at(f, f->count++);
+        p->from = f->end;
+        flight_stamp(f, p, now_us, false);
     }
     f->end = to;
 }

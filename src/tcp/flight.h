@@ -72,6 +72,7 @@ struct flight {
 
     /* undo [RFC3522, RFC4015, RFC5682] */
     uint32_t undo_cwnd, undo_ssthresh, undo_ms; /* before; undo_ms: our timestamp of the first retransmission */
+    uint32_t again_ms;                          /* our timestamp of the newest one, or of the flight's begin */
     uint32_t undo_again;                        /* bytes sent again that no DSACK has reported yet */
     seq undo_end;   /* a report that comes after this was acknowledged is about something else */
     seq undo_first; /* where the first repetition began */
@@ -90,8 +91,18 @@ void flight_free(struct stack *s, struct flight *f);
 bool flight_room(struct stack *s, struct flight *f);
 /* [end, to) left just now; flight_room was asked before. */
 void flight_sent(struct flight *f, seq to, uint32_t now_us);
-/* A piece at the end that leaves now, as rate samples want it. */
-struct piece flight_stamp(const struct flight *f, uint32_t now_us);
+/* The piece leaves now, as rate samples want it. Written in its place: a struct that is passed on is read before its parts
+ * have reached the cache. */
+static inline void flight_stamp(const struct flight *f, struct piece *p, uint32_t now_us, bool again) {
+    p->sent_us = now_us;
+    p->delivered = f->delivered;
+    p->delivered_us = f->delivered_us;
+    p->first_us = f->first_us;
+    p->state = PIECE_SENT;
+    p->again = again;
+    p->app_limited = f->app_until != 0;
+    p->counted = false;
+}
 static inline struct piece *piece_at(const struct flight *f, uint32_t i) {
     return &f->at[(f->head + i) & (f->cap - 1)];
 }

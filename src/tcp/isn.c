@@ -7,7 +7,7 @@ enum { TICK_NS = 4000 };
 /* F(localip, localport, remoteip, remoteport, secretkey): who lacks the key learns nothing of it [MUST-9]. One hash has
  * room for two numbers; neither tells of the other. */
 struct secrets flow_secrets(const struct stack *s, const struct flow *f) {
-    uint64_t v = siphash24(&s->key_secrets, f, sizeof *f);
+    uint64_t v = flow_hash_seen(&s->key_secrets, f);
     return (struct secrets){.isn = (uint32_t)v, .ts_offset = (uint32_t)(v >> 32)};
 }
 

@@ -18,7 +18,7 @@ static bool taken(struct stack *s, struct flow *f, uint16_t port, uint32_t *hash
 
 static uint64_t destination(const struct stack *s, const struct flow *f) {
     struct flow to = {.remote = f->remote, .remote_port = f->remote_port};
-    return siphash24(&s->key_port, &to, sizeof to);
+    return flow_hash_seen(&s->key_port, &to);
 }
 
 /* Where i of [0, n) goes: a Feistel network over the next larger square, again until the result lies in the range. Its

@@ -6,7 +6,7 @@
 enum { DUP_SEGMENTS = 3, MULT_MOST = 20, PERSIST = 16, MIN_RTT_MS = 300000, PIECES_A_US = 32 };
 
 /* The smallest round trip, forgotten after five minutes of one flight. */
-static void min_rtt(struct stack *s, struct tcb *t, uint32_t rtt_us) {
+void rack_min_rtt(struct stack *s, struct tcb *t, uint32_t rtt_us) {
     uint32_t now_ms = clock_ms(s);
     if (t->min_rtt_us && rtt_us > t->min_rtt_us && now_ms - t->busy->flight->min_rtt_ms < MIN_RTT_MS) return;
     t->min_rtt_us = max_u32(rtt_us, 1);
@@ -17,9 +17,10 @@ static bool sent_after(uint32_t us1, seq end1, uint32_t us2, seq end2) {
     return us1 == us2 ? seq_gt(end1, end2) : (int32_t)(us1 - us2) > 0;
 }
 
-/* The ACK echoes a timestamp from before the repetition: it answers the first sending. */
+/* The ACK echoes a timestamp from before the repetition's own: it answers the first sending. */
 static bool answers_earlier(const struct arrival *a, uint32_t age_us) {
     const tcp_options *o = &a->h->options;
+    if (a->t->reordering) age_us += rack_window(a->t); /* recovery_stamp */
     return a->t->stamps && o->has_ts && ts_now(a->s, a->t->ts_offset) - o->ts_echo > age_us / 1000 + 1;
 }
 
@@ -32,7 +33,7 @@ void rack_delivered(const struct arrival *a, const struct piece *p, seq end) {
         /* Whether this answers the first sending or the last is unknown; too fast for the last means the first. */
         if (answers_earlier(a, rtt) || (t->min_rtt_us && rtt < t->min_rtt_us)) return;
     } else {
-        min_rtt(a->s, t, rtt);
+        rack_min_rtt(a->s, t, rtt);
         if (seq_lt(end, f->fack)) {
             t->reordering = true;
             TALLY(a->s, t, reordered);

@@ -197,20 +197,26 @@ static COLD void leave(struct stack *s, struct tcb *t, const struct news *n) {
     if (holes_left(t->busy->flight)) reduce(s, t, n->flight, n->delivered);
 }
 
-static void grow_window(struct arrival *a, const struct news *n, uint32_t bytes) {
+static APART void tell_algorithm(struct arrival *a, uint32_t flight, uint32_t rtt_us, uint32_t bytes, bool limited) {
     struct tcb *t = a->t;
-    bool slow = t->busy->cc.cwnd < t->busy->cc.ssthresh;
+    struct cc *c = &t->busy->cc;
+    if (limited) cc_begin(a->s, t);
     struct cc_ack ack = {.bytes = bytes,
-                         .flight = n->flight,
-                         .rtt_us = n->rtt_us,
+                         .flight = flight,
+                         .rtt_us = rtt_us,
                          .srtt_us = t->srtt_us,
                          .now_us = a->s->now / US_NS,
                          .una = t->snd.una.v,
                          .nxt = t->snd.nxt.v,
-                         .limited = t->in_loss || n->flight + 2 * t->busy->cc.mss >=
-                                                      (slow ? t->busy->cc.cwnd / 2 : t->busy->cc.cwnd)};
-    if (ack.limited) cc_begin(a->s, t);
-    t->busy->cc.ops->acked(&t->busy->cc, &ack);
+                         .limited = limited};
+    c->ops->acked(c, &ack);
+}
+
+/* NewReno does not ask about a window that is not used. */
+static inline void grow_window(struct arrival *a, uint32_t flight, uint32_t rtt_us, uint32_t bytes) {
+    const struct cc *c = &a->t->busy->cc;
+    bool limited = a->t->in_loss || flight + 2 * c->mss >= (c->cwnd < c->ssthresh ? c->cwnd / 2 : c->cwnd);
+    if (limited || c->ops != &cc_newreno) tell_algorithm(a, flight, rtt_us, bytes, limited);
 }
 
 /* [draft-ietf-ccwg-bbr 4.5.2] Rate: bytes delivered since the newest of them left, by the longer of the time it took
@@ -260,7 +266,7 @@ static void respond(struct arrival *a, const struct news *n, uint32_t bytes, uin
     if (unlikely(t->in_recovery))
         prr_ack(t, n->delivered, n->forward && !newly_lost);
     else if (bytes)
-        grow_window(a, n, bytes);
+        grow_window(a, n->flight, n->rtt_us, bytes);
 }
 
 /* ---- one acknowledgment ---- */
@@ -278,7 +284,31 @@ static COLD void hear_of_probe(struct arrival *a, const struct news *n) {
     t->busy->recover = t->snd.una; /* already repaired: only the window pays */
 }
 
-void recovery_ack(struct arrival *a, uint32_t bytes) {
+/* Usually it covers all that was under way, which left once, in one burst, and neither was nor is there any doubt about
+ * what arrives. */
+static bool ends_flight(const struct arrival *a) {
+    const struct tcb *t = a->t;
+    const struct flight *f = t->busy->flight;
+    if (!short_ways(a->s) || f->count != 1 || !seq_eq(a->ack, f->end) || a->h->options.sack_count) return false;
+    if (sends_unusually(t) || f->undo_armed || f->frto) return false;
+    const struct piece *p = piece_at(f, 0);
+    return p->state == PIECE_SENT && !p->again && !p->counted && !t->busy->cc.ops->model;
+}
+
+/* The account is closed next, so nobody will ask it any more: only what outlives it is learnt. */
+static void flight_ends(struct arrival *a, uint32_t bytes) {
+    struct tcb *t = a->t;
+    struct flight *f = t->busy->flight;
+    uint32_t rtt_us = max_u32(clock_us(a->s) - piece_at(f, 0)->sent_us, 1);
+    f->count = 0;
+    t->snd.una = a->ack;
+    rack_min_rtt(a->s, t, rtt_us);
+    rto_sample(a->s, t, rtt_us);
+    grow_window(a, bytes, rtt_us, bytes);
+    recovery_timer(a->s, t, 0, true);
+}
+
+static APART void ack_judged(struct arrival *a, uint32_t bytes) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
     struct flight *f = t->busy->flight;
@@ -288,12 +318,11 @@ void recovery_ack(struct arrival *a, uint32_t bytes) {
     uint32_t wait_us;
     take_cumulative(a, &n);
     if (bytes) t->snd.una = a->ack;
-    if (unlikely(t->urgent_out) && seq_ge(t->snd.una, t->busy->snd_up)) t->urgent_out = false;
     if (unlikely(blocks)) take_sack(a, &n);
     f->delivered += n.delivered;
     if (n.rtt_us)
         rto_sample(s, t, n.rtt_us);
-    else if (bytes)
+    else if (bytes && !t->reordering) /* else a repetition's timestamp is not when it left */
         rto_sample_echo(a);
     if (unlikely(blocks) && is_dsack(a)) count_dsack(a, &n);
     if (unlikely(t->tlp_out)) hear_of_probe(a, &n);
@@ -305,7 +334,16 @@ void recovery_ack(struct arrival *a, uint32_t bytes) {
     respond(a, &n, bytes, newly_lost);
     if (unlikely(f->frto)) frto_ack(t, &n);
     if (n.delivered || bytes) recovery_timer(s, t, wait_us, bytes > 0);
-    if (tracing(s, TERN_TRACE_WINDOW)) trace_window(s, t);
+}
+
+void recovery_ack(struct arrival *a, uint32_t bytes) {
+    struct tcb *t = a->t;
+    if (likely(ends_flight(a)))
+        flight_ends(a, bytes);
+    else
+        ack_judged(a, bytes);
+    if (unlikely(t->urgent_out) && seq_ge(t->snd.una, t->busy->snd_up)) t->urgent_out = false;
+    if (tracing(a->s, TERN_TRACE_WINDOW)) trace_window(a->s, t);
 }
 
 void recovery_late(struct arrival *a, bool duplicate) {
@@ -334,7 +372,7 @@ void recovery_timer(struct stack *s, struct tcb *t, uint32_t wait_us, bool forwa
         t->busy->rexmit_at = s->now + (uint64_t)wait_us * US_NS;
     } else if (tlp_wanted(t)) {
         t->busy->timer_use = USE_PROBE;
-        t->busy->rexmit_at = s->now + tlp_delay_ns(s, t);
+        t->busy->rexmit_at = s->now + tlp_delay_ns(s, t, flight_pipe(t->busy->flight));
     } else {
         t->busy->rexmit_at = s->now + rto_ns(s, t);
     }
@@ -382,7 +420,7 @@ void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight) {
 /* The reordering window passed, or it is time for a probe. True when that was all; false: a real timeout. */
 bool recovery_expire(struct stack *s, struct tcb *t) {
     uint32_t wait_us = 0;
-    if (!t->busy->flight || t->busy->timer_use == USE_RTO) return false;
+    if (t->busy->timer_use == USE_RTO) return false;
     if (t->busy->timer_use == USE_PROBE) {
         t->work |= WORK_TLP;
     } else {
@@ -406,14 +444,41 @@ void recovery_resume(struct tcb *t) {
 
 /* ---- sending ---- */
 
+static struct flight *begin(struct stack *s, const struct tcb *t) {
+    struct flight *f = flight_new(s, t->snd.nxt, t->mss);
+    if (unlikely(!f)) return NULL;
+    f->min_rtt_ms = clock_ms(s);
+    f->again_ms = ts_now(s, t->ts_offset);
+    return f;
+}
+
 /* May new bytes be accounted for? Also brings the account into being, with the first byte of a flight. */
 bool recovery_room(struct stack *s, struct tcb *t) {
     if (!t->sack) return true;
-    if (!t->busy->flight && seq_eq(t->snd.una, t->snd.nxt)) {
-        t->busy->flight = flight_new(s, t->snd.nxt, t->mss);
-        if (t->busy->flight) t->busy->flight->min_rtt_ms = clock_ms(s);
-    }
+    if (!t->busy->flight && seq_eq(t->snd.una, t->snd.nxt)) t->busy->flight = begin(s, t);
     return !t->busy->flight || flight_room(s, t->busy->flight);
+}
+
+/* [una, to), one segment at most, leaves now; nothing was under way or is unusual, and the application has no more to say: all
+ * that is called for new bytes, and for a sender without more, at once. False: no memory, nothing happened. */
+bool recovery_begins(struct stack *s, struct tcb *t, seq to) {
+    struct busy *b = t->busy;
+    uint32_t now = clock_us(s), n = (uint32_t)seq_diff(to, t->snd.nxt);
+    struct flight *f = begin(s, t);
+    if (unlikely(!f)) return false;
+    b->flight = f;
+    cc_idle(s, t);
+    f->first_us = f->delivered_us = now;
+    f->grain_us = t->srtt_us / 128;
+    f->at[0].from = f->end;
+    flight_stamp(f, &f->at[0], now, false);
+    f->count = 1;
+    f->end = to;
+    if (n < b->cc.cwnd) f->app_until = n;
+    bool probe = tlp_wanted(t);
+    b->timer_use = probe ? USE_PROBE : USE_RTO;
+    b->rexmit_at = s->now + (probe ? tlp_delay_ns(s, t, n) : rto_ns(s, t));
+    return true;
 }
 
 void recovery_sent(struct stack *s, struct tcb *t, seq to) {
@@ -426,7 +491,7 @@ void recovery_sent(struct stack *s, struct tcb *t, seq to) {
     if (t->busy->timer_use == USE_RTO && t->busy->rexmit_at == TERN_NEVER)
         recovery_timer(s, t, 0, false);
     else if (t->busy->timer_use == USE_PROBE)
-        t->busy->rexmit_at = s->now + tlp_delay_ns(s, t);
+        t->busy->rexmit_at = s->now + tlp_delay_ns(s, t, flight_pipe(t->busy->flight));
 }
 
 /* The first bytes that are lost and not yet on their way again. */
@@ -442,10 +507,22 @@ bool recovery_next(const struct tcb *t, seq *from, uint32_t *len) {
     return false;
 }
 
+/* The timestamp of a repetition. A receiver drops what it overtakes and what has an older one (PAWS). Where segments come out of
+ * order it is as old as what RACK still waits for; never older than what was sent before the repeated bytes, whose
+ * timestamp the receiver has seen: not than theirs, nor than an earlier repetition's. docs/decisions/0024 */
+uint32_t recovery_stamp(const struct stack *s, const struct tcb *t, seq from) {
+    const struct flight *f = t->busy->flight;
+    uint32_t now = ts_now(s, t->ts_offset);
+    if (!t->reordering) return now;
+    uint32_t age_us = clock_us(s) - piece_at(f, flight_find(f, from))->sent_us;
+    return now - min_u32(min_u32(rack_window(t), age_us) / 1000, now - f->again_ms);
+}
+
 /* [from, from + len) left again. */
 void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
     struct flight *f = t->busy->flight;
     uint32_t i, next;
+    f->again_ms = recovery_stamp(s, t, from);
     seq to = seq_add(from, len);
     if (t->busy->rexmit_at == TERN_NEVER)
         recovery_timer(s, t, 0, false);                    /* a window that opened again had stopped it */
@@ -453,15 +530,12 @@ void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
     i = flight_find(f, from);
     if (!seq_eq(piece_at(f, i)->from, from) && !flight_split(s, f, from, &i)) return;
     flight_set(f, i, PIECE_SENT);
-    struct piece *p = piece_at(f, i), stamp = flight_stamp(f, clock_us(s));
-    stamp.from = p->from;
-    stamp.again = true;
-    *p = stamp;
+    flight_stamp(f, piece_at(f, i), clock_us(s), true);
     if (t->in_recovery) prr_sent(t, len);
     flight_again(f, from, to);
     f->undo_again += len;
     if (!f->undo_sent) {
-        f->undo_ms = ts_now(s, t->ts_offset);
+        f->undo_ms = f->again_ms;
         f->undo_first = from;
     }
     f->undo_sent = true;

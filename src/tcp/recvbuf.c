@@ -8,13 +8,6 @@
 
 enum { MODEST = 16384 }; /* bytes that a connection may hold however short memory is */
 
-uint32_t rcv_readable(const struct tcb *t) { return (uint32_t)seq_diff(t->rcv.nxt, t->rcv.read) - t->fin_taken; }
-
-uint32_t rcv_space(const struct tcb *t) {
-    uint32_t held = rcv_readable(t);
-    return held < t->receive_buffer ? t->receive_buffer - held : 0;
-}
-
 seq rcv_ring_base(const struct tcb *t) { return seq_add(t->rcv.read, t->busy->lent ? t->busy->lent->bytes : 0); }
 
 /* ---- out of order ---- */
@@ -72,9 +65,12 @@ static struct lent *lent_new(struct stack *s) {
     return q;
 }
 
-static bool lend(struct arrival *a) {
+static inline bool may_lend(const struct arrival *a) { return a->ip->token && a->len >= LENT_LEAST; }
+
+/* In order, and nothing is in the ring. */
+static APART bool lend(struct arrival *a) {
     struct tcb *t = a->t;
-    if (!a->ip->token || a->len < LENT_LEAST || t->busy->islands || !seq_eq(rcv_ring_base(t), t->rcv.nxt)) return false;
+    if (!seq_eq(rcv_ring_base(t), t->rcv.nxt)) return false;
     if (!t->busy->lent) t->busy->lent = lent_new(a->s);
     struct lent *q = t->busy->lent;
     if (!q || q->count == LENT_PIECES) return false;
@@ -107,29 +103,31 @@ static void lent_consume(struct stack *s, struct tcb *t, uint32_t len) {
 
 /* ---- taking and reading ---- */
 
-enum reason rcv_take(struct arrival *a) {
+static APART enum reason take_beside_islands(struct arrival *a) {
     struct tcb *t = a->t;
-    if (seq_gt(a->seq, t->rcv.nxt)) return take_out_of_order(a);
-    ASSERT(seq_eq(a->seq, t->rcv.nxt));
     seq right = seq_add(a->seq, a->len);
-    bool lent_now = lend(a);
-    if (!lent_now) {
-        if (!ring_reach(a->s, t, right)) return R_TEXT_NO_BUFFER;
-        if (likely(!t->busy->islands))
-            ring_write(a->s->ck, &t->busy->rcv_ring, a->seq, a->text, a->len);
-        else
-            write_fresh(a);
-    }
+    if (seq_gt(a->seq, t->rcv.nxt)) return take_out_of_order(a);
+    if (!ring_reach(a->s, t, right)) return R_TEXT_NO_BUFFER;
+    write_fresh(a);
     rcv_advance(t, right);
-    if (likely(!t->busy->islands)) return R_TEXT_IN_ORDER;
     rcv_advance(t, islands_join(a->s, t, right));
     return R_TEXT_FILLS_HOLE;
 }
 
-uint32_t rcv_read(struct stack *s, struct tcb *t, void *buf, uint32_t len) {
-    uint8_t *to = buf;
+enum reason rcv_take(struct arrival *a) {
+    struct tcb *t = a->t;
+    if (unlikely(!seq_eq(a->seq, t->rcv.nxt) || t->busy->islands)) return take_beside_islands(a);
+    seq right = seq_add(a->seq, a->len);
+    if (!(may_lend(a) && lend(a))) {
+        if (!ring_reach(a->s, t, right)) return R_TEXT_NO_BUFFER;
+        ring_write(a->s->ck, &t->busy->rcv_ring, a->seq, a->text, a->len);
+    }
+    rcv_advance(t, right);
+    return R_TEXT_IN_ORDER;
+}
+
+static APART uint32_t lent_read(struct stack *s, struct tcb *t, uint8_t *to, uint32_t len) {
     uint32_t done = 0;
-    len = min_u32(len, rcv_readable(t));
     while (t->busy->lent && done < len) {
         const struct lent *q = t->busy->lent;
         uint32_t n = min_u32(len - done, q->piece[q->head].len);
@@ -138,6 +136,13 @@ uint32_t rcv_read(struct stack *s, struct tcb *t, void *buf, uint32_t len) {
         lent_consume(s, t, n);
         done += n;
     }
+    return done;
+}
+
+uint32_t rcv_read(struct stack *s, struct tcb *t, void *buf, uint32_t len) {
+    uint8_t *to = buf;
+    len = min_u32(len, rcv_readable(t));
+    uint32_t done = t->busy->lent ? lent_read(s, t, to, len) : 0;
     if (done < len) {
         if (to) ring_read(s->ck, &t->busy->rcv_ring, t->rcv.read, to + done, len - done);
         t->rcv.read = seq_add(t->rcv.read, len - done);

@@ -66,7 +66,9 @@ void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
     t->busy->dup_acks = 0;
     t->work &= (uint8_t)~WORK_REXMIT;
     bool in_recovery = t->in_recovery;
-    if (!in_recovery)
+    if (fin_acked(t))
+        t->in_recovery = false; /* nothing more will leave */
+    else if (!in_recovery)
         not_recovering(a, bytes, flight);
     else if (seq_ge(a->ack, t->busy->recover))
         full_ack(t);
@@ -100,6 +102,7 @@ void rexmit_ack_duplicate(struct arrival *a) {
     if (t->in_recovery) { /* another segment has left the network; no more than were there: duplicates can be made up */
         uint32_t flight = (uint32_t)seq_diff(t->busy->recover, t->snd.una);
         if (t->busy->cc.cwnd < t->busy->cc.ssthresh + flight) t->busy->cc.cwnd += t->busy->cc.mss;
+        if (tracing(a->s, TERN_TRACE_WINDOW)) trace_window(a->s, t);
         return;
     }
     if (t->busy->dup_acks < UINT8_MAX) t->busy->dup_acks++;

@@ -26,12 +26,6 @@ void rto_sample_echo(const struct arrival *a) {
     if (ms < 120000) rto_sample(a->s, t, ms * 1000);
 }
 
-/* With the backoff of 5.5 applied, up to the maximum of 2.5. */
-uint64_t rto_ns(const struct stack *s, const struct tcb *t) {
-    uint64_t most = (uint64_t)s->cfg.rto_max_ms * MS_NS;
-    return min_u64(((uint64_t)t->rto_us * US_NS) << t->backoff, most);
-}
-
 /* [RFC6298 5.1] */
 void rto_arm(struct stack *s, struct tcb *t) {
     if (t->busy->rexmit_at != TERN_NEVER && !t->persisting) return;

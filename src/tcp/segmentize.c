@@ -3,9 +3,11 @@
  *
  * snd.pos is where the next segment starts. It equals snd.nxt but after a timeout, when everything from snd.una on
  * is sent again as the window allows, and after a probe, whose byte does not count as sent. */
+#include "ip/frame.h"
+#include "tcp/header.h"
 #include "tcp/tcb.h"
 
-enum { TURN = 16, TCP_LEAST = 20, TCP_TS = 12, CHECKSUM_AT = 16, SEGMENT_MOST = 65535 - 120 };
+enum { TURN = 16, SEGMENT_MOST = 65535 - 120 };
 
 /* One burst of one connection. */
 struct burst {
@@ -17,6 +19,7 @@ struct burst {
     uint32_t options; /* bytes of TCP options in every segment of this burst */
     uint32_t mss;     /* payload of a full segment: SACK blocks take their room from it */
     uint32_t most;    /* payload of one frame: the MSS, or what the device cuts */
+    uint32_t stamp;   /* TSval of what is built next */
     uint64_t pseudo;  /* sum of the pseudo-header, its length still zero */
     const tern_frame
         *like; /* the frame before, of this length and with these options; NULL: the next is no copy of it */
@@ -39,60 +42,40 @@ bool output_wanted(const struct tcb *t) {
 
 /* ---- building one frame ---- */
 
-/* Header of every segment but a SYN, written straight: ports, numbers, window, and the timestamp option in its usual
- * place. With SACK blocks the options are written by their codec instead. */
-static void put_header(struct burst *b, uint8_t *p, seq at, uint16_t flags) {
-    struct tcb *t = b->t;
-    store16(p, t->flow.local_port);
-    store16(p + 2, t->flow.remote_port);
-    store32(p + 4, at.v);
-    store32(p + 8, t->rcv.nxt.v);
-    store16(p + 14, window_field(t, false));
-    store32(p + 16, 0);
-    if (unlikely(t->urgent_out) && seq_gt(t->busy->snd_up, at)) { /* [MUST-62] */
-        flags |= TCP_URG;
-        store16(p + 18, (uint16_t)min_u32((uint32_t)seq_diff(t->busy->snd_up, at), 65535));
-    }
-    store16(p + 12, (uint16_t)((TCP_LEAST + b->options) / 4 << 12 | flags));
-    if (unlikely(b->options > TCP_TS || (b->options && !t->stamps))) {
-        tcp_options o;
-        emit_options(b->s, t, false, &o);
-        writer w = writer_of(p + TCP_LEAST, b->options);
-        tcp_options_emit(&w, &o);
-        ASSERT(!w.bad && writer_len(&w) == b->options);
-    } else if (t->stamps) {
-        store32(p + 20, 0x0101080a); /* NOP NOP TS length 10 */
-        store32(p + 24, ts_now(b->s, t->ts_offset));
-        store32(p + 28, t->ts_recent);
-    }
+/* With SACK blocks the options are written by their codec. */
+static COLD void put_options(const struct burst *b, uint8_t *p) {
+    tcp_options o;
+    emit_options(b->s, b->t, false, &o);
+    o.ts_value = b->stamp;
+    writer w = writer_of(p, b->options);
+    tcp_options_emit(&w, &o);
+    ASSERT(!w.bad && writer_len(&w) == b->options);
+}
+
+static COLD void show(const struct burst *b, const tern_frame *f, uint32_t len, enum reason why) {
+    const struct tcb *t = b->t;
+    tcp_header h;
+    reader r = reader_of(f->head + f->csum_start, f->head_len - f->csum_start);
+    if (tcp_parse(&r, &h) == TCP_PARSE_OK)
+        trace_segment(b->s, TERN_TRACE_SEGMENT_OUT, t, &t->flow, f->iface, &h, len, (enum tern_state)t->state,
+                      (enum tern_state)t->state, why);
 }
 
 /* A frame is complete: counted, and shown to the trace. */
-static void sent(struct burst *b, tern_frame *f, uint32_t len, uint16_t flags, enum reason why) {
+static inline void sent(struct burst *b, tern_frame *f, uint32_t len, uint16_t flags, enum reason why) {
     struct stack *s = b->s;
     struct tcb *t = b->t;
     s->stats.segments_out++;
     t->segments_out++;
     count(s, why);
     if (flags & TCP_ACK) ack_sent(s, t);
-    if (unlikely(s->trace_mask)) {
-        tcp_header h;
-        reader r = reader_of(f->head + f->csum_start, f->head_len - f->csum_start);
-        if (tracing(s, TERN_TRACE_SEGMENT_OUT) && tcp_parse(&r, &h) == TCP_PARSE_OK)
-            trace_segment(s, TERN_TRACE_SEGMENT_OUT, t, &t->flow, f->iface, &h, len, (enum tern_state)t->state,
-                          (enum tern_state)t->state, why);
-    }
+    if (tracing(s, TERN_TRACE_SEGMENT_OUT)) show(b, f, len, why);
     loop_sent(s, f);
     b->n++;
 }
 
-/* The checksum is begun here; who touches the bytes last completes it [MUST-2]. */
-static void finish(struct burst *b, tern_frame *f, uint32_t len) {
-    uint32_t l4_len = f->len - f->csum_start;
-    uint16_t pseudo = checksum_fold(b->pseudo + NET32(l4_len));
-    memcpy(f->head + f->csum_start + CHECKSUM_AT, &pseudo, 2);
-    f->csum_offset = CHECKSUM_AT;
-    f->flags |= TERN_FRAME_CSUM;
+static void finish(struct burst *b, tern_frame *f, uint32_t len) { /* [MUST-2] */
+    ip_frame_sum(f, b->pseudo, CHECKSUM_AT);
     f->segment_size = len > b->mss ? (uint16_t)b->mss : 0;
 }
 
@@ -117,28 +100,38 @@ static bool put_alike(struct burst *b, seq at, uint32_t len, uint16_t flags) {
     return true;
 }
 
+/* The marks of congestion control by ECN; a probe is neither marked nor an answer [RFC3168 6.1.6]. */
+static COLD void mark(struct tcb *t, bool fresh, uint8_t *tos, uint16_t *flags) {
+    *tos = (uint8_t)(*tos | ecn_capable(t, fresh));
+    *flags |= ecn_flags(t, fresh);
+}
+
 /* A segment of `len` bytes of the send buffer from `at` on, always from the connection's address and with its DSCP
  * and TTL [MUST-45, MUST-48, SHLD-22]. */
-static void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, enum reason why) {
+static inline void put_anew(struct burst *b, seq at, uint32_t len, uint16_t flags, enum reason why) {
     struct tcb *t = b->t;
     tern_frame *f = &b->frames[b->n];
-    if (!put_alike(b, at, len, flags)) {
-        uint32_t head = TCP_LEAST + b->options;
-        bool fresh = len && seq_ge(at, t->snd.nxt) &&
-                     why != R_SEND_PROBE; /* a probe is neither marked nor an answer [RFC3168 6.1.6] */
-        uint8_t tos = t->opt->tos;
-        if (unlikely(t->ecn)) tos = (uint8_t)(tos | ecn_capable(t, fresh));
-        uint8_t *p = ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, tos, t->opt->ttl,
-                                    head + len, f);
-        if (t->ecn) flags |= ecn_flags(t, fresh);
-        put_header(b, p, at, flags);
-        f->head_len = (uint16_t)(p + head - f->head);
-        put_body(t, f, at, len);
-        finish(b, f, len);
-        b->like = f;
-        b->like_len = len;
-    }
+    uint32_t head = TCP_LEAST + b->options;
+    uint8_t tos = t->opt->tos;
+    if (unlikely(t->ecn)) mark(t, len && seq_ge(at, t->snd.nxt) && why != R_SEND_PROBE, &tos, &flags);
+    uint8_t *p =
+        ip_frame_start(b->s, &b->path, &t->flow.local, &t->flow.remote, IP_PROTO_TCP, tos, t->opt->ttl, head + len, f);
+    put_header(t, p, at, flags, b->options, b->stamp);
+    if (unlikely(b->options != emit_options_len(t))) put_options(b, p + TCP_LEAST);
+    f->head_len = (uint16_t)(f->csum_start + head);
+    put_body(t, f, at, len);
+    finish(b, f, len);
+    b->like = f;
+    b->like_len = len;
     sent(b, f, len, flags, why);
+}
+
+/* The same; the next of a burst is a copy of the one before. */
+static void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, enum reason why) {
+    if (put_alike(b, at, len, flags))
+        sent(b, &b->frames[b->n], len, flags, why);
+    else
+        put_anew(b, at, len, flags, why);
 }
 
 static COLD void count_again(struct burst *b, enum reason why, uint32_t len) {
@@ -264,13 +257,15 @@ static bool put_data(struct burst *b) {
     bool fin = fin_octet(t) && n == all && room > all;
     if (n > b->mss && n < all) n -= n % b->mss; /* whole segments while there is more */
     if (n == 0 && !fin) return false;
-    if (!recovery_room(b->s, t) || !pacing_allows(b->s, t)) return false;
+    bool account = n || t->busy->flight; /* a FIN alone needs none: it has no bytes, and nothing follows it */
+    if ((account && !recovery_room(b->s, t)) || !pacing_allows(b->s, t)) return false;
     if (!fin && !worth_sending(b, n, all)) return false;
     uint32_t run = run_of(b, n, may);
     seq at = t->busy->pos;
     for (uint32_t i = 0; i < run; i++, at = seq_add(at, n))
         put_segment(b, at, n, flags_for(t, at, n, fin), why_data(t, n));
     advance(b, run * n, fin);
+    if (!account) tlp_fin(b->s, t);
     return true;
 }
 
@@ -293,8 +288,13 @@ static COLD void put_rexmit(struct burst *b) {
 static void put_again(struct burst *b, seq from, uint32_t len, enum reason why) {
     struct tcb *t = b->t;
     bool fin = seq_gt(seq_add(from, len), t->snd.end);
+    uint32_t now = b->stamp;
     count_again(b, why, len - fin);
+    b->stamp = recovery_stamp(b->s, t, from);
+    if (b->stamp != now) b->like = NULL;
     put_segment(b, from, len - fin, flags_for(t, from, len - fin, fin), why);
+    if (b->stamp != now) b->like = NULL;
+    b->stamp = now;
     recovery_resent(b->s, t, from, len);
     pacing_sent(b->s, t, len);
 }
@@ -317,6 +317,10 @@ static bool put_lost(struct burst *b) {
 static COLD void put_tlp(struct burst *b) {
     struct tcb *t = b->t;
     t->work &= (uint8_t)~WORK_TLP;
+    if (!t->busy->flight) {
+        t->rexmit_why = R_REXMIT_TLP;
+        put_rexmit(b); /* the FIN */
+    }
     if (!t->busy->flight || !t->busy->flight->count) return;
     uint32_t by_peer = t->snd.wnd - min_u32((uint32_t)seq_diff(t->busy->pos, t->snd.una), t->snd.wnd);
     uint32_t n = min_u32(min_u32(unsent(t), by_peer), b->mss);
@@ -409,24 +413,29 @@ static void fill(struct burst *b) {
 
 /* ---- the burst's way ---- */
 
-/* The device's cutting limit counts IP packets; so does the MTU. */
-static void size_burst(struct burst *b) {
+static COLD void add_options(struct burst *b) {
+    tcp_options o;
+    emit_options(b->s, b->t, false, &o);
+    uint32_t more = (o.sack_count ? 4 + 8u * o.sack_count : 0) + (o.has_uto ? 4 : 0);
+    b->options += more;
+    b->mss = max_u32(b->mss, more + 16) - more;
+}
+
+static inline void size_burst(struct burst *b) {
     struct tcb *t = b->t;
     b->like = NULL;
+    b->stamp = ts_now(b->s, t->ts_offset);
     b->pseudo = pseudo_sum(&t->flow.local, &t->flow.remote, IP_PROTO_TCP, 0);
     b->options = emit_options_len(t);
     b->mss = t->mss;
-    if (unlikely(sack_due(t) || t->uto_due)) {
-        tcp_options o;
-        emit_options(b->s, t, false, &o);
-        uint32_t more = (o.sack_count ? 4 + 8u * o.sack_count : 0) + (o.has_uto ? 4 : 0);
-        b->options += more;
-        b->mss = max_u32(t->mss, more + 16) - more;
-    }
-    uint32_t head = TCP_LEAST + b->options + (ip_is_v4(&t->flow.remote) ? 20 : 40);
-    b->most = b->mss;
-    if (b->path.tso_max > head + b->mss) b->most = min_u32(b->path.tso_max - head, SEGMENT_MOST);
-    b->most = pacing_burst(b->s, t, b->most);
+    if (unlikely(sack_due(t) || t->uto_due)) add_options(b);
+}
+
+/* The device's cutting limit counts IP packets; so does the MTU. */
+static uint32_t frame_most(const struct burst *b) {
+    uint32_t head = TCP_LEAST + b->options + (ip_is_v4(&b->t->flow.remote) ? 20 : 40), most = b->mss;
+    if (b->path.tso_max > head + b->mss) most = min_u32(b->path.tso_max - head, SEGMENT_MOST);
+    return pacing_burst(b->s, b->t, most);
 }
 
 /* A duplicate is reported once, by an ACK of its own: the other end counts reports [RFC2883 4]. */
@@ -456,6 +465,64 @@ static COLD void no_path(struct stack *s, struct tcb *t, enum ip_path_result r) 
     tcb_rest(s, t);
 }
 
+/* Whatever there is, in its order. */
+static APART void put_all(struct burst *b) {
+    struct tcb *t = b->t;
+    if (unlikely(t->busy->dup_len)) put_duplicate(b);
+    b->most = frame_most(b);
+    fill(b);
+    if (b->n) t->uto_due = false;
+    if (t->tally || unsent(t)) tally_time(b->s, t);
+}
+
+/* ---- the short way of a segment alone ---- */
+
+/* Nothing is under way, and nothing else is the matter: also no option beyond the usual ones. */
+static bool is_calm(const struct burst *b) {
+    const struct tcb *t = b->t;
+    const struct busy *q = t->busy;
+    if (!short_ways(b->s) || b->s->trace_mask || !seq_eq(t->snd.una, t->snd.nxt)) return false;
+    if ((t->work & ~WORK_ACK) || t->acks_due || q->flight || q->rexmit_at != TERN_NEVER || t->tally) return false;
+    return t->sack && b->options == emit_options_len(t);
+}
+
+/* In a dialogue all that is to be said fits one segment. */
+static bool stands_alone(const struct burst *b) {
+    const struct tcb *t = b->t;
+    uint32_t n = (uint32_t)seq_diff(t->snd.end, t->snd.nxt);
+    return t->state == TERN_ESTABLISHED && !sends_unusually(t) && is_calm(b) && !t->on.cork && n != 0 &&
+           n <= min_u32(b->mss, t->snd.wnd);
+}
+
+/* At the end it is the FIN. */
+static bool fin_alone(const struct burst *b) {
+    const struct tcb *t = b->t;
+    return state_in(t, IN(FIN_WAIT_1) | IN(LAST_ACK)) && !is_troubled(t) && is_calm(b) && t->syn_acked &&
+           t->snd.wnd != 0 && seq_eq(t->snd.nxt, t->snd.end);
+}
+
+/* Then there is nothing to choose: it leaves, and the account of what is under way begins with it. */
+static bool put_alone(struct burst *b) {
+    struct stack *s = b->s;
+    struct tcb *t = b->t;
+    if (fin_alone(b)) {
+        put_anew(b, t->snd.nxt, 0, TCP_ACK | TCP_FIN, R_SEND_FIN);
+        advance(b, 0, true);
+        tlp_fin(s, t);
+        return true;
+    }
+    if (!stands_alone(b)) return false;
+    seq at = t->snd.nxt, end = t->snd.end;
+    uint32_t n = (uint32_t)seq_diff(end, at);
+    if (!recovery_begins(s, t, end)) return false;
+    put_anew(b, at, n, TCP_ACK | TCP_PSH, R_SEND_DATA);
+    pacing_sent(s, t, n);
+    t->sent_ms = clock_ms(s);
+    snd_advance(t, end);
+    t->busy->pos = end;
+    return true;
+}
+
 static size_t output_one(struct stack *s, struct tcb *t, tern_frame *frames, size_t max) {
     struct burst b;
     b.s = s;
@@ -474,10 +541,7 @@ static size_t output_one(struct stack *s, struct tcb *t, tern_frame *frames, siz
     }
     if (t->state != TERN_SYN_SENT) mss_update(s, t, b.path.mtu);
     size_burst(&b);
-    if (unlikely(t->busy->dup_len)) put_duplicate(&b);
-    fill(&b);
-    if (b.n) t->uto_due = false;
-    if (t->tally || unsent(t)) tally_time(s, t);
+    if (!put_alone(&b)) put_all(&b);
     if (b.n == max) tcb_ready(s, t);
     timers_sync(s, t);
     tcb_rest(s, t);
@@ -488,8 +552,7 @@ static size_t output_one(struct stack *s, struct tcb *t, tern_frame *frames, siz
 size_t tcp_output(struct stack *s, tern_frame *frames, size_t max) {
     size_t n = 0;
     while (n < max && s->tcp.ready_head) {
-        struct tcb *t = s->tcp.ready_head;
-        tcb_unready(s, t);
+        struct tcb *t = tcb_take_ready(s);
         n += output_one(s, t, frames + n, min_size(max - n, TURN));
     }
     return n;

@@ -23,14 +23,6 @@ bool ring_grow(struct stack *s, ring *r, uint32_t size, seq from, seq to) {
     return true;
 }
 
-/* The SYN has a number but no byte. */
-seq snd_first(const struct tcb *t) { return seq_add(t->snd.una, !t->syn_acked); }
-
-uint32_t snd_queued(const struct tcb *t) {
-    int32_t n = seq_diff(t->snd.end, snd_first(t)); /* -1 once our FIN is acknowledged */
-    return n > 0 ? (uint32_t)n : 0;
-}
-
 uint32_t snd_space(const struct tcb *t) {
     uint32_t queued = snd_queued(t), limit = autotune_send_limit(t);
     return queued < limit ? limit - queued : 0;
@@ -39,14 +31,13 @@ uint32_t snd_space(const struct tcb *t) {
 /* Room for `size` bytes in all. When memory is short, only for what can leave at once: a peer that keeps its window shut
  * must not pin what others need (CVE-2008-4609). */
 bool snd_reserve(struct stack *s, struct tcb *t, uint32_t size) {
-    bool stands = t->snd.wnd == 0 || snd_queued(t);
-    if (size > t->busy->snd_ring.size && stands && mem_tight(s)) return false;
+    if (size > t->busy->snd_ring.size && (t->snd.wnd == 0 || snd_queued(t)) && mem_tight(s)) return false;
     return ring_reserve(s, &t->busy->snd_ring, size, snd_first(t), t->snd.end);
 }
 
 uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t len) {
-    uint32_t queued = snd_queued(t);
-    len = min_u32(len, snd_space(t));
+    uint32_t queued = snd_queued(t), first = t->opt->send_buffer;
+    if (queued > first || len > first - queued) len = min_u32(len, snd_space(t)); /* never less than the first size */
     if (len == 0 || !snd_reserve(s, t, queued + len)) return 0;
     if (data) ring_write(s->ck, &t->busy->snd_ring, t->snd.end, data, len);
     t->snd.end = seq_add(t->snd.end, len);

@@ -78,7 +78,9 @@ static enum reason check_timestamp(struct arrival *a) {
     if (!o->has_ts) return R_PAWS_MISSING; /* [RFC7323 3.2] */
     if (!ts_old(a->s, a->t, o) || (a->len && ts_overtaken(a->t, o))) return R_NONE;
     effects_reply(&a->fx, seg_len(a) ? REPLY_ACK : REPLY_CHALLENGE, R_SEND_ACK_NOW);
-    return R_PAWS_OLD; /* [RFC7323 5.3 R1] */
+    seq right = seq_add(a->seq, a->len);
+    if (a->len && seq_le(right, a->t->rcv.nxt)) sack_duplicate(a->t, a->seq, right); /* [RFC2883 4] */
+    return R_PAWS_OLD;                                                               /* [RFC7323 5.3 R1] */
 }
 
 enum reason step1_sequence(struct arrival *a) {

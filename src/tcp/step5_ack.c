@@ -66,6 +66,12 @@ static void take_new(struct arrival *a) {
     if (busy && snd_queued(t) == 0 && (!t->fin_queued || fin_acked(t))) a->fx.events |= TERN_EV_SENT;
 }
 
+void step5_new(struct arrival *a) {
+    ts_remember(a);
+    take_new(a);
+    update_window(a, true);
+}
+
 /* Our FIN is acknowledged. A FIN in the same segment, in order, leads from FIN-WAIT-1 straight to TIME-WAIT (figure 5,
  * note 2): then the move is left to the eighth step. */
 static void take_fin_ack(struct arrival *a) {

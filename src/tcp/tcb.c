@@ -65,6 +65,17 @@ void tcb_unready(struct stack *s, struct tcb *t) {
     t->blocked = false;
 }
 
+struct tcb *tcb_take_ready(struct stack *s) {
+    struct tcb *t = s->tcp.ready_head, *next = t->busy->ready_next;
+    s->tcp.ready_head = next;
+    if (next)
+        next->busy->ready_link = &s->tcp.ready_head;
+    else
+        s->tcp.ready_tail = &s->tcp.ready_head;
+    t->busy->ready_link = NULL;
+    return t;
+}
+
 void tcb_leave_backlog(struct stack *s, struct tcb *t) {
     struct listener *l = pool_at(&s->tcp.listeners, t->listener - 1);
     struct event_node *e = &t->event;

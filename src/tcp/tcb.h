@@ -144,29 +144,31 @@ struct tcb {
     bool waiting : 1;  /* established, not accepted yet: event links it into its listener's queue */
     bool detached : 1; /* the application closed it: no events, nobody reads */
     bool in_table : 1;
-    bool record : 1;      /* a half-open or TIME-WAIT record for the time of one segment: replies leave at once */
-    bool blocked : 1;     /* on tcp.blocked rather than tcp.ready */
-    bool fin_queued : 1;  /* SHUTDOWN or CLOSE: a FIN follows snd.end */
-    bool fin_seen : 1;    /* the peer's FIN is at busy->fin, perhaps behind a hole */
-    bool fin_taken : 1;   /* and rcv.nxt stands behind it */
+    bool record : 1;    /* a half-open or TIME-WAIT record for the time of one segment: replies leave at once */
+    bool blocked : 1;   /* on tcp.blocked rather than tcp.ready */
+    bool fin_seen : 1;  /* the peer's FIN is at busy->fin, perhaps behind a hole */
+    bool fin_taken : 1; /* and rcv.nxt stands behind it */
+    /* these eight are asked for together: unusual */
     uint8_t ecn : 2;      /* enum ecn_mode */
+    bool fin_queued : 1;  /* SHUTDOWN or CLOSE: a FIN follows snd.end */
+    bool urgent_out : 1;  /* snd_up is ahead of una */
+    bool persisting : 1;  /* rexmit_at is the persist timer */
+    bool in_recovery : 1; /* fast recovery until `recover` */
+    bool in_loss : 1;     /* after a timeout, until `recover` */
+    bool tlp_out : 1;     /* a tail loss probe left and its fate is not known: tlp_end */
+
+    bool tlp_again : 1;   /* it repeated the last segment rather than carry new bytes */
     bool ecn_echo : 1;    /* classic: ECE until CWR comes */
     bool ecn_cwr : 1;     /* classic: say CWR with the next new data */
     bool fast_opened : 1; /* counted in tcp.fast_opens */
     bool orphan : 1;      /* counted in tcp.orphans */
-    bool urgent_out : 1;  /* snd_up is ahead of una */
     bool urgent_in : 1;   /* rcv_up is ahead of read */
     bool uto_due : 1;     /* the next segment carries the user timeout option */
     bool syn_acked : 1;   /* our SYN is acknowledged; comparing una with iss would be wrong after 4 GiB */
     bool scaling : 1, stamps : 1, sack : 1; /* agreed in the handshake */
-    bool in_recovery : 1;                   /* fast recovery until `recover` */
-    bool in_loss : 1;                       /* after a timeout, until `recover` */
     bool reordering : 1;                    /* the path was seen to reorder [RFC8985 6.2 step 3] */
-    bool tlp_out : 1;                       /* a tail loss probe left and its fate is not known: tlp_end */
-    bool tlp_again : 1;                     /* it repeated the last segment rather than carry new bytes */
     bool rtt_timing : 1;                    /* rtt_seq, rtt_at_us are running [Karn] */
     bool syn_repeated : 1;
-    bool persisting : 1; /* rexmit_at is the persist timer */
     bool want_write : 1; /* tell the application when there is room again */
     bool r1_told : 1;
 
@@ -216,6 +218,15 @@ struct tcb {
     uint32_t retransmitted;
     uint32_t tally; /* index + 1 in tcp.tallies, 0: nothing to tell */
 };
+
+/* Is anything of what it has to send, or has sent, out of the ordinary? One comparison: see struct tcb. */
+static inline bool sends_unusually(const struct tcb *t) {
+    return t->ecn || t->fin_queued || t->urgent_out || t->persisting || t->in_recovery || t->in_loss || t->tlp_out;
+}
+/* The same, but that it ends. */
+static inline bool is_troubled(const struct tcb *t) {
+    return t->ecn || t->urgent_out || t->persisting || t->in_recovery || t->in_loss || t->tlp_out;
+}
 
 /* It will be asked for soon: all its lines at once rather than one after the other. */
 static inline void tcb_prefetch(const struct tcb *t) {
@@ -343,6 +354,8 @@ static inline uint32_t seg_len(const struct arrival *a) {
 typedef enum reason step(struct arrival *a);
 step arrives_synsent, step1_sequence, step2_reset, step3_security, step4_syn, step5_ack, step6_urgent, step7_text,
     step8_fin;
+/* What of the fifth step is left when the segment is the one expected, acknowledges something new and nothing is unusual. */
+void step5_new(struct arrival *a);
 /* Runs the steps that the state asks for and traces the segment; `arrives` then lets the effects act. */
 void arrives_steps(struct arrival *a);
 void arrives(struct arrival *a);
@@ -370,6 +383,14 @@ static inline bool fin_acked(const struct tcb *t) { return t->fin_queued && seq_
 #define MAY_RECEIVE (IN(ESTABLISHED) | IN(FIN_WAIT_1) | IN(FIN_WAIT_2))
 
 /* ---- demux.c: who is it for ---- */
+/* What keyed hashes take of the sockets where they are IPv4: only what differs. */
+static inline uint64_t flow_addresses(const struct flow *f) { return (uint64_t)f->remote.w[3] << 32 | f->local.w[3]; }
+static inline uint32_t flow_ports(const struct flow *f) { return (uint32_t)f->local_port << 16 | f->remote_port; }
+/* A hash of the sockets whose results outsiders see. */
+static inline uint64_t flow_hash_seen(const siphash_key *key, const struct flow *f) {
+    return ip_is_v4(&f->remote) ? siphash24_of(key, flow_addresses(f), flow_ports(f)) : siphash24(key, f, sizeof *f);
+}
+/* That of the table. */
 uint32_t flow_hash(const struct stack *s, const struct flow *f);
 /* The reference of the connection with these sockets, 0: none. */
 uint32_t flow_find(const struct stack *s, const struct flow *f, uint32_t hash);
@@ -397,6 +418,7 @@ struct tcb *tcb_new(struct stack *s, const struct flow *f, uint32_t hash, struct
 int tcb_register(struct stack *s, struct tcb *t); /* into the flow table; TERN_ENOMEM */
 void tcb_ready(struct stack *s, struct tcb *t);
 void tcb_unready(struct stack *s, struct tcb *t);
+struct tcb *tcb_take_ready(struct stack *s); /* the first of the list, which is not empty, off it */
 COLD void tcb_block(struct stack *s, struct tcb *t);
 /* The state is CLOSED: leaves the table, drops timers and send queue, and is freed if no application holds it. */
 void tcb_end(struct stack *s, struct tcb *t, int error, enum reason why);
@@ -406,11 +428,17 @@ void tcb_leave_backlog(struct stack *s, struct tcb *t);
 void tcb_check(const struct stack *s, const struct tcb *t);
 
 /* ---- busy.c ---- */
+extern INNER const struct busy busy_at_rest;
+static inline bool tcb_awake(const struct tcb *t) { return t->busy != &busy_at_rest; }
 /* Before anything in `busy` is written. False: no memory; then nothing has happened. */
-bool tcb_wake(struct stack *s, struct tcb *t);
+bool tcb_wake_up(struct stack *s, struct tcb *t);
+static inline bool tcb_wake(struct stack *s, struct tcb *t) { return likely(tcb_awake(t)) || tcb_wake_up(s, t); }
 /* At the end of whatever may have been the last thing to do. */
-void tcb_rest(struct stack *s, struct tcb *t);
-bool tcb_awake(const struct tcb *t);
+void tcb_rest_if_done(struct stack *s, struct tcb *t);
+static inline void tcb_rest(struct stack *s, struct tcb *t) {
+    const struct busy *b = t->busy; /* what is usual is asked first */
+    if (!b->flight && (b->rexmit_at & b->delack_at) == TERN_NEVER) tcb_rest_if_done(s, t);
+}
 void tcb_rest_begin(struct tcb *t);
 void tcb_rest_for_good(struct stack *s, struct tcb *t);
 void tcb_begin(struct tcb *t, struct busy *b);
@@ -442,8 +470,13 @@ static inline void ring_drop(struct stack *s, ring *r) {
 static inline void ring_emptied(struct stack *s, ring *r) {
     if (r->size > RING_LEAST) ring_drop(s, r);
 }
-seq snd_first(const struct tcb *t);       /* number of the oldest byte in the send ring */
-uint32_t snd_queued(const struct tcb *t); /* written, not acknowledged */
+/* Number of the oldest byte in the send ring: the SYN has a number but no byte. */
+static inline seq snd_first(const struct tcb *t) { return seq_add(t->snd.una, !t->syn_acked); }
+/* Written, not acknowledged. */
+static inline uint32_t snd_queued(const struct tcb *t) {
+    int32_t n = seq_diff(t->snd.end, snd_first(t)); /* -1 once our FIN is acknowledged */
+    return n > 0 ? (uint32_t)n : 0;
+}
 uint32_t snd_space(const struct tcb *t);
 bool snd_reserve(struct stack *s, struct tcb *t, uint32_t size);
 uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t len);
@@ -452,8 +485,14 @@ void snd_flush(struct stack *s, struct tcb *t);
 void autotune_read(struct stack *s, struct tcb *t, uint32_t n);
 void autotune_held(struct stack *s, struct tcb *t);
 uint32_t autotune_send_limit(const struct tcb *t);
-uint32_t rcv_readable(const struct tcb *t);
-uint32_t rcv_space(const struct tcb *t); /* bytes beyond nxt that the buffer limit leaves */
+static inline uint32_t rcv_readable(const struct tcb *t) {
+    return (uint32_t)seq_diff(t->rcv.nxt, t->rcv.read) - t->fin_taken;
+}
+/* Bytes beyond nxt that the buffer limit leaves. */
+static inline uint32_t rcv_space(const struct tcb *t) {
+    uint32_t held = rcv_readable(t);
+    return held < t->receive_buffer ? t->receive_buffer - held : 0;
+}
 seq rcv_ring_base(const struct tcb *t);
 enum islands_result { ISLANDS_OK, ISLANDS_FULL, ISLANDS_NO_MEMORY };
 enum islands_result islands_add(struct stack *s, struct tcb *t, seq left, seq right, range *twice);
@@ -558,13 +597,16 @@ void emit_ack(struct stack *s, struct tcb *t, enum reason why);
 void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o);
 /* The same for a SYN; returns how many bytes of data may ride on it. */
 uint32_t emit_syn_options(struct stack *s, struct tcb *t, tcp_options *o);
-unsigned emit_options_len(const struct tcb *t); /* of segments with data */
-bool output_wanted(const struct tcb *t);        /* might tcp_output have something to build? */
+static inline uint32_t emit_options_len(const struct tcb *t) { return t->stamps ? 12 : 0; } /* of segments with data */
+bool output_wanted(const struct tcb *t); /* might tcp_output have something to build? */
 void rto_sample(struct stack *s, struct tcb *t, uint32_t rtt_us);
 void rto_sample_echo(const struct arrival *a);    /* from the timestamp that came back [RFC7323 4.1] */
 void rto_arm(struct stack *s, struct tcb *t);     /* if something is outstanding */
 void rto_restart(struct stack *s, struct tcb *t); /* after new data was acknowledged */
-uint64_t rto_ns(const struct stack *s, const struct tcb *t);
+/* With the backoff of RFC 6298 5.5 applied, up to the maximum of 2.5. */
+static inline uint64_t rto_ns(const struct stack *s, const struct tcb *t) {
+    return min_u64(((uint64_t)t->rto_us * US_NS) << t->backoff, (uint64_t)s->cfg.rto_max_ms * MS_NS);
+}
 void rexmit_ack_new(struct arrival *a, uint32_t bytes);
 void rexmit_ack_duplicate(struct arrival *a);
 COLD void rexmit_timeout(struct stack *s, struct tcb *t);
@@ -576,27 +618,36 @@ COLD void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight);
 bool recovery_expire(struct stack *s, struct tcb *t);
 COLD void recovery_resume(struct tcb *t);
 bool recovery_room(struct stack *s, struct tcb *t);
+bool recovery_begins(struct stack *s, struct tcb *t, seq to);
 void recovery_sent(struct stack *s, struct tcb *t, seq to);
 bool recovery_next(const struct tcb *t, seq *from, uint32_t *len);
+uint32_t recovery_stamp(const struct stack *s, const struct tcb *t, seq from); /* TSval when it leaves again */
 void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len);
 void recovery_idle(struct stack *s, struct tcb *t);
 void recovery_app_limited(struct tcb *t);
 void recovery_late(struct arrival *a,
                    bool duplicate); /* the same with nothing under way: only reports of duplicates tell */
+void rack_min_rtt(struct stack *s, struct tcb *t, uint32_t rtt_us); /* one more was measured */
 void rack_delivered(const struct arrival *a, const struct piece *p, seq end);
 void rack_dsack(struct tcb *t);
 uint32_t rack_window(const struct tcb *t);
 void rack_recovered(struct tcb *t);
 uint32_t rack_detect(struct stack *s, struct tcb *t, uint32_t *wait_us);
 bool tlp_wanted(const struct tcb *t);
-uint64_t tlp_delay_ns(const struct stack *s, const struct tcb *t);
+uint64_t tlp_delay_ns(const struct stack *s, const struct tcb *t, uint32_t pipe);
+void tlp_fin(const struct stack *s, struct tcb *t);
 void tlp_sent(struct tcb *t, bool again);
 bool tlp_repaired(struct tcb *t, seq ack, bool told_twice, bool duplicate);
 void prr_begin(struct tcb *t, uint32_t delivered);
 void prr_ack(struct tcb *t, uint32_t delivered, bool good);
 void prr_sent(struct tcb *t, uint32_t bytes);
 uint16_t window_field(struct tcb *t, bool syn); /* SND what RCV.WND is; moves rcv.adv */
-uint32_t window_offered(const struct tcb *t);   /* RCV.WND now */
+/* RCV.WND: data up to the right edge once offered stays acceptable [SHLD-14, RFC7323 2.4]; it opens when somebody
+ * reads, and not before [MAY-8]. */
+static inline uint32_t window_offered(const struct tcb *t) {
+    int32_t wnd = seq_diff(t->rcv.adv, t->rcv.nxt);
+    return wnd > 0 ? (uint32_t)wnd : 0;
+}
 bool window_update_due(const struct tcb *t);
 COLD void persist_start(struct stack *s, struct tcb *t);
 COLD void persist_take_over(struct stack *s, struct tcb *t); /* from the retransmission timer */

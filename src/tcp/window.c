@@ -2,13 +2,6 @@
  * opening is worth telling. The sender's side of it is segmentize.c's. */
 #include "tcp/tcb.h"
 
-/* RCV.WND: data up to the right edge once offered stays acceptable [SHLD-14, RFC7323 2.4]; it opens when somebody
- * reads, and not before [MAY-8]. */
-uint32_t window_offered(const struct tcb *t) {
-    int32_t wnd = seq_diff(t->rcv.adv, t->rcv.nxt);
-    return wnd > 0 ? (uint32_t)wnd : 0;
-}
-
 /* Where the right edge could go; in small steps it stays where it is [MUST-39]. */
 static seq right_edge(const struct tcb *t) {
     seq could = seq_add(t->rcv.nxt, rcv_space(t));
@@ -17,9 +10,9 @@ static seq right_edge(const struct tcb *t) {
 }
 
 uint16_t window_field(struct tcb *t, bool syn) {
-    if (t->state == TERN_SYN_SENT) return (uint16_t)min_u32(t->receive_buffer, 65535);
     if (t->fin_taken) return (uint16_t)min_u32(t->receive_buffer >> t->rcv_wscale, 65535); /* nothing more can come */
-    uint8_t scale = syn ? 0 : t->rcv_wscale;                                               /* [RFC7323 2.2] */
+    if (syn && t->state == TERN_SYN_SENT) return (uint16_t)min_u32(t->receive_buffer, 65535);
+    uint8_t scale = syn ? 0 : t->rcv_wscale; /* [RFC7323 2.2] */
     seq edge = syn ? t->rcv.adv : right_edge(t);
     uint32_t field = min_u32((uint32_t)seq_diff(edge, t->rcv.nxt) >> scale, 65535); /* [MUST-1] */
     t->rcv.adv = seq_max(t->rcv.adv, seq_add(t->rcv.nxt, field << scale));

@@ -1,10 +1,15 @@
 /* tcp_header.c - the TCP header (RFC 9293 3.1). Options are in tcp_option.c; what a segment means is in tcp/. */
 #include "wire/wire.h"
 
-enum { TCP_LEN = 20, TCP_LEN_TS = 32 };
+enum { TCP_LEN = 20, TCP_LEN_TS = 32, TCP_LEN_SYN = 40 };
 
 /* NOP NOP Timestamps 10: how nearly every segment of a connection with timestamps begins its options (RFC 7323 A). */
 static const uint32_t aligned_ts = 0x0101080a;
+
+/* MSS, SACK permitted and timestamps, NOP and scale: how tern and Linux write a SYN's. */
+static inline bool usual_syn(const uint8_t *p) {
+    return load16(p) == 0x0204 && load32(p + 4) == 0x0402080a && load32(p + 16) >> 8 == 0x010303;
+}
 
 static inline bool parse_options(const uint8_t *p, unsigned header_len, tcp_options *o) {
     if (likely(header_len == TCP_LEN_TS && load32(p + TCP_LEN) == aligned_ts)) {
@@ -12,6 +17,15 @@ static inline bool parse_options(const uint8_t *p, unsigned header_len, tcp_opti
         o->has_ts = true;
         o->ts_value = load32(p + 24);
         o->ts_echo = load32(p + 28);
+        return true;
+    }
+    if (header_len == TCP_LEN_SYN && usual_syn(p + TCP_LEN)) {
+        tcp_options_clear(o);
+        o->has_mss = o->sack_ok = o->has_ts = o->has_wscale = true;
+        o->mss = load16(p + 22);
+        o->ts_value = load32(p + 28);
+        o->ts_echo = load32(p + 32);
+        o->wscale = p[39];
         return true;
     }
     return tcp_options_parse(p + TCP_LEN, header_len - TCP_LEN, o);

@@ -1,10 +1,11 @@
 /* stack.c - fuzzes a living host in every state: the input is a list of steps, user calls among segments of a peer that
  * knows the numbers (or nearly), raw packets, ICMP errors, time, and memory that fails. After each step the
- * invariants of every control block hold; at the end nothing is left. */
+ * invariants of every control block hold and STATUS agrees with itself; at the end nothing is left. */
 #include "fuzz.h"
 
 #include "tcp/tcb.h"
 #include "tests/octets.h"
+#include "tests/status.h"
 
 enum { PEERS = 4, SOCKS = 6, STEPS = 400, PEER_PORT = 7000, MY_PORT = 80 };
 
@@ -91,6 +92,9 @@ static void settle(void) {
     struct stack *s = stack_of(g.stack);
     for (uint32_t i = 0; i < s->tcp.tcbs.made; i++)
         if (pool_used(&s->tcp.tcbs, i)) tcb_check(s, pool_at(&s->tcp.tcbs, i));
+    uint64_t cursor = 0;
+    tern_status_info i;
+    while (tern_list(g.stack, &cursor, &i)) require(!status_fault(g.stack, &i));
     require(s->stats.bad_moves == 0 && s->mem_used == g.heap.live);
 }
 

@@ -8,7 +8,7 @@ call, one link and the tests that reach its line. A fault is another relation, a
 condition or a statement left out, in src/wire, src/ip and src/tcp. The tree itself is not touched.
 
 Only lines that some test reaches take part; those tests run, the likeliest first, until one fails, crashes or takes too
-long. A fault that does not compile, or compiles to the same code, does not count; nor does one that changes nothing that
+long. When none does, the quick ones run once more under AddressSanitizer and UBSan, as in ./dev test. A fault that does not compile, or compiles to the same code, does not count; nor does one that changes nothing that
 anybody could see, for the reason written in equal.txt. Exits 1 below 85 % noticed.
 """
 import argparse
@@ -32,8 +32,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DIRS = ("src/wire", "src/ip", "src/tcp")
 EQUAL = pathlib.Path(__file__).with_name("equal.txt")
 AIM = 85
-CPU_MAX = 6.0  # a test that takes longer would take most of the time of all
+CPU_MAX = 20.0  # a test that takes longer would take most of the time of all
+SANITIZED_MAX = 1.0  # the same once more under sanitizers
 MEMORY_MAX = 4 << 30
+SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 UNIT = re.compile(r"test_(base|wire|ip|core|tcp|rfc9293|cc|lens|posix_calls|explain_scenarios|drivers_(memlink|sim))")
 RELATIONS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||", "||": "&&",
              "seq_lt": "seq_le", "seq_le": "seq_lt", "seq_gt": "seq_ge", "seq_ge": "seq_gt"}
@@ -171,29 +173,32 @@ def tests_of(build):
         suite = test["suite"][0].split(":")[-1]
         if (suite == "unit" and UNIT.match(test["name"])) or suite in ("conformance", "fuzz", "scenarios"):
             found.append(Test(test["name"], [absolute(word) for word in test["cmd"]]))
-        elif test["name"] in ("blind", "noninterference"):
+        elif test["name"] in ("blind", "noninterference", "wraps"):
             found.append(Test("attacks_" + test["name"], test["cmd"]))
     tern = str(build / "cli/tern")
     exact = ["--strict", "--tolerance_usecs=1000", "--tolerance_percent=0"]
     for folder in sorted(ROOT.glob("tests/drill/*/")):
         found.append(Test("drill_" + folder.name, [tern, "drill", *exact, str(folder)]))
-    found.append(Test("soak", [str(build / "tests/sim/soak"), "--from", "1", "--seeds", "12"]))
+    for name, seeds in (("soak", "12"), ("soak_more", "200")):
+        found.append(Test(name, [str(build / "tests/sim/soak"), "--from", "1", "--seeds", seeds]))
     return found
 
 
-def limits(seconds):
+def limits(seconds, memory):
     def apply():
         resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
+        if memory:
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     return apply
 
 
-def passes(test, library, scratch, cpu, extra=None):
+def passes(test, library, scratch, cpu, extra=None, memory=MEMORY_MAX):
     env = dict(os.environ, LD_LIBRARY_PATH=str(library.parent), TERN_TEST_SCALE="small", **(extra or {}))
     try:
         run = subprocess.run(test.cmd, cwd=scratch, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL, preexec_fn=limits(cpu), timeout=60 + 10 * cpu, start_new_session=True)
+                             stderr=subprocess.DEVNULL, preexec_fn=limits(cpu, memory), timeout=60 + 10 * cpu,
+                             start_new_session=True)
     except subprocess.TimeoutExpired:
         return False
     return run.returncode == 0
@@ -268,11 +273,50 @@ def measure_all(library, tests, jobs, tell):
             tell(test, spent, lines_of(where, library.build))
 
 
+class Sanitized:
+    """The core with AddressSanitizer and UBSan in a directory of its own, for tests that are built without them."""
+
+    def __init__(self, library, jobs):
+        self.library, self.alone = library, {}
+        self.where = library.build / "mutants-sanitized"
+        self.objects = {path: self.where / (path.replace("/", "_") + ".o") for path in library.commands}
+        runtime = subprocess.check_output(["gcc", "-print-file-name=libasan.so"], text=True).strip()
+        self.env = {"LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0"}
+        state, known = digest_of([ROOT / "src", ROOT / "include"], str(SANITIZE)), self.where / "of"
+        if known.exists() and known.read_text(encoding="utf-8") == state:
+            return
+        self.where.mkdir(exist_ok=True)
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            if not all(pool.map(lambda p: library.compile(p, ROOT / p, str(self.objects[p]), SANITIZE), self.objects)):
+                sys.exit("the core does not compile with sanitizers")
+        library.link(self.objects, self.where / "libtern-core.so", SANITIZE)
+        known.write_text(state, encoding="utf-8")
+
+    def passes(self, test, library, scratch, seconds):
+        return passes(test, library, scratch, 10 + 20 * seconds, self.env, memory=0)
+
+    def finds(self, mutant, source, scratch, tests):
+        """Which of these tests fails with the fault, and does not without; None: none."""
+        if not self.library.compile(mutant.path, source, str(scratch / "sanitized.o"), SANITIZE):
+            return None
+        there = scratch / "sanitized"
+        there.mkdir()
+        self.library.link({**self.objects, mutant.path: scratch / "sanitized.o"}, there / "libtern-core.so", SANITIZE)
+        for test, seconds in tests:
+            if self.passes(test, there / "libtern-core.so", scratch, seconds):
+                continue
+            if test.name not in self.alone:
+                self.alone[test.name] = self.passes(test, self.where / "libtern-core.so", scratch, seconds)
+            if self.alone[test.name]:
+                return test.name
+        return None
+
+
 # ---- one mutant after the other ----------------------------------------------------------------------------------------
 
 class Hunt:
-    def __init__(self, library, tests, reach):
-        self.library, self.reach = library, reach
+    def __init__(self, library, sanitized, tests, reach):
+        self.library, self.sanitized, self.reach = library, sanitized, reach
         self.tests = {t.name: t for t in tests}
         self.kills = collections.Counter()
         self.same = {}
@@ -310,7 +354,9 @@ class Hunt:
                     with self.lock:
                         self.kills[mutant.path, test] += 1
                     return "killed", test
-        return "survived", None
+            quick = [(self.tests[n], self.reach[n][0]) for n in self.order(mutant) if self.reach[n][0] <= SANITIZED_MAX]
+            test = self.sanitized.finds(mutant, scratch / pathlib.Path(mutant.path).name, scratch, quick)
+        return ("killed", f"{test}, sanitized") if test else ("survived", None)
 
 
 def told(mutant, line=True):
@@ -367,7 +413,8 @@ def main():
         sys.exit("\n".join(f"{EQUAL.name}: no such fault any more: {e}" for e in sorted(stale)))
     all_mutants = [m for m in all_mutants if told(m, False) not in left_out]
     random.Random(args.seed).shuffle(all_mutants)
-    hunt, results, survivors, kinds = Hunt(library, tests, reach), collections.Counter(), [], collections.Counter()
+    hunt = Hunt(library, Sanitized(library, args.jobs), tests, reach)
+    results, survivors, kinds = collections.Counter(), [], collections.Counter()
     wanted, begin = args.sample or len(all_mutants), time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         queue, waiting = iter(all_mutants), {}

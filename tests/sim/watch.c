@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/status.h"
 #include "world.h"
 
 static void grow(struct world *w, struct host *h, uint32_t n) {
@@ -57,6 +58,12 @@ void watch_host(struct world *w, struct host *h) {
                       (unsigned long long)t->serial);
         h->shadows[i] =
             (struct shadow){t->serial, t->snd.una, t->snd.nxt, t->rcv.nxt, t->rcv.adv, state_in(t, SYNCHRONIZED)};
+    }
+    uint64_t cursor = 0;
+    tern_status_info i;
+    while (tern_list(h->stack, &cursor, &i)) {
+        const char *fault = status_fault(h->stack, &i);
+        if (fault) violation(w, "host %u: STATUS of a connection in %s: %s", h->index, tern_state_name(i.state), fault);
     }
     if (s->stats.bad_moves) violation(w, "host %u: a move that the table does not know", h->index);
     if (s->mem_used > s->cfg.memory_max) violation(w, "host %u: more memory than the cap", h->index);

@@ -154,13 +154,22 @@ __attribute__((unused)) static void host_tun(void) {
 
 __attribute__((unused)) static uint64_t reason(enum reason r) { return host.s->reason_count[r]; }
 
-/* The bytes lie in a block of exactly their size, so that one byte too far is seen. */
+/* What became of all packets so far; the reasons behind R_SEND_SYN tell why something leaves. */
+static uint64_t outcomes(void) {
+    uint64_t n = tcp_seen.segments;
+    for (unsigned r = 0; r < R_SEND_SYN; r++) n += host.s->reason_count[r];
+    return n;
+}
+
+/* The bytes lie in a block of exactly their size, so that one byte too far is seen. No packet is without an outcome. */
 static void feed_with(int iface, const void *data, size_t len, uint16_t flags, void *token) {
     uint8_t *exact = malloc(len ? len : 1);
     assert_non_null(exact);
     memcpy(exact, data, len);
     tern_packet p = {.data = len ? exact : exact + 1, .len = (uint32_t)len, .flags = flags, .token = token};
+    uint64_t before = outcomes();
     int err = tern_input(host.t, iface, &p, 1, host.now);
+    assert_true(err || outcomes() > before);
     if (err) { /* only a lent packet may be refused, and only for want of memory: it stays its owner's */
         assert_int_equal(err, TERN_ENOMEM);
         assert_non_null(token);

@@ -1,6 +1,7 @@
 /* tcp_fixture.c - see tcp_fixture.h. No test is here. */
 #include "tcp_fixture.h"
 #include "tests/octets.h"
+#include "tests/status.h"
 
 struct fixture fx;
 
@@ -125,9 +126,21 @@ void fx_check(void) {
     for (uint32_t i = 0; i < fx.s->tcp.tcbs.made; i++)
         if (pool_used(&fx.s->tcp.tcbs, i)) tcb_check(fx.s, pool_at(&fx.s->tcp.tcbs, i));
     assert_int_equal(fx.s->stats.bad_moves, 0);
+    uint64_t cursor = 0;
+    tern_status_info i;
+    while (tern_list(fx.stack, &cursor, &i)) {
+        const char *fault = status_fault(fx.stack, &i);
+        if (fault) fail_msg("STATUS of a connection in %s disagrees: %s", tern_state_name(i.state), fault);
+    }
 }
 
 uint64_t counted(enum reason r) { return fx.s->reason_count[r]; }
+
+uint64_t fx_outcomes(void) {
+    uint64_t n = 0;
+    for (unsigned r = 0; r < R_SEND_SYN; r++) n += counted((enum reason)r);
+    return n;
+}
 
 /* ---- the pattern ---- */
 
@@ -256,14 +269,16 @@ size_t build(uint8_t *p, const struct seg *s) {
     return at + len;
 }
 
-/* The bytes end where their memory ends. */
+/* The bytes end where their memory ends. No packet is without an outcome. */
 void inject_raw(const void *packet, size_t len) {
     fx_up();
     uint8_t *exact = malloc(len ? len : 1);
     assert_non_null(exact);
     memcpy(exact, packet, len);
     tern_packet p = {.data = exact, .len = (uint32_t)len};
+    uint64_t before = fx_outcomes();
     assert_int_equal(tern_input(fx.stack, fx.iface, &p, 1, fx.now), TERN_OK);
+    assert_true(fx_outcomes() > before);
     free(exact);
     fx_check();
 }

@@ -170,5 +170,6 @@ bool status_now(tern_status_info *i); /* of the connection, in whatever record; 
 tern_status_info fx_status(void);     /* the same where there must be one */
 struct tcb *tcb_now(void);            /* NULL when it has none */
 uint64_t counted(enum reason r);
+uint64_t fx_outcomes(void); /* counts of all reasons but those that tell why something leaves */
 
 #endif

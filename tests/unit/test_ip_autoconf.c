@@ -325,6 +325,31 @@ static void test_identifier(void **state) {
     host_free();
 }
 
+/* The link-local address of a host without a station's address, whose interface has this name, and whose key this. */
+static ip_addr opaque(const char *name, uint8_t key) {
+    tern_config c;
+    host_config(&c);
+    c.entropy[0] = key;
+    host_new_with(&c);
+    tern_iface_config i = {.size = sizeof i, .name = name, .link = TERN_LINK_IP, .mtu = 1500};
+    assert_int_equal(tern_iface_add(host.t, &i), 0);
+    assert_int_equal(give(0, "fd09::2", 64), TERN_OK);
+    tern_addr a;
+    assert_true(tern_addr_at(host.t, 1, &a, NULL, NULL));
+    host_free();
+    return addr_in(&a);
+}
+
+/* [RFC7217 5] The identifier is the same at each start, and another one on another interface or with another key. */
+static void test_opaque_identifier(void **state) {
+    (void)state;
+    ip_addr a = opaque("t0", 1), same = opaque("t0", 1), other = opaque("t1", 1),
+            long_name = opaque("t0t0t0t0t0t0t0t", 1), longer = opaque("t0t0t0t0t0t0t0u", 1), rekeyed = opaque("t0", 2);
+    ip_addr prefix = ip("fe80::");
+    assert_true(ip_in_prefix(&a, &prefix, 64) && ip_eq(&a, &same));
+    assert_false(ip_eq(&a, &other) || ip_eq(&a, &rekeyed) || ip_eq(&a, &long_name) || ip_eq(&long_name, &longer));
+}
+
 static void test_ra_refused(void **state) {
     (void)state;
     host_auto(TERN_LINK_ETHERNET, 1, 0);
@@ -409,12 +434,19 @@ static void test_router_silent(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_idle),          cmocka_unit_test(test_dad),
-        cmocka_unit_test(test_dad_conflict),  cmocka_unit_test(test_source_waits),
-        cmocka_unit_test(test_solicitations), cmocka_unit_test(test_advertisement),
-        cmocka_unit_test(test_expiry),        cmocka_unit_test(test_route_by_hand),
-        cmocka_unit_test(test_two_hours),     cmocka_unit_test(test_identifier),
-        cmocka_unit_test(test_ra_refused),    cmocka_unit_test(test_ra_limits),
+        cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_dad),
+        cmocka_unit_test(test_dad_conflict),
+        cmocka_unit_test(test_source_waits),
+        cmocka_unit_test(test_solicitations),
+        cmocka_unit_test(test_advertisement),
+        cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_route_by_hand),
+        cmocka_unit_test(test_two_hours),
+        cmocka_unit_test(test_identifier),
+        cmocka_unit_test(test_opaque_identifier),
+        cmocka_unit_test(test_ra_refused),
+        cmocka_unit_test(test_ra_limits),
         cmocka_unit_test(test_router_silent),
     };
     return cmocka_run_group_tests_name("ip_autoconf", tests, NULL, NULL);

@@ -520,6 +520,141 @@ static void test_near_misses(void **state) {
     host_free();
 }
 
+/* What a packet led to: what TCP got, and what was counted. */
+struct outcome {
+    unsigned segments, answers;
+    struct ip_info info;
+    size_t len;
+    uint64_t reasons[REASONS];
+};
+
+static struct outcome outcome_of(const packet *p, const packet *before) {
+    struct outcome o = {0};
+    pass_ms(1000); /* answers are no rarer the second time */
+    feed(before->b, before->len);
+    take_all();
+    tcp_seen.segments = 0;
+    memset(&tcp_seen.info, 0, sizeof tcp_seen.info);
+    for (unsigned i = 0; i < REASONS; i++) o.reasons[i] = reason(i);
+    feed(p->b, p->len);
+    for (unsigned i = 0; i < REASONS; i++) o.reasons[i] = reason(i) - o.reasons[i];
+    o.segments = tcp_seen.segments;
+    if (o.segments) {
+        o.info = tcp_seen.info;
+        o.info.token_kept = NULL;
+        o.len = tcp_seen.len;
+    }
+    o.answers = take_all();
+    return o;
+}
+
+static void same_either_way(const packet *p, const packet *alike, const packet *other) {
+    struct outcome quick = outcome_of(p, alike), plain = outcome_of(p, other);
+    assert_int_equal(quick.segments, plain.segments);
+    assert_int_equal(quick.answers, plain.answers);
+    assert_int_equal(quick.len, plain.len);
+    assert_true(ip_eq(&quick.info.src, &plain.info.src) && ip_eq(&quick.info.dst, &plain.info.dst));
+    assert_true(quick.info.tos == plain.info.tos && quick.info.ttl == plain.info.ttl);
+    assert_true(quick.info.to_many == plain.info.to_many && quick.info.csum_ok == plain.info.csum_ok);
+    assert_memory_equal(quick.reasons, plain.reasons, sizeof quick.reasons);
+}
+
+/* Whatever byte of the header is another one, with the checksum made right or not, and wherever the packet is cut: it makes
+ * no difference whether the packet before it was of the same two hosts. */
+static void test_one_way_or_the_other(void **state) {
+    (void)state;
+    static packet alike, other, p;
+    host_tun();
+    for (int v6 = 0; v6 < 2; v6++) {
+        size_t head = v6 ? 40 : 20;
+        make_tcp(&alike, v6 ? "fd09::1" : "10.9.0.1", v6 ? "fd09::2" : "10.9.0.2", 4);
+        make_tcp(&other, v6 ? "fd09::7" : "10.9.0.7", v6 ? "fd09::2" : "10.9.0.2", 4);
+        for (unsigned at = 0; at < head; at++)
+            for (unsigned bit = 0; bit < 16; bit++) {
+                p = alike;
+                p.b[at] = (uint8_t)(p.b[at] ^ 1u << bit % 8);
+                if (!v6 && bit < 8 && (p.b[0] & 15) <= 11) fix_ip4(p.b);
+                same_either_way(&p, &alike, &other);
+            }
+        for (size_t len = 1; len < alike.len; len++) {
+            p = alike;
+            p.len = len;
+            same_either_way(&p, &alike, &other);
+            store16(p.b + (v6 ? 4 : 2), (uint16_t)(len - (v6 ? min_size(len, 40) : 0))); /* and it says so */
+            if (!v6) fix_ip4(p.b);
+            same_either_way(&p, &alike, &other);
+        }
+        for (unsigned bit = 4; v6 && bit < 8; bit++) { /* another version, and the right one in the next byte */
+            p = alike;
+            p.b[0] = (uint8_t)(p.b[0] ^ 1u << bit);
+            p.b[1] = 0x60;
+            same_either_way(&p, &alike, &other);
+        }
+        p = alike;
+        memset(p.b + alike.len, 0x55, 30); /* padding behind it */
+        p.len += 30;
+        same_either_way(&p, &alike, &other);
+    }
+    host_free();
+}
+
+/* ---- the trace ---- */
+
+static tern_trace dropped;
+static unsigned drops;
+
+static void hear_drop(void *ctx, const tern_trace *r) {
+    (void)ctx;
+    dropped = *r;
+    drops++;
+}
+
+static void drop_is_told(enum reason r, int iface, const char *from, const char *to) {
+    tern_addr local = to ? addr(to) : (tern_addr){0}, remote = from ? addr(from) : (tern_addr){0};
+    assert_int_equal(drops, 1);
+    assert_true(dropped.kind == TERN_TRACE_DROP && dropped.reason == r && dropped.iface == iface);
+    assert_int_equal(dropped.time_ns, host.now);
+    assert_memory_equal(&dropped.flow.local, &local, sizeof local);
+    assert_memory_equal(&dropped.flow.remote, &remote, sizeof remote);
+    drops = 0;
+}
+
+/* A packet that no connection owns and nobody wants is told of once: why, where it came in, from whom and to whom. */
+static void test_drops_are_told(void **state) {
+    (void)state;
+    host_tun();
+    assert_int_equal(iface_add(TERN_LINK_IP, 0, 1500), 1);
+    assert_int_equal(give(1, "10.8.0.2", 24), TERN_OK);
+    assert_int_equal(tern_trace_set(host.t, TERN_TRACE_DROP, hear_drop, NULL), TERN_OK);
+    drops = 0;
+    make_tcp(&k, "10.9.0.1", "10.9.0.3", 4);
+    feed(k.b, k.len);
+    drop_is_told(R_IP_NOT_OURS, 0, "10.9.0.1", "10.9.0.3");
+    make_tcp(&k, "10.8.0.255", "10.8.0.2", 4);
+    feed_with(1, k.b, k.len, 0, NULL);
+    drop_is_told(R_IP_BAD_SOURCE, 1, "10.8.0.255", "10.8.0.2");
+    make_tcp(&k, "fd09::1", "fd09::3", 4);
+    feed(k.b, k.len);
+    drop_is_told(R_IP_NOT_OURS, 0, "fd09::1", "fd09::3");
+    make_packet(&k, "10.8.0.1", "10.8.0.2", 47, "01234567", 8, -1, 64);
+    feed_with(1, k.b, k.len, 0, NULL);
+    drop_is_told(R_IP_UNKNOWN_PROTOCOL, 1, "10.8.0.1", "10.8.0.2");
+    k.b[10] ^= 1;
+    feed_with(1, k.b, k.len, 0, NULL); /* whose it was cannot be known */
+    drop_is_told(R_IP_CHECKSUM, 1, NULL, NULL);
+    take_all();
+    drops = 0;
+    ip_addr nowhere = ip("192.0.2.1"), silent = ip("10.9.0.9");
+    ip_send(host.s, NULL, &nowhere, IP_PROTO_TCP, 0, 0, "01234567890123456789", 20, 16);
+    drop_is_told(R_IP_NO_ROUTE, -1, NULL, NULL);
+    ip_send(host.s, NULL, &silent, IP_PROTO_TCP, 0, 0, "01234567890123456789", 20, 16);
+    assert_int_equal(drops, 0);
+    assert_int_equal(tern_trace_set(host.t, 0, NULL, NULL), TERN_OK);
+    feed(k.b, 5);
+    assert_int_equal(drops, 0);
+    host_free();
+}
+
 /* ---- tokens ---- */
 
 static void test_tokens(void **state) {
@@ -552,6 +687,11 @@ static void test_tokens(void **state) {
     assert_ptr_equal(back[0], &marks[100]);
     assert_ptr_equal(back[MANY - 101], &marks[MANY - 1]);
     assert_int_equal(tern_reclaim(host.t, back, MANY), 0);
+    for (int turn = 0; turn < 5; turn++) { /* small again, and goes on */
+        for (int i = 0; i < 3; i++) feed_with(0, k.b, k.len, 0, &marks[i]);
+        assert_int_equal(tern_reclaim(host.t, back, MANY), 3);
+        for (int i = 0; i < 3; i++) assert_ptr_equal(back[i], &marks[i]);
+    }
     host_free();
 }
 
@@ -573,6 +713,8 @@ int main(void) {
         cmocka_unit_test(test_extension_chains),
         cmocka_unit_test(test_extension_problems),
         cmocka_unit_test(test_near_misses),
+        cmocka_unit_test(test_one_way_or_the_other),
+        cmocka_unit_test(test_drops_are_told),
         cmocka_unit_test(test_tokens),
     };
     return cmocka_run_group_tests_name("ip_input", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* test_ip_output.c - interfaces, addresses, routes, sources, path MTUs, frames for segments, the queue of the
  * stack's own packets and fragments out. From RFC 791, 1122 3.3, 1191, 6724, 6864, 8200, 8201. */
+#include "ip/frame.h"
 #include "ip_fixture.h"
 
 static enum ip_path_result path_to(const char *to, struct ip_path *path) {
@@ -191,6 +192,163 @@ static void test_source(void **state) {
     a->state = IP_ADDRESS_TENTATIVE;
     expect_source("2001:db8::1", "fd09::2");
     host_free();
+}
+
+/* ---- the same in the plainest form, for addresses and routes that come and go at random ---- */
+
+enum { WAYS_MOST = 24 };
+static struct way {
+    tern_addr prefix;
+    unsigned len;
+    int iface;
+    bool of_address;
+} ways[WAYS_MOST];
+static unsigned way_count;
+
+static unsigned same_bits(const tern_addr *a, const tern_addr *b) {
+    unsigned n = 0, most = a->family == 4 ? 32 : 128;
+    while (n < most && ((a->bytes[n / 8] ^ b->bytes[n / 8]) & 0x80 >> n % 8) == 0) n++;
+    return n;
+}
+
+/* Few values, so that prefixes lie in each other and addresses on their borders. */
+static tern_addr some_addr(void) {
+    static const uint8_t few[] = {0, 1, 2, 0x7e, 0x80, 0xff};
+    tern_addr a = {.family = chance(2) ? 4 : 6, .bytes = {10}};
+    unsigned n = a.family == 4 ? 4 : 16;
+    if (a.family == 6) a.bytes[0] = 0x20;
+    for (unsigned i = 1; i < n; i++)
+        if (i < 4 || i > 12) a.bytes[i] = few[chance(6)];
+    return a;
+}
+
+static bool to_all_of_link(const tern_addr *a, int iface) {
+    tern_addr mine;
+    unsigned len;
+    int at;
+    for (size_t i = 0; tern_addr_at(host.t, i, &mine, &at, &len); i++) {
+        if (a->family != 4 || mine.family != 4 || at != iface || len >= 31 || same_bits(a, &mine) < len) continue;
+        if ((load32(a->bytes) | ~(UINT32_MAX >> len)) == UINT32_MAX) return true;
+    }
+    return false;
+}
+
+static bool is_mine(const tern_addr *a) {
+    tern_addr mine;
+    for (size_t i = 0; tern_addr_at(host.t, i, &mine, NULL, NULL); i++)
+        if (memcmp(a, &mine, sizeof mine) == 0) return true;
+    return false;
+}
+
+/* RFC 1122 3.3.1.6: the longest prefix; of equals the one that was first. */
+static const struct way *way_to(const tern_addr *dst) {
+    const struct way *best = NULL;
+    if (is_mine(dst)) return NULL;
+    for (unsigned i = 0; i < way_count; i++)
+        if (ways[i].prefix.family == dst->family && same_bits(&ways[i].prefix, dst) >= ways[i].len &&
+            (!best || ways[i].len > best->len))
+            best = &ways[i];
+    return best && to_all_of_link(dst, best->iface) ? NULL : best;
+}
+
+/* RFC 6724 5, rules 5 and 8: on that interface, then most bits in common; link-local ones lead nowhere from here. */
+static bool source_for(const tern_addr *dst, int iface, tern_addr *source) {
+    tern_addr mine;
+    int at;
+    long best = -1;
+    for (size_t i = 0; tern_addr_at(host.t, i, &mine, &at, NULL); i++) {
+        if (mine.family != dst->family || (mine.family == 6 && mine.bytes[0] == 0xfe)) continue;
+        long score = (at == iface) * 1000 + (long)same_bits(&mine, dst);
+        if (score <= best) continue;
+        best = score;
+        *source = mine;
+    }
+    return best >= 0;
+}
+
+static void forget_way_of(const tern_addr *gone, unsigned len, int iface) {
+    tern_addr mine;
+    unsigned other;
+    int at;
+    for (size_t i = 0; tern_addr_at(host.t, i, &mine, &at, &other); i++)
+        if (mine.family == gone->family && at == iface && other == len && same_bits(&mine, gone) >= len) return;
+    for (unsigned i = 0; i < way_count; i++) {
+        const struct way *w = &ways[i];
+        if (!w->of_address || w->iface != iface || w->len != len || w->prefix.family != gone->family ||
+            same_bits(&w->prefix, gone) < len)
+            continue;
+        memmove(&ways[i], &ways[i + 1], (--way_count - i) * sizeof *w);
+        return;
+    }
+}
+
+static void change_something(void) {
+    tern_addr a = some_addr();
+    unsigned most = a.family == 4 ? 32 : 128, len = chance(4) ? 8 * (1 + chance(most / 8)) : chance(most + 1);
+    int iface = (int)chance(3);
+    unsigned what = chance(3);
+    if (what == 0) { /* one goes */
+        unsigned count = 0, which;
+        while (tern_addr_at(host.t, count, NULL, NULL, NULL)) count++;
+        if (count == 0) return;
+        which = chance(count);
+        tern_addr_at(host.t, which, &a, &iface, &len);
+        if (a.bytes[0] == 0xfe) return;
+        assert_int_equal(tern_addr_remove(host.t, iface, &a), TERN_OK);
+        forget_way_of(&a, len, iface);
+        return;
+    }
+    bool known = false, of_address = what == 1;
+    for (unsigned i = 0; i < way_count; i++)
+        known |= ways[i].of_address == of_address && ways[i].iface == iface && ways[i].len == len &&
+                 ways[i].prefix.family == a.family && same_bits(&ways[i].prefix, &a) >= len;
+    if (way_count == WAYS_MOST && !known) return;
+    if (of_address && tern_addr_add(host.t, iface, &a, len) != TERN_OK) return;
+    if (!of_address) assert_int_equal(tern_route_add(host.t, &a, len, iface, NULL), TERN_OK);
+    if (!known && (!of_address || len < most)) ways[way_count++] = (struct way){a, len, iface, of_address};
+}
+
+/* Somewhere near a prefix. */
+static tern_addr some_destination(void) {
+    tern_addr to = way_count && chance(4) ? ways[chance(way_count)].prefix : some_addr();
+    for (unsigned n = chance(3); n; n--) {
+        unsigned bit = 8 + chance(to.family == 4 ? 24 : 120);
+        to.bytes[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
+    }
+    return to;
+}
+
+static unsigned ask_the_way(const tern_addr *to) {
+    ip_addr dst = addr_in(to);
+    const struct way *way = way_to(to);
+    tern_addr from = {0};
+    bool leads = way && source_for(to, way->iface, &from);
+    struct ip_path path;
+    for (unsigned again = 0; again < 2; again++) { /* what is remembered is the same */
+        assert_int_equal(ip_path_find(host.s, NULL, &dst, &path), leads ? IP_PATH_OK : IP_PATH_NONE);
+        if (!leads) continue;
+        ip_addr source = addr_in(&from);
+        assert_int_equal(path.iface, way->iface);
+        assert_true(ip_eq(&path.source, &source));
+    }
+    return leads;
+}
+
+static void test_ways_at_random(void **state) {
+    (void)state;
+    unsigned led = 0;
+    for (unsigned round = 0; round < 40; round++) {
+        host_new();
+        for (int i = 0; i < 3; i++) iface_add(TERN_LINK_IP, 0, 1500);
+        way_count = 0;
+        for (unsigned turn = 0; turn < 300; turn++) {
+            if (chance(4) == 0) change_something();
+            tern_addr to = some_destination();
+            led += ask_the_way(&to);
+        }
+        host_free();
+    }
+    assert_true(led > 3000);
 }
 
 static void test_peers(void **state) {
@@ -513,14 +671,23 @@ static void test_fragment_borders(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_iface_arguments), cmocka_unit_test(test_addr_arguments),
-        cmocka_unit_test(test_route_arguments), cmocka_unit_test(test_longest_prefix),
-        cmocka_unit_test(test_source),          cmocka_unit_test(test_peers),
-        cmocka_unit_test(test_path_mtu),        cmocka_unit_test(test_path_mtu_flood),
-        cmocka_unit_test(test_frame_start),     cmocka_unit_test(test_send_checksum),
-        cmocka_unit_test(test_queue_limit),     cmocka_unit_test(test_fragment_ids),
-        cmocka_unit_test(test_too_big),         cmocka_unit_test(test_fragment_borders),
-        cmocka_unit_test(test_fragment_places), cmocka_unit_test(test_mtu_without_a_route),
+        cmocka_unit_test(test_iface_arguments),
+        cmocka_unit_test(test_addr_arguments),
+        cmocka_unit_test(test_route_arguments),
+        cmocka_unit_test(test_longest_prefix),
+        cmocka_unit_test(test_source),
+        cmocka_unit_test(test_ways_at_random),
+        cmocka_unit_test(test_peers),
+        cmocka_unit_test(test_path_mtu),
+        cmocka_unit_test(test_path_mtu_flood),
+        cmocka_unit_test(test_frame_start),
+        cmocka_unit_test(test_send_checksum),
+        cmocka_unit_test(test_queue_limit),
+        cmocka_unit_test(test_fragment_ids),
+        cmocka_unit_test(test_too_big),
+        cmocka_unit_test(test_fragment_borders),
+        cmocka_unit_test(test_fragment_places),
+        cmocka_unit_test(test_mtu_without_a_route),
     };
     return cmocka_run_group_tests_name("ip_output", tests, NULL, NULL);
 }

@@ -89,6 +89,7 @@ static void lent_and_copied(void **state) {
     back += reclaim();
     assert_int_equal(fx.read, base - 1);
     assert_int_equal(back, gave);
+    assert_int_equal(counted(R_TEXT_NO_BUFFER), 0); /* nothing was refused that there was room for */
 }
 
 /* A connection that ends gives back what it still held. */
@@ -460,6 +461,32 @@ static void memory_cap(void **state) {
     drop_out();
 }
 
+/* A queue that was taken in part is a queue like any other: what heads it now may leave it, too. */
+static void events_taken_one_by_one(void **state) {
+    (void)state;
+    assert_int_equal(app_connect(), TERN_OK);
+    struct event_node node[4] = {{0}};
+    tern_event e[4];
+    for (unsigned i = 0; i < 4; i++) {
+        node[i].user = i;
+        node[i].ref = tcb_now()->event.ref;
+        event_raise(fx.s, &node[i], TERN_EV_READ, 0);
+    }
+    assert_int_equal(tern_poll(fx.stack, e, 1), 1);
+    assert_int_equal(e[0].user, 0);
+    event_cancel(fx.s, &node[1]);
+    event_raise(fx.s, &node[0], TERN_EV_WRITE, 0);
+    assert_int_equal(tern_poll(fx.stack, e, 4), 3);
+    assert_int_equal(e[0].user, 2);
+    assert_int_equal(e[1].user, 3);
+    assert_int_equal(e[2].user, 0);
+    assert_int_equal(e[2].bits, TERN_EV_WRITE);
+    assert_int_equal(tern_poll(fx.stack, e, 4), 0);
+    event_raise(fx.s, &node[1], TERN_EV_READ, 0);
+    assert_int_equal(tern_poll(fx.stack, e, 4), 1);
+    assert_int_equal(e[0].user, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         BOTH(lent_packets),
@@ -470,6 +497,7 @@ int main(void) {
         BOTH(write_event),
         BOTH(list_shows_all),
         BOTH(stale_handles),
+        ONLY4(events_taken_one_by_one),
         BOTH(options),
         BOTH(allocation_fails_once),
         BOTH(allocation_fails_from_then_on),

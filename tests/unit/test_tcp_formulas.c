@@ -135,7 +135,7 @@ static void probe_timeout(void **state) {
             bool one = alone == 0;
             uint64_t us = trips[i] ? 2ull * trips[i] + (one ? 40000 : 0) : 1000000;
             us = us < 2000 ? 2000 : us > 1500000 ? 1500000 : us;
-            assert_int_equal(tlp_delay_ns(fx.s, t) / 1000, us);
+            assert_int_equal(tlp_delay_ns(fx.s, t, flight_pipe(t->busy->flight)) / 1000, us);
         }
     }
     t->busy->flight->sacked = 0;

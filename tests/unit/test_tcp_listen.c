@@ -203,6 +203,39 @@ static void held_reset(void **state) {
     expect_none();
 }
 
+/* Held SYNs are decided on in any order; from then on each is a half-open connection like others. */
+static void held_in_any_order(void **state) {
+    (void)state;
+    tern_sock held[3];
+    tern_stats st = {.size = sizeof st};
+    assert_int_equal(app_listen(TERN_LISTEN_HOLD, 0), TERN_OK);
+    for (uint16_t i = 0; i < 3; i++) {
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + i));
+        inject(SYN, 0, 0, 0);
+        assert_int_equal(tern_held(fx.stack, fx.listener, &held[i], NULL), TERN_OK);
+    }
+    expect_none();
+    static const unsigned order[] = {1, 0, 2};
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(tern_hold_accept(fx.stack, held[order[i]]), TERN_OK);
+        assert_int_equal(drop_out(), 1);
+    }
+    for (uint64_t wait = 1000; wait <= 4000; wait *= 2) {
+        advance(wait - 1);
+        assert_int_equal(drop_out(), 0);
+        advance(1);
+        assert_int_equal(drop_out(), 3);
+    }
+    assert_int_equal(tern_stats_get(fx.stack, &st), TERN_OK);
+    assert_int_equal(st.half_open, 3);
+    advance(400000);
+    drop_out();
+    assert_int_equal(tern_stats_get(fx.stack, &st), TERN_OK);
+    assert_int_equal(st.half_open, 0);
+    assert_int_equal(counted(R_END_USER_TIMEOUT), 3);
+    assert_int_equal(counted(R_REXMIT_SYN_ACK), 3 * 7);
+}
+
 /* A listener that goes takes its half-open connections with it. */
 static void listener_closed(void **state) {
     (void)state;
@@ -318,6 +351,77 @@ static void cookies_keep_options(void **state) {
     assert_int_equal(counted(R_COOKIE_OK), 16);
 }
 
+/* A cookie opens no more than the backlog has room for, and no more than there is memory for: the ACK is ignored, and
+ * counts when it comes again later. */
+static void cookies_and_limits(void **state) {
+    (void)state;
+    fx.cfg.half_open_max = 1;
+    assert_int_equal(app_listen(0, 1), TERN_OK);
+    inject(SYN, 0, 0, 0);
+    expect(SYN | ACK, 0, 1, 0);
+    uint32_t iss[2];
+    for (uint16_t i = 0; i < 2; i++) {
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + 1 + i));
+        inject(SYN, 0, 0, 0);
+        expect(SYN | ACK, 0, 1, 0);
+        iss[i] = fx.iss;
+    }
+    for (uint16_t i = 0; i < 2; i++) {
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + 1 + i));
+        fx.iss = iss[i];
+        inject(ACK, 1, 1, 0);
+        expect_state(i == 0 ? TERN_ESTABLISHED : TERN_CLOSED);
+        expect_none();
+    }
+    assert_int_equal(counted(R_BACKLOG_FULL), 1);
+    assert_int_equal(app_accept(), TERN_OK);
+    mem_buffers_drop(fx.s);
+    fx.heap.fail_at = fx.heap.calls + 1;
+    fx.heap.fail_on = true;
+    struct busy *spare = fx.s->tcp.spare;
+    fx.s->tcp.spare = NULL;
+    inject(ACK, 1, 1, 0);
+    bool open = state_now() == TERN_ESTABLISHED; /* perhaps there was room left */
+    fx.heap.fail_on = false;
+    fx.heap.fail_at = 0;
+    fx.s->tcp.spare = spare;
+    assert_int_equal(counted(R_NO_MEMORY), !open);
+    inject(ACK, 1, 1, 0);
+    expect_state(TERN_ESTABLISHED);
+    assert_int_equal(counted(R_COOKIE_OK), 2);
+}
+
+/* [RFC4987 3.6] A few bits say which size the SYN offered: never more than that, and exactly that of the usual links. */
+static void cookies_keep_sizes(void **state) {
+    (void)state;
+    static const uint16_t offers[] = {64,   65,   535,  536,  1219, 1220, 1360, 1400,
+                                      1439, 1440, 1459, 1460, 4312, 8940, 65535};
+    static const uint16_t usual[] = {64, 536, 1220, 1360, 1440, 1460};
+    fx.cfg.half_open_max = 1;
+    fx.mtu = 65535;
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    inject(SYN, 0, 0, 0);
+    expect(SYN | ACK, 0, 1, 0);
+    uint32_t before = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(offers); i++) {
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + 1 + i));
+        fx.peer.mss = offers[i];
+        inject(SYN, 0, 0, 0);
+        expect(SYN | ACK, 0, 1, 0);
+        inject(ACK, 1, 1, 0);
+        uint32_t kept = fx_status().mss_peer, least = 0;
+        for (unsigned k = 0; k < ARRAY_LEN(usual); k++)
+            if (usual[k] <= offers[i]) least = usual[k];
+        assert_true(kept <= offers[i] && kept >= least && kept >= before);
+        before = kept;
+        assert_int_equal(app_accept(), TERN_OK);
+        assert_int_equal(tern_abort(fx.stack, fx.sock), TERN_OK);
+        drop_out();
+    }
+    assert_int_equal(counted(R_COOKIE_OK), ARRAY_LEN(offers));
+    assert_true(before >= 8940 - 60); /* a large one stays large */
+}
+
 /* [RFC5961 7] A half-open connection has its own limit on challenges too. */
 static void half_open_challenges(void **state) {
     (void)state;
@@ -348,10 +452,13 @@ int main(void) {
         BOTH(half_open_cookies),
         BOTH(half_open_challenges),
         BOTH(cookies_keep_options),
+        BOTH(cookies_keep_sizes),
+        BOTH(cookies_and_limits),
         BOTH(connection_limit),
         BOTH(held_accept),
         BOTH(held_refuse),
         BOTH(held_too_long),
+        BOTH(held_in_any_order),
         BOTH(held_reset),
         BOTH(listener_closed),
         BOTH(listener_closed_with_backlog),

@@ -129,10 +129,29 @@ static void ping_ourselves(void **state) {
     assert_int_equal(e.seq, 2);
 }
 
+/* What is for others leaves by the other interface, and only that. */
+static void others_are_outside(void **state) {
+    (void)state;
+    assert_int_equal(iface(TERN_LINK_LOOPBACK), 1);
+    tern_sock sock;
+    tern_addr peer;
+    tern_echo e;
+    assert_int_equal(tern_addr_parse("10.0.0.2", &peer), TERN_OK);
+    tern_open o = {.size = sizeof o, .remote = peer, .remote_port = 7};
+    assert_int_equal(tern_connect(host, &o, &sock), TERN_OK);
+    assert_int_equal(run(5), 1);
+    assert_int_equal(tern_echo_send(host, &peer, 1, 2, "x", 1), TERN_OK);
+    assert_int_equal(tern_echo_send(host, &own, 1, 3, "x", 1), TERN_OK);
+    assert_int_equal(run(5), 1);
+    assert_int_equal(tern_echo_reply(host, &e), TERN_OK);
+    assert_int_equal(e.seq, 3);
+    assert_int_equal(tern_echo_reply(host, &e), TERN_EAGAIN);
+}
+
 #define EACH(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
     const struct CMUnitTest tests[] = {EACH(without_loopback), EACH(client_and_server), EACH(self_connect),
-                                       EACH(not_from_outside), EACH(ping_ourselves)};
+                                       EACH(not_from_outside), EACH(ping_ourselves),    EACH(others_are_outside)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -537,6 +537,25 @@ static void syn_repeated_is_careful(void **state) {
     expect(ACK, 1, 1, 1000);
 }
 
+/* [3.10.4 SYN-RECEIVED] A CLOSE waits with the bytes before it; nothing can be written behind it. */
+static void nothing_behind_a_close(void **state) {
+    (void)state;
+    to_state(TERN_SYN_RECEIVED, ACTIVE);
+    drop_out();
+    app_write(10);
+    assert_int_equal(tern_shutdown(fx.stack, fx.sock), TERN_OK);
+    assert_int_equal(tern_write(fx.stack, fx.sock, "x", 1), TERN_ESTATE);
+    void *at[2];
+    size_t len[2];
+    assert_int_equal(tern_write_reserve(fx.stack, fx.sock, 1, at, len), TERN_ESTATE);
+    assert_int_equal(tern_shutdown(fx.stack, fx.sock), TERN_ESTATE);
+    expect_state(TERN_SYN_RECEIVED);
+    inject(ACK, 1, 1, 0);
+    expect(FIN | ACK, 1, 1, 10);
+    expect_state(TERN_FIN_WAIT_1);
+    assert_int_equal(tern_write(fx.stack, fx.sock, "x", 1), TERN_ESTATE);
+}
+
 /* [RFC9293 3.8.1] The SYN-ACK is repeated too; a peer that never answers leaves nothing behind; a late ACK gets a
  * RST. */
 static void synack_times(void **state) {
@@ -548,9 +567,11 @@ static void synack_times(void **state) {
         expect_after(waits[i]);
         expect(SYN | ACK, 0, 1, 0);
     }
+    assert_int_equal(counted(R_END_USER_TIMEOUT), 0);
     advance(60000);
     expect_none();
     expect_state(TERN_CLOSED);
+    assert_int_equal(counted(R_END_USER_TIMEOUT), 1);
     inject(ACK, 1, 1, 0);
     expect(RST, 1, 0, 0);
 }
@@ -755,6 +776,7 @@ int main(void) {
         BOTH(abort_in_syn_received),
         BOTH(syn_times),
         BOTH(syn_repeated_is_careful),
+        BOTH(nothing_behind_a_close),
         BOTH(synack_times),
         BOTH(syn_again_at_the_last_moment),
         BOTH(third_segment_lost),

@@ -341,6 +341,107 @@ static void not_undone_by_timestamp(void **state) {
     assert_int_equal(cc()->cwnd, 6 * M);
 }
 
+/* [RFC4015 3, RFC3522 3.2] The ACK that shows the reduction to have been a mistake also shows, by the same rule that was
+ * wrong a moment ago, something else lost: that is taken back too, and no new reduction follows. */
+static void undone_with_news_of_loss(void **state) {
+    (void)state;
+    open_with(TERN_NEWRENO, true);
+    send_segments(1, 10);
+    uint32_t early = fx.ts_seen, cwnd = cc()->cwnd;
+    advance(RTT);
+    sack(1, {from(2), behind(4)});
+    expect(ACK, from(1), 1, M);
+    fx.ts_seen = early;
+    sack(behind(5), {from(7), behind(10)});
+    assert_int_equal(counted(R_UNDO), 1);
+    assert_false(tcb_now()->in_recovery);
+    assert_true(cc()->cwnd >= cwnd && cc()->ssthresh > 1u << 30);
+    expect_none();
+    assert_int_equal(tcb_now()->busy->flight->lost, 0);
+    fx.ts_seen = early;
+    ack_only(behind(10)); /* it was late like the first */
+    assert_true(cc()->cwnd >= cwnd && cc()->ssthresh > 1u << 30);
+    assert_int_equal(counted(R_REXMIT_RACK), 1);
+}
+
+/* ---- a repetition's timestamp, docs/decisions/0024 ---- */
+
+/* Timestamps, a round trip of RTT, and a segment that came late; ten more have left. Their timestamp. */
+static uint32_t disorder(void) {
+    open_with(TERN_NEWRENO, true);
+    send_segments(1, 4);
+    advance(RTT);
+    sack(1, {from(2), behind(2)});
+    ack_only(behind(4));
+    assert_true(tcb_now()->reordering);
+    send_segments(5, 10);
+    return fx.ts_seen;
+}
+
+/* A receiver that does as RFC 7323 5.3 R1 says drops what a repetition overtook, if the repetition's timestamp is newer. What RACK
+ * still waits for is not older than it. */
+static void repetitions_overtake_nothing(void **state) {
+    (void)state;
+    uint32_t sent = disorder();
+    advance(RTT);
+    sack(from(5), {from(6), behind(8)});
+    expect_after(RTT / 4);
+    expect(ACK, from(5), 1, M);
+    assert_int_equal(fx.out.ts_value - sent, RTT);
+    advance(10);
+    ack_only(behind(14));
+    send_segments(15, 1); /* a new one says what time it is */
+    assert_int_equal(fx.out.ts_value - sent, RTT + RTT / 4 + 10);
+}
+
+/* The receiver has seen the first repetition's: a second is no older, and neither is one that follows a longer window. */
+static void repetitions_stay_in_order(void **state) {
+    (void)state;
+    uint32_t sent = disorder();
+    advance(RTT);
+    sack(from(5), {from(7), behind(7)}, {from(9), behind(13)});
+    expect_after(RTT / 4);
+    expect(ACK, from(5), 1, M);
+    assert_int_equal(fx.out.ts_value - sent, RTT);
+    sack(from(5), {from(7), behind(7)}, {from(9), behind(14)});
+    expect(ACK, from(6), 1, M);
+    advance(5);
+    sack(behind(5), {from(5), behind(5)}, {from(7), behind(7)}, {from(9), behind(14)}); /* the window doubles */
+    assert_int_equal(rack_window(tcb_now()), 2000 * RTT / 4);
+    expect(ACK, from(8), 1, M);
+    assert_int_equal(fx.out.ts_value - sent, RTT);
+}
+
+/* The first sending's timestamp is older than the repetition's all the same [RFC3522 3.2], and a round trip is not taken
+ * from it, for it tells not when that left. */
+static void still_undone_by_timestamp(void **state) {
+    (void)state;
+    uint32_t sent = disorder();
+    uint32_t srtt = tcb_now()->srtt_us;
+    advance(RTT);
+    sack(from(5), {from(6), behind(8)});
+    expect_after(RTT / 4);
+    expect(ACK, from(5), 1, M);
+    uint32_t again = fx.ts_seen;
+    fx.ts_seen = sent;
+    ack_only(behind(8));
+    assert_int_equal(counted(R_UNDO), 1);
+    assert_true((int32_t)(again - sent) > 0);
+    assert_int_equal(tcb_now()->srtt_us, srtt);
+}
+
+/* Without disorder it is the time at which it leaves [RFC7323 3.2]. */
+static void repetitions_tell_the_time(void **state) {
+    (void)state;
+    open_with(TERN_NEWRENO, true);
+    send_segments(1, 10);
+    uint32_t sent = fx.ts_seen;
+    advance(RTT);
+    sack(1, {from(2), behind(4)});
+    expect(ACK, from(1), 1, M);
+    assert_int_equal(fx.out.ts_value - sent, RTT);
+}
+
 /* ---- timeouts ---- */
 
 static void to_timeout(uint32_t n) {
@@ -577,6 +678,22 @@ static void duplicates_are_reported(void **state) {
     expect_none();
 }
 
+/* Also one whose timestamp is old, as a needless repetition's may be; not one that PAWS keeps out. */
+static void old_duplicates_are_reported(void **state) {
+    (void)state;
+    open_with(TERN_NEWRENO, true);
+    inject(ACK, 1, 1, 500);
+    fx.peer.ts_value += 10;
+    inject(ACK, 501, 1, 500);
+    drop_out();
+    fx.peer.ts_value -= 20;
+    inject(ACK, 501, 1, 500);
+    expect_dsack(1, 1001, 501, 1001);
+    inject(ACK, 1001, 1, 500);
+    expect(ACK, 1, 1001, 0);
+    assert_int_equal(fx.out.sacks, 0);
+}
+
 /* A step of an example: what arrives, and the ACK for it; in the RFC's numbers, which begin at 500. */
 struct report {
     uint32_t left, right, ack;
@@ -659,6 +776,11 @@ int main(void) {
         ONLY4(copies_by_the_network),
         ONLY4(undone_by_timestamp),
         ONLY4(not_undone_by_timestamp),
+        ONLY4(undone_with_news_of_loss),
+        ONLY4(repetitions_overtake_nothing),
+        ONLY4(repetitions_stay_in_order),
+        ONLY4(still_undone_by_timestamp),
+        ONLY4(repetitions_tell_the_time),
         ONLY4(timeout_resends_holes),
         ONLY4(timeout_spares_the_young),
         ONLY4(spurious_timeout),
@@ -668,6 +790,7 @@ int main(void) {
         ONLY4(nonsense_is_ignored),
         ONLY4(many_holes),
         BOTH(duplicates_are_reported),
+        ONLY4(old_duplicates_are_reported),
         ONLY4(one_part_twice),
         ONLY4(two_parts_twice_below),
         ONLY4(two_parts_twice_beyond),

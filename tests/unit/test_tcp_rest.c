@@ -24,6 +24,46 @@ static void wakes_and_rests(void **state) {
     assert_true(fx.heap.live <= live);
 }
 
+/* Urgent bytes that were acknowledged are nothing special any more: the next ones are not marked, and it rests. */
+static void rests_after_urgent(void **state) {
+    (void)state;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    fx.unchecked = true;
+    assert_int_equal(tern_write_urgent(fx.stack, fx.sock, "stop", 4), 4);
+    expect(ACK | URG, 1, 1, 4);
+    assert_int_equal(fx.out.urgent, 4);
+    inject(ACK, 1, 5, 0);
+    assert_false(tcb_awake(tcb_now()));
+    assert_int_equal(tern_write(fx.stack, fx.sock, "go", 2), 2);
+    expect(ACK, 5, 1, 2);
+    inject(ACK, 1, 7, 0);
+    assert_false(tcb_awake(tcb_now()));
+}
+
+static void write_much(void) {
+    app_write(50000);
+    while (snd_queued(tcb_now()))
+        if (drop_out() > 0) inject(ACK, 1, fx_status().snd_nxt - fx.iss, 0);
+    mem_buffers_drop(s());
+}
+
+/* A buffer begins as large as the last one had to be; when that much is not to be had, as large as is needed now. */
+static void small_when_large_is_refused(void **state) {
+    (void)state;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    for (unsigned refused = 0; refused < 2; refused++) {
+        write_much();
+        assert_true(tcb_wake(s(), tcb_now()));
+        uint64_t live = fx.heap.live;
+        if (refused) fx.heap.fail_at = fx.heap.calls + 1;
+        app_write(1);
+        assert_true(refused ? fx.heap.live <= live + 1024 : fx.heap.live >= live + 50000);
+        assert_int_equal(drop_out(), 1);
+        inject(ACK, 1, fx_status().snd_nxt - fx.iss, 0);
+        assert_int_equal(fx_status().send_queued, 0);
+    }
+}
+
 /* One refusal hurts nobody: there is a part in reserve. */
 static void one_refusal(void **state) {
     (void)state;
@@ -70,6 +110,8 @@ static void no_memory_to_wake(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {BOTH(wakes_and_rests), BOTH(one_refusal), BOTH(no_memory_to_wake)};
+    const struct CMUnitTest tests[] = {BOTH(wakes_and_rests),    BOTH(small_when_large_is_refused),
+                                       BOTH(rests_after_urgent), SACKED(rests_after_urgent),
+                                       BOTH(one_refusal),        BOTH(no_memory_to_wake)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* test_tcp_told.c - what the host tells of its connections is what they are: every record of the trace against the packet on the
  * wire, every field of STATUS (RFC 9293 3.10.6) through a life, the list of all records, and the counts. */
-#include "tcp_fixture.h"
+#include "recovery_script.h"
 
 enum { MOST = 64 };
 static tern_trace told[MOST];
@@ -103,6 +103,67 @@ static void every_segment(void **state) {
     assert_int_equal(fx.out.sacks, 2);
     same_as_out();
     tern_trace_set(fx.stack, 0, NULL, NULL);
+}
+
+static struct { uint32_t cwnd, ssthresh; } window;
+
+static void hear_window(void *ctx, const tern_trace *r) {
+    (void)ctx;
+    window.cwnd = r->tcb.cwnd;
+    window.ssthresh = r->tcb.ssthresh;
+}
+
+#define window_is_told() fx_window_is_told(__LINE__)
+static void fx_window_is_told(int line) {
+    tern_status_info i = fx_status();
+    if (window.cwnd != i.cwnd || window.ssthresh != i.ssthresh)
+        fail_msg("line %d: told %u and %u, but it is %u and %u", line, window.cwnd, window.ssthresh, i.cwnd,
+                 i.ssthresh);
+}
+
+/* Whenever the window opens or shuts, whatever for, the trace tells of it. */
+static void the_window(void **state) {
+    (void)state;
+    for (unsigned sacked = 0; sacked < 2; sacked++) {
+        open_with(TERN_NEWRENO, false);
+        if (!sacked) {
+            bool v6 = fx.v6;
+            fx_down();
+            fx_reset(v6);
+            fx.cfg.pacing = fx.cfg.nagle = 0;
+            to_state(TERN_ESTABLISHED, ACTIVE);
+        }
+        tern_trace_set(fx.stack, TERN_TRACE_WINDOW, hear_window, NULL);
+        send_segments(1, 10);
+        advance(RTT);
+        ack_only(behind(1)); /* slow start */
+        window_is_told();
+        for (uint32_t k = 3; k <= 8; k++) { /* the second is lost */
+            if (sacked)
+                sack(behind(1), {from(3), behind(k)});
+            else
+                ack_only(behind(1));
+            window_is_told();
+        }
+        assert_true(tcb_now()->in_recovery && drop_out() > 0);
+        advance(RTT);
+        ack_only(behind(5)); /* the sixth too */
+        window_is_told();
+        drop_out();
+        ack_only(behind(10));
+        window_is_told();
+        assert_false(tcb_now()->in_recovery);
+        app_write(2 * M);
+        drop_out();
+        while (fx_status().timeouts == 0) assert_true(wait_out(10000) <= 10000 && drop_out() > 0);
+        assert_int_equal(fx_status().cwnd, M);
+        window_is_told();
+        ack_only(behind(12));
+        window_is_told();
+        tern_trace_set(fx.stack, 0, NULL, NULL);
+        fx_down();
+        fx_reset(fx.v6);
+    }
 }
 
 /* ---- STATUS ---- */
@@ -335,11 +396,23 @@ static void the_list(void **state) {
 
 /* ---- counts: each outcome of 3.10.7 under its own name, and under no other ---- */
 
-static uint64_t sum_of_counts(void) {
-    uint64_t n = 0;
-    for (unsigned r = 0; r < R_SEND_SYN; r++)
-        n += tern_reason_counter(fx.stack, r); /* those behind it tell why something leaves */
-    return n;
+/* While the window doubles it is spread over half a round trip; ten segments or fewer leave at once. */
+static void the_pace(void **state) {
+    (void)state;
+    open_with(TERN_NEWRENO, false);
+    fx.s->cfg.pacing = 1;
+    app_write(30 * M);
+    drop_out();
+    assert_int_equal(fx_status().pacing_rate, 0);
+    advance(RTT);
+    ack_only(behind(5));
+    tern_status_info i = fx_status();
+    assert_true(i.cwnd > 10 * M && i.srtt_us == RTT * 1000);
+    assert_int_equal(i.pacing_rate, 2ull * i.cwnd * 1000 / RTT);
+    ack_only(behind(10));
+    drop_out();
+    ack_only(fx_status().snd_nxt - fx.iss);
+    assert_int_equal(drop_out() > 0, fx_status().send_unsent > 0);
 }
 
 static void outcomes(void **state) {
@@ -395,17 +468,18 @@ static void outcomes(void **state) {
         drop_out();
         advance(600);
         drop_out();
-        uint64_t before = counted(cases[i].r), all = sum_of_counts();
+        uint64_t before = counted(cases[i].r), all = fx_outcomes();
         inject_seg(&cases[i].s);
-        if (counted(cases[i].r) != before + 1 || sum_of_counts() != all + 1)
+        if (counted(cases[i].r) != before + 1 || fx_outcomes() != all + 1)
             fail_msg("case %u, %s: counted %d times, %d counts in all", i, tern_reason_name(cases[i].r),
-                     (int)(counted(cases[i].r) - before), (int)(sum_of_counts() - all));
+                     (int)(counted(cases[i].r) - before), (int)(fx_outcomes() - all));
         drop_out();
     }
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {BOTH(every_segment), BOTH(a_life),   BOTH(repetitions), BOTH(disorder),
-                                       BOTH(held_up),       BOTH(the_list), BOTH(outcomes)};
+    const struct CMUnitTest tests[] = {BOTH(every_segment), BOTH(a_life),     BOTH(repetitions),
+                                       BOTH(disorder),      BOTH(held_up),    BOTH(the_list),
+                                       BOTH(outcomes),      BOTH(the_window), ONLY4(the_pace)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,6 +118,16 @@ static void an_example_in_bytes(void **state) {
     t = text_of(buf, sizeof buf);
     ip4_format(&t, &h);
     assert_string_equal(buf, "IPv4 192.168.0.1 > 192.168.0.199 proto 17 ttl 64 len 115 id 77 fragment 1480+");
+    h.fragment_offset = 0; /* the first */
+    t = text_of(buf, sizeof buf);
+    ip4_format(&t, &h);
+    assert_string_equal(buf, "IPv4 192.168.0.1 > 192.168.0.199 proto 17 ttl 64 len 115 id 77 fragment 0+");
+    h.more_fragments = false;
+    h.fragment_offset = 2960; /* the last, with options */
+    h.options_len = 8;
+    t = text_of(buf, sizeof buf);
+    ip4_format(&t, &h);
+    assert_string_equal(buf, "IPv4 192.168.0.1 > 192.168.0.199 proto 17 ttl 64 len 115 id 77 fragment 2960 options 8");
 }
 
 /* Sets the checksum right again after a change, so that only the change can be the reason. */

@@ -189,6 +189,20 @@ static void a_linux_syn(void **state) {
     assert_memory_equal(out, same, sizeof same);
 }
 
+/* Whatever byte of it is another, it says what its options say one by one. */
+static void nearly_a_linux_syn(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 20; i++)
+        for (unsigned v = 0; v < 256; v++) {
+            uint8_t p[20] = {2, 4, 0x05, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 3, 7};
+            p[i] = (uint8_t)v;
+            tcp_options one_by_one;
+            bool good = tcp_options_parse(p, sizeof p, &one_by_one);
+            assert_int_equal(parse_options(p, sizeof p), good ? TCP_PARSE_OK : TCP_PARSE_BAD_OPTION);
+            check_same_options(&seen.options, &one_by_one);
+        }
+}
+
 static void each_option_alone(void **state) {
     (void)state;
     assert_int_equal(OPTIONS(0), TCP_PARSE_OK);
@@ -377,6 +391,7 @@ int main(void) {
         cmocka_unit_test(emitted_numbers_are_aligned),
         cmocka_unit_test(no_room_to_write_is_said),
         cmocka_unit_test(a_linux_syn),
+        cmocka_unit_test(nearly_a_linux_syn),
         cmocka_unit_test(each_option_alone),
         cmocka_unit_test(unknown_kinds_are_skipped),
         cmocka_unit_test(options_need_no_alignment),
