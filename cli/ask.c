@@ -89,9 +89,10 @@ int ask_main(int argc, char **argv) {
         return EXIT_FINE;
     }
     for (; optind < argc; optind++) {
-        size_t at = strlen(typed);
-        if (at + strlen(argv[optind]) + 2 > sizeof typed) return misuse(_("that is a long question"));
-        snprintf(typed + at, sizeof typed - at, "%s%s", at > 0 ? " " : "", argv[optind]);
+        size_t at = strlen(typed), n = strlen(argv[optind]);
+        if (at + n + 2 > sizeof typed) return misuse(_("that is a long question"));
+        if (at > 0) typed[at++] = ' ';
+        memcpy(typed + at, argv[optind], n + 1);
     }
     return answer(typed);
 }
