@@ -430,6 +430,20 @@ static void still_undone_by_timestamp(void **state) {
     assert_int_equal(tcb_now()->srtt_us, srtt);
 }
 
+/* The repetition itself is known by it [RFC8985 6.2 step 2]: what left before it and is not there a round trip later is lost. */
+static void repetitions_are_recognized(void **state) {
+    (void)state;
+    disorder();
+    advance(RTT);
+    sack(from(5), {from(6), behind(8)});
+    expect_after(RTT / 4);
+    expect(ACK, from(5), 1, M);
+    advance(RTT);
+    ack_only(behind(8)); /* echoes the repetition's */
+    assert_int_equal(counted(R_UNDO), 0);
+    expect(ACK, from(9), 1, M);
+}
+
 /* Without disorder it is the time at which it leaves [RFC7323 3.2]. */
 static void repetitions_tell_the_time(void **state) {
     (void)state;
@@ -780,6 +794,7 @@ int main(void) {
         ONLY4(repetitions_overtake_nothing),
         ONLY4(repetitions_stay_in_order),
         ONLY4(still_undone_by_timestamp),
+        ONLY4(repetitions_are_recognized),
         ONLY4(repetitions_tell_the_time),
         ONLY4(timeout_resends_holes),
         ONLY4(timeout_spares_the_young),
