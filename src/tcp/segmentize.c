@@ -159,7 +159,7 @@ static void put_syn(struct burst *b) {
     tcp_header h = {.src_port = t->flow.local_port,
                     .dst_port = t->flow.remote_port,
                     .seq_no = t->iss,
-                    .flags = answer ? TCP_SYN | TCP_ACK : TCP_SYN | ecn_syn_flags(s, t),
+                    .flags = answer ? TCP_SYN | TCP_ACK | ecn_syn_ack_again(t) : TCP_SYN | ecn_syn_flags(s, t),
                     .window = window_field(t, true)};
     if (answer) h.ack_no = t->rcv.nxt;
     uint32_t may = emit_syn_options(s, t, &h.options);

@@ -206,7 +206,7 @@ struct tcb {
     uint8_t ecn_seen, ecn_told;      /* accurate: marks that we saw, and that the peer told of, modulo 256 */
     uint8_t ecn_first : 3;           /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
     uint8_t ecn_unheard : 1;         /* accurate: no counter of the peer's has come yet */
-    uint8_t ecn_mute : 1;            /* accurate: the path erases or mangles it; nothing of ours is to be marked */
+    uint8_t ecn_mute : 1;            /* nothing of ours is to be marked: a SYN came plain, or the path erases or mangles */
     uint8_t snd_log2, rcv_log2;      /* how large the rings had to be: see busy.c */
     int8_t error;
     uint16_t mss_peer; /* the peer's MSS option or the default */
@@ -292,7 +292,8 @@ enum half_open_flags {
     HALF_HELD = 8,
     HALF_SHOWN = 16,
     HALF_COOKIE = 32,
-    HALF_FAST_OPEN = 64
+    HALF_FAST_OPEN = 64,
+    HALF_MUTE = 128 /* tcb.ecn_mute */
 };
 
 /* A connection in TIME-WAIT that no application holds. */
@@ -560,6 +561,8 @@ void user_timeout_heed(struct stack *s, struct tcb *t, const tcp_options *o);
 uint16_t ecn_syn_flags(const struct stack *s, const struct tcb *t);
 enum ecn_mode ecn_asked(const struct stack *s, uint16_t syn_flags);
 uint16_t ecn_syn_ack_flags(enum ecn_mode mode, uint8_t syn_ecn);
+uint16_t ecn_syn_ack_again(const struct tcb *t);
+COLD void ecn_syn_repeated(struct arrival *a);
 void ecn_syn_acked(struct arrival *a);
 void ecn_open_complete(struct arrival *a);
 void ecn_arrived(struct arrival *a);
