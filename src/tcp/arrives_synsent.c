@@ -93,6 +93,7 @@ enum reason arrives_synsent(struct arrival *a) {
     }
     if (a->flags & TCP_RST) { /* second */
         if (!acked) return R_SYNSENT_RST_NO_ACK;
+        fastopen_failed(a->s, t);
         tcb_move(a->s, t, MOVE_RESET);
         a->fx.error = TERN_EREFUSED;
         return R_SYNSENT_REFUSED;

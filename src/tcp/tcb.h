@@ -206,8 +206,8 @@ struct tcb {
     uint8_t ecn_seen, ecn_told;      /* accurate: marks that we saw, and that the peer told of, modulo 256 */
     uint8_t ecn_first : 3;           /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
     uint8_t ecn_unheard : 1;         /* accurate: no counter of the peer's has come yet */
-    uint8_t ecn_mute : 1;            /* nothing of ours is to be marked: a SYN came plain, or the path erases or mangles */
-    uint8_t snd_log2, rcv_log2;      /* how large the rings had to be: see busy.c */
+    uint8_t ecn_mute : 1;       /* nothing of ours is to be marked: a SYN came plain, or the path erases or mangles */
+    uint8_t snd_log2, rcv_log2; /* how large the rings had to be: see busy.c */
     int8_t error;
     uint16_t mss_peer; /* the peer's MSS option or the default */
     seq iss, irs;
@@ -519,6 +519,8 @@ seq isn_choose(const struct stack *s, const struct secrets *secrets);
 uint16_t port_choose(struct stack *s, struct flow *f, uint32_t *hash);
 uint16_t mss_to_offer(struct stack *s, const struct flow *f, uint16_t cap);
 uint16_t mss_peer(const struct stack *s, const tcp_options *o, bool v6);
+/* What a segment carries when the peer takes `mss` and the path `mtu`; our options are not taken off. */
+uint32_t mss_fitting(const struct stack *s, const struct tcb *t, uint32_t mss, uint32_t mtu);
 void mss_update(struct stack *s, struct tcb *t, uint32_t mtu); /* effective send MSS [MUST-16] */
 uint8_t wscale_choose(const struct stack *s, const struct tcb_options *opt);
 uint32_t ts_now(const struct stack *s, uint32_t offset);
@@ -576,6 +578,8 @@ enum fast_open fastopen_judge(const struct stack *s, const struct arrival *a);
 COLD void fastopen_offer(const struct stack *s, const ip_addr *client, tcp_options *o);
 uint32_t fastopen_request(struct stack *s, const struct tcb *t, tcp_options *o);
 COLD void fastopen_remember(struct arrival *a);
+COLD void fastopen_failed(struct stack *s, const struct tcb *t); /* our SYN was refused, or nobody answered */
+COLD void fastopen_was_reset(struct stack *s);
 
 /* ---- syncookie.c ---- */
 COLD void syncookie_make(struct stack *s, struct half_open *h);
