@@ -31,9 +31,7 @@ static bool asks(const struct stack *s, const struct tcb *t) {
 
 /* An initiator asks for the accurate form; who knows only the classic one sees a classic request in it. A path that loses such
  * SYNs gets a plain one. */
-uint16_t ecn_syn_flags(const struct stack *s, const struct tcb *t) {
-    return asks(s, t) && !t->syn_repeated ? BITS : 0;
-}
+uint16_t ecn_syn_flags(const struct stack *s, const struct tcb *t) { return asks(s, t) && !t->syn_repeated ? BITS : 0; }
 
 /* What a SYN asks for, and what we agree to. Whatever is neither nothing nor the classic request may come to mean more than the
  * accurate form, which is what it gets [RFC9768 3.1.3]. */

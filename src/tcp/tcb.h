@@ -40,6 +40,7 @@ struct tcb_options {
     uint32_t keepalive_idle_ms, keepalive_interval_ms, user_timeout_ms, zero_window_ms;
     int32_t linger_ms; /* -1: none */
     uint16_t uto_s;    /* user timeout option; 0: off [RFC5482] */
+    bool uto_fixed;    /* the application set user_timeout_ms: not CHANGEABLE */
     uint32_t fin_wait_2_ms;
     uint8_t keepalive_probes, congestion, syn_retries;
     uint16_t mss_cap; /* 0: none */
