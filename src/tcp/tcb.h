@@ -105,6 +105,7 @@ struct busy {
     uint32_t stuck_ms;  /* first expiry for the bytes at una, first probe without an answer; 0: not stuck */
     uint32_t shut_ms;   /* when the peer's window was found shut */
     seq ecn_until;      /* marks count once until this is acknowledged */
+    uint32_t reserved;  /* bytes behind snd.end that the application was given to fill */
     struct cc cc;
 };
 
