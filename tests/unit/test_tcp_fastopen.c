@@ -13,11 +13,13 @@ static struct world {
     uint64_t read_at;
     char got[64];
     size_t len;
-    unsigned syn_data; /* bytes seen on SYNs */
+    unsigned syn_data;  /* bytes seen on SYNs */
+    unsigned told_sent; /* that all was acknowledged */
 } w;
 
 static void app(void *ctx, struct sim *sim, int side, const tern_event *e) {
     (void)ctx;
+    if (side == 0 && e->bits & TERN_EV_SENT) w.told_sent++;
     if (side == 1 && e->bits & TERN_EV_ACCEPT) tern_accept(sim->stack[1], w.listener, &w.server, NULL);
     if (side == 1 && e->bits & TERN_EV_READ) {
         ptrdiff_t n = tern_read(sim->stack[1], w.server, w.got + w.len, sizeof w.got - w.len);
@@ -55,12 +57,13 @@ static unsigned request(const char *words) {
     uint64_t start = w.sim->now;
     w.len = 0;
     w.read_at = 0;
-    w.syn_data = 0;
+    w.syn_data = w.told_sent = 0;
     assert_int_equal(tern_connect(w.sim->stack[0], &o, &w.client), TERN_OK);
     assert_int_equal(tern_set(w.sim->stack[0], w.client, TERN_OPT_FAST_OPEN, 1), TERN_OK);
     assert_int_equal(tern_write(w.sim->stack[0], w.client, words, strlen(words)), (ptrdiff_t)strlen(words));
     sim_run(w.sim, start + 5ull * SIM_SECOND);
     assert_int_equal(w.len, strlen(words));
+    assert_int_equal(w.told_sent, 1);
     assert_memory_equal(w.got, words, w.len);
     tern_status_info s = {.size = sizeof s};
     assert_int_equal(tern_status(w.sim->stack[0], w.client, &s), TERN_OK);
