@@ -309,6 +309,28 @@ static void text_that_fits_one_packet(void **state) {
     }
 }
 
+/* [RFC7413 4.2.2] The longest cookie fills the header; where it leaves no room for the other options it stays away with its data. */
+static void the_longest_cookie(void **state) {
+    (void)state;
+    static const uint8_t options[] = {2, 4, 5, 180, 34, 18, 1,  2,  3,  4,  5, 6,
+                                      7, 8, 9, 10,  11, 12, 13, 14, 15, 16, 1, 1};
+    enum { MSS = 4, SCALE = 4, STAMPS_AND_SACK = 12, TIMEOUT = 4, WISH = 4, COOKIE = 20 };
+    fx.cfg.fast_open = fx.cfg.sack = fx.cfg.timestamps = fx.cfg.window_scale = 1;
+    for (uint16_t i = 0; i < 3; i++) {
+        fx_new_peer((uint16_t)(MY_PORT + i), PEER_PORT);
+        assert_int_equal(app_connect(), TERN_OK);
+        assert_int_equal(app_set(TERN_OPT_FAST_OPEN, 1), TERN_OK);
+        if (i == 2) assert_int_equal(app_set(TERN_OPT_USER_TIMEOUT_OPTION_S, 300), TERN_OK);
+        app_write(100);
+        static const unsigned more[] = {WISH, COOKIE, TIMEOUT};
+        tern_frame f = take_syn(MSS + SCALE + STAMPS_AND_SACK + more[i]);
+        assert_int_equal(f.len - f.head_len, i == 1 ? 100 : 0);
+        if (i == 2) break;
+        inject_with(.flags = SYN | ACK, .ack = i == 1 ? 101 : 1, .raw = options, .raw_len = i ? 4 : sizeof options);
+        drop_out();
+    }
+}
+
 /* The bits of the SYN,ACK are those of every other: both ends have the same in mind. */
 static void with_congestion_marks(void **state) {
     (void)state;
@@ -332,6 +354,7 @@ int main(void) {
         cmocka_unit_test(a_path_that_cannot_bear_it),
         cmocka_unit_test(a_server_that_does_not_take_it),
         BOTH(a_firewall_that_refuses_it),
+        BOTH(the_longest_cookie),
         BOTH(text_that_fits_one_packet),
         cmocka_unit_test(with_congestion_marks),
     };
