@@ -81,6 +81,7 @@ static void syn_data_acked(struct arrival *a) {
     if (!seq_gt(a->ack, t->snd.una)) return;
     t->snd.una = t->busy->pos = a->ack;
     snd_trim(a->s, t);
+    if (t->want_write) snd_tell_room(a->s, t);
 }
 
 enum reason arrives_synsent(struct arrival *a) {

@@ -480,7 +480,8 @@ static inline uint32_t snd_queued(const struct tcb *t) {
 uint32_t snd_space(const struct tcb *t);
 bool snd_reserve(struct stack *s, struct tcb *t, uint32_t size);
 uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t len);
-void snd_trim(struct stack *s, struct tcb *t); /* una moved */
+void snd_trim(struct stack *s, struct tcb *t);      /* una moved */
+void snd_tell_room(struct stack *s, struct tcb *t); /* una or the window moved, and somebody was refused */
 void snd_flush(struct stack *s, struct tcb *t);
 void autotune_read(struct stack *s, struct tcb *t, uint32_t n);
 void autotune_held(struct stack *s, struct tcb *t);
