@@ -61,7 +61,7 @@ enum tern_error {
     TERN_EADDRNOTAVAIL = -7, /* the local address is not ours, or the remote one cannot be a peer */
     TERN_ENOROUTE = -8,      /* no route, or no interface that is up, leads there */
     TERN_EPORTS = -9,        /* every ephemeral port towards this peer is taken */
-    TERN_ELIMIT = -10,       /* a limit of tern_config is reached */
+    TERN_ELIMIT = -10,       /* a limit of tern_config is reached, or one that is said with the call */
     TERN_ERESET = -11,       /* the peer sent RST */
     TERN_EREFUSED = -12,     /* the peer answered our SYN with RST */
     TERN_ETIMEDOUT = -13,    /* R2, user timeout or keepalive: the peer no longer answers */
@@ -250,16 +250,21 @@ typedef struct tern_iface_config {
     uint16_t vlan;    /* Ethernet only: 1 to 4094 tags every frame, 0 none */
 } tern_iface_config;
 
-/* Returns the interface's number (0, 1, ...) or an error. An interface is up at once. */
+/* Returns the interface's number (0, 1, ...) or an error; TERN_ELIMIT beyond 16. An interface is up at once. */
 TERN_API int tern_iface_add(tern_stack *stack, const tern_iface_config *config);
-/* Gives this host an address and the route to its prefix. An IPv6 address on Ethernet is first checked for duplicates
- * (tern_config.dad): for up to two seconds it receives nothing and connections opened from it wait. */
+/* Gives this host an address and the route to its prefix; TERN_ELIMIT beyond 32 addresses. An IPv6 address on Ethernet is
+ * first checked for duplicates (tern_config.dad): for up to two seconds it receives nothing and connections opened from
+ * it wait; listeners can have it at once. When it turns out to be another host's, tern_addr_at never shows it, and what
+ * waits ends with TERN_ENOROUTE. */
 TERN_API int tern_addr_add(tern_stack *stack, int iface, const tern_addr *addr, unsigned prefix_len);
+/* From now on nothing arrives at it and nothing leaves from it [RFC4862 5.5.4]. Connections stay: when they want to send
+ * they tell of TERN_ENOROUTE (TERN_EV_SOFT_ERROR), go on if the address comes back, and end with TERN_ETIMEDOUT else. */
 TERN_API int tern_addr_remove(tern_stack *stack, int iface, const tern_addr *addr);
 /* The i-th address of all interfaces that is ready for use (also those autoconfigured); false past the last. `iface`
  * and `prefix_len` may be NULL. */
 TERN_API bool tern_addr_at(tern_stack *stack, size_t i, tern_addr *addr, int *iface, unsigned *prefix_len);
-/* Adds a route; `via` NULL or unspecified: the prefix is on the link. The longest prefix wins. */
+/* Adds a route for good; `via` NULL or unspecified: the prefix is on the link. The longest prefix wins; of equal ones the
+ * first whose gateway answers. TERN_ELIMIT beyond 64 routes, those of addresses and advertisements included. */
 TERN_API int tern_route_add(tern_stack *stack, const tern_addr *prefix, unsigned prefix_len, int iface,
                             const tern_addr *via);
 
@@ -405,16 +410,18 @@ TERN_API ptrdiff_t tern_write(tern_stack *stack, tern_sock sock, const void *dat
 /* The same, and the last of these bytes is urgent: the urgent pointer leads behind it (3.8.5) [MUST-30, MUST-62].
  * For protocols that need it (telnet); new ones should not [SHLD-13]. */
 TERN_API ptrdiff_t tern_write_urgent(tern_stack *stack, tern_sock sock, const void *data, size_t len);
-/* The same as tern_write without a copy: up to two stretches of free buffer to fill (spans[1].len may be 0), then
- * commit. */
+/* The same as tern_write without a copy: up to two stretches of free buffer to fill (len[1] may be 0), then commit. No
+ * other call on the stack in between: it may move or free them. */
 TERN_API int tern_write_reserve(tern_stack *stack, tern_sock sock, size_t want, void *ptr[2], size_t len[2]);
+/* Sends the first `len` bytes of what was reserved. TERN_EINVAL: so much was not, or another call has taken the room. */
 TERN_API int tern_write_commit(tern_stack *stack, tern_sock sock, size_t len);
 
 /* RECEIVE (3.10.3): returns bytes read, 0 at the end of the stream (the peer's FIN), TERN_EAGAIN when nothing is
  * there, or the error that ended the connection once everything before it was read. */
 TERN_API ptrdiff_t tern_read(tern_stack *stack, tern_sock sock, void *buf, size_t len);
 /* The same without a copy: shows up to `max` stretches of received bytes in order; returns how many, 0 at the end
- * of the stream. tern_read_release then consumes any number of bytes from the front. */
+ * of the stream. tern_read_release then consumes any number of bytes from the front. tern_write may be given them, for
+ * any connection of the stack; other calls come after the release. */
 TERN_API int tern_read_borrow(tern_stack *stack, tern_sock sock, tern_span *spans, size_t max);
 TERN_API int tern_read_release(tern_stack *stack, tern_sock sock, size_t len);
 /* Takes back tokens of lent packets that nothing refers to any more; returns how many. */

@@ -101,6 +101,8 @@ struct neighbour *neighbour_use(struct stack *s, int iface, const ip_addr *addr)
 static inline bool neighbour_resolved(const struct neighbour *n) {
     return n->state != NEIGHBOUR_INCOMPLETE && n->state != NEIGHBOUR_SILENT;
 }
+/* Are so many being asked about that no more can be? It takes them a few seconds at most. */
+bool neighbour_crowded(const struct stack *s);
 bool neighbour_is_silent(struct stack *s, int iface, const ip_addr *addr);
 /* Queues a packet until the entry is resolved; takes it over. */
 void neighbour_hold(struct stack *s, struct neighbour *n, struct ip_held *held);

@@ -93,6 +93,7 @@ struct ip_state {
 
     struct ip_address address[IP_ADDRS];
     uint32_t addresses, addresses_not_ok;
+    bool addresses_gone;              /* some were ours once: connections may still name them */
     struct ip_route route[IP_ROUTES]; /* longest prefix first */
     struct ip_route loop_route;       /* to ourselves */
     struct ip_way way[IP_WAYS];

@@ -12,7 +12,7 @@ static int addresses(struct stack *s, const tern_open *o, struct flow *f) {
     if (!ip_link_mtu(s, &f->remote)) return TERN_ENOROUTE;
     f->local = addr_in(&o->local); /* [MUST-43] */
     if (ip_is_v4(&f->local) != ip_is_v4(&f->remote)) return TERN_EADDRNOTAVAIL;
-    return ip_is_ours(s, &f->local) || ip_any_local(s) ? TERN_OK : TERN_EADDRNOTAVAIL;
+    return ip_will_be_ours(s, &f->local) || ip_any_local(s) ? TERN_OK : TERN_EADDRNOTAVAIL;
 }
 
 static int local_port(struct stack *s, const tern_open *o, struct flow *f, uint32_t *hash) {
@@ -68,7 +68,7 @@ static int listen_check(struct stack *s, const tern_listen_config *c, ip_addr *l
         *local = listen_any;
     else if (ip_is_unspecified(local))
         *local = ip_is_v4(local) ? listen_any_v4 : listen_any_v6;
-    else if (!transparent && !ip_is_ours(s, local))
+    else if (!transparent && !ip_will_be_ours(s, local))
         return TERN_EADDRNOTAVAIL;
     return listener_exact(s, local, c->port) ? TERN_EADDRINUSE : TERN_OK;
 }
