@@ -83,6 +83,7 @@ static void syn_data_acked(struct arrival *a) {
     t->snd.una = t->busy->pos = a->ack;
     snd_trim(a->s, t);
     if (snd_queued(t) == 0) a->fx.events |= TERN_EV_SENT;
+    if (t->want_write) snd_tell_room(a->s, t);
 }
 
 enum reason arrives_synsent(struct arrival *a) {
