@@ -198,8 +198,9 @@ void icmp6_input(struct stack *s, const struct ip_in *in, reader r) {
     case ICMP6_NS:
     case ICMP6_NA:
     case ICMP6_RA: nd_input(s, in, &m); return;
-    case ICMP6_UNREACHABLE:
     case ICMP6_TOO_BIG:
+        if (m.field < 1280) break; /* [RFC8201 4] must be discarded */ /* fall through */
+    case ICMP6_UNREACHABLE:
     case ICMP6_TIME_EXCEEDED:
     case ICMP6_PARAMETER:
         if (in->info.to_many) break;
