@@ -77,7 +77,7 @@ void emit_ack(struct stack *s, struct tcb *t, enum reason why) {
                        .dst_port = t->flow.remote_port,
                        .seq_no = syn ? t->iss : t->snd.nxt,
                        .ack_no = t->rcv.nxt,
-                       .flags = syn ? TCP_SYN | TCP_ACK : TCP_ACK,
+                       .flags = syn ? TCP_SYN | TCP_ACK | ecn_syn_ack_again(t) : TCP_ACK,
                        .window = window_field(t, syn)};
     emit_options(s, t, syn, &o.h.options);
     emit_control(s, &o, syn ? R_REXMIT_SYN_ACK : why);

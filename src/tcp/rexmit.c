@@ -134,6 +134,7 @@ static bool syn_unanswered(struct stack *s, struct tcb *t) {
         return false;
     }
     tell_r1(s, t);
+    if (t->state == TERN_SYN_SENT) fastopen_failed(s, t);
     t->work |= WORK_SYN;
     t->syn_repeated = true;
     return true;

@@ -86,6 +86,7 @@ static enum reason check_timestamp(struct arrival *a) {
 enum reason step1_sequence(struct arrival *a) {
     struct tcb *t = a->t;
     if (unlikely(repeats_syn(a))) {
+        ecn_syn_repeated(a);
         t->work |= WORK_SYN;
         return R_SYN_REPEATED;
     }
