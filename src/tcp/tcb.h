@@ -209,6 +209,7 @@ struct tcb {
     uint8_t ecn_first : 3;           /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
     uint8_t ecn_unheard : 1;         /* accurate: no counter of the peer's has come yet */
     uint8_t ecn_mute : 1;       /* nothing of ours is to be marked: a SYN came plain, or the path erases or mangles */
+    uint8_t tlp_unmeasured : 1; /* no round trip was learnt since the last probe */
     uint8_t snd_log2, rcv_log2; /* how large the rings had to be: see busy.c */
     int8_t error;
     uint16_t mss_peer; /* the peer's MSS option or the default */
@@ -572,6 +573,10 @@ void ecn_syn_acked(struct arrival *a);
 void ecn_open_complete(struct arrival *a);
 void ecn_arrived(struct arrival *a);
 void ecn_acked(struct arrival *a, seq una);
+void ecn_reduced(struct tcb *t);
+bool ecn_answered(const struct tcb *t, seq to);
+void ecn_undone(struct tcb *t);
+bool ecn_warns(const struct arrival *a);
 uint16_t ecn_flags(struct tcb *t, bool fresh_data);
 uint8_t ecn_capable(const struct tcb *t, bool fresh_data); /* for the IP header */
 
@@ -630,6 +635,7 @@ COLD void recovery_resume(struct tcb *t);
 bool recovery_room(struct stack *s, struct tcb *t);
 bool recovery_begins(struct stack *s, struct tcb *t, seq to);
 void recovery_sent(struct stack *s, struct tcb *t, seq to);
+COLD void recovery_probed(const struct stack *s, struct tcb *t);
 bool recovery_next(const struct tcb *t, seq *from, uint32_t *len);
 uint32_t recovery_stamp(const struct stack *s, const struct tcb *t, seq from); /* TSval when it leaves again */
 void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len);
