@@ -138,7 +138,8 @@ void autoconf_timer(struct stack *s);
 void icmp4_input(struct stack *s, const struct ip_in *in, reader r);
 void icmp6_input(struct stack *s, const struct ip_in *in, reader r);
 void echo_reply(struct stack *s, const struct ip_in *in, const icmp_message *m);
-void echo_error(struct stack *s, const ip_addr *remote, const ip_addr *from, uint32_t field, uint8_t ttl);
+/* False: it is about a request that was not made. */
+bool echo_error(struct stack *s, const ip_addr *remote, const ip_addr *from, uint32_t field, uint8_t ttl);
 void echo_free(struct stack *s);
 
 /* ---- reassembly.c ---- */

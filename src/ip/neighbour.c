@@ -152,8 +152,11 @@ struct neighbour *neighbour_use(struct stack *s, int iface, const ip_addr *addr)
     } else if (n->state == NEIGHBOUR_REACHABLE || n->state == NEIGHBOUR_STALE) {
         set_state(s, n, NEIGHBOUR_DELAY);
         wheel_arm(&s->wheel, &n->timer, s->now + DELAY_NS);
-    } else if (n->state == NEIGHBOUR_SILENT && s->now - n->since >= SILENT_NS &&
-               s->ip.neighbours_unresolved < UNRESOLVED_MAX) {
+    } else if (n->state == NEIGHBOUR_SILENT && s->now - n->since >= SILENT_NS) {
+        if (neighbour_crowded(s)) { /* it may have come back, but cannot be asked now */
+            drop(s, iface, R_NEIGHBOUR_LIMIT, NULL);
+            return NULL;
+        }
         set_state(s, n, NEIGHBOUR_INCOMPLETE);
         n->asked = 0;
         ask(s, n);

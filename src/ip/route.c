@@ -290,7 +290,7 @@ uint32_t ip_link_mtu(struct stack *s, const ip_addr *dst) {
 /* ---- the public calls ---- */
 
 static bool iface_config_ok(const tern_iface_config *c) {
-    if (c->size < sizeof *c || c->mtu < 68 || c->mtu > 65535 || c->tso_max > 65535) return false;
+    if (c->size != sizeof *c || c->mtu < 68 || c->mtu > 65535 || c->tso_max > 65535) return false;
     if (c->flags & ~(uint32_t)(TERN_IFACE_TX_CSUM | TERN_IFACE_RX_CSUM | TERN_IFACE_ANY_LOCAL)) return false;
     if (c->link == TERN_LINK_IP || c->link == TERN_LINK_LOOPBACK) return c->vlan == 0;
     static const uint8_t none[6];

@@ -55,7 +55,9 @@ void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o) {
         o->ts_echo = t->ts_recent;
     }
     if (t->uto_due) user_timeout_offer(t, o);
-    if (sack_due(t)) sack_blocks(t, o, o->has_ts ? 3 - o->has_uto : 4 - o->has_uto);
+    /* On a very narrow link there is not room for all; what text could take, blocks can. */
+    if (sack_due(t))
+        sack_blocks(t, o, min_u32(o->has_ts ? 3 - o->has_uto : 4 - o->has_uto, max_u32(t->mss / 8u, 2) - 1));
 }
 
 /* Nothing but what every segment has. */
