@@ -65,16 +65,15 @@ static tern_stack *host(const char *prefix) {
 /* Sends back what is there, as far as there is room: what does not fit stays unread, and the peer's window shuts. */
 static void echo(tern_stack *stack, tern_sock sock) {
     for (;;) {
-        void *room[2];
-        size_t len[2];
-        ptrdiff_t n = tern_write_reserve(stack, sock, 65536, room, len);
-        if (n >= 0) n = tern_read(stack, sock, room[0], len[0]);
+        tern_span there;
+        ptrdiff_t n = tern_read_borrow(stack, sock, &there, 1);
+        if (n > 0) n = tern_write(stack, sock, there.data, there.len);
         if (n == TERN_EAGAIN) return; /* TERN_EV_READ or TERN_EV_WRITE will tell */
         if (n <= 0) {                 /* the end of the stream, or of the connection: the handle is given back */
             tern_close(stack, sock);
             return;
         }
-        tern_write_commit(stack, sock, (size_t)n);
+        tern_read_release(stack, sock, (size_t)n);
     }
 }
 

@@ -48,8 +48,9 @@ struct ip_path {
 };
 enum ip_path_result {
     IP_PATH_OK = 0,
-    IP_PATH_PENDING, /* next hop or source address is being asked about; tcp_path_changed will be called */
-    IP_PATH_NONE,    /* no route */
+    IP_PATH_PENDING, /* next hop or source address is being asked about, or must wait until others were; then
+                        tcp_path_changed will be called */
+    IP_PATH_NONE,    /* no route, or the source is no longer ours */
     IP_PATH_SILENT,  /* the next hop does not answer; it will be asked again at the next call */
 };
 /* Finds route and next hop. `src` may be NULL (then path->source is chosen: RFC 6724 in short) or fixed. */
@@ -89,6 +90,8 @@ void ip_token_done(struct stack *s, void *token);
 
 /* Is it one of our addresses (valid, not tentative)? */
 bool ip_is_ours(const struct stack *s, const ip_addr *a);
+/* The same, or it is still checked for duplicates: it may be named already, and nothing leaves until it is ours. */
+bool ip_will_be_ours(struct stack *s, const ip_addr *a);
 /* Does some interface take every address for ours (TERN_IFACE_ANY_LOCAL)? */
 bool ip_any_local(const struct stack *s);
 /* May a connection's remote end have this address? Not unspecified, broadcast of a net of ours, multicast, ...

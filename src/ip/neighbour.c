@@ -65,6 +65,7 @@ static void set_state(struct stack *s, struct neighbour *n, enum neighbour_state
     if (is_idle(n)) {
         wheel_cancel(&s->wheel, &n->timer);
         idle_append(s, n);
+        tcp_path_changed(s); /* who waits for it, or for room to ask about another */
     }
     if (state == NEIGHBOUR_INCOMPLETE) s->ip.neighbours_unresolved++;
 }
@@ -111,11 +112,8 @@ static void ask(struct stack *s, struct neighbour *n) {
 
 /* An empty entry, INCOMPLETE; a table that is full gives up the idle entry unused for longest [RFC6583 7.1]. */
 static struct neighbour *make(struct stack *s, int iface, const ip_addr *addr) {
-    if (s->ip.neighbours_unresolved >= UNRESOLVED_MAX) return NULL;
-    if (s->ip.neighbours >= s->cfg.neighbours_max) {
-        if (!s->ip.neighbour_oldest) return NULL;
-        forget(s, s->ip.neighbour_oldest);
-    }
+    if (neighbour_crowded(s)) return NULL;
+    if (s->ip.neighbours >= s->cfg.neighbours_max) forget(s, s->ip.neighbour_oldest);
     struct neighbour *n = mem_zalloc(s, sizeof *n);
     if (!n) return NULL;
     n->addr = *addr;
@@ -129,6 +127,11 @@ static struct neighbour *make(struct stack *s, int iface, const ip_addr *addr) {
     s->ip.neighbours++;
     s->ip.neighbours_unresolved++;
     return n;
+}
+
+bool neighbour_crowded(const struct stack *s) {
+    return s->ip.neighbours_unresolved >= UNRESOLVED_MAX ||
+           (s->ip.neighbours >= s->cfg.neighbours_max && !s->ip.neighbour_oldest);
 }
 
 struct neighbour *neighbour_use(struct stack *s, int iface, const ip_addr *addr) {
@@ -149,8 +152,11 @@ struct neighbour *neighbour_use(struct stack *s, int iface, const ip_addr *addr)
     } else if (n->state == NEIGHBOUR_REACHABLE || n->state == NEIGHBOUR_STALE) {
         set_state(s, n, NEIGHBOUR_DELAY);
         wheel_arm(&s->wheel, &n->timer, s->now + DELAY_NS);
-    } else if (n->state == NEIGHBOUR_SILENT && s->now - n->since >= SILENT_NS &&
-               s->ip.neighbours_unresolved < UNRESOLVED_MAX) {
+    } else if (n->state == NEIGHBOUR_SILENT && s->now - n->since >= SILENT_NS) {
+        if (neighbour_crowded(s)) { /* it may have come back, but cannot be asked now */
+            drop(s, iface, R_NEIGHBOUR_LIMIT, NULL);
+            return NULL;
+        }
         set_state(s, n, NEIGHBOUR_INCOMPLETE);
         n->asked = 0;
         ask(s, n);
@@ -189,7 +195,6 @@ static void flush(struct stack *s, struct neighbour *n) {
     n->pending = NULL;
     n->pending_tail = &n->pending;
     n->pending_count = 0;
-    tcp_path_changed(s);
 }
 
 void neighbour_confirm(struct stack *s, struct neighbour *n, const uint8_t *mac) {
@@ -227,9 +232,9 @@ void neighbour_timer(struct stack *s, wheel_node *node) {
     if (n->state ==
         NEIGHBOUR_PROBE) { /* it may be somewhere else now: the next packet asks everybody [RFC4861 7.3.3] */
         forget(s, n);
+        tcp_path_changed(s);
     } else {
         drop_pending(s, n);
         set_state(s, n, NEIGHBOUR_SILENT);
     }
-    tcp_path_changed(s);
 }

@@ -105,10 +105,11 @@ static uint8_t write_link(const struct iface *f, const uint8_t *mac, uint16_t ty
 
 static uint16_t ether_type(const ip_addr *dst) { return ip_is_v4(dst) ? ETH_TYPE_IP4 : ETH_TYPE_IP6; }
 
-/* No packet leaves with an address that is not known to be ours alone [RFC4862 5.4]. */
+/* No packet leaves with an address that is not known to be ours alone, or is no longer [RFC4862 5.4, 5.5.4]. */
 static enum ip_path_result source_state(struct stack *s, const ip_addr *src) {
     const struct ip_address *a = address_find(s, src);
-    if (!a || a->state == IP_ADDRESS_OK) return IP_PATH_OK;
+    if (!a) return ip_any_local(s) ? IP_PATH_OK : IP_PATH_NONE;
+    if (a->state == IP_ADDRESS_OK) return IP_PATH_OK;
     return a->state == IP_ADDRESS_TENTATIVE ? IP_PATH_PENDING : IP_PATH_NONE;
 }
 
@@ -116,6 +117,7 @@ static enum ip_path_result source_state(struct stack *s, const ip_addr *src) {
 static APART enum ip_path_result resolve(struct stack *s, const struct ip_route *r, const ip_addr *dst,
                                          struct ip_path *path, struct neighbour **wait) {
     struct neighbour *n = neighbour_use(s, r->iface, ip_is_unspecified(&r->via) ? dst : &r->via);
+    if (!n && neighbour_crowded(s)) return IP_PATH_PENDING;
     if (!n || n->state == NEIGHBOUR_SILENT) return IP_PATH_SILENT;
     if (n->state == NEIGHBOUR_INCOMPLETE) {
         *wait = n;
@@ -135,7 +137,7 @@ static APART bool choose_source(const struct stack *s, const struct ip_route *r,
 static inline enum ip_path_result find_path(struct stack *s, const ip_addr *src, const ip_addr *dst,
                                             struct ip_path *path, struct neighbour **wait) {
     *wait = NULL;
-    if (unlikely(s->ip.addresses_not_ok) && src) {
+    if (unlikely(s->ip.addresses_not_ok || s->ip.addresses_gone) && src) {
         enum ip_path_result ready = source_state(s, src);
         if (ready != IP_PATH_OK) return ready;
     }

@@ -58,6 +58,11 @@ bool ip_is_ours(const struct stack *s, const ip_addr *a) {
     return false;
 }
 
+bool ip_will_be_ours(struct stack *s, const ip_addr *a) {
+    const struct ip_address *mine = address_find(s, a);
+    return mine && mine->state != IP_ADDRESS_DUPLICATE;
+}
+
 void addresses_changed(struct stack *s) {
     ways_forget(s);
     for (uint32_t i = 0; i < s->ip.ifaces; i++) s->ip.link[i].fast = 0;
@@ -96,8 +101,10 @@ void address_remove(struct stack *s, struct ip_address *a) {
     size_t after = (size_t)(s->ip.address + s->ip.addresses - (a + 1));
     memmove(a, a + 1, after * sizeof *a);
     s->ip.addresses--;
+    s->ip.addresses_gone = true;
     addresses_changed(s);
     address_route_remove(s, &gone);
+    tcp_path_changed(s); /* who waits for it waits in vain */
 }
 
 /* 2 to 14 as in RFC 4291 2.7: only link-local is narrower than the rest here. */
@@ -283,7 +290,7 @@ uint32_t ip_link_mtu(struct stack *s, const ip_addr *dst) {
 /* ---- the public calls ---- */
 
 static bool iface_config_ok(const tern_iface_config *c) {
-    if (c->size < sizeof *c || c->mtu < 68 || c->mtu > 65535 || c->tso_max > 65535) return false;
+    if (c->size != sizeof *c || c->mtu < 68 || c->mtu > 65535 || c->tso_max > 65535) return false;
     if (c->flags & ~(uint32_t)(TERN_IFACE_TX_CSUM | TERN_IFACE_RX_CSUM | TERN_IFACE_ANY_LOCAL)) return false;
     if (c->link == TERN_LINK_IP || c->link == TERN_LINK_LOOPBACK) return c->vlan == 0;
     static const uint8_t none[6];

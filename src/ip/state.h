@@ -53,6 +53,7 @@ struct ip_link {
     uint8_t fast;               /* 4 or 6; 0: there are none */
     uint32_t mtu6;              /* from a router advertisement, else the interface's */
     bool v6;                    /* has its link-local address */
+    bool solicited;             /* a router was asked for */
     uint8_t solicits_left;      /* router solicitations */
     uint64_t solicit_due;
 };
@@ -93,6 +94,7 @@ struct ip_state {
 
     struct ip_address address[IP_ADDRS];
     uint32_t addresses, addresses_not_ok;
+    bool addresses_gone;              /* some were ours once: connections may still name them */
     struct ip_route route[IP_ROUTES]; /* longest prefix first */
     struct ip_route loop_route;       /* to ourselves */
     struct ip_way way[IP_WAYS];

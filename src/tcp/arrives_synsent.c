@@ -55,6 +55,7 @@ void syn_acked(struct arrival *a) {
     t->busy->rexmit_at = TERN_NEVER;
     t->busy->stuck_ms = 0;
     t->tune_us = clock_us(s);
+    t->uto_due = t->opt->uto_s != 0; /* once more: half-open connections remember no such option [RFC5482 3] */
     if (t->fast_opened) s->tcp.fast_opens--;
     t->fast_opened = false;
     s->stats.established_total++;
@@ -81,6 +82,8 @@ static void syn_data_acked(struct arrival *a) {
     if (!seq_gt(a->ack, t->snd.una)) return;
     t->snd.una = t->busy->pos = a->ack;
     snd_trim(a->s, t);
+    if (snd_queued(t) == 0) a->fx.events |= TERN_EV_SENT;
+    if (t->want_write) snd_tell_room(a->s, t);
 }
 
 enum reason arrives_synsent(struct arrival *a) {
@@ -93,6 +96,7 @@ enum reason arrives_synsent(struct arrival *a) {
     }
     if (a->flags & TCP_RST) { /* second */
         if (!acked) return R_SYNSENT_RST_NO_ACK;
+        fastopen_failed(a->s, t);
         tcb_move(a->s, t, MOVE_RESET);
         a->fx.error = TERN_EREFUSED;
         return R_SYNSENT_REFUSED;

@@ -58,14 +58,15 @@ static void expand(struct stack *s, const struct half_open *h, struct tcb *t) {
     t->stamps = h->flags & HALF_STAMPS;
     t->sack = h->flags & HALF_SACK;
     t->ecn = h->ecn;
+    t->ecn_mute = (h->flags & HALF_MUTE) != 0;
     t->snd_wscale = h->snd_wscale;
     t->rcv_wscale = h->rcv_wscale;
     t->mss_peer = h->mss;
     t->ts_recent = h->ts_recent;
     t->ts_recent_ms = clock_ms(s);
     t->ts_offset = h->ts_offset;
-    t->syn_repeated = h->tries > 0;
-    t->rtt_timing = h->tries == 0;
+    t->syn_repeated = h->tries > 0 || !h->sent_us;
+    t->rtt_timing = !t->syn_repeated;
     t->busy->rtt_at_us = h->sent_us;
     challenge_unpack(s, t, h->challenge);
 }
@@ -78,6 +79,7 @@ static uint64_t synack_delay(const struct stack *s, uint8_t tries) {
 
 static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) {
     struct listener *l = pool_at(&s->tcp.listeners, h->listener);
+    uint16_t ecn_bits = h->flags & HALF_MUTE ? 0 : ecn_syn_ack_flags((enum ecn_mode)h->ecn, h->syn_ecn);
     struct segment_out o = {.local = &h->flow.local,
                             .remote = &h->flow.remote,
                             .tos = l->opt->tos,
@@ -87,7 +89,7 @@ static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) 
                        .dst_port = h->flow.remote_port,
                        .seq_no = h->iss,
                        .ack_no = seq_add(h->irs, 1),
-                       .flags = (uint16_t)(TCP_SYN | TCP_ACK | ecn_syn_ack_flags((enum ecn_mode)h->ecn, h->syn_ecn)),
+                       .flags = (uint16_t)(TCP_SYN | TCP_ACK | ecn_bits),
                        .window = h->rcv_wnd};
     tcp_options *p = &o.h.options;
     p->has_mss = true;
@@ -101,7 +103,7 @@ static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) 
     if (h->flags & HALF_COOKIE) p->ts_value = syncookie_timestamp(h, p->ts_value);
     p->ts_echo = h->ts_recent;
     if (why == R_SEND_SYN_ACK)
-        h->sent_us = clock_us(s);
+        h->sent_us = max_u32(clock_us(s), 1);
     else
         s->stats.retransmitted++;
     emit_control(s, &o, why);
@@ -166,8 +168,9 @@ static bool open_fast(struct arrival *a, struct listener *l) {
     struct tcb *t = tcb_new(s, &h.flow, h.hash, l->opt);
     if (!t) return false;
     expand(s, &h, t);
-    t->record = t->rtt_timing = false;
+    t->record = t->syn_repeated = false;
     t->fast_opened = t->in_table = true;
+    t->tos_received = a->ip->tos;
     s->tcp.fast_opens++;
     flow_insert(s, h.hash, ref_make(REF_TCB, tcb_index(t)));
     trace_syn(a, &h, R_FAST_OPEN);
@@ -276,9 +279,11 @@ void half_open_arrives(struct arrival *a, struct half_open *h) {
     effects_act(a);
     h->ts_recent = t->ts_recent;
     h->challenge = challenge_pack(s, t);
+    if (t->ecn_mute) h->flags |= HALF_MUTE;
     if (t->state == TERN_LISTEN) {
         half_open_drop(s, h);
     } else if (a->note == R_SYN_REPEATED) { /* it is there, and gets the time to answer */
+        h->sent_us = 0;
         dequeue(s, h);
         enqueue(s, h, synack_delay(s, h->tries));
     }
@@ -360,7 +365,8 @@ void half_open_reset(struct stack *s, struct half_open *h) {
                        .dst_port = h->flow.remote_port,
                        .seq_no = seq_of(0),
                        .ack_no = seq_add(h->irs, 1),
-                       .flags = TCP_RST | TCP_ACK};
+                       .flags = TCP_RST | TCP_ACK,
+                       .options = {.has_ts = (h->flags & HALF_STAMPS) != 0, .ts_echo = h->ts_recent}};
     if (!(h->flags & HALF_HELD)) o.h.seq_no = seq_add(h->iss, 1);
     s->stats.resets_out++;
     emit_control(s, &o, R_SEND_RST);

@@ -63,7 +63,10 @@ static void store(const struct stack *s, struct tcb_options *o, enum tern_option
     case TERN_OPT_SEND_BUFFER: o->send_buffer = o->send_max = (uint32_t)v; break;
     case TERN_OPT_RECEIVE_BUFFER: o->receive_buffer = o->receive_max = (uint32_t)v; break;
     case TERN_OPT_KEEPALIVE_IDLE_MS: o->keepalive_idle_ms = (uint32_t)v; break;
-    case TERN_OPT_USER_TIMEOUT_MS: o->user_timeout_ms = v ? (uint32_t)v : s->cfg.r2_ms; break;
+    case TERN_OPT_USER_TIMEOUT_MS:
+        o->user_timeout_ms = v ? (uint32_t)v : s->cfg.r2_ms;
+        o->uto_fixed = v != 0;
+        break;
     case TERN_OPT_DSCP: o->tos = (uint8_t)(v << 2); break; /* [MUST-48] */
     case TERN_OPT_TTL: o->ttl = (uint8_t)v; break;         /* [MUST-49] */
     case TERN_OPT_MSS: o->mss_cap = (uint16_t)v; break;

@@ -30,6 +30,7 @@ ptrdiff_t tern_write(tern_stack *public, tern_sock sock, const void *data, size_
     if (len == 0) return 0;
     if (!data) return TERN_EINVAL;
     struct stack *s = stack_of(public);
+    t->busy->reserved = 0; /* these bytes take the place */
     uint32_t n = snd_append(s, t, data, (uint32_t)min_size(len, INT32_MAX));
     if (n < len) t->want_write = true;
     if (n == 0) return snd_space(t) ? TERN_ENOMEM : TERN_EAGAIN;
@@ -63,6 +64,7 @@ int tern_write_reserve(tern_stack *public, tern_sock sock, size_t want, void *pt
         ptr[i] = at[i];
         len[i] = lens[i];
     }
+    t->busy->reserved = n;
     return TERN_OK;
 }
 
@@ -70,7 +72,9 @@ int tern_write_commit(tern_stack *public, tern_sock sock, size_t len) {
     struct tcb *t;
     int err = find(public, sock, &t);
     if (err) return err;
-    if (len > t->busy->snd_ring.size - min_u32(snd_queued(t), t->busy->snd_ring.size)) return TERN_EINVAL;
+    if (len > min_u32(t->busy->reserved, t->busy->snd_ring.size - min_u32(snd_queued(t), t->busy->snd_ring.size)))
+        return TERN_EINVAL; /* not as much was given, or the room is gone since */
+    t->busy->reserved = 0;
     if (len == 0) return TERN_OK;
     t->snd.end = seq_add(t->snd.end, (uint32_t)len);
     written(stack_of(public), t, (uint32_t)len);

@@ -25,12 +25,13 @@ static uint8_t arrived_as(uint8_t ip_ecn) {
 
 /* ---- the handshake ---- */
 
-/* An initiator asks for the accurate form; who knows only the classic one sees a classic request in it. */
-uint16_t ecn_syn_flags(const struct stack *s, const struct tcb *t) {
-    bool ask = s->cfg.ecn == 1 && t->opt->congestion != TERN_BBR &&
-               !t->syn_repeated; /* a path that loses such SYNs gets a plain one */
-    return ask ? BITS : 0;
+static bool asks(const struct stack *s, const struct tcb *t) {
+    return s->cfg.ecn == 1 && t->opt->congestion != TERN_BBR;
 }
+
+/* An initiator asks for the accurate form; who knows only the classic one sees a classic request in it. A path that loses such
+ * SYNs gets a plain one. */
+uint16_t ecn_syn_flags(const struct stack *s, const struct tcb *t) { return asks(s, t) && !t->syn_repeated ? BITS : 0; }
 
 /* What a SYN asks for, and what we agree to. Whatever is neither nothing nor the classic request may come to mean more than the
  * accurate form, which is what it gets [RFC9768 3.1.3]. */
@@ -42,6 +43,18 @@ enum ecn_mode ecn_asked(const struct stack *s, uint16_t syn_flags) {
 uint16_t ecn_syn_ack_flags(enum ecn_mode mode, uint8_t syn_ecn) {
     if (mode == ECN_ACCURATE) return flags_of(arrived_as(syn_ecn));
     return mode == ECN_CLASSIC ? TCP_ECE : 0;
+}
+
+/* The SYN came again. Where it asks no more, neither end may have its text marked from here on; but an answer to the first
+ * one may be under way, and whoever gets that can be told of marks [RFC3168 6.1.1.1]. */
+void ecn_syn_repeated(struct arrival *a) {
+    struct tcb *t = a->t;
+    if (t->ecn && !(a->h->flags & BITS)) t->ecn_mute = true;
+}
+
+/* The flags of a SYN,ACK that a control block sends: those of the first one, unless the request was taken back. */
+uint16_t ecn_syn_ack_again(const struct tcb *t) {
+    return t->ecn_mute ? 0 : ecn_syn_ack_flags((enum ecn_mode)t->ecn, t->tos_received);
 }
 
 static void counters_start(struct tcb *t) {
@@ -57,11 +70,12 @@ static bool mangled(const struct arrival *a) {
     return told == arrived_as(ECT0) || told == arrived_as(ECT1);
 }
 
-/* The answer to our SYN [RFC9768 3.1.2, 3.1.3]. */
+/* The answer to our SYN [RFC9768 3.1.2, 3.1.3]. When it answers the first of several the peer counts on hearing of marks, though
+ * the later ones were plain, and for their sake nothing of ours may be marked [RFC3168 6.1.1]. */
 void ecn_syn_acked(struct arrival *a) {
     struct tcb *t = a->t;
     counters_start(t);
-    if (!ecn_syn_flags(a->s, t)) return;
+    if (!asks(a->s, t)) return;
     switch (number_of(a->h->flags)) {
     case 1:
     case 5: t->ecn = ECN_CLASSIC; break;
@@ -71,10 +85,11 @@ void ecn_syn_acked(struct arrival *a) {
     case 6: t->ecn = ECN_ACCURATE; break;
     default: t->ecn = ECN_OFF; break; /* no answer, or our own bits reflected */
     }
+    t->ecn_mute = t->syn_repeated;
     if (t->ecn != ECN_ACCURATE) return;
     t->ecn_first = arrived_as(a->ip->tos & 3) & 7u;
     t->ecn_unheard = true;
-    t->ecn_mute = mangled(a);
+    if (mangled(a)) t->ecn_mute = true;
     if ((a->ip->tos & 3) == CE) t->ecn_seen++;
 }
 
@@ -84,7 +99,7 @@ void ecn_open_complete(struct arrival *a) {
     struct tcb *t = a->t;
     counters_start(t);
     if (t->ecn != ECN_ACCURATE) return;
-    t->ecn_mute = !number_of(a->h->flags) || (!a->len && mangled(a));
+    if (!number_of(a->h->flags) || (!a->len && mangled(a))) t->ecn_mute = true;
     if (number_of(a->h->flags) == arrived_as(CE)) t->ecn_told++;
 }
 
@@ -129,9 +144,26 @@ static bool marks_reported(struct arrival *a) {
     return fresh != 0;
 }
 
+/* The window was made smaller, for a mark or for a loss: the peer is told so, and what else comes of this window of data says
+ * nothing new [RFC3168 6.1.2]. */
+void ecn_reduced(struct tcb *t) {
+    if (!t->ecn) return;
+    t->busy->ecn_until = t->snd.nxt;
+    t->ecn_cwr = t->ecn == ECN_CLASSIC;
+}
+
+/* Was a mark or a loss of the window of data that holds the byte before `to` answered already? [RFC8511 4.2] */
+bool ecn_answered(const struct tcb *t, seq to) { return t->ecn && seq_le(to, t->busy->ecn_until); }
+
+/* It was a mistake. */
+void ecn_undone(struct tcb *t) { t->busy->ecn_until = seq_add(t->snd.una, (uint32_t)-1); }
+
+/* An ACK that tells of congestion is none to grow on, nor to take anything back [RFC3168 6.1.2, RFC4015 3.1 (9)]. */
+bool ecn_warns(const struct arrival *a) { return a->t->ecn == ECN_CLASSIC && (a->h->flags & TCP_ECE); }
+
 /* Once a window of data; not while a loss is being answered [RFC3168 6.1.2]. The classic peer goes on reporting
  * until the CWR reaches it, which is the first byte behind that window. What was under way counts from `una`, where
- * this ACK found it: it may have acknowledged all of it. */
+ * this ACK found it: it may have acknowledged all of it; but no more than the window, which a mark never opens. */
 void ecn_acked(struct arrival *a, seq una) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
@@ -140,14 +172,15 @@ void ecn_acked(struct arrival *a, seq una) {
         t->busy->ecn_until =
             seq_add(t->snd.una, (uint32_t)-1); /* follows, lest it come to lie ahead when the numbers wrap */
     if (!marks_reported(a) || answered || t->in_recovery || t->in_loss) return;
-    uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, una);
-    t->busy->ecn_until = t->snd.nxt;
-    t->ecn_cwr = t->ecn == ECN_CLASSIC;
+    struct cc *c = &t->busy->cc;
+    uint32_t flight = min_u32((uint32_t)seq_diff(t->snd.nxt, una), c->cwnd);
+    ecn_reduced(t);
+    if (t->busy->flight) t->busy->flight->undo_armed = false;
     count(s, R_ECN_REPORTED);
-    if (t->busy->cc.ops->model) return;
+    if (c->ops->model) return;
     cc_begin(s, t);
-    t->busy->cc.ops->marked(&t->busy->cc, max_u32(flight, t->busy->cc.mss), s->now / US_NS);
-    t->busy->cc.cwnd = max_u32(t->busy->cc.ssthresh, t->busy->cc.mss);
+    c->ops->marked(c, max_u32(flight, c->mss), s->now / US_NS);
+    c->cwnd = max_u32(min_u32(c->cwnd, c->ssthresh), c->mss);
 }
 
 /* ---- sending ---- */

@@ -40,6 +40,7 @@ void tcp_icmp_error(struct stack *s, const struct icmp_report *r) {
     if (too_big(r)) {
         shrink(s, t, r);
     } else if (hard(r) && t->state == TERN_SYN_SENT) { /* [RFC5461 4.1] in other states hard errors count as soft */
+        fastopen_failed(s, t);
         give_up(s, t, r->code == (r->v6 ? 4 : 3) ? TERN_EREFUSED : TERN_EUNREACH, R_END_ICMP);
     } else {
         soft_error(s, t, TERN_EUNREACH); /* [MUST-56, SHLD-25] */

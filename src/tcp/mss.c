@@ -20,12 +20,16 @@ uint16_t mss_peer(const struct stack *s, const tcp_options *o, bool v6) {
     return (uint16_t)max_u32(mss, s->cfg.mss_min);
 }
 
-/* Eff.snd.MSS = min(SendMSS + 20, MMS_S) - TCP header - IP options [MUST-16]; our TCP options are taken off here. */
-void mss_update(struct stack *s, struct tcb *t, uint32_t mtu) {
+uint32_t mss_fitting(const struct stack *s, const struct tcb *t, uint32_t mss, uint32_t mtu) {
     uint32_t head = headers(&t->flow.remote), least = s->cfg.mss_min;
-    uint32_t mss = min_u32(t->mss_peer, mtu > head ? mtu - head : least);
     if (t->opt->mss_cap) mss = min_u32(mss, t->opt->mss_cap);
     mss = max_u32(mss, least);
+    return min_u32(mss, mtu > head ? mtu - head : least); /* a report makes no path as narrow as a link may be */
+}
+
+/* Eff.snd.MSS = min(SendMSS + 20, MMS_S) - TCP header - IP options [MUST-16]; our TCP options are taken off here. */
+void mss_update(struct stack *s, struct tcb *t, uint32_t mtu) {
+    uint32_t mss = mss_fitting(s, t, t->mss_peer, mtu);
     mss -= min_u32(emit_options_len(t), mss / 2);
     t->mss = (uint16_t)mss;
     t->busy->cc.mss = mss;

@@ -142,9 +142,10 @@ static COLD void count_again(struct burst *b, enum reason why, uint32_t len) {
     tally_again(b->s, t, why, len);
 }
 
-/* Fast Open: bytes that ride on the SYN. */
+/* Fast Open: bytes that ride on the SYN, which is one packet whatever the device cuts. */
 static uint32_t put_syn_data(struct burst *b, tern_frame *f, uint32_t may, uint32_t options) {
     struct tcb *t = b->t;
+    if (may) may = mss_fitting(b->s, t, may, b->path.mtu);
     uint32_t n = min_u32(snd_queued(t), may > options ? may - options : 0);
     put_body(t, f, seq_add(t->iss, 1), n);
     return n;
@@ -159,7 +160,7 @@ static void put_syn(struct burst *b) {
     tcp_header h = {.src_port = t->flow.local_port,
                     .dst_port = t->flow.remote_port,
                     .seq_no = t->iss,
-                    .flags = answer ? TCP_SYN | TCP_ACK : TCP_SYN | ecn_syn_flags(s, t),
+                    .flags = answer ? TCP_SYN | TCP_ACK | ecn_syn_ack_again(t) : TCP_SYN | ecn_syn_flags(s, t),
                     .window = window_field(t, true)};
     if (answer) h.ack_no = t->rcv.nxt;
     uint32_t may = emit_syn_options(s, t, &h.options);
@@ -180,7 +181,7 @@ static void put_syn(struct burst *b) {
     if (again) count_again(b, R_REXMIT_SYN, data);
     if (!again && !t->rtt_timing) t->rtt_timing = true, t->busy->rtt_at_us = clock_us(s), t->busy->rtt_seq = t->snd.nxt;
     rto_arm(s, t);
-    finish(b, f, data);
+    finish(b, f, 0);
     sent(b, f, data, h.flags, again ? R_REXMIT_SYN : answer ? R_SEND_SYN_ACK : R_SEND_SYN);
 }
 
@@ -352,6 +353,8 @@ static COLD void put_probe(struct burst *b) {
         recovery_sent(b->s, t, end);
         snd_advance(t, end);
         if (t->busy->flight) t->busy->pos = end;
+    } else {
+        recovery_probed(b->s, t);
     }
     t->rtt_timing = false;
 }
@@ -386,10 +389,18 @@ static COLD void put_repairs(struct burst *b) {
     if (t->work & WORK_PROBE && b->n < b->max) put_probe(b);
 }
 
+/* Bytes leave now, the first after all others were acknowledged? Whether is not the congestion window's to say, for one segment
+ * always may. */
+static bool begins(const struct burst *b) {
+    const struct tcb *t = b->t;
+    uint32_t all = unsent(t), n = min_u32(all, t->snd.wnd);
+    return n && seq_eq(t->snd.una, t->snd.nxt) && worth_sending(b, n, all);
+}
+
 static void fill_with_data(struct burst *b) {
     struct tcb *t = b->t;
     if (unlikely(repair_wanted(t))) put_repairs(b);
-    if (seq_eq(t->snd.una, t->snd.nxt) && unsent(t)) cc_idle(b->s, t);
+    if (begins(b)) cc_idle(b->s, t);
     while (b->n < b->max && data_wanted(t) && put_data(b)) {
     }
     t->work &= (uint8_t)~WORK_OVERRIDE;
@@ -418,7 +429,7 @@ static COLD void add_options(struct burst *b) {
     emit_options(b->s, b->t, false, &o);
     uint32_t more = (o.sack_count ? 4 + 8u * o.sack_count : 0) + (o.has_uto ? 4 : 0);
     b->options += more;
-    b->mss = max_u32(b->mss, more + 16) - more;
+    b->mss = max_u32(b->mss, more + 1) - more;
 }
 
 static inline void size_burst(struct burst *b) {

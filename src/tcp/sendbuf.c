@@ -46,11 +46,13 @@ uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t l
 
 void snd_trim(struct stack *s, struct tcb *t) {
     if (snd_queued(t) == 0) ring_emptied(s, &t->busy->snd_ring);
-    /* not for every ACK, but in time: on a long path what is under way fills most of the buffer */
-    if (t->want_write && snd_space(t) >= min_u32(autotune_send_limit(t) / 3, REFILL)) {
-        t->want_write = false;
-        event_raise(s, &t->event, TERN_EV_WRITE, 0);
-    }
+}
+
+/* Not for every ACK, but in time: on a long path what is under way fills most of the buffer. */
+void snd_tell_room(struct stack *s, struct tcb *t) {
+    if (snd_space(t) < min_u32(autotune_send_limit(t) / 3, REFILL)) return;
+    t->want_write = false;
+    event_raise(s, &t->event, TERN_EV_WRITE, 0);
 }
 
 void snd_flush(struct stack *s, struct tcb *t) {

@@ -9,6 +9,7 @@ enum reason step2_reset(struct arrival *a) {
         effects_reply(&a->fx, REPLY_CHALLENGE, R_SEND_CHALLENGE);
         return R_RST_CHALLENGE;
     }
+    if (t->fast_opened) fastopen_was_reset(a->s);
     switch (t->state) {
     case TERN_SYN_RECEIVED:
         if (t->passive) {

@@ -11,6 +11,7 @@ static enum reason syn_received(struct arrival *a) {
     ts_remember(a);
     established(a);
     ecn_open_complete(a);
+    user_timeout_heed(a->s, t, &a->h->options);
     t->snd.wnd = a->wnd;
     t->snd.max_wnd = max_u32(t->snd.max_wnd, a->wnd);
     t->snd.wl1 = a->seq;
@@ -61,15 +62,22 @@ static void take_new(struct arrival *a) {
         rexmit_ack_new(a, bytes);
     snd_trim(a->s, t);
     recovery_idle(a->s, t);
-    if (unlikely(t->tally)) tally_time(a->s, t);
     a->note = R_ACK_NEW;
     if (busy && snd_queued(t) == 0 && (!t->fin_queued || fin_acked(t))) a->fx.events |= TERN_EV_SENT;
+}
+
+/* SND.UNA or SND.WND has moved, or both: only now is it known how much more may be written. */
+static void room_moved(struct arrival *a) {
+    struct tcb *t = a->t;
+    if (t->want_write) snd_tell_room(a->s, t);
+    if (unlikely(t->tally)) tally_time(a->s, t);
 }
 
 void step5_new(struct arrival *a) {
     ts_remember(a);
     take_new(a);
     update_window(a, true);
+    room_moved(a);
 }
 
 /* Our FIN is acknowledged. A FIN in the same segment, in order, leads from FIN-WAIT-1 straight to TIME-WAIT (figure 5,
@@ -112,12 +120,13 @@ enum reason step5_ack(struct arrival *a) {
     bool changed = false, fresh = seq_gt(a->ack, t->snd.una);
     if (unlikely(fresh && !t->syn_acked)) syn_acked(a);
     if (fresh) take_new(a);
-    if (t->ecn) ecn_acked(a, una);
     if (seq_ge(a->ack, t->snd.una)) {
         changed = update_window(a, fresh);
         if (!fresh && changed) a->note = R_WINDOW_UPDATE;
+        if (fresh || changed) room_moved(a);
         if (!fresh) take_again(a, changed);
     }
+    if (t->ecn) ecn_acked(a, una); /* a loss that the same ACK shows weighs more */
     if (fresh && fin_acked(t)) take_fin_ack(a);
     return t->state == TERN_CLOSED ? R_FIN_ACKED : R_NONE; /* LAST-ACK ended here */
 }

@@ -40,6 +40,7 @@ struct tcb_options {
     uint32_t keepalive_idle_ms, keepalive_interval_ms, user_timeout_ms, zero_window_ms;
     int32_t linger_ms; /* -1: none */
     uint16_t uto_s;    /* user timeout option; 0: off [RFC5482] */
+    bool uto_fixed;    /* the application set user_timeout_ms: not CHANGEABLE */
     uint32_t fin_wait_2_ms;
     uint8_t keepalive_probes, congestion, syn_retries;
     uint16_t mss_cap; /* 0: none */
@@ -104,6 +105,7 @@ struct busy {
     uint32_t stuck_ms;  /* first expiry for the bytes at una, first probe without an answer; 0: not stuck */
     uint32_t shut_ms;   /* when the peer's window was found shut */
     seq ecn_until;      /* marks count once until this is acknowledged */
+    uint32_t reserved;  /* bytes behind snd.end that the application was given to fill */
     struct cc cc;
 };
 
@@ -206,8 +208,9 @@ struct tcb {
     uint8_t ecn_seen, ecn_told;      /* accurate: marks that we saw, and that the peer told of, modulo 256 */
     uint8_t ecn_first : 3;           /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
     uint8_t ecn_unheard : 1;         /* accurate: no counter of the peer's has come yet */
-    uint8_t ecn_mute : 1;            /* accurate: the path erases or mangles it; nothing of ours is to be marked */
-    uint8_t snd_log2, rcv_log2;      /* how large the rings had to be: see busy.c */
+    uint8_t ecn_mute : 1;       /* nothing of ours is to be marked: a SYN came plain, or the path erases or mangles */
+    uint8_t tlp_unmeasured : 1; /* no round trip was learnt since the last probe */
+    uint8_t snd_log2, rcv_log2; /* how large the rings had to be: see busy.c */
     int8_t error;
     uint16_t mss_peer; /* the peer's MSS option or the default */
     seq iss, irs;
@@ -276,9 +279,9 @@ struct half_open {
     uint32_t next, prev; /* fifo, index + 1 */
     uint32_t ts_offset;
     uint64_t due_ns;
-    uint32_t sent_us;
-    uint32_t number; /* index + 1 */
-    uint32_t hash;   /* flow_hash */
+    uint32_t sent_us; /* 0: the SYN,ACK left again because the SYN came again */
+    uint32_t number;  /* index + 1 */
+    uint32_t hash;    /* flow_hash */
     uint16_t rcv_wnd, mss, snd_wnd;
     uint8_t snd_wscale : 4, rcv_wscale : 4;
     uint8_t tries : 4, ecn : 2, syn_ecn : 2; /* SYN,ACKs repeated; enum ecn_mode; the IP header's two bits on the SYN */
@@ -292,7 +295,8 @@ enum half_open_flags {
     HALF_HELD = 8,
     HALF_SHOWN = 16,
     HALF_COOKIE = 32,
-    HALF_FAST_OPEN = 64
+    HALF_FAST_OPEN = 64,
+    HALF_MUTE = 128 /* tcb.ecn_mute */
 };
 
 /* A connection in TIME-WAIT that no application holds. */
@@ -480,7 +484,8 @@ static inline uint32_t snd_queued(const struct tcb *t) {
 uint32_t snd_space(const struct tcb *t);
 bool snd_reserve(struct stack *s, struct tcb *t, uint32_t size);
 uint32_t snd_append(struct stack *s, struct tcb *t, const void *data, uint32_t len);
-void snd_trim(struct stack *s, struct tcb *t); /* una moved */
+void snd_trim(struct stack *s, struct tcb *t);      /* una moved */
+void snd_tell_room(struct stack *s, struct tcb *t); /* una or the window moved, and somebody was refused */
 void snd_flush(struct stack *s, struct tcb *t);
 void autotune_read(struct stack *s, struct tcb *t, uint32_t n);
 void autotune_held(struct stack *s, struct tcb *t);
@@ -518,6 +523,8 @@ seq isn_choose(const struct stack *s, const struct secrets *secrets);
 uint16_t port_choose(struct stack *s, struct flow *f, uint32_t *hash);
 uint16_t mss_to_offer(struct stack *s, const struct flow *f, uint16_t cap);
 uint16_t mss_peer(const struct stack *s, const tcp_options *o, bool v6);
+/* What a segment carries when the peer takes `mss` and the path `mtu`; our options are not taken off. */
+uint32_t mss_fitting(const struct stack *s, const struct tcb *t, uint32_t mss, uint32_t mtu);
 void mss_update(struct stack *s, struct tcb *t, uint32_t mtu); /* effective send MSS [MUST-16] */
 uint8_t wscale_choose(const struct stack *s, const struct tcb_options *opt);
 uint32_t ts_now(const struct stack *s, uint32_t offset);
@@ -560,10 +567,16 @@ void user_timeout_heed(struct stack *s, struct tcb *t, const tcp_options *o);
 uint16_t ecn_syn_flags(const struct stack *s, const struct tcb *t);
 enum ecn_mode ecn_asked(const struct stack *s, uint16_t syn_flags);
 uint16_t ecn_syn_ack_flags(enum ecn_mode mode, uint8_t syn_ecn);
+uint16_t ecn_syn_ack_again(const struct tcb *t);
+COLD void ecn_syn_repeated(struct arrival *a);
 void ecn_syn_acked(struct arrival *a);
 void ecn_open_complete(struct arrival *a);
 void ecn_arrived(struct arrival *a);
 void ecn_acked(struct arrival *a, seq una);
+void ecn_reduced(struct tcb *t);
+bool ecn_answered(const struct tcb *t, seq to);
+void ecn_undone(struct tcb *t);
+bool ecn_warns(const struct arrival *a);
 uint16_t ecn_flags(struct tcb *t, bool fresh_data);
 uint8_t ecn_capable(const struct tcb *t, bool fresh_data); /* for the IP header */
 
@@ -573,6 +586,8 @@ enum fast_open fastopen_judge(const struct stack *s, const struct arrival *a);
 COLD void fastopen_offer(const struct stack *s, const ip_addr *client, tcp_options *o);
 uint32_t fastopen_request(struct stack *s, const struct tcb *t, tcp_options *o);
 COLD void fastopen_remember(struct arrival *a);
+COLD void fastopen_failed(struct stack *s, const struct tcb *t); /* our SYN was refused, or nobody answered */
+COLD void fastopen_was_reset(struct stack *s);
 
 /* ---- syncookie.c ---- */
 COLD void syncookie_make(struct stack *s, struct half_open *h);
@@ -620,6 +635,7 @@ COLD void recovery_resume(struct tcb *t);
 bool recovery_room(struct stack *s, struct tcb *t);
 bool recovery_begins(struct stack *s, struct tcb *t, seq to);
 void recovery_sent(struct stack *s, struct tcb *t, seq to);
+COLD void recovery_probed(const struct stack *s, struct tcb *t);
 bool recovery_next(const struct tcb *t, seq *from, uint32_t *len);
 uint32_t recovery_stamp(const struct stack *s, const struct tcb *t, seq from); /* TSval when it leaves again */
 void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len);

@@ -41,8 +41,14 @@ enum { HALF_OPEN_LEVELS = 8 };
 enum { FAST_OPEN_MEMORY = 64 };
 struct fast_open_memory {
     ip_addr server;
-    uint16_t mss;
-    uint8_t len, cookie[16];
+    uint64_t avoid_until_ns; /* towards this port, after so many failures in a row */
+    uint16_t mss, avoid_port;
+    uint8_t strikes, len, cookie[16];
+};
+/* And those that our clients took back. */
+struct fast_open_resets {
+    uint64_t minute; /* the last one with any */
+    uint32_t in_minute, before;
 };
 
 struct tcp_state {
@@ -61,6 +67,7 @@ struct tcp_state {
     wheel_node half_open_timer, time_wait_timer, delack_timer;
     uint32_t ports_tried; /* for connections that we open: the place in the order of ports */
     struct fast_open_memory fast_open_memory[FAST_OPEN_MEMORY];
+    struct fast_open_resets fast_open_resets;
     uint32_t fast_opens;          /* connections opened by a cookie and not yet by the handshake */
     uint32_t orphans;             /* TCBs that no application holds */
     uint32_t cookie_slot;         /* one behind the slot of the last SYN cookie, 0: none was sent */

@@ -11,10 +11,10 @@ void user_timeout_offer(const struct tcb *t, tcp_options *o) {
     o->uto = o->uto_minutes ? (uint16_t)(t->opt->uto_s / 60) : t->opt->uto_s;
 }
 
-/* USER_TIMEOUT = min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)) [RFC5482 3.1]; U_LIMIT is the stack's R2, L_LIMIT
+/* What the application has set for itself stays [RFC5482 3.1]. Else USER_TIMEOUT = min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)) [RFC5482 3.1]; U_LIMIT is the stack's R2, L_LIMIT
  * the 100 s that R2 is never below [SHLD-11]. */
 void user_timeout_heed(struct stack *s, struct tcb *t, const tcp_options *o) {
-    if (!o->has_uto || !t->opt->uto_s || o->uto == 0) return;
+    if (!o->has_uto || !t->opt->uto_s || o->uto == 0 || t->opt->uto_fixed) return;
     uint64_t remote = (uint64_t)o->uto * (o->uto_minutes ? 60000 : 1000), ours = (uint64_t)t->opt->uto_s * 1000;
     uint32_t both = (uint32_t)min_u64(max_u64(s->cfg.r2_ms, LEAST_MS), max_u64(max_u64(remote, ours), LEAST_MS));
     if (both == t->opt->user_timeout_ms || !tcb_options_own(s, &t->opt))

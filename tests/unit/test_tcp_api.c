@@ -184,6 +184,25 @@ static void reserve_and_commit(void **state) {
     assert_int_equal(tern_write_commit(fx.stack, fx.sock, 1 << 20), TERN_EINVAL);
 }
 
+/* Only what was reserved can be committed, and only once: whatever else lies in the buffer is nobody's to send. */
+static void commit_without_room(void **state) {
+    (void)state;
+    void *ptr[2];
+    size_t len[2];
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    fx.unchecked = true;
+    assert_int_equal(tern_write_commit(fx.stack, fx.sock, 1), TERN_EINVAL);
+    assert_int_equal(tern_write_reserve(fx.stack, fx.sock, 10, ptr, len), TERN_OK);
+    assert_int_equal(len[0] + len[1], 10);
+    assert_int_equal(tern_write_commit(fx.stack, fx.sock, 11), TERN_EINVAL);
+    assert_int_equal(tern_write_commit(fx.stack, fx.sock, 4), TERN_OK); /* a mistake costs nothing */
+    assert_int_equal(tern_write_commit(fx.stack, fx.sock, 1), TERN_EINVAL);
+    assert_int_equal(tern_write_reserve(fx.stack, fx.sock, 10, ptr, len), TERN_OK);
+    assert_int_equal(tern_write(fx.stack, fx.sock, "abc", 3), 3); /* takes the place */
+    assert_int_equal(tern_write_commit(fx.stack, fx.sock, 1), TERN_EINVAL);
+    expect(ACK | PSH, 1, 1, 7);
+}
+
 /* Room in a full buffer is told once it is there. */
 static void write_event(void **state) {
     (void)state;
@@ -494,6 +513,7 @@ int main(void) {
         BOTH(lent_until_the_end),
         BOTH(borrow_and_release),
         BOTH(reserve_and_commit),
+        BOTH(commit_without_room),
         BOTH(write_event),
         BOTH(list_shows_all),
         BOTH(stale_handles),

@@ -164,6 +164,30 @@ static void send_buffer_follows_the_window(void **state) {
     assert_int_equal(autotune_send_limit(t), 100 * M);
 }
 
+/* The buffer follows the peer's window, so a window that opens makes room, whether its ACK acknowledges anything or not: who
+ * was refused hears of it then, and not a round trip later. */
+static void a_window_that_opens_makes_room(void **state) {
+    (void)state;
+    fx.cfg.send_buffer = FIRST;
+    fx.cfg.send_buffer_max = MOST;
+    fx.peer.wnd = 10 * M >> 7;
+    open_with_round_trip(RTT);
+    app_write(M);
+    tcb_now()->busy->cc.cwnd = MOST;
+    drop_out();
+    expect_event(TERN_EV_CONNECTED);
+    for (uint32_t acknowledged = 0; acknowledged < 2; acknowledged++) {
+        app_write(snd_space(tcb_now()));
+        assert_int_equal(tern_write(fx.stack, fx.sock, "x", 1), TERN_EAGAIN);
+        drop_out();
+        expect_event(0);
+        fx.peer.wnd = (uint16_t)((acknowledged ? 800 : 400) * M >> 7);
+        inject(ACK, at, 1 + acknowledged * M, 0);
+        expect_event(TERN_EV_WRITE);
+        app_write(300 * M);
+    }
+}
+
 /* Nothing is ever lost on the way to a neighbour, so its window only grows; the buffer does not follow it out of the
  * processor's caches. What the application asks for is another matter. */
 static void a_local_peer_needs_no_large_send_buffer(void **state) {
@@ -196,6 +220,7 @@ int main(void) {
         ONLY4(reaches_beyond_a_hole),
         ONLY4(short_memory),
         ONLY4(send_buffer_follows_the_window),
+        ONLY4(a_window_that_opens_makes_room),
         ONLY4(a_local_peer_needs_no_large_send_buffer),
     };
     return cmocka_run_group_tests_name("tcp autotune", tests, NULL, NULL);

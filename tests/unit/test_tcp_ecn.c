@@ -84,6 +84,53 @@ static void an_opener_asks(void **state) {
     expect(SYN, 0, 0, 0); /* [RFC3168 6.1.1.1] */
 }
 
+/* [RFC3168 6.1.1] A SYN that comes again is answered as the first one was. One that asks no more gets a plain SYN,ACK; from then on
+ * nothing of ours may be marked, but whoever got the first answer may go on, and is told of marks. */
+static void the_request_again(void **state) {
+    (void)state;
+    static const uint16_t asks[] = {ECE | CWR, AE | ECE | CWR}, answers[] = {ECE, CWR};
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    for (uint16_t i = 0; i < 4; i++) {
+        uint16_t ask = asks[i / 2], answer = answers[i / 2];
+        bool plain = i % 2;
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + i));
+        inject(SYN | ask, 0, 0, 0);
+        expect(SYN | ACK | answer, 0, 1, 0);
+        inject(plain ? SYN : SYN | ask, 0, 0, 0);
+        expect(SYN | ACK | (plain ? 0 : answer), 0, 1, 0);
+        expect_after(1000);
+        expect(SYN | ACK | (plain ? 0 : answer), 0, 1, 0);
+        inject(ACK | (answer == CWR ? CWR : 0), 1, 1, 0);
+        assert_int_equal(app_accept(), TERN_OK);
+        app_write(10);
+        expect(ANY, 1, 1, 10);
+        assert_int_equal(fx.out.tos & 3, plain ? NOT_ECT : ECT0);
+        uint16_t before = fx.out.flags & (AE | CWR | ECE);
+        inject_marked(ACK | before, 1, 11, CE);
+        advance(500);
+        expect(ANY, 11, 101, 0);
+        assert_int_not_equal(fx.out.flags & (AE | CWR | ECE), before);
+    }
+}
+
+/* [RFC3168 6.1.1] The promise of the first SYN holds though the next one was plain: an answer to it may be on its way. */
+static void the_answer_comes_late(void **state) {
+    (void)state;
+    fx.cfg.ecn = 1;
+    assert_int_equal(app_connect(), TERN_OK);
+    expect(SYN | ECE | CWR | AE, 0, 0, 0);
+    expect_after(1000);
+    expect(SYN, 0, 0, 0);
+    inject(SYN | ACK | ECE, 0, 1, 0);
+    expect(ACK, 1, 1, 0);
+    app_write(10);
+    expect(ACK, 1, 1, 10);
+    assert_int_equal(fx.out.tos & 3, NOT_ECT);
+    inject_marked(ACK, 1, 11, CE);
+    advance(500);
+    expect(ACK | ECE, 11, 101, 0);
+}
+
 /* [RFC3168 6.1.4, 6.1.5, 6.1.6] New data may be marked; ACKs, repetitions and probes may not. */
 static void only_new_data_is_markable(void **state) {
     (void)state;
@@ -294,7 +341,13 @@ static void accurate_marks_shrink_the_window(void **state) {
     assert_true(now_status().cwnd < before);
 }
 
-/* [3.1.4.1] A path that loses such SYNs gets plain ones, and the answer to those agrees to nothing. */
+static void expect_text(unsigned mark) {
+    app_write(10);
+    expect(ACK | ace(5), ANY, ANY, 10);
+    assert_int_equal(fx.out.tos & 3, mark);
+}
+
+/* [3.1.4.1] A path that loses such SYNs gets plain ones, and nothing of ours is to be marked then, whichever was answered. */
 static void accurate_syn_lost(void **state) {
     (void)state;
     fx.cfg.ecn = 1;
@@ -303,6 +356,14 @@ static void accurate_syn_lost(void **state) {
     expect_after(1000);
     expect(SYN, 0, 0, 0);
     inject(SYN | ACK | ace(2), 0, 1, 0);
+    expect(ACK | ace(2), 1, 1, 0);
+    expect_text(NOT_ECT);
+    fx_new_peer(MY_PORT, PEER_PORT + 1);
+    assert_int_equal(app_connect(), TERN_OK);
+    drop_out();
+    expect_after(1000);
+    expect(SYN, 0, 0, 0);
+    inject(SYN | ACK, 0, 1, 0);
     expect(ACK, 1, 1, 0);
     assert_int_equal(now_status().ecn, 0);
     app_write(10);
@@ -320,12 +381,6 @@ static void accurate_for_what_is_to_come(void **state) {
         inject(SYN | ace(asked), 0, 0, 0);
         expect(SYN | ACK | answer, 0, 1, 0);
     }
-}
-
-static void expect_text(unsigned mark) {
-    app_write(10);
-    expect(ACK | ace(5), ANY, ANY, 10);
-    assert_int_equal(fx.out.tos & 3, mark);
 }
 
 /* [3.2.2.1 table 4, 3.2.2.3, 3.2.2.4] The ACK of a SYN,ACK: a counter of 0 is none, and a SYN,ACK that left as Not-ECT cannot
@@ -393,6 +448,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         BOTH(a_listener_agrees),
         BOTH(an_opener_asks),
+        BOTH(the_request_again),
+        BOTH(the_answer_comes_late),
         BOTH(only_new_data_is_markable),
         BOTH(a_mark_is_told_until_heard),
         BOTH(a_mark_shrinks_the_window_once),

@@ -23,6 +23,12 @@ static int sent_uto(void) {
     return -1;
 }
 
+/* The same of a SYN, whose number the script goes on from. */
+static int sent_syn_uto(void) {
+    fx.iss = tcb_now()->iss.v;
+    return sent_uto();
+}
+
 static void told(uint16_t value) {
     uint8_t raw[] = {UTO, 4, (uint8_t)(value >> 8), (uint8_t)value};
     inject_with(.flags = ACK, .seq = fx.rcv, .ack = fx.snd, .raw = raw, .raw_len = sizeof raw);
@@ -106,6 +112,48 @@ static void what_is_adopted(void **state) {
     assert_int_equal(counted(R_END_USER_TIMEOUT), 1);
 }
 
+/* [RFC5482 3] The first segment without SYN tells it once more, for ends that keep nothing of a SYN's; such an end is ours. */
+static void told_behind_the_syn(void **state) {
+    (void)state;
+    assert_int_equal(app_connect(), TERN_OK);
+    assert_int_equal(app_set(TERN_OPT_USER_TIMEOUT_OPTION_S, 300), TERN_OK);
+    assert_int_equal(sent_syn_uto(), 300);
+    inject(SYN | ACK, 0, 1, 0);
+    assert_int_equal(sent_uto(), 300);
+    app_write(10);
+    assert_int_equal(sent_uto(), -1);
+
+    fx_new_peer(MY_PORT, PEER_PORT + 1);
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    assert_int_equal(tern_set(fx.stack, fx.listener, TERN_OPT_USER_TIMEOUT_OPTION_S, 200), TERN_OK);
+    inject(SYN, 0, 0, 0);
+    expect(SYN | ACK, 0, 1, 0);
+    fx.snd = fx.rcv = 1;
+    told(150);
+    assert_int_equal(app_accept(), TERN_OK);
+    assert_int_equal(timeout_ms(), 200000);
+    app_write(10);
+    assert_int_equal(sent_uto(), 200);
+    told(250);
+    assert_int_equal(timeout_ms(), 250000);
+}
+
+/* [RFC5482 3.1] What the application has set for itself no option changes, until it leaves the choice again. */
+static void the_application_knows_better(void **state) {
+    (void)state;
+    fx.cfg.r2_ms = 924000;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    assert_int_equal(app_set(TERN_OPT_USER_TIMEOUT_OPTION_S, 150), TERN_OK);
+    assert_int_equal(sent_uto(), 150);
+    assert_int_equal(app_set(TERN_OPT_USER_TIMEOUT_MS, 5000), TERN_OK);
+    told(400);
+    assert_int_equal(timeout_ms(), 5000);
+    assert_int_equal(app_set(TERN_OPT_USER_TIMEOUT_MS, 0), TERN_OK);
+    assert_int_equal(timeout_ms(), 924000);
+    told(400);
+    assert_int_equal(timeout_ms(), 400000);
+}
+
 /* [MUST-37, RFC6429 3] A peer that answers keeps its window shut as long as it likes, unless the application set an end. */
 static void window_shut_too_long(void **state) {
     (void)state;
@@ -154,8 +202,8 @@ static void no_way_to_open(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(its_bytes), BOTH(when_it_is_sent), BOTH(what_is_adopted), BOTH(window_shut_too_long),
-        BOTH(no_way),    BOTH(no_way_to_open),
+        BOTH(told_behind_the_syn), BOTH(the_application_knows_better), BOTH(its_bytes), BOTH(when_it_is_sent),
+        BOTH(what_is_adopted),     BOTH(window_shut_too_long),         BOTH(no_way),    BOTH(no_way_to_open),
     };
     return cmocka_run_group_tests_name("tcp user timeout", tests, NULL, NULL);
 }
