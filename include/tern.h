@@ -223,7 +223,8 @@ TERN_API int tern_setting_parse(const char *setting, const char *text, uint64_t 
 /* Makes a stack. TERN_EINVAL: no allocator, or a field out of range. TERN_ENOMEM. Copies the config.
  * Next: tern_iface_add. */
 TERN_API int tern_new(const tern_config *config, uint64_t now_ns, tern_stack **out);
-/* Frees everything at once and sends nothing; close connections first if peers should know. */
+/* Frees everything at once and sends nothing; close connections first if peers should know. Lent packets are the caller's
+ * again, and no longer reclaimed. */
 TERN_API void tern_free(tern_stack *stack);
 
 /* ---- 4. interfaces, addresses, routes ---------------------------------------------------------- */
