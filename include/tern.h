@@ -181,8 +181,9 @@ typedef struct tern_config {
     uint32_t backlog_max;           /* highest backlog a listener may ask for, default 4096 */
 
     /* IP's numbers */
-    uint32_t ttl;                    /* TTL or hop limit of what we send, default 64 [MUST-49] */
-    uint32_t icmp_rate;              /* ICMP errors and RSTs without a connection, a second, default 1000 */
+    uint32_t ttl; /* TTL or hop limit of what we send, default 64 [MUST-49] */
+    /* ICMP errors and RSTs without a connection, a second, default 1000; of these at most 10 to one destination */
+    uint32_t icmp_rate;
     uint32_t icmp_burst;             /* default 50 */
     uint32_t neighbours_max;         /* default 512 */
     uint32_t neighbour_pending;      /* packets that wait for one unresolved neighbour, default 3 */
