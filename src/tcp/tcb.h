@@ -279,9 +279,9 @@ struct half_open {
     uint32_t next, prev; /* fifo, index + 1 */
     uint32_t ts_offset;
     uint64_t due_ns;
-    uint32_t sent_us;
-    uint32_t number; /* index + 1 */
-    uint32_t hash;   /* flow_hash */
+    uint32_t sent_us; /* 0: the SYN,ACK left again because the SYN came again */
+    uint32_t number;  /* index + 1 */
+    uint32_t hash;    /* flow_hash */
     uint16_t rcv_wnd, mss, snd_wnd;
     uint8_t snd_wscale : 4, rcv_wscale : 4;
     uint8_t tries : 4, ecn : 2, syn_ecn : 2; /* SYN,ACKs repeated; enum ecn_mode; the IP header's two bits on the SYN */
