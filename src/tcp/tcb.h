@@ -703,6 +703,7 @@ void tally_time(struct stack *s, struct tcb *t);
 uint64_t pacing_rate(const struct stack *s, const struct tcb *t); /* bytes a second; 0: as fast as they come */
 uint32_t pacing_burst(const struct stack *s, const struct tcb *t, uint32_t most);
 bool pacing_allows(struct stack *s, struct tcb *t);
+void pacing_due(struct stack *s, struct tcb *t); /* the time has come that pacing_allows waited for */
 void pacing_sent(struct stack *s, struct tcb *t, uint32_t bytes);
 
 /* ---- timeouts.c (3.10.8) ---- */
