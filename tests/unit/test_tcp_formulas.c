@@ -452,16 +452,20 @@ static void challenges(void **state) {
 
 enum { BURST_NS = 250000 };
 
-/* What leaves now counts from when it was due; a host that was called late may make up for so much of it. */
+static uint64_t a_rate(const struct cc *c) {
+    (void)c;
+    return 3750000;
+}
+
+/* Sent so late, of which so much may be made up for. */
 static void makes_up(struct tcb *t, uint64_t late_ns, uint64_t most_ns) {
     struct flight *f = t->busy->flight;
     f->pace_due = fx.s->now - late_ns;
-    f->pace_next = f->pace_due + BURST_NS;
+    uint64_t next = f->pace_next = f->pace_due;
     pacing_due(fx.s, t);
     assert_int_equal(f->pace_due, TERN_NEVER);
-    uint64_t begin = f->pace_next, earliest = fx.s->now - most_ns - BURST_NS;
     pacing_sent(fx.s, t, 3750);
-    assert_int_equal(f->pace_next, max_u64(begin, earliest) + 3750 * SEC_NS / pacing_rate(fx.s, t));
+    assert_int_equal(f->pace_next, max_u64(next, fx.s->now - most_ns) + 3750 * SEC_NS / pacing_rate(fx.s, t));
 }
 
 /* Nothing within a millisecond's round trip or for ten segments; else twice the window a round trip while that is less than
@@ -491,13 +495,22 @@ static void paces(void **state) {
     }
     t->srtt_us = 100000;
     t->busy->cc.cwnd = 100000;
-    t->busy->cc.ssthresh = 50000; /* 1.2 MB a second */
-    f->pace_next = 0;
-    pacing_sent(fx.s, t, 12000); /* a pause for another reason is no credit */
-    assert_int_equal(f->pace_next, fx.s->now - BURST_NS + 10 * MS_NS);
-    for (uint64_t late_ms = 0; late_ms < 9; late_ms++) makes_up(t, late_ms * MS_NS, min_u64(late_ms, 4) * MS_NS);
+    t->busy->cc.ssthresh = 50000;
+    for (uint64_t late = 0; late < 9; late++) makes_up(t, late * MS_NS, 4 * MS_NS); /* 1.2 MB a second */
     t->srtt_us = 32000; /* 3.75 MB a second; a sixteenth of a round trip is 2 ms */
-    for (uint64_t late_ms = 0; late_ms < 9; late_ms++) makes_up(t, late_ms * MS_NS, min_u64(late_ms, 2) * MS_NS);
+    for (uint64_t late = 0; late < 9; late++) makes_up(t, late * MS_NS, 2 * MS_NS);
+    f->pace_next = 0; /* ACKs come when they come */
+    pacing_sent(fx.s, t, 3750);
+    assert_int_equal(f->pace_next, fx.s->now - 2 * MS_NS + 1 * MS_NS);
+    struct cc_ops paced = cc_newreno;
+    paced.rate = a_rate;
+    t->busy->cc.ops = &paced; /* where a model sets the pace only the host's lateness is made up for, and a burst */
+    for (uint64_t late = 0; late < 9; late++) makes_up(t, late * MS_NS, min_u64(late, 2) * MS_NS + BURST_NS);
+    f->pace_late = 0;
+    f->pace_next = 0;
+    pacing_sent(fx.s, t, 3750);
+    assert_int_equal(f->pace_next, fx.s->now - BURST_NS + 1 * MS_NS);
+    t->busy->cc.ops = &cc_newreno;
     f->pace_next = fx.s->now + 7 * MS_NS;
     pacing_sent(fx.s, t, 3750);
     assert_int_equal(f->pace_next, fx.s->now + 8 * MS_NS);
