@@ -182,7 +182,8 @@ void autoconf_advertised(struct stack *s, int iface, const ip_addr *router, cons
     struct ip_link *l = &s->ip.link[iface];
     const ip_addr everywhere = {{0}}, on_link = {{0}};
     if (s->ip.iface[iface].mtu < 1280) return;
-    l->solicits_left = 0;
+    if (m->router_lifetime_s)
+        l->solicits_left = (uint8_t)min_u32(l->solicits_left, !l->solicited); /* [RFC4861 6.3.7] */
     advertised_set(s, iface, &everywhere, 0, router, m->router_lifetime_s);
     if (m->mtu >= 1280 && m->mtu <= s->ip.iface[iface].mtu) l->mtu6 = m->mtu;
     for (unsigned i = 0; i < m->prefixes; i++) {
@@ -246,6 +247,7 @@ void autoconf_timer(struct stack *s) {
         struct ip_link *l = &ip->link[i];
         if (!l->solicits_left || l->solicit_due > s->now) continue;
         l->solicits_left--;
+        l->solicited = true;
         l->solicit_due = s->now + SOLICIT_NS;
         nd_solicit_router(s, (int)i);
     }

@@ -46,8 +46,8 @@ struct cc_ops {
     void (*timeout)(struct cc *c, uint32_t flight, bool again, uint64_t now_us);
     /* The last reduction was a mistake: cwnd and ssthresh are set back already. May be NULL. */
     void (*undo)(struct cc *c);
-    /* Nothing was sent for so long, and nothing is under way. May be NULL. */
-    void (*idle)(struct cc *c, uint64_t us);
+    /* Nothing was sent since the last ACK, for that acknowledged all; now it goes on. May be NULL. */
+    void (*idle)(struct cc *c, uint64_t now_us);
     /* Bytes a second at which to send. NULL: the window and the round trip say it (pacing.c). */
     uint64_t (*rate)(const struct cc *c);
     /* Called instead of `acked`, and of PRR, for every ACK that delivered something: sets cwnd by itself.

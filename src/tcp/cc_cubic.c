@@ -154,10 +154,10 @@ static void undo(struct cc *c) {
 }
 
 /* The curve goes on where it was [RFC9438 5.8]. */
-static void idle(struct cc *c, uint64_t us) {
+static void idle(struct cc *c, uint64_t now_us) {
     struct cubic *q = c->state;
-    if (q->curve.epoch_us) q->curve.epoch_us += us;
-    q->last_us += us;
+    if (q->curve.epoch_us) q->curve.epoch_us += now_us - q->last_us;
+    q->last_us = now_us;
 }
 
 /* The window of the last loss, which with cwnd gives the place on the curve: K is the time from here to there. 0: slow

@@ -72,7 +72,7 @@ void cc_begin(struct stack *s, struct tcb *t) {
 static APART void window_unused(struct stack *s, struct tcb *t, uint32_t idle_ms) {
     uint32_t rto_ms = max_u32((uint32_t)(rto_ns(s, t) / MS_NS), 1);
     uint32_t least = min_u32(cc_initial(t, s->cfg.initial_window), t->busy->cc.cwnd);
-    if (t->busy->cc.ops->idle) t->busy->cc.ops->idle(&t->busy->cc, idle_ms * 1000ull);
+    if (t->busy->cc.ops->idle) t->busy->cc.ops->idle(&t->busy->cc, s->now / US_NS);
     if (!s->cfg.idle_restart || t->busy->cc.ops->model || idle_ms < rto_ms) return;
     t->busy->cc.ssthresh = max_u32(t->busy->cc.ssthresh, t->busy->cc.cwnd / 4 * 3);
     for (; idle_ms >= rto_ms && t->busy->cc.cwnd > least; idle_ms -= rto_ms) t->busy->cc.cwnd /= 2;

@@ -144,9 +144,26 @@ static bool marks_reported(struct arrival *a) {
     return fresh != 0;
 }
 
+/* The window was made smaller, for a mark or for a loss: the peer is told so, and what else comes of this window of data says
+ * nothing new [RFC3168 6.1.2]. */
+void ecn_reduced(struct tcb *t) {
+    if (!t->ecn) return;
+    t->busy->ecn_until = t->snd.nxt;
+    t->ecn_cwr = t->ecn == ECN_CLASSIC;
+}
+
+/* Was a mark or a loss of the window of data that holds the byte before `to` answered already? [RFC8511 4.2] */
+bool ecn_answered(const struct tcb *t, seq to) { return t->ecn && seq_le(to, t->busy->ecn_until); }
+
+/* It was a mistake. */
+void ecn_undone(struct tcb *t) { t->busy->ecn_until = seq_add(t->snd.una, (uint32_t)-1); }
+
+/* An ACK that tells of congestion is none to grow on, nor to take anything back [RFC3168 6.1.2, RFC4015 3.1 (9)]. */
+bool ecn_warns(const struct arrival *a) { return a->t->ecn == ECN_CLASSIC && (a->h->flags & TCP_ECE); }
+
 /* Once a window of data; not while a loss is being answered [RFC3168 6.1.2]. The classic peer goes on reporting
  * until the CWR reaches it, which is the first byte behind that window. What was under way counts from `una`, where
- * this ACK found it: it may have acknowledged all of it. */
+ * this ACK found it: it may have acknowledged all of it; but no more than the window, which a mark never opens. */
 void ecn_acked(struct arrival *a, seq una) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
@@ -155,14 +172,15 @@ void ecn_acked(struct arrival *a, seq una) {
         t->busy->ecn_until =
             seq_add(t->snd.una, (uint32_t)-1); /* follows, lest it come to lie ahead when the numbers wrap */
     if (!marks_reported(a) || answered || t->in_recovery || t->in_loss) return;
-    uint32_t flight = (uint32_t)seq_diff(t->snd.nxt, una);
-    t->busy->ecn_until = t->snd.nxt;
-    t->ecn_cwr = t->ecn == ECN_CLASSIC;
+    struct cc *c = &t->busy->cc;
+    uint32_t flight = min_u32((uint32_t)seq_diff(t->snd.nxt, una), c->cwnd);
+    ecn_reduced(t);
+    if (t->busy->flight) t->busy->flight->undo_armed = false;
     count(s, R_ECN_REPORTED);
-    if (t->busy->cc.ops->model) return;
+    if (c->ops->model) return;
     cc_begin(s, t);
-    t->busy->cc.ops->marked(&t->busy->cc, max_u32(flight, t->busy->cc.mss), s->now / US_NS);
-    t->busy->cc.cwnd = max_u32(t->busy->cc.ssthresh, t->busy->cc.mss);
+    c->ops->marked(c, max_u32(flight, c->mss), s->now / US_NS);
+    c->cwnd = max_u32(min_u32(c->cwnd, c->ssthresh), c->mss);
 }
 
 /* ---- sending ---- */

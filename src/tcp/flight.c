@@ -155,23 +155,30 @@ void flight_again(struct flight *f, seq left, seq right) {
     f->any_again = true;
     struct span *last = &f->again[(f->again_next - 1u) % ARRAY_LEN(f->again)];
     f->apart = true;
-    if (seq_lt(last->left, last->right) && seq_eq(last->right, left))
+    if (!last->before && seq_lt(last->left, last->right) && seq_eq(last->right, left))
         last->right = right;
     else
-        f->again[f->again_next++ % ARRAY_LEN(f->again)] = (struct span){left, right};
+        f->again[f->again_next++ % ARRAY_LEN(f->again)] = (struct span){left, right, false};
 }
 
-uint32_t flight_was_again(struct flight *f, seq left, seq right) {
-    uint32_t n = 0;
+void flight_again_anew(struct flight *f) {
+    for (unsigned i = 0; f->any_again && i < ARRAY_LEN(f->again); i++) f->again[i].before = true;
+}
+
+/* What left again both before and after it has its first report for the earlier one. */
+uint32_t flight_was_again(struct flight *f, seq left, seq right, uint32_t *since) {
+    uint32_t n = 0, before = 0;
     for (unsigned i = 0; f->any_again && i < ARRAY_LEN(f->again); i++) {
         struct span *a = &f->again[i];
         seq from = seq_max(a->left, left), to = seq_min(a->right, right);
         if (!seq_lt(a->left, a->right) || !seq_lt(from, to)) continue;
         n += (uint32_t)seq_diff(to, from);
+        if (a->before) before += (uint32_t)seq_diff(to, from);
         if (seq_lt(to, a->right))
             a->left = to;
         else
             a->right = from;
     }
+    *since = n > 2 * before ? n - 2 * before : 0;
     return n;
 }

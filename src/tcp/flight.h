@@ -15,9 +15,9 @@ struct stack;
 
 enum piece_state { PIECE_SENT, PIECE_SACKED, PIECE_LOST };
 
-/* Was the timeout a mistake? After it: nothing was acknowledged yet; new bytes go out and what comes back will tell
- * [RFC5682 3.1]. */
-enum frto { FRTO_OFF, FRTO_WAIT, FRTO_PROBE };
+/* Was the timeout a mistake? After it: nothing was acknowledged yet; new bytes go out, if there are any; they did, and what comes
+ * back will tell [RFC5682 3.1]. */
+enum frto { FRTO_OFF, FRTO_WAIT, FRTO_PROBE, FRTO_PROBED };
 
 struct piece {
     seq from;           /* up to the next piece's, or flight.end */
@@ -32,6 +32,7 @@ struct piece {
 
 struct span {
     seq left, right;
+    bool before; /* it left before the window was reduced last: tells nothing about that */
 };
 
 struct flight {
@@ -54,6 +55,9 @@ struct flight {
     uint32_t delivered_us, first_us, app_until;
     uint32_t sample_bytes, sample_us; /* the newest sample; 0: none yet */
     bool sample_limited;              /* the application's pace, not the path's */
+
+    /* when the retransmission timer expires: new bytes do not move it, and no probe comes later [RFC8985 7.2] */
+    uint64_t rto_at;
 
     /* pacing.c: when the next byte should leave; when to look again, UINT64_MAX: not waiting; ns, how much too late that was */
     uint64_t pace_next, pace_due;
@@ -124,8 +128,10 @@ void flight_join(struct flight *f, uint32_t i, uint32_t n);
 void flight_pop(struct flight *f, seq una);
 /* Remembers that [left, right) was sent again. */
 void flight_again(struct flight *f, seq left, seq right);
-/* How many bytes of [left, right) were; each is told once. */
-uint32_t flight_was_again(struct flight *f, seq left, seq right);
+/* From here on `since` of flight_was_again counts. */
+void flight_again_anew(struct flight *f);
+/* How many bytes of [left, right) were, and *since how many of them after the last reduction; each is told once. */
+uint32_t flight_was_again(struct flight *f, seq left, seq right, uint32_t *since);
 /* Bytes that are in the network by our account: not acknowledged in either way, not lost. */
 static inline uint32_t flight_pipe(const struct flight *f) {
     if (f->count == 0) return 0;

@@ -12,7 +12,7 @@ struct news {
     uint32_t pipe;       /* in the network before */
     struct piece newest; /* of what was delivered, the last to leave */
     bool forward;        /* SND.UNA moved */
-    bool dsack;          /* a duplicate of something we sent again was reported */
+    bool dsack;          /* a duplicate of something we sent again since the reduction was reported */
     bool original;       /* something given up for lost arrived without being sent again */
 };
 
@@ -96,6 +96,7 @@ static void undo_prepare(struct tcb *t) {
     f->undo_again = 0;
     f->undo_sent = false;
     f->undo_armed = true;
+    flight_again_anew(f);
 }
 
 /* The reduction was a mistake: nothing was lost [RFC4015]. */
@@ -108,6 +109,7 @@ static COLD void undo(struct stack *s, struct tcb *t) {
         TALLY(s, t, reordered);
     }
     t->in_recovery = t->in_loss = false;
+    ecn_undone(t);
     f->lost_end = t->snd.una;
     f->undo_armed = f->rack_valid = false; /* what RACK took for a repetition's arrival was an original's */
     for (uint32_t i = 0; i < f->count; i++)
@@ -141,31 +143,44 @@ static COLD void count_dsack(struct arrival *a, struct news *n) {
     struct flight *f = t->busy->flight;
     const tcp_options *o = &a->h->options;
     TALLY(a->s, t, told_twice);
-    uint32_t len = flight_was_again(f, o->sack[0].left, o->sack[0].right);
-    if (!len) return;
-    n->dsack = true;
-    f->undo_again -= min_u32(len, f->undo_again);
+    uint32_t since;
+    if (!flight_was_again(f, o->sack[0].left, o->sack[0].right, &since)) return;
+    n->dsack = since > 0;
+    f->undo_again -= min_u32(since, f->undo_again);
     if (!(t->tlp_out && t->tlp_again && seq_eq(o->sack[0].right, t->busy->tlp_end))) rack_dsack(t);
 }
 
 /* [RFC5682 3.1] The first ACK after the timeout may answer the repetition. So new bytes go out before more is
- * repeated: if the next ACK acknowledges what was never repeated, undo_due sees it; if not, the loss was real.
- * Without new bytes there is no such test. */
+ * repeated: if the next ACK acknowledges what was never repeated, undo_due sees it; if not, the loss was real. */
 static COLD void frto_ack(struct tcb *t, const struct news *n) {
     struct flight *f = t->busy->flight;
-    bool unsent = seq_gt(t->snd.end, t->snd.nxt) && seq_gt(seq_add(t->snd.una, t->snd.wnd), t->snd.nxt);
-    if (f->frto == FRTO_WAIT && t->in_loss && n->forward && unsent)
+    if (f->frto == FRTO_WAIT && t->in_loss && n->forward)
         f->frto = FRTO_PROBE;
-    else if (n->forward || n->delivered || f->frto == FRTO_PROBE)
+    else if (n->forward || n->delivered || f->frto != FRTO_WAIT)
         f->frto = FRTO_OFF;
+}
+
+/* Do holes wait for that test? There is none without a full segment that both the application and the peer let go: less may be held
+ * back, and nothing would leave. */
+static COLD bool frto_first(const struct tcb *t) {
+    struct flight *f = t->busy->flight;
+    seq most = seq_min(t->snd.end, seq_add(t->snd.una, t->snd.wnd));
+    if (f->frto == FRTO_PROBE && seq_lt(most, seq_add(t->snd.nxt, t->mss))) f->frto = FRTO_OFF;
+    return f->frto == FRTO_PROBE || f->frto == FRTO_PROBED;
 }
 
 /* ---- fast recovery ---- */
 
-/* What limited transmit sent beyond the window does not count [RFC5681 3.2 step 2]. */
+/* What limited transmit sent beyond the window does not count [RFC5681 3.2 step 2]. When the window was reduced for a mark since
+ * what is lost now had left, that was the answer to both, and it is not to be taken back. */
 static COLD void reduce(struct stack *s, struct tcb *t, uint32_t flight, uint32_t delivered) {
     cc_begin(s, t);
-    t->busy->cc.ops->loss(&t->busy->cc, min_u32(flight, t->busy->cc.cwnd), s->now / US_NS);
+    if (ecn_answered(t, t->busy->flight->lost_end)) {
+        t->busy->flight->undo_armed = false;
+    } else {
+        t->busy->cc.ops->loss(&t->busy->cc, min_u32(flight, t->busy->cc.cwnd), s->now / US_NS);
+        ecn_reduced(t);
+    }
     prr_begin(t, delivered);
     t->in_recovery = true;
     t->again_by_timer = false;
@@ -266,7 +281,7 @@ static void respond(struct arrival *a, const struct news *n, uint32_t bytes, uin
     }
     if (unlikely(t->in_recovery))
         prr_ack(t, n->delivered, n->forward && !newly_lost);
-    else if (bytes)
+    else if (bytes && (t->in_loss || !ecn_warns(a)))
         grow_window(a, n->flight, n->rtt_us, bytes);
 }
 
@@ -329,8 +344,11 @@ static APART void ack_judged(struct arrival *a, uint32_t bytes) {
     if (unlikely(t->tlp_out)) hear_of_probe(a, &n);
     uint32_t newly_lost = rack_detect(s, t, &wait_us);
     if (unlikely(f->undo_armed) && undo_due(a, &n)) {
-        undo(s, t);
-        newly_lost = 0;
+        f->undo_armed = !ecn_warns(a);
+        if (f->undo_armed) {
+            undo(s, t);
+            newly_lost = 0;
+        }
     }
     respond(a, &n, bytes, newly_lost);
     if (unlikely(f->frto)) frto_ack(t, &n);
@@ -366,6 +384,7 @@ void recovery_timer(struct stack *s, struct tcb *t, uint32_t wait_us, bool forwa
     }
     t->persisting = false;
     t->busy->timer_use = USE_RTO;
+    t->busy->flight->rto_at = s->now + rto_ns(s, t);
     if (!t->busy->flight->count) {
         t->busy->rexmit_at = TERN_NEVER;
     } else if (wait_us) {
@@ -375,7 +394,7 @@ void recovery_timer(struct stack *s, struct tcb *t, uint32_t wait_us, bool forwa
         t->busy->timer_use = USE_PROBE;
         t->busy->rexmit_at = s->now + tlp_delay_ns(s, t, flight_pipe(t->busy->flight));
     } else {
-        t->busy->rexmit_at = s->now + rto_ns(s, t);
+        t->busy->rexmit_at = t->busy->flight->rto_at;
     }
 }
 
@@ -417,6 +436,7 @@ void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight) {
     t->tlp_out = false;
     t->busy->flight->rack_valid = false;
     t->busy->recover = t->snd.nxt;
+    ecn_reduced(t);
 }
 
 /* The reordering window passed, or it is time for a probe. True when that was all; false: a real timeout. */
@@ -478,8 +498,9 @@ bool recovery_begins(struct stack *s, struct tcb *t, seq to) {
     f->end = to;
     if (n < b->cc.cwnd) f->app_until = n;
     bool probe = tlp_wanted(t);
+    f->rto_at = s->now + rto_ns(s, t);
     b->timer_use = probe ? USE_PROBE : USE_RTO;
-    b->rexmit_at = s->now + (probe ? tlp_delay_ns(s, t, n) : rto_ns(s, t));
+    b->rexmit_at = probe ? s->now + tlp_delay_ns(s, t, n) : f->rto_at;
     return true;
 }
 
@@ -490,16 +511,26 @@ void recovery_sent(struct stack *s, struct tcb *t, seq to) {
     t->busy->flight->grain_us = t->srtt_us / 128;
     flight_sent(t->busy->flight, to, clock_us(s));
     if (t->in_recovery) prr_sent(t, n);
+    if (unlikely(t->busy->flight->frto == FRTO_PROBE)) t->busy->flight->frto = FRTO_PROBED;
     if (t->busy->timer_use == USE_RTO && t->busy->rexmit_at == TERN_NEVER)
         recovery_timer(s, t, 0, false);
     else if (t->busy->timer_use == USE_PROBE)
-        t->busy->rexmit_at = s->now + tlp_delay_ns(s, t, flight_pipe(t->busy->flight));
+        t->busy->rexmit_at =
+            min_u64(s->now + tlp_delay_ns(s, t, flight_pipe(t->busy->flight)), t->busy->flight->rto_at);
+}
+
+/* A probe of a shut window carried the first byte again: when it is acknowledged tells no round trip [MUST-18]. */
+void recovery_probed(const struct stack *s, struct tcb *t) {
+    struct flight *f = t->busy->flight;
+    if (!f || !f->count) return;
+    piece_at(f, 0)->sent_us = clock_us(s);
+    piece_at(f, 0)->again = true;
 }
 
 /* The first bytes that are lost and not yet on their way again. */
 bool recovery_next(const struct tcb *t, seq *from, uint32_t *len) {
     struct flight *f = t->busy->flight;
-    if (!f || !f->lost || f->frto == FRTO_PROBE) return false;
+    if (!f || !f->lost || (unlikely(f->frto) && frto_first(t))) return false;
     for (uint32_t i = flight_find(f, f->lost_from); i < f->count; i++) {
         if (piece_at(f, i)->state != PIECE_LOST) continue;
         *from = f->lost_from = piece_at(f, i)->from;

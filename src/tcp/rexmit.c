@@ -42,6 +42,7 @@ static void full_ack(struct tcb *t) {
 static void not_recovering(struct arrival *a, uint32_t bytes, uint32_t flight) {
     struct tcb *t = a->t;
     if (seq_gt(t->snd.una, t->busy->recover)) t->busy->recover = seq_add(t->snd.una, (uint32_t)-1);
+    if (ecn_warns(a) && seq_eq(t->busy->pos, t->snd.nxt)) return;
     bool slow = t->busy->cc.cwnd < t->busy->cc.ssthresh;
     struct cc_ack ack = {.bytes = bytes,
                          .flight = flight,
@@ -86,7 +87,10 @@ static void enter_recovery(struct arrival *a) {
     struct tcb *t = a->t;
     uint32_t flight = min_u32((uint32_t)seq_diff(t->snd.nxt, t->snd.una), t->busy->cc.cwnd);
     cc_begin(a->s, t);
-    t->busy->cc.ops->loss(&t->busy->cc, flight, a->s->now / US_NS);
+    if (!ecn_answered(t, seq_add(t->snd.una, 1))) {
+        t->busy->cc.ops->loss(&t->busy->cc, flight, a->s->now / US_NS);
+        ecn_reduced(t);
+    }
     t->busy->cc.cwnd = t->busy->cc.ssthresh + DUP_THRESHOLD * t->busy->cc.mss;
     t->busy->recover = t->snd.nxt;
     t->busy->pos = t->snd.nxt;
@@ -171,6 +175,7 @@ static bool data_unanswered(struct stack *s, struct tcb *t) {
     cc_begin(s, t);
     t->busy->cc.ops->timeout(&t->busy->cc, flight, t->busy->repeats > 0, s->now / US_NS);
     t->busy->recover = t->snd.nxt; /* [RFC6582 4] */
+    ecn_reduced(t);
     t->busy->pos = t->snd.una;
     t->in_recovery = false;
     t->busy->dup_acks = 0;

@@ -15,6 +15,7 @@ void rto_sample(struct stack *s, struct tcb *t, uint32_t rtt_us) {
     }
     uint32_t rto = t->srtt_us + max_u32(1000, 4 * t->rttvar_us);
     t->rto_us = min_u32(max_u32(rto, s->cfg.rto_min_ms * 1000), s->cfg.rto_max_ms * 1000);
+    t->tlp_unmeasured = false;
     t->backoff = 0; /* only a new measurement ends the doubling [RFC6298 5] */
 }
 

@@ -353,6 +353,8 @@ static COLD void put_probe(struct burst *b) {
         recovery_sent(b->s, t, end);
         snd_advance(t, end);
         if (t->busy->flight) t->busy->pos = end;
+    } else {
+        recovery_probed(b->s, t);
     }
     t->rtt_timing = false;
 }
@@ -387,10 +389,18 @@ static COLD void put_repairs(struct burst *b) {
     if (t->work & WORK_PROBE && b->n < b->max) put_probe(b);
 }
 
+/* Bytes leave now, the first after all others were acknowledged? Whether is not the congestion window's to say, for one segment
+ * always may. */
+static bool begins(const struct burst *b) {
+    const struct tcb *t = b->t;
+    uint32_t all = unsent(t), n = min_u32(all, t->snd.wnd);
+    return n && seq_eq(t->snd.una, t->snd.nxt) && worth_sending(b, n, all);
+}
+
 static void fill_with_data(struct burst *b) {
     struct tcb *t = b->t;
     if (unlikely(repair_wanted(t))) put_repairs(b);
-    if (seq_eq(t->snd.una, t->snd.nxt) && unsent(t)) cc_idle(b->s, t);
+    if (begins(b)) cc_idle(b->s, t);
     while (b->n < b->max && data_wanted(t) && put_data(b)) {
     }
     t->work &= (uint8_t)~WORK_OVERRIDE;
@@ -419,7 +429,7 @@ static COLD void add_options(struct burst *b) {
     emit_options(b->s, b->t, false, &o);
     uint32_t more = (o.sack_count ? 4 + 8u * o.sack_count : 0) + (o.has_uto ? 4 : 0);
     b->options += more;
-    b->mss = max_u32(b->mss, more + 16) - more;
+    b->mss = max_u32(b->mss, more + 1) - more;
 }
 
 static inline void size_burst(struct burst *b) {

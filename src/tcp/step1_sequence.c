@@ -87,6 +87,9 @@ enum reason step1_sequence(struct arrival *a) {
     struct tcb *t = a->t;
     if (unlikely(repeats_syn(a))) {
         ecn_syn_repeated(a);
+        t->syn_repeated =
+            true; /* the answer was lost [RFC5681 3.1], and which one is acknowledged cannot be known [Karn] */
+        t->rtt_timing = false;
         t->work |= WORK_SYN;
         return R_SYN_REPEATED;
     }

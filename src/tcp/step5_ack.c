@@ -120,13 +120,13 @@ enum reason step5_ack(struct arrival *a) {
     bool changed = false, fresh = seq_gt(a->ack, t->snd.una);
     if (unlikely(fresh && !t->syn_acked)) syn_acked(a);
     if (fresh) take_new(a);
-    if (t->ecn) ecn_acked(a, una);
     if (seq_ge(a->ack, t->snd.una)) {
         changed = update_window(a, fresh);
         if (!fresh && changed) a->note = R_WINDOW_UPDATE;
         if (fresh || changed) room_moved(a);
         if (!fresh) take_again(a, changed);
     }
+    if (t->ecn) ecn_acked(a, una); /* a loss that the same ACK shows weighs more */
     if (fresh && fin_acked(t)) take_fin_ack(a);
     return t->state == TERN_CLOSED ? R_FIN_ACKED : R_NONE; /* LAST-ACK ended here */
 }

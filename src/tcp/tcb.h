@@ -211,6 +211,7 @@ struct tcb {
     uint8_t ecn_first : 3;      /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
     uint8_t ecn_unheard : 1;    /* accurate: no counter of the peer's has come yet */
     uint8_t ecn_mute : 1;       /* nothing of ours is to be marked: a SYN came plain, or the path erases or mangles */
+    uint8_t tlp_unmeasured : 1; /* no round trip was learnt since the last probe */
     uint8_t snd_log2, rcv_log2; /* how large the rings had to be: see busy.c */
     int8_t error;
     uint16_t mss_peer; /* the peer's MSS option or the default */
@@ -280,9 +281,9 @@ struct half_open {
     uint32_t next, prev; /* fifo, index + 1 */
     uint32_t ts_offset;
     uint64_t due_ns;
-    uint32_t sent_us;
-    uint32_t number; /* index + 1 */
-    uint32_t hash;   /* flow_hash */
+    uint32_t sent_us; /* 0: the SYN,ACK left again because the SYN came again */
+    uint32_t number;  /* index + 1 */
+    uint32_t hash;    /* flow_hash */
     uint16_t rcv_wnd, mss, snd_wnd;
     uint8_t snd_wscale : 4, rcv_wscale : 4;
     uint8_t tries : 4, ecn : 2, syn_ecn : 2; /* SYN,ACKs repeated; enum ecn_mode; the IP header's two bits on the SYN */
@@ -574,6 +575,10 @@ void ecn_syn_acked(struct arrival *a);
 void ecn_open_complete(struct arrival *a);
 void ecn_arrived(struct arrival *a);
 void ecn_acked(struct arrival *a, seq una);
+void ecn_reduced(struct tcb *t);
+bool ecn_answered(const struct tcb *t, seq to);
+void ecn_undone(struct tcb *t);
+bool ecn_warns(const struct arrival *a);
 uint16_t ecn_flags(struct tcb *t, bool fresh_data);
 uint8_t ecn_capable(const struct tcb *t, bool fresh_data); /* for the IP header */
 
@@ -632,6 +637,7 @@ COLD void recovery_resume(struct tcb *t);
 bool recovery_room(struct stack *s, struct tcb *t);
 bool recovery_begins(struct stack *s, struct tcb *t, seq to);
 void recovery_sent(struct stack *s, struct tcb *t, seq to);
+COLD void recovery_probed(const struct stack *s, struct tcb *t);
 bool recovery_next(const struct tcb *t, seq *from, uint32_t *len);
 uint32_t recovery_stamp(const struct stack *s, const struct tcb *t, seq from); /* TSval when it leaves again */
 void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len);

@@ -6,12 +6,16 @@ enum { UNKNOWN_US = 1000000 }; /* before any round trip is known */
 
 static bool known(const struct tcb *t) { return t->srtt_us || t->rto_us > UNKNOWN_US; }
 
+/* [RFC8985 7.3] A round trip must be learnt between two probes, lest their repetitions keep us for ever from learning that it
+ * has grown. */
+static bool allowed(const struct tcb *t) { return known(t) && !t->tlp_unmeasured; }
+
 /* [RFC8985 7.2] In the open state, with nothing selectively acknowledged and no probe out. Where no round trip is known
  * and the timer is as short, a probe would do nothing but take its place. After a SYN that was repeated the timer is
  * not. */
 bool tlp_wanted(const struct tcb *t) {
     const struct flight *f = t->busy->flight;
-    return f && f->count && known(t) && !t->tlp_out && !t->in_recovery && !t->in_loss && !f->sacked && !f->lost;
+    return f && f->count && allowed(t) && !t->tlp_out && !t->in_recovery && !t->in_loss && !f->sacked && !f->lost;
 }
 
 /* One segment alone may meet a delayed ACK; we take the peer to wait as long as we would. */
@@ -23,7 +27,7 @@ uint64_t tlp_delay_ns(const struct stack *s, const struct tcb *t, uint32_t pipe)
 
 /* A FIN left that is under way without an account: it is probed like other segments. */
 void tlp_fin(const struct stack *s, struct tcb *t) {
-    if (!t->sack || !known(t) || t->busy->repeats || seq_diff(t->snd.nxt, t->snd.una) != 1) return;
+    if (!t->sack || !allowed(t) || t->busy->repeats || seq_diff(t->snd.nxt, t->snd.una) != 1) return;
     t->busy->timer_use = USE_PROBE;
     t->busy->rexmit_at = s->now + tlp_delay_ns(s, t, 1);
 }
@@ -32,6 +36,7 @@ void tlp_fin(const struct stack *s, struct tcb *t) {
 void tlp_sent(struct tcb *t, bool again) {
     t->tlp_out = true;
     t->tlp_again = again;
+    t->tlp_unmeasured = true;
     t->busy->tlp_end = t->snd.nxt;
 }
 

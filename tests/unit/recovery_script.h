@@ -22,7 +22,7 @@ struct blocks {
 };
 
 /* An ACK of the peer with these blocks, and with timestamps if they were agreed. */
-static inline void ack_blocks(uint32_t ack, const struct blocks *b) {
+static inline void ack_blocks(uint16_t flags, uint32_t ack, const struct blocks *b) {
     uint8_t raw[40];
     size_t n = 0;
     if (fx.peer.ts) {
@@ -33,10 +33,12 @@ static inline void ack_blocks(uint32_t ack, const struct blocks *b) {
     if (b->n) raw[n++] = 5, raw[n++] = (uint8_t)(2 + 8 * b->n);
     for (unsigned i = 0; i < b->n; i++)
         for (unsigned k = 0; k < 2; k++) n += put_u32(raw + n, fx.iss + b->at[i][k]);
-    inject_with(.flags = ACK, .seq = 1, .ack = ack, .raw = raw, .raw_len = (uint8_t)n);
+    inject_with(.flags = flags, .seq = 1, .ack = ack, .raw = raw, .raw_len = (uint8_t)n);
 }
-#define sack(ack, ...) ack_blocks(ack, &(struct blocks){sizeof((uint32_t[][2]){__VA_ARGS__}) / 8, {__VA_ARGS__}})
-#define ack_only(ack) ack_blocks(ack, &(struct blocks){0})
+#define sack_with(flags, ack, ...)                                                                                     \
+    ack_blocks(flags, ack, &(struct blocks){sizeof((uint32_t[][2]){__VA_ARGS__}) / 8, {__VA_ARGS__}})
+#define sack(ack, ...) sack_with(ACK, ack, __VA_ARGS__)
+#define ack_only(ack) ack_blocks(ACK, ack, &(struct blocks){0})
 
 /* Of a connection that is awake, or is now. */
 static inline struct cc *cc(void) {

@@ -194,14 +194,28 @@ static void test_solicitations(void **state) {
     assert_int_equal(at[2] - at[1], 4 * SEC_NS);
     assert_true(tern_deadline(host.t) == TERN_NEVER);
     host_free();
-    host_auto(TERN_LINK_ETHERNET, 1, 0);
-    pass_ms(1001);
-    assert_int_equal(take_all(), 1);
-    nd_message m = ra_of(0, "2001:db8::", 3600, 3600);
-    feed_ra("fe80::99", &m);
-    pass_ms(20000); /* answered: no more questions */
-    assert_int_equal(take_all(), 0);
-    host_free();
+}
+
+/* [RFC4861 6.3.7] Only a router that can be a default router answers the question; one that spoke before it was asked may
+ * have more to say. */
+static void test_solicitations_end(void **state) {
+    (void)state;
+    static const struct {
+        unsigned before_ms;
+        uint16_t lifetime;
+        unsigned more; /* solicitations after the advertisement */
+    } cases[] = {{1001, 0, 2}, {1001, 1, 0}, {1001, 1800, 0}, {5002, 0, 1}, {5002, 1800, 0}, {0, 0, 3}, {0, 1800, 1}};
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        host_auto(TERN_LINK_ETHERNET, 1, 0);
+        pass_ms(cases[i].before_ms);
+        assert_int_equal(take_all(), (cases[i].before_ms + 2999) / 4000);
+        nd_message m = ra_of(cases[i].lifetime, "2001:db8::", 3600, 3600);
+        feed_ra("fe80::99", &m);
+        feed_ra("fe80::99", &m);
+        pass_ms(20000);
+        assert_int_equal(take_all(), cases[i].more);
+        host_free();
+    }
 }
 
 static void test_advertisement(void **state) {
@@ -261,6 +275,9 @@ static void test_expiry(void **state) {
     pass_ms(2000);
     assert_false(has("2001:db8::ff:fe00:1", NULL));
     assert_int_equal(path_to("2001:db8::1", &path), IP_PATH_NONE);
+    ip_addr mine = ip("2001:db8::ff:fe00:1"), ll = ip(me_ll), router = ip("fe80::99"); /* [RFC4862 5.5.4] */
+    assert_int_equal(ip_path_find(host.s, &mine, &router, &path), IP_PATH_NONE);
+    assert_int_not_equal(ip_path_find(host.s, &ll, &router, &path), IP_PATH_NONE);
     take_all();
     pass_ms(10000);
     take_all();
@@ -434,19 +451,13 @@ static void test_router_silent(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_idle),
-        cmocka_unit_test(test_dad),
-        cmocka_unit_test(test_dad_conflict),
-        cmocka_unit_test(test_source_waits),
-        cmocka_unit_test(test_solicitations),
-        cmocka_unit_test(test_advertisement),
-        cmocka_unit_test(test_expiry),
-        cmocka_unit_test(test_route_by_hand),
-        cmocka_unit_test(test_two_hours),
-        cmocka_unit_test(test_identifier),
-        cmocka_unit_test(test_opaque_identifier),
-        cmocka_unit_test(test_ra_refused),
-        cmocka_unit_test(test_ra_limits),
+        cmocka_unit_test(test_idle),          cmocka_unit_test(test_dad),
+        cmocka_unit_test(test_dad_conflict),  cmocka_unit_test(test_source_waits),
+        cmocka_unit_test(test_solicitations), cmocka_unit_test(test_solicitations_end),
+        cmocka_unit_test(test_advertisement), cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_route_by_hand), cmocka_unit_test(test_two_hours),
+        cmocka_unit_test(test_identifier),    cmocka_unit_test(test_opaque_identifier),
+        cmocka_unit_test(test_ra_refused),    cmocka_unit_test(test_ra_limits),
         cmocka_unit_test(test_router_silent),
     };
     return cmocka_run_group_tests_name("ip_autoconf", tests, NULL, NULL);

@@ -240,18 +240,28 @@ static void repeated_ranges(void **state) {
     (void)state;
     begin(1);
     struct flight *f = m.f;
-    assert_int_equal(flight_was_again(f, number(0), number(100)), 0);
+    uint32_t since;
+    assert_int_equal(flight_was_again(f, number(0), number(100), &since), 0);
     flight_again(f, number(100), number(200));
     flight_again(f, number(200), number(250)); /* continues it */
     flight_again(f, number(1000), number(1100));
-    assert_int_equal(flight_was_again(f, number(0), number(100)), 0);
-    assert_int_equal(flight_was_again(f, number(50), number(150)), 50);
-    assert_int_equal(flight_was_again(f, number(50), number(150)), 0);
-    assert_int_equal(flight_was_again(f, number(220), number(1050)), 30 + 50);
-    assert_int_equal(flight_was_again(f, number(0), number(2000)), 70 + 50);
+    assert_int_equal(flight_was_again(f, number(0), number(100), &since), 0);
+    assert_int_equal(flight_was_again(f, number(50), number(150), &since), 50);
+    assert_int_equal(flight_was_again(f, number(50), number(150), &since), 0);
+    assert_int_equal(flight_was_again(f, number(220), number(1050), &since), 30 + 50);
+    assert_int_equal(flight_was_again(f, number(0), number(2000), &since), 70 + 50);
     for (uint32_t i = 0; i < 100; i++) flight_again(f, number(i * 20), number(i * 20 + 10));
-    assert_int_equal(flight_was_again(f, number(0), number(20)), 0); /* too long ago */
-    assert_int_equal(flight_was_again(f, number(1980), number(2000)), 10);
+    assert_int_equal(flight_was_again(f, number(0), number(20), &since), 0); /* too long ago */
+    assert_int_equal(flight_was_again(f, number(1980), number(2000), &since), 10);
+    flight_again_anew(f);
+    flight_again(f, number(1990), number(2030)); /* partly once more */
+    assert_int_equal(flight_was_again(f, number(1960), number(1970), &since), 10);
+    assert_int_equal(since, 0);
+    flight_again(f, number(1940), number(1950));
+    assert_int_equal(flight_was_again(f, number(1940), number(1950), &since), 20);
+    assert_int_equal(since, 0); /* told for the earlier one */
+    assert_int_equal(flight_was_again(f, number(2000), number(2010), &since), 10);
+    assert_int_equal(since, 10);
     end();
 }
 

@@ -675,7 +675,7 @@ static void many_holes(void **state) {
             b.at[k][0] = 2 + (uint32_t)(x >> 33) % (last - 2);
             b.at[k][1] = b.at[k][0] + 1;
         }
-        ack_blocks(1, &b);
+        ack_blocks(ACK, 1, &b);
         if (i % 100 == 0) {
             advance(1);
             drop_out();
