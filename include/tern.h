@@ -19,7 +19,8 @@
  *   errors    functions that return int or a signed size give a negative `enum tern_error`.
  *   ownership pointers given to tern are only read during the call, unless said otherwise; pointers
  *             given by tern stay valid until the next call that names the same stack.
- *   structs   that grow with versions start with their own size: set `.size = sizeof x`.
+ *   structs   that grow with versions start with their own size: set `.size = sizeof x`. TERN_EINVAL comes of another
+ *             size than the library's own: header and library must be of one version.
  *   user calls make no packet: they mark the connection, tern_output builds the segments.
  *
  * RFC sections named below are those of RFC 9293 unless another RFC is named.
@@ -59,7 +60,7 @@ enum tern_error {
     TERN_ESTATE = -5,        /* not possible in this state, e.g. write after shutdown */
     TERN_EADDRINUSE = -6,    /* this pair of sockets, or this listening socket, exists already */
     TERN_EADDRNOTAVAIL = -7, /* the local address is not ours, or the remote one cannot be a peer */
-    TERN_ENOROUTE = -8,      /* no route, or no interface that is up, leads there */
+    TERN_ENOROUTE = -8,      /* no route leads there, or the connection's own address is gone */
     TERN_EPORTS = -9,        /* every ephemeral port towards this peer is taken */
     TERN_ELIMIT = -10,       /* a limit of tern_config is reached, or one that is said with the call */
     TERN_ERESET = -11,       /* the peer sent RST */
@@ -180,8 +181,9 @@ typedef struct tern_config {
     uint32_t backlog_max;           /* highest backlog a listener may ask for, default 4096 */
 
     /* IP's numbers */
-    uint32_t ttl;                    /* TTL or hop limit of what we send, default 64 [MUST-49] */
-    uint32_t icmp_rate;              /* ICMP errors and RSTs without a connection, a second, default 1000 */
+    uint32_t ttl; /* TTL or hop limit of what we send, default 64 [MUST-49] */
+    /* ICMP errors and RSTs without a connection, a second, default 1000; of these at most 10 to one destination */
+    uint32_t icmp_rate;
     uint32_t icmp_burst;             /* default 50 */
     uint32_t neighbours_max;         /* default 512 */
     uint32_t neighbour_pending;      /* packets that wait for one unresolved neighbour, default 3 */
@@ -190,7 +192,7 @@ typedef struct tern_config {
     uint32_t reassembly_v4_ms;       /* default 30000 */
     uint32_t reassembly_v6_ms;       /* default 60000 [RFC8200 4.5] */
     uint32_t fragments_max;          /* fragments of one datagram, default 16 */
-    uint32_t autoconf;               /* 1: ask for and follow IPv6 router advertisements [RFC4862] */
+    uint32_t autoconf;               /* 1: ask for and follow IPv6 router advertisements [RFC4862, RFC7559] */
     uint32_t dad;                    /* 1: check new IPv6 addresses for duplicates on Ethernet [RFC4862 5.4] */
 } tern_config;
 
@@ -222,7 +224,8 @@ TERN_API int tern_setting_parse(const char *setting, const char *text, uint64_t 
 /* Makes a stack. TERN_EINVAL: no allocator, or a field out of range. TERN_ENOMEM. Copies the config.
  * Next: tern_iface_add. */
 TERN_API int tern_new(const tern_config *config, uint64_t now_ns, tern_stack **out);
-/* Frees everything at once and sends nothing; close connections first if peers should know. */
+/* Frees everything at once and sends nothing; close connections first if peers should know. Lent packets are the caller's
+ * again, and no longer reclaimed. */
 TERN_API void tern_free(tern_stack *stack);
 
 /* ---- 4. interfaces, addresses, routes ---------------------------------------------------------- */
@@ -233,9 +236,11 @@ enum tern_link {
     TERN_LINK_LOOPBACK = 3, /* no device: what is sent to our own addresses comes back in; at most one such interface */
 };
 
+/* The first two are notes and change nothing: each frame says whether its checksum is to be completed (TERN_FRAME_CSUM),
+ * and each packet whether its own was checked (TERN_PKT_CSUM_OK). */
 enum tern_iface_flags {
     TERN_IFACE_TX_CSUM = 1,  /* the device completes checksums on what we send */
-    TERN_IFACE_RX_CSUM = 2,  /* the device vouches for checksums (per packet: TERN_PKT_CSUM_OK) */
+    TERN_IFACE_RX_CSUM = 2,  /* the device vouches for checksums */
     TERN_IFACE_ANY_LOCAL = 4 /* packets to any address are ours: for transparent listeners */
 };
 
@@ -252,7 +257,9 @@ typedef struct tern_iface_config {
 
 /* Returns the interface's number (0, 1, ...) or an error; TERN_ELIMIT beyond 16. An interface is up at once. */
 TERN_API int tern_iface_add(tern_stack *stack, const tern_iface_config *config);
-/* Gives this host an address and the route to its prefix; TERN_ELIMIT beyond 32 addresses. An IPv6 address on Ethernet is
+/* Gives this host an address and the route to its prefix; TERN_ELIMIT beyond 32 addresses. 127/8 and ::1 are not to be
+ * given (TERN_EINVAL): with TERN_LINK_LOOPBACK a host finds itself at any of its addresses. No group is reported by MLD: a
+ * switch that forwards multicast only where it was asked for must make an exception for neighbour discovery. An IPv6 address on Ethernet is
  * first checked for duplicates (tern_config.dad): for up to two seconds it receives nothing and connections opened from
  * it wait; listeners can have it at once. When it turns out to be another host's, tern_addr_at never shows it, and what
  * waits ends with TERN_ENOROUTE. */
@@ -327,7 +334,7 @@ TERN_API size_t tern_frame_copy(const tern_frame *frame, void *buf, size_t size)
 
 #define TERN_NEVER UINT64_MAX
 /* When tern_expire is due next; TERN_NEVER: only a packet or a call can change anything. A time that has
- * passed, and frames ready to be sent, both mean: now. */
+ * passed means: now. So do frames ready to be sent and events that tern_poll has not yet given. */
 TERN_API uint64_t tern_deadline(const tern_stack *stack);
 /* Lets the timers that are due act (retransmission, delayed ACK, 2 MSL, ...). Then: tern_output. */
 TERN_API int tern_expire(tern_stack *stack, uint64_t now_ns);
@@ -366,9 +373,11 @@ TERN_API int tern_poll(tern_stack *stack, tern_event *events, size_t max);
 /* ---- 6. connections: the user calls of 3.10.1 to 3.10.6 ------------------------------------------ */
 
 typedef struct tern_open {
-    size_t size;             /* sizeof(tern_open) */
-    tern_addr local, remote; /* local unspecified: the route decides [MUST-44] */
-    uint16_t local_port;     /* 0: an ephemeral port, chosen as RFC 6056 says */
+    size_t size; /* sizeof(tern_open) */
+    /* local unspecified (family 0, 0.0.0.0 or ::): the route decides [MUST-44]. A remote fe80:: address is on the link of
+     * `local`, if that is one too, else on that of the first interface with IPv6. */
+    tern_addr local, remote;
+    uint16_t local_port; /* 0: an ephemeral port, chosen as RFC 6056 says */
     uint16_t remote_port;
     uint64_t user; /* comes back in events */
 } tern_open;
@@ -395,7 +404,8 @@ typedef struct tern_listen_config {
 
 /* Passive OPEN (3.10.1). Touches no existing connection [MUST-41]. Next: TERN_EV_ACCEPT, tern_accept. */
 TERN_API int tern_listen(tern_stack *stack, const tern_listen_config *config, tern_sock *out);
-/* Takes the oldest established connection off the backlog; `flow` may be NULL. TERN_EAGAIN: none. */
+/* Takes the oldest established connection off the backlog; `flow` may be NULL. TERN_EAGAIN: none. Its user value is 0
+ * until tern_set_user; what arrived before is told by events. */
 TERN_API int tern_accept(tern_stack *stack, tern_sock listener, tern_sock *out, tern_flow *flow);
 
 /* TERN_LISTEN_HOLD: takes the oldest SYN that was not yet shown; `flow` may be NULL. TERN_EAGAIN: none. */
@@ -405,7 +415,8 @@ TERN_API int tern_hold_accept(tern_stack *stack, tern_sock held);
 /* Refuses it: with RST when `reset`, else in silence. */
 TERN_API int tern_hold_refuse(tern_stack *stack, tern_sock held, bool reset);
 
-/* SEND (3.10.2): copies into the send buffer as much as fits; returns how many bytes, TERN_EAGAIN when none. */
+/* SEND (3.10.2): copies into the send buffer as much as fits; returns how many bytes, TERN_EAGAIN when none: then
+ * TERN_EV_WRITE tells when there is room. After TERN_ENOMEM nothing tells: try again later. */
 TERN_API ptrdiff_t tern_write(tern_stack *stack, tern_sock sock, const void *data, size_t len);
 /* The same, and the last of these bytes is urgent: the urgent pointer leads behind it (3.8.5) [MUST-30, MUST-62].
  * For protocols that need it (telnet); new ones should not [SHLD-13]. */
@@ -427,11 +438,13 @@ TERN_API int tern_read_release(tern_stack *stack, tern_sock sock, size_t len);
 /* Takes back tokens of lent packets that nothing refers to any more; returns how many. */
 TERN_API int tern_reclaim(tern_stack *stack, void **tokens, size_t max);
 
-/* Half-close (3.6.1): FIN after everything written; reading goes on. */
+/* Half-close (3.6.1): FIN after everything written; reading goes on. TERN_ESTATE: it was done before, or our SYN is not
+ * yet answered. */
 TERN_API int tern_shutdown(tern_stack *stack, tern_sock sock);
 /* CLOSE (3.10.4): FIN after everything written, and the application is done with the connection: the stack finishes
- * it alone. With received bytes unread it sends RST instead, since data is lost [SHLD-3]. A listener stops
- * listening; what it had not handed out is reset. No event comes after this. */
+ * it alone. Before our SYN is answered there is nothing to finish: what was written is dropped. With received bytes unread
+ * it sends RST instead, since data is lost [SHLD-3]. A listener stops listening; what it had not handed out is reset. No
+ * event comes after this. */
 TERN_API int tern_close(tern_stack *stack, tern_sock sock);
 /* ABORT (3.10.5): RST, all queues dropped, the handle is gone. */
 TERN_API int tern_abort(tern_stack *stack, tern_sock sock);

@@ -87,8 +87,8 @@ void echo_reply(struct stack *s, const struct ip_in *in, const icmp_message *m) 
     if (m->body_len) memcpy(e->payload, m->body, min_u32(m->body_len, sizeof e->payload));
 }
 
-void echo_error(struct stack *s, const ip_addr *remote, const ip_addr *from, uint32_t field, uint8_t ttl) {
-    if (!take_request(s, remote, field)) return;
+bool echo_error(struct stack *s, const ip_addr *remote, const ip_addr *from, uint32_t field, uint8_t ttl) {
+    if (!take_request(s, remote, field)) return false;
     tern_echo *e = place(s);
     *e = (tern_echo){.remote = addr_out(from),
                      .id = (uint16_t)(field >> 16),
@@ -96,6 +96,7 @@ void echo_error(struct stack *s, const ip_addr *remote, const ip_addr *from, uin
                      .ttl = ttl,
                      .error = TERN_EUNREACH,
                      .time_ns = s->now};
+    return true;
 }
 
 int tern_echo_reply(tern_stack *public, tern_echo *out) {

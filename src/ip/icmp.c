@@ -129,7 +129,8 @@ static void error_input(struct stack *s, const struct ip_in *in, const icmp_mess
                                      .from = in->info.src};
         tcp_icmp_error(s, &report);
     } else if (q.proto == (in->v6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP4) && q.l4[0] == (in->v6 ? ICMP6_ECHO : ICMP4_ECHO)) {
-        echo_error(s, &q.dst, &in->info.src, load32(q.l4 + 4), in->info.ttl);
+        bool asked = echo_error(s, &q.dst, &in->info.src, load32(q.l4 + 4), in->info.ttl);
+        if (asked && mtu) ip_path_mtu_learn(s, &q.dst, mtu); /* [RFC8201 4] */
     }
 }
 
@@ -198,8 +199,9 @@ void icmp6_input(struct stack *s, const struct ip_in *in, reader r) {
     case ICMP6_NS:
     case ICMP6_NA:
     case ICMP6_RA: nd_input(s, in, &m); return;
-    case ICMP6_UNREACHABLE:
     case ICMP6_TOO_BIG:
+        if (m.field < 1280) break; /* [RFC8201 4] must be discarded */ /* fall through */
+    case ICMP6_UNREACHABLE:
     case ICMP6_TIME_EXCEEDED:
     case ICMP6_PARAMETER:
         if (in->info.to_many) break;

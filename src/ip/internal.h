@@ -103,7 +103,8 @@ static inline bool neighbour_resolved(const struct neighbour *n) {
 }
 /* Are so many being asked about that no more can be? It takes them a few seconds at most. */
 bool neighbour_crowded(const struct stack *s);
-bool neighbour_is_silent(struct stack *s, int iface, const ip_addr *addr);
+/* When it was given up; TERN_NEVER: it was not. */
+uint64_t neighbour_silent_since(struct stack *s, int iface, const ip_addr *addr);
 /* Queues a packet until the entry is resolved; takes it over. */
 void neighbour_hold(struct stack *s, struct neighbour *n, struct ip_held *held);
 /* It answered our question. */
@@ -138,7 +139,8 @@ void autoconf_timer(struct stack *s);
 void icmp4_input(struct stack *s, const struct ip_in *in, reader r);
 void icmp6_input(struct stack *s, const struct ip_in *in, reader r);
 void echo_reply(struct stack *s, const struct ip_in *in, const icmp_message *m);
-void echo_error(struct stack *s, const ip_addr *remote, const ip_addr *from, uint32_t field, uint8_t ttl);
+/* False: it is about a request that was not made. */
+bool echo_error(struct stack *s, const ip_addr *remote, const ip_addr *from, uint32_t field, uint8_t ttl);
 void echo_free(struct stack *s);
 
 /* ---- reassembly.c ---- */

@@ -58,14 +58,15 @@ static void idle_append(struct stack *s, struct neighbour *n) {
 
 /* The only place that changes a state. */
 static void set_state(struct stack *s, struct neighbour *n, enum neighbour_state state) {
-    if (is_idle(n)) idle_remove(s, n);
+    bool asked = !is_idle(n);
+    if (!asked) idle_remove(s, n);
     if (n->state == NEIGHBOUR_INCOMPLETE) s->ip.neighbours_unresolved--;
     n->state = (uint8_t)state;
     n->since = s->now;
     if (is_idle(n)) {
         wheel_cancel(&s->wheel, &n->timer);
         idle_append(s, n);
-        tcp_path_changed(s); /* who waits for it, or for room to ask about another */
+        if (asked) tcp_path_changed(s); /* who waits for it, or for room to ask about another */
     }
     if (state == NEIGHBOUR_INCOMPLETE) s->ip.neighbours_unresolved++;
 }
@@ -152,8 +153,11 @@ struct neighbour *neighbour_use(struct stack *s, int iface, const ip_addr *addr)
     } else if (n->state == NEIGHBOUR_REACHABLE || n->state == NEIGHBOUR_STALE) {
         set_state(s, n, NEIGHBOUR_DELAY);
         wheel_arm(&s->wheel, &n->timer, s->now + DELAY_NS);
-    } else if (n->state == NEIGHBOUR_SILENT && s->now - n->since >= SILENT_NS &&
-               s->ip.neighbours_unresolved < UNRESOLVED_MAX) {
+    } else if (n->state == NEIGHBOUR_SILENT && s->now - n->since >= SILENT_NS) {
+        if (neighbour_crowded(s)) { /* it may have come back, but cannot be asked now */
+            drop(s, iface, R_NEIGHBOUR_LIMIT, NULL);
+            return NULL;
+        }
         set_state(s, n, NEIGHBOUR_INCOMPLETE);
         n->asked = 0;
         ask(s, n);
@@ -161,9 +165,9 @@ struct neighbour *neighbour_use(struct stack *s, int iface, const ip_addr *addr)
     return n;
 }
 
-bool neighbour_is_silent(struct stack *s, int iface, const ip_addr *addr) {
+uint64_t neighbour_silent_since(struct stack *s, int iface, const ip_addr *addr) {
     const struct neighbour *n = neighbour_find(s, iface, addr);
-    return n && n->state == NEIGHBOUR_SILENT;
+    return n && n->state == NEIGHBOUR_SILENT ? n->since : TERN_NEVER;
 }
 
 void neighbour_hold(struct stack *s, struct neighbour *n, struct ip_held *held) {

@@ -82,6 +82,7 @@ static void syn_data_acked(struct arrival *a) {
     if (!seq_gt(a->ack, t->snd.una)) return;
     t->snd.una = t->busy->pos = a->ack;
     snd_trim(a->s, t);
+    if (snd_queued(t) == 0) a->fx.events |= TERN_EV_SENT;
     if (t->want_write) snd_tell_room(a->s, t);
 }
 

@@ -65,8 +65,8 @@ static void expand(struct stack *s, const struct half_open *h, struct tcb *t) {
     t->ts_recent = h->ts_recent;
     t->ts_recent_ms = clock_ms(s);
     t->ts_offset = h->ts_offset;
-    t->syn_repeated = h->tries > 0;
-    t->rtt_timing = h->tries == 0;
+    t->syn_repeated = h->tries > 0 || !h->sent_us;
+    t->rtt_timing = !t->syn_repeated;
     t->busy->rtt_at_us = h->sent_us;
     challenge_unpack(s, t, h->challenge);
 }
@@ -103,7 +103,7 @@ static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) 
     if (h->flags & HALF_COOKIE) p->ts_value = syncookie_timestamp(h, p->ts_value);
     p->ts_echo = h->ts_recent;
     if (why == R_SEND_SYN_ACK)
-        h->sent_us = clock_us(s);
+        h->sent_us = max_u32(clock_us(s), 1);
     else
         s->stats.retransmitted++;
     emit_control(s, &o, why);
@@ -168,7 +168,7 @@ static bool open_fast(struct arrival *a, struct listener *l) {
     struct tcb *t = tcb_new(s, &h.flow, h.hash, l->opt);
     if (!t) return false;
     expand(s, &h, t);
-    t->record = t->rtt_timing = false;
+    t->record = t->syn_repeated = false;
     t->fast_opened = t->in_table = true;
     t->tos_received = a->ip->tos;
     s->tcp.fast_opens++;
@@ -283,6 +283,7 @@ void half_open_arrives(struct arrival *a, struct half_open *h) {
     if (t->state == TERN_LISTEN) {
         half_open_drop(s, h);
     } else if (a->note == R_SYN_REPEATED) { /* it is there, and gets the time to answer */
+        h->sent_us = 0;
         dequeue(s, h);
         enqueue(s, h, synack_delay(s, h->tries));
     }
@@ -364,7 +365,8 @@ void half_open_reset(struct stack *s, struct half_open *h) {
                        .dst_port = h->flow.remote_port,
                        .seq_no = seq_of(0),
                        .ack_no = seq_add(h->irs, 1),
-                       .flags = TCP_RST | TCP_ACK};
+                       .flags = TCP_RST | TCP_ACK,
+                       .options = {.has_ts = (h->flags & HALF_STAMPS) != 0, .ts_echo = h->ts_recent}};
     if (!(h->flags & HALF_HELD)) o.h.seq_no = seq_add(h->iss, 1);
     s->stats.resets_out++;
     emit_control(s, &o, R_SEND_RST);

@@ -1,17 +1,21 @@
 /* call_open.c - OPEN (RFC 9293 3.10.1): active opens, listeners, and what a listener has for the application. */
 #include "tcp/tcb.h"
 
+static bool family_known(const tern_addr *a) { return a->family == 4 || a->family == 6; }
+
 /* ---- active ---- */
 
 static int addresses(struct stack *s, const tern_open *o, struct flow *f) {
     f->remote = addr_in(&o->remote);
     f->remote_port = o->remote_port;
-    if (!o->remote.family || !o->remote_port) return TERN_EINVAL;
-    if (!ip_may_be_peer(s, &f->remote)) return TERN_EADDRNOTAVAIL;                                    /* [MUST-46] */
-    if (!o->local.family) return ip_route_source(s, &f->remote, &f->local) ? TERN_OK : TERN_ENOROUTE; /* [MUST-44] */
+    if (!family_known(&o->remote) || !o->remote_port) return TERN_EINVAL;
+    if (o->local.family && !family_known(&o->local)) return TERN_EINVAL;
+    if (!ip_may_be_peer(s, &f->remote)) return TERN_EADDRNOTAVAIL; /* [MUST-46] */
+    f->local = addr_in(&o->local);                                 /* [MUST-43] */
+    if (o->local.family && ip_is_v4(&f->local) != ip_is_v4(&f->remote)) return TERN_EADDRNOTAVAIL;
+    if (ip_is_unspecified(&f->local))
+        return ip_route_source(s, &f->remote, &f->local) ? TERN_OK : TERN_ENOROUTE; /* [MUST-44] */
     if (!ip_link_mtu(s, &f->remote)) return TERN_ENOROUTE;
-    f->local = addr_in(&o->local); /* [MUST-43] */
-    if (ip_is_v4(&f->local) != ip_is_v4(&f->remote)) return TERN_EADDRNOTAVAIL;
     return ip_will_be_ours(s, &f->local) || ip_any_local(s) ? TERN_OK : TERN_EADDRNOTAVAIL;
 }
 
@@ -64,6 +68,7 @@ static int listen_check(struct stack *s, const tern_listen_config *c, ip_addr *l
     *local = addr_in(&c->local);
     if (c->flags & ~(uint32_t)(TERN_LISTEN_TRANSPARENT | TERN_LISTEN_HOLD)) return TERN_EINVAL;
     if (c->port == 0 && !transparent) return TERN_EINVAL;
+    if (c->local.family && !family_known(&c->local)) return TERN_EINVAL;
     if (!c->local.family)
         *local = listen_any;
     else if (ip_is_unspecified(local))

@@ -16,6 +16,13 @@ void emit_control(struct stack *s, struct segment_out *o, enum reason why) {
     ip_send(s, o->local, o->remote, IP_PROTO_TCP, o->tos, o->ttl, bytes, (uint32_t)writer_len(&w), CHECKSUM_AT);
 }
 
+static bool options_fit(const tcp_options *o) {
+    uint8_t bytes[40];
+    writer w = writer_of(bytes, sizeof bytes);
+    tcp_options_emit(&w, o);
+    return !w.bad;
+}
+
 /* A SYN offers, a SYN,ACK agrees to what was offered [RFC7323 2.2, 3.2; RFC2018 2]. */
 uint32_t emit_syn_options(struct stack *s, struct tcb *t, tcp_options *o) {
     memset(o, 0, sizeof *o);
@@ -29,7 +36,10 @@ uint32_t emit_syn_options(struct stack *s, struct tcb *t, tcp_options *o) {
     o->ts_value = o->has_ts ? ts_now(s, t->ts_offset) : 0;
     o->ts_echo = t->ts_recent;
     if (t->opt->uto_s) user_timeout_offer(t, o);
-    return answer ? 0 : fastopen_request(s, t, o);
+    uint32_t may = answer ? 0 : fastopen_request(s, t, o);
+    if (!o->has_tfo || options_fit(o)) return may;
+    o->has_tfo = false; /* a long cookie beside all the others: an ordinary open [RFC7413 4.2.2] */
+    return 0;
 }
 
 /* The MSS is for SYNs [MUST-65]. */
@@ -45,7 +55,9 @@ void emit_options(struct stack *s, struct tcb *t, bool syn, tcp_options *o) {
         o->ts_echo = t->ts_recent;
     }
     if (t->uto_due) user_timeout_offer(t, o);
-    if (sack_due(t)) sack_blocks(t, o, o->has_ts ? 3 - o->has_uto : 4 - o->has_uto);
+    /* On a very narrow link there is not room for all; what text could take, blocks can. */
+    if (sack_due(t))
+        sack_blocks(t, o, min_u32(o->has_ts ? 3 - o->has_uto : 4 - o->has_uto, max_u32(t->mss / 8u, 2) - 1));
 }
 
 /* Nothing but what every segment has. */

@@ -22,9 +22,9 @@ uint16_t mss_peer(const struct stack *s, const tcp_options *o, bool v6) {
 
 uint32_t mss_fitting(const struct stack *s, const struct tcb *t, uint32_t mss, uint32_t mtu) {
     uint32_t head = headers(&t->flow.remote), least = s->cfg.mss_min;
-    mss = min_u32(mss, mtu > head ? mtu - head : least);
     if (t->opt->mss_cap) mss = min_u32(mss, t->opt->mss_cap);
-    return max_u32(mss, least);
+    mss = max_u32(mss, least);
+    return min_u32(mss, mtu > head ? mtu - head : least); /* a report makes no path as narrow as a link may be */
 }
 
 /* Eff.snd.MSS = min(SendMSS + 20, MMS_S) - TCP header - IP options [MUST-16]; our TCP options are taken off here. */

@@ -36,12 +36,17 @@ void persist_stop(struct tcb *t) {
     t->busy->rexmit_at = TERN_NEVER;
 }
 
-/* A peer that answers may keep its window shut for ever [MUST-37, MAY-8], unless the application has set a limit, or
- * memory is short and this one has pinned its share for a minute (CVE-2008-4609, RFC 6429 3). */
+/* Memory, or the places of connections that no application can end any more: then others would be reset when they are closed. */
+static bool is_short(const struct stack *s, const struct tcb *t) {
+    return s->mem_used > s->cfg.memory_max / 10 * 9 || (t->orphan && s->tcp.orphans > s->cfg.orphans_max / 2);
+}
+
+/* A peer that answers may keep its window shut for ever [MUST-37, MAY-8], unless the application has set a limit, or what this
+ * one has held for a minute is short (CVE-2008-4609, RFC 6429 3). */
 static bool shut_too_long(const struct stack *s, const struct tcb *t) {
     uint32_t shut = clock_ms(s) - t->busy->shut_ms;
     if (t->opt->zero_window_ms && shut >= t->opt->zero_window_ms) return true;
-    return shut >= HOLDER_MS && s->mem_used > s->cfg.memory_max / 10 * 9;
+    return shut >= HOLDER_MS && is_short(s, t);
 }
 
 void persist_timeout(struct stack *s, struct tcb *t) {

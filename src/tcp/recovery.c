@@ -186,6 +186,7 @@ static COLD void reduce(struct stack *s, struct tcb *t, uint32_t flight, uint32_
     }
     prr_begin(t, delivered);
     t->in_recovery = true;
+    t->again_by_timer = false;
     t->busy->recover = t->snd.nxt;
     t->rtt_timing = false;
 }
@@ -435,6 +436,7 @@ void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight) {
     t->busy->cc.cwnd += flight_pipe(t->busy->flight); /* one segment beyond what may still be on its way */
     t->in_recovery = false;
     t->in_loss = true;
+    t->again_by_timer = true;
     t->tlp_out = false;
     t->busy->flight->rack_valid = false;
     t->busy->recover = t->snd.nxt;

@@ -7,7 +7,8 @@ static void send(struct stack *s, struct segment_out *o, enum reason why) {
     emit_control(s, o, why);
 }
 
-/* The numbers make it acceptable to whoever sent the segment [3.10.7.1]. */
+/* The numbers make it acceptable to whoever sent the segment [3.10.7.1], and so does the timestamp where that had one
+ * [RFC7323 5.2]. */
 void reset_reply(struct arrival *a) {
     if ((a->h->flags & TCP_RST) || !ip_rate_allows(a->s, &a->ip->src)) return;
     struct segment_out o = {.local = &a->ip->dst, .remote = &a->ip->src, .state = a->t ? a->t->state : TERN_CLOSED};
@@ -19,6 +20,8 @@ void reset_reply(struct arrival *a) {
         o.h.ack_no = seq_add(a->h->seq_no, len);
         o.h.flags |= TCP_ACK;
     }
+    o.h.options.has_ts = a->h->options.has_ts;
+    o.h.options.ts_echo = a->h->options.ts_value;
     send(a->s, &o, R_SEND_RST);
 }
 
@@ -39,6 +42,7 @@ void reset_send(struct stack *s, struct tcb *t, enum reason why) {
                        .dst_port = t->flow.remote_port,
                        .seq_no = acceptable_to_peer(t),
                        .ack_no = t->rcv.nxt,
-                       .flags = TCP_RST | TCP_ACK};
+                       .flags = TCP_RST | TCP_ACK,
+                       .options = {.has_ts = t->stamps, .ts_value = ts_now(s, t->ts_offset), .ts_echo = t->ts_recent}};
     send(s, &o, why);
 }

@@ -429,7 +429,7 @@ static COLD void add_options(struct burst *b) {
     emit_options(b->s, b->t, false, &o);
     uint32_t more = (o.sack_count ? 4 + 8u * o.sack_count : 0) + (o.has_uto ? 4 : 0);
     b->options += more;
-    b->mss = max_u32(b->mss, more + 16) - more;
+    b->mss = max_u32(b->mss, more + 1) - more;
 }
 
 static inline void size_burst(struct burst *b) {

@@ -433,6 +433,37 @@ static void test_ping(void **state) {
     host_free();
 }
 
+/* [RFC8201 4] A path that is too narrow for a request is remembered, and the next one is cut; who reports it of a request
+ * that was never made is not believed. */
+static void test_ping_too_big(void **state) {
+    (void)state;
+    static const uint8_t payload[1400];
+    host_tun();
+    tern_addr peer = addr("fd09::1");
+    ip_addr dst = ip("fd09::1");
+    tern_echo e;
+    assert_int_equal(tern_echo_send(host.t, &peer, 9, 1, payload, sizeof payload), TERN_OK);
+    assert_true(take());
+    memcpy(quoted.b, host.out, quoted.len = host.out_len);
+    store16(quoted.b + 46, 77);
+    make_error("fd09::99", "fd09::2", ICMP6_TOO_BIG, 0, 1300, 1200);
+    feed(k.b, k.len);
+    assert_int_equal(ip_path_mtu(host.s, &dst), 1500);
+    store16(quoted.b + 46, 1);
+    make_error("fd09::99", "fd09::2", ICMP6_TOO_BIG, 0, 1300, 1200);
+    feed(k.b, k.len);
+    assert_int_equal(ip_path_mtu(host.s, &dst), 1300);
+    assert_int_equal(tern_echo_reply(host.t, &e), TERN_OK);
+    assert_int_equal(e.error, TERN_EUNREACH);
+    assert_int_equal(tern_echo_send(host.t, &peer, 9, 2, payload, sizeof payload), TERN_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(take());
+        assert_true(host.out_len <= 1300 && host.out[6] == IP_PROTO_FRAGMENT);
+    }
+    assert_false(take());
+    host_free();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_echo),
@@ -448,6 +479,7 @@ int main(void) {
         cmocka_unit_test(test_rate_of_each),
         cmocka_unit_test(test_rate_of_nothing),
         cmocka_unit_test(test_ping),
+        cmocka_unit_test(test_ping_too_big),
     };
     return cmocka_run_group_tests_name("ip_input", tests, NULL, NULL);
 }

@@ -46,6 +46,18 @@ static void test_iface_arguments(void **state) {
     host_free();
 }
 
+/* A struct of another version is refused, older or newer: fields that nobody here knows would count for nothing. */
+static void test_iface_size(void **state) {
+    (void)state;
+    host_new();
+    tern_iface_config c = {.size = sizeof c, .link = TERN_LINK_IP, .mtu = 1500};
+    for (int more = -1; more <= 1; more++) {
+        c.size = sizeof c + (size_t)more;
+        assert_int_equal(tern_iface_add(host.t, &c), more ? TERN_EINVAL : 0);
+    }
+    host_free();
+}
+
 static void test_addr_arguments(void **state) {
     (void)state;
     host_new();
@@ -671,23 +683,15 @@ static void test_fragment_borders(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_iface_arguments),
-        cmocka_unit_test(test_addr_arguments),
-        cmocka_unit_test(test_route_arguments),
-        cmocka_unit_test(test_longest_prefix),
-        cmocka_unit_test(test_source),
-        cmocka_unit_test(test_ways_at_random),
-        cmocka_unit_test(test_peers),
-        cmocka_unit_test(test_path_mtu),
-        cmocka_unit_test(test_path_mtu_flood),
-        cmocka_unit_test(test_frame_start),
-        cmocka_unit_test(test_send_checksum),
-        cmocka_unit_test(test_queue_limit),
-        cmocka_unit_test(test_fragment_ids),
-        cmocka_unit_test(test_too_big),
-        cmocka_unit_test(test_fragment_borders),
-        cmocka_unit_test(test_fragment_places),
-        cmocka_unit_test(test_mtu_without_a_route),
+        cmocka_unit_test(test_iface_arguments), cmocka_unit_test(test_iface_size),
+        cmocka_unit_test(test_addr_arguments),  cmocka_unit_test(test_route_arguments),
+        cmocka_unit_test(test_longest_prefix),  cmocka_unit_test(test_source),
+        cmocka_unit_test(test_ways_at_random),  cmocka_unit_test(test_peers),
+        cmocka_unit_test(test_path_mtu),        cmocka_unit_test(test_path_mtu_flood),
+        cmocka_unit_test(test_frame_start),     cmocka_unit_test(test_send_checksum),
+        cmocka_unit_test(test_queue_limit),     cmocka_unit_test(test_fragment_ids),
+        cmocka_unit_test(test_too_big),         cmocka_unit_test(test_fragment_borders),
+        cmocka_unit_test(test_fragment_places), cmocka_unit_test(test_mtu_without_a_route),
     };
     return cmocka_run_group_tests_name("ip_output", tests, NULL, NULL);
 }

@@ -711,6 +711,36 @@ static void orphans_limit(void **state) {
     }
 }
 
+/* [RFC6429 3] Nobody can end them any more, so where they are many those whose peers keep the window shut, and answer every probe,
+ * do not take the places of the others for ever. */
+static void orphans_before_shut_windows(void **state) {
+    (void)state;
+    fx.cfg.orphans_max = 4;
+    for (uint16_t i = 0; i < 4; i++) {
+        fx_new_peer((uint16_t)(MY_PORT + i), PEER_PORT);
+        to_state(TERN_ESTABLISHED, ACTIVE);
+        inject_with(.flags = ACK, .seq = 1, .ack = 1, .wnd = CLOSED_WINDOW);
+        app_write(100);
+        assert_int_equal(tern_close(fx.stack, fx.sock), TERN_OK);
+    }
+    assert_int_equal(fx.s->tcp.orphans, 4);
+    uint64_t from = fx.now;
+    while (fx.now - from < 600 * SEC_NS) {
+        advance(500);
+        if (fx.now - from < 60 * SEC_NS) assert_int_equal(fx.s->tcp.orphans, 4);
+        drop_out();
+        for (uint16_t i = 0; i < 4; i++) {
+            fx_new_peer((uint16_t)(MY_PORT + i), PEER_PORT);
+            tern_status_info st;
+            if (!status_now(&st)) continue;
+            fx.iss = st.iss;
+            inject_with(.flags = ACK, .seq = 1, .ack = 1, .wnd = CLOSED_WINDOW);
+        }
+    }
+    assert_int_equal(fx.s->tcp.orphans, 2); /* few may wait as long as they like [MUST-37] */
+    assert_int_equal(counted(R_END_ZERO_WINDOW), 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         BOTH(figure_12_as_a),
@@ -751,6 +781,7 @@ int main(void) {
         BOTH(time_wait_holds_the_port),
         BOTH(linger),
         BOTH(orphans_limit),
+        BOTH(orphans_before_shut_windows),
     };
     return cmocka_run_group_tests_name("tcp close", tests, NULL, NULL);
 }

@@ -13,11 +13,13 @@ static struct world {
     uint64_t read_at;
     char got[64];
     size_t len;
-    unsigned syn_data; /* bytes seen on SYNs */
+    unsigned syn_data;  /* bytes seen on SYNs */
+    unsigned told_sent; /* that all was acknowledged */
 } w;
 
 static void app(void *ctx, struct sim *sim, int side, const tern_event *e) {
     (void)ctx;
+    if (side == 0 && e->bits & TERN_EV_SENT) w.told_sent++;
     if (side == 1 && e->bits & TERN_EV_ACCEPT) tern_accept(sim->stack[1], w.listener, &w.server, NULL);
     if (side == 1 && e->bits & TERN_EV_READ) {
         ptrdiff_t n = tern_read(sim->stack[1], w.server, w.got + w.len, sizeof w.got - w.len);
@@ -55,12 +57,13 @@ static unsigned request(const char *words) {
     uint64_t start = w.sim->now;
     w.len = 0;
     w.read_at = 0;
-    w.syn_data = 0;
+    w.syn_data = w.told_sent = 0;
     assert_int_equal(tern_connect(w.sim->stack[0], &o, &w.client), TERN_OK);
     assert_int_equal(tern_set(w.sim->stack[0], w.client, TERN_OPT_FAST_OPEN, 1), TERN_OK);
     assert_int_equal(tern_write(w.sim->stack[0], w.client, words, strlen(words)), (ptrdiff_t)strlen(words));
     sim_run(w.sim, start + 5ull * SIM_SECOND);
     assert_int_equal(w.len, strlen(words));
+    assert_int_equal(w.told_sent, 1);
     assert_memory_equal(w.got, words, w.len);
     tern_status_info s = {.size = sizeof s};
     assert_int_equal(tern_status(w.sim->stack[0], w.client, &s), TERN_OK);
@@ -306,6 +309,28 @@ static void text_that_fits_one_packet(void **state) {
     }
 }
 
+/* [RFC7413 4.2.2] The longest cookie fills the header; where it leaves no room for the other options it stays away with its data. */
+static void the_longest_cookie(void **state) {
+    (void)state;
+    static const uint8_t options[] = {2, 4, 5, 180, 34, 18, 1,  2,  3,  4,  5, 6,
+                                      7, 8, 9, 10,  11, 12, 13, 14, 15, 16, 1, 1};
+    enum { MSS = 4, SCALE = 4, STAMPS_AND_SACK = 12, TIMEOUT = 4, WISH = 4, COOKIE = 20 };
+    fx.cfg.fast_open = fx.cfg.sack = fx.cfg.timestamps = fx.cfg.window_scale = 1;
+    for (uint16_t i = 0; i < 3; i++) {
+        fx_new_peer((uint16_t)(MY_PORT + i), PEER_PORT);
+        assert_int_equal(app_connect(), TERN_OK);
+        assert_int_equal(app_set(TERN_OPT_FAST_OPEN, 1), TERN_OK);
+        if (i == 2) assert_int_equal(app_set(TERN_OPT_USER_TIMEOUT_OPTION_S, 300), TERN_OK);
+        app_write(100);
+        static const unsigned more[] = {WISH, COOKIE, TIMEOUT};
+        tern_frame f = take_syn(MSS + SCALE + STAMPS_AND_SACK + more[i]);
+        assert_int_equal(f.len - f.head_len, i == 1 ? 100 : 0);
+        if (i == 2) break;
+        inject_with(.flags = SYN | ACK, .ack = i == 1 ? 101 : 1, .raw = options, .raw_len = i ? 4 : sizeof options);
+        drop_out();
+    }
+}
+
 /* The bits of the SYN,ACK are those of every other: both ends have the same in mind. */
 static void with_congestion_marks(void **state) {
     (void)state;
@@ -329,6 +354,7 @@ int main(void) {
         cmocka_unit_test(a_path_that_cannot_bear_it),
         cmocka_unit_test(a_server_that_does_not_take_it),
         BOTH(a_firewall_that_refuses_it),
+        BOTH(the_longest_cookie),
         BOTH(text_that_fits_one_packet),
         cmocka_unit_test(with_congestion_marks),
     };

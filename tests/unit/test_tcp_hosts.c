@@ -97,6 +97,33 @@ static int connect_to(const char *local, const char *remote, tern_sock *out) {
     return tern_connect(host[0], &o, out);
 }
 
+/* [MUST-44] 0.0.0.0 and :: leave the choice to the route, as no address does; what is no family is no address. */
+static void any_address(void **state) {
+    (void)state;
+    tern_sock listener, sock;
+    assert_int_equal(give(0, "10.0.0.1", 24), TERN_OK);
+    assert_int_equal(give(0, "fd00::1", 64), TERN_OK);
+    assert_int_equal(give(1, "10.0.0.2", 24), TERN_OK);
+    assert_int_equal(give(1, "fd00::2", 64), TERN_OK);
+    assert_int_equal(listen_at(NULL, &listener), TERN_OK);
+    run(3 * SECOND);
+    static const char *const pairs[3][2] = {{NULL, "fd00::2"}, {"::", "fd00::2"}, {"0.0.0.0", "10.0.0.2"}};
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(connect_to(pairs[i][0], pairs[i][1], &sock), TERN_OK);
+        run(SECOND);
+        assert_int_equal(happened(0, sock, NULL), TERN_EV_CONNECTED);
+    }
+    assert_int_equal(connect_to("::", "10.0.0.2", &sock), TERN_EADDRNOTAVAIL);
+    assert_int_equal(connect_to("0.0.0.0", "fd00::2", &sock), TERN_EADDRNOTAVAIL);
+    tern_open o = {.size = sizeof o, .remote = addr("10.0.0.2"), .remote_port = PORT, .local.family = 7};
+    assert_int_equal(tern_connect(host[0], &o, &sock), TERN_EINVAL);
+    o.local.family = 0;
+    o.remote.family = 5;
+    assert_int_equal(tern_connect(host[0], &o, &sock), TERN_EINVAL);
+    tern_listen_config c = {.size = sizeof c, .port = PORT, .local.family = 7};
+    assert_int_equal(tern_listen(host[0], &c, &sock), TERN_EINVAL);
+}
+
 /* An address is named right after it was given: to listen at, and to connect from. */
 static void while_it_is_checked(void **state) {
     (void)state;
@@ -183,21 +210,17 @@ static void when_it_goes(void **state) {
 }
 
 /* Many neighbours at once: those that are there are reached, however many are asked for before them, and of the others
- * none is called silent that was not asked three times [RFC4861 7.2.2]. */
-static void many_neighbours(void **state) {
-    (void)state;
-    enum { ALL = 200, THERE = 30 };
-    static tern_sock sock[ALL];
-    tern_sock listener;
+ * none is called silent that was not asked three times [RFC4861 7.2.2], also not because it was silent before. */
+enum { ALL = 200, THERE = 30 };
+
+static void ask_all(void) {
     char text[TERN_ADDR_TEXT];
-    assert_int_equal(give(0, "10.0.0.1", 16), TERN_OK);
-    for (unsigned i = 0; i < ALL; i++) {
-        snprintf(text, sizeof text, "10.0.1.%u", i + 1);
-        assert_int_equal(connect_to(NULL, text, &sock[i]), TERN_OK);
-        if (i >= ALL - THERE) assert_int_equal(give(1, text, 16), TERN_OK);
-    }
-    assert_int_equal(listen_at(NULL, &listener), TERN_OK);
     unsigned connected = 0, silent = 0;
+    for (unsigned i = 0; i < ALL; i++) {
+        tern_sock sock;
+        snprintf(text, sizeof text, "10.0.1.%u", i + 1);
+        assert_int_equal(connect_to(NULL, text, &sock), TERN_OK);
+    }
     for (unsigned ms = 0; ms < 15000; ms += 100) {
         run(SECOND / 10);
         tern_event e[ALL];
@@ -212,12 +235,71 @@ static void many_neighbours(void **state) {
     assert_int_equal(silent, ALL - THERE);
 }
 
+static void many_neighbours(void **state) {
+    (void)state;
+    tern_sock listener;
+    char text[TERN_ADDR_TEXT];
+    assert_int_equal(give(0, "10.0.0.1", 16), TERN_OK);
+    for (unsigned i = ALL - THERE; i < ALL; i++) {
+        snprintf(text, sizeof text, "10.0.1.%u", i + 1);
+        assert_int_equal(give(1, text, 16), TERN_OK);
+    }
+    assert_int_equal(listen_at(NULL, &listener), TERN_OK);
+    ask_all();
+    run(2 * SECOND);
+    ask_all();
+}
+
+/* A link as narrow as RFC 791 allows: no frame is larger than it carries, also not with blocks about what was lost, and all
+ * bytes arrive. */
+static void narrow_links(void **state) {
+    static const uint32_t mtus[] = {68, 69, 80, 103, 104, 128, 576};
+    static uint8_t bytes[2000];
+    for (unsigned i = 0; i < 2 * sizeof mtus / sizeof *mtus; i++) {
+        uint32_t mtu = mtus[i / 2];
+        end(state);
+        tern_sock sock, listener, served = {0};
+        for (unsigned k = 0; k < 2; k++) {
+            tern_config c;
+            assert_int_equal(tern_config_host(&c, NULL), TERN_OK);
+            c.timestamps = i & 1;
+            c.mss_min = i & 2 ? 1220 : 64;
+            assert_int_equal(tern_new(&c, now, &host[k]), TERN_OK);
+            tern_iface_config f = {.size = sizeof f, .link = TERN_LINK_IP, .mtu = mtu};
+            assert_int_equal(tern_iface_add(host[k], &f), 0);
+            assert_int_equal(give(k, k ? "10.0.0.2" : "10.0.0.1", 24), TERN_OK);
+        }
+        assert_int_equal(listen_at(NULL, &listener), TERN_OK);
+        assert_int_equal(connect_to(NULL, "10.0.0.2", &sock), TERN_OK);
+        size_t got[2] = {0, 0}, put[2] = {0, 0};
+        unsigned frames = 0;
+        for (unsigned ms = 0; ms < 20000 && (got[0] < 20000 || got[1] < 20000); ms++, now += SECOND / 1000) {
+            for (unsigned k = 0; k < 2; k++) {
+                tern_sock s = k ? served : sock;
+                tern_expire(host[k], now);
+                for (tern_frame f; tern_output(host[k], &f, 1, now) == 1;) {
+                    assert_true(f.len <= mtu);
+                    if (++frames > 20 && frames % 15 == 0) continue; /* lost */
+                    tern_packet p = {.data = bytes, .len = (uint32_t)tern_frame_copy(&f, bytes, sizeof bytes)};
+                    assert_int_equal(tern_input(host[!k], 0, &p, 1, now), TERN_OK);
+                }
+                if (k && !served.id) tern_accept(host[1], listener, &served, NULL);
+                ptrdiff_t n = put[k] < 20000 ? tern_write(host[k], s, bytes, 1000) : 0;
+                if (n > 0) put[k] += (size_t)n;
+                while ((n = tern_read(host[k], s, bytes, sizeof bytes)) > 0) got[k] += (size_t)n;
+            }
+        }
+        assert_int_equal(got[0], put[1]);
+        assert_int_equal(got[1], put[0]);
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(while_it_is_checked), TEST(when_it_is_taken), TEST(when_it_goes_too_soon),
-        TEST(when_it_goes),        TEST(many_neighbours),
+        TEST(any_address),  TEST(while_it_is_checked), TEST(when_it_is_taken), TEST(when_it_goes_too_soon),
+        TEST(when_it_goes), TEST(many_neighbours),     TEST(narrow_links),
     };
     return cmocka_run_group_tests_name("hosts", tests, NULL, NULL);
 }

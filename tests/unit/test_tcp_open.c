@@ -537,6 +537,28 @@ static void syn_repeated_is_careful(void **state) {
     expect(ACK, 1, 1, 1000);
 }
 
+/* The same where the peer's SYN came again: the SYN,ACK was lost. How long the answer to one of them took is not known [MUST-18],
+ * unless a timestamp tells. */
+static void syn_ack_repeated_is_careful(void **state) {
+    (void)state;
+    for (unsigned stamps = 0; stamps < 2; stamps++) {
+        fx_down();
+        fx.cfg.timestamps = fx.peer.ts = stamps;
+        to_state(TERN_SYN_RECEIVED, PASSIVE);
+        advance(900);
+        inject(SYN, 0, 0, 0);
+        expect(SYN | ACK, 0, 1, 0);
+        advance(50);
+        inject(ACK, 1, 1, 0);
+        assert_int_equal(app_accept(), TERN_OK);
+        tern_status_info i;
+        assert_true(status_now(&i));
+        assert_int_equal(i.srtt_us, stamps ? 50000 : 0);
+        assert_int_equal(i.rto_ms, 3000);
+        assert_int_equal(i.cwnd, i.mss);
+    }
+}
+
 /* [3.10.4 SYN-RECEIVED] A CLOSE waits with the bytes before it; nothing can be written behind it. */
 static void nothing_behind_a_close(void **state) {
     (void)state;
@@ -776,6 +798,7 @@ int main(void) {
         BOTH(abort_in_syn_received),
         BOTH(syn_times),
         BOTH(syn_repeated_is_careful),
+        BOTH(syn_ack_repeated_is_careful),
         BOTH(nothing_behind_a_close),
         BOTH(synack_times),
         BOTH(syn_again_at_the_last_moment),
