@@ -68,6 +68,35 @@ static void no_reader(void **state) {
     assert_int_equal(app_read(100), 10);
 }
 
+/* [RFC7323 2.2] The scale that a SYN offered holds, whatever size the buffer gets while the answer is under way: the peer knows
+ * no other. */
+static void scale_of_the_syn(void **state) {
+    (void)state;
+    static const struct { uint32_t size, most, later; } cases[] = {{65536, 6 << 20, 16384}, {8192, 8192, 4 << 20}};
+    for (uint16_t i = 0; i < 4; i++) {
+        uint32_t later = cases[i / 2].later;
+        fx_down();
+        fx.cfg.window_scale = 1;
+        fx.cfg.receive_buffer = cases[i / 2].size;
+        fx.cfg.receive_buffer_max = cases[i / 2].most;
+        fx.peer.wscale = 3;
+        assert_int_equal(app_connect(), TERN_OK);
+        expect(SYN, 0, 0, 0);
+        int scale = fx.out.wscale;
+        assert_int_equal(app_set(TERN_OPT_RECEIVE_BUFFER, later), TERN_OK);
+        if (i % 2) { /* the SYN again: it must not offer another, for which of both is answered cannot be known */
+            expect_after(1000);
+            expect(SYN, 0, 0, 0);
+            assert_int_equal(fx.out.wscale, scale);
+        }
+        inject(SYN | ACK, 0, 1, 0);
+        expect(ACK, 1, 1, 0);
+        assert_int_equal((uint32_t)fx.out.wnd << scale, min_u32(later, 65535u << scale) >> scale << scale);
+        assert_int_equal(tern_abort(fx.stack, fx.sock), TERN_OK);
+        drop_out();
+    }
+}
+
 /* It says itself how many may wait; of a connection there is no such number. */
 static void backlog(void **state) {
     (void)state;
@@ -321,9 +350,9 @@ static void names_of_states(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {BOTH(syn_retries),      BOTH(fin_wait_2),    BOTH(quick_ack),
-                                       BOTH(no_reader),        BOTH(backlog),       BOTH(congestion),
-                                       BOTH(families),         BOTH(sender_status), ONLY4(every_setting),
-                                       ONLY4(names_of_states), BOTH(everybodys_own)};
+    const struct CMUnitTest tests[] = {BOTH(scale_of_the_syn), BOTH(syn_retries),      BOTH(fin_wait_2),
+                                       BOTH(quick_ack),        BOTH(no_reader),        BOTH(backlog),
+                                       BOTH(congestion),       BOTH(families),         BOTH(sender_status),
+                                       ONLY4(every_setting),   ONLY4(names_of_states), BOTH(everybodys_own)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
