@@ -68,6 +68,33 @@ static void no_reader(void **state) {
     assert_int_equal(app_read(100), 10);
 }
 
+/* A larger buffer opens the window at once: the peer that found it shut need not find out by a probe. */
+static void larger_buffer(void **state) {
+    (void)state;
+    fx.cfg.receive_buffer = fx.cfg.receive_buffer_max = 4000;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    for (uint32_t i = 0; i < 4; i++) inject(ACK, 1 + 1000 * i, 1, 1000);
+    while (out_waiting()) expect(ACK, 1, ANY, 0);
+    assert_int_equal(fx.out.wnd, 0);
+    assert_int_equal(app_set(TERN_OPT_RECEIVE_BUFFER, 4100), TERN_OK);
+    expect_none(); /* too little to tell of [MUST-39] */
+    assert_int_equal(app_set(TERN_OPT_RECEIVE_BUFFER, 40000), TERN_OK);
+    expect(ACK, 1, 4001, 0);
+    assert_int_equal(fx.out.wnd, 36000);
+    expect_read(4000);
+}
+
+/* Where challenges are rarer than a record's clock can tell, the first one is sent all the same [RFC5961 7]. */
+static void rare_challenges(void **state) {
+    (void)state;
+    fx.cfg.challenge_ack_ms = 20000;
+    to_state(TERN_SYN_RECEIVED, PASSIVE);
+    inject(SYN, 100000, 0, 0);
+    expect(ACK, 1, 1, 0);
+    inject(SYN, 100000, 0, 0);
+    expect_none();
+}
+
 /* [RFC7323 2.2] The scale that a SYN offered holds, whatever size the buffer gets while the answer is under way: the peer knows
  * no other. */
 static void scale_of_the_syn(void **state) {
@@ -350,9 +377,9 @@ static void names_of_states(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {BOTH(scale_of_the_syn), BOTH(syn_retries),      BOTH(fin_wait_2),
-                                       BOTH(quick_ack),        BOTH(no_reader),        BOTH(backlog),
-                                       BOTH(congestion),       BOTH(families),         BOTH(sender_status),
-                                       ONLY4(every_setting),   ONLY4(names_of_states), BOTH(everybodys_own)};
+    const struct CMUnitTest tests[] = {
+        BOTH(scale_of_the_syn), BOTH(larger_buffer),  BOTH(rare_challenges),  BOTH(syn_retries),   BOTH(fin_wait_2),
+        BOTH(quick_ack),        BOTH(no_reader),      BOTH(backlog),          BOTH(congestion),    BOTH(families),
+        BOTH(sender_status),    ONLY4(every_setting), ONLY4(names_of_states), BOTH(everybodys_own)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
