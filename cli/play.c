@@ -230,6 +230,10 @@ int play_main(int argc, char **argv) {
     }
     if (optind + 1 < argc) return misuse(_("'%s' is too much"), argv[optind + 1]);
     if (o.fast + o.step + o.paced > 1) return misuse(_("--fast, --step and --speed do not go together"));
+    bool one = o.run != NULL || o.pcap != NULL;
+    for (size_t i = 0; i < PICTURE_KINDS; i++) one |= o.pictures.path[i] != NULL;
+    if (optind == argc && one)
+        return misuse(_("which scenario? --run, --pcap and pictures are of one; 'tern play' lists them"));
     if (optind == argc && !o.against) return play_list(o.json);
     if (optind == argc) return play_against_all(&o);
     o.quiet = pictures_stdout(&o.pictures) || (o.pcap != NULL && strcmp(o.pcap, "-") == 0);

@@ -1,5 +1,5 @@
 /* script.h - a packetdrill script as plain values: options, events, packets, calls, and where each stands in its file.
- * Reading one is parse.c's, running one run.c's. docs/drill.1.scd describes the language. */
+ * Reading one is parse.c's, running one run.c's. docs/man/tern-drill.1.scd describes the language. */
 #ifndef DRILL_SCRIPT_H
 #define DRILL_SCRIPT_H
 

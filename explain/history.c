@@ -178,6 +178,11 @@ static void follow_speed(struct record *r, const struct flow_packet *p, const st
 
 /* ---- all of it ---- */
 
+bool history_earlier(const struct history_end *e, const struct flow_packet *p) {
+    int16_t on = (int16_t)(p->ip_id - e->ip_id);
+    return p->ip_id != 0 && e->ip_id != 0 && on < 0 && on > -1000;
+}
+
 void history_follow(struct record *r, const struct flow_packet *p, const struct sight *l) {
     struct history *h = &r->history;
     struct history_end *e = &h->end[p->from], *o = &h->end[!p->from];
@@ -209,7 +214,7 @@ void history_follow(struct record *r, const struct flow_packet *p, const struct 
     follow_speed(r, p, l);
     if (l->takes > 0) e->sent_ns = p->time_ns;
     e->heard_ns = p->time_ns;
-    if (p->ip_id != 0) e->ip_id = p->ip_id;
+    if (p->ip_id != 0 && !history_earlier(e, p)) e->ip_id = p->ip_id;
 }
 
 void history_icmp(struct history *h, const struct flow_icmp *icmp) {
@@ -226,6 +231,26 @@ void history_icmp(struct history *h, const struct flow_icmp *icmp) {
     h->icmp_filter |= forbids;
     h->icmp_type = icmp->type;
     h->icmp_code = icmp->code;
+}
+
+/* ---- what arrived twice ---- */
+
+static uint32_t repeats_of(const struct history_end *e) {
+    uint32_t all = 0;
+    for (unsigned c = 0; c < REPEAT_CAUSES; c++) all += c != REPEAT_SYN ? e->repeats[c] : 0;
+    return all;
+}
+
+uint32_t history_needless(const struct history_end *e) {
+    return min_u32(max_u32(e->needless, e->dsacks), repeats_of(e));
+}
+
+uint32_t history_doubled(const struct record *r, int end) {
+    const struct history_end *e = &r->history.end[end];
+    const struct track_end *t = &r->track.end[end];
+    uint32_t sent_twice = repeats_of(e) + e->repeats[REPEAT_SYN] + e->probes + e->keepalives;
+    if (r->passive.gaps || r->passive.midstream || t->missing > 0 || e->supers > 0) return 0;
+    return e->dsacks > sent_twice ? e->dsacks - sent_twice : 0; /* [RFC2883 4, RFC5560] */
 }
 
 /* ---- where it was taken ---- */

@@ -50,7 +50,8 @@ struct history_end {
     uint32_t last_len, repeated_len;
     uint32_t unread;  /* bytes of the other end since this one last sent any */
     uint32_t full_at; /* SYN-ACKs repeated though the ACK had been sent */
-    uint16_t syns, syns_until_answer, syn_acks, fins, late_fins, strays_syn, resets, outside, syn_bytes, ip_id;
+    uint16_t syns, syns_until_answer, syn_acks, fins, late_fins, strays_syn, resets, outside, syn_bytes;
+    uint16_t ip_id;   /* of the latest that it sent */
     uint16_t run;     /* repetitions since anything was acknowledged */
     uint8_t dup_acks; /* for its bytes, since they were last acknowledged more */
     uint8_t ttl, reset_hops;
@@ -86,6 +87,10 @@ void history_follow(struct record *r, const struct flow_packet *p, const struct 
 void history_icmp(struct history *h, const struct flow_icmp *icmp);
 /* An estimate of the round trip, in nanoseconds. */
 uint64_t history_rtt(const struct history *h);
+/* How many of an end's repetitions had arrived already; and how many of its segments the other end tells to have had twice
+ * although they were sent once: 0 where repetitions may be missing from the capture. */
+uint32_t history_needless(const struct history_end *e);
+uint32_t history_doubled(const struct record *r, int end);
 /* Where the capture was probably taken. */
 enum vantage history_vantage(const struct history *h);
 

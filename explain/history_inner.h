@@ -6,6 +6,8 @@
 
 /* repeat.c: repetitions and what they were for, round trips. */
 void repeat_follow(struct record *r, const struct flow_packet *p, const struct sight *l);
+/* history.c: does its identification say that it left before the latest of its sender? */
+bool history_earlier(const struct history_end *e, const struct flow_packet *p);
 /* reset.c: the first RST that counts, and why it was sent. */
 void reset_follow(struct record *r, const struct flow_packet *p, const struct sight *l);
 /* machine.c: where the user says that it was taken. */

@@ -127,12 +127,13 @@ static void judge_silence(struct judge *j, int i) {
 
 static void judge_repeats(struct judge *j, int i) {
     const struct history_end *e = &j->h->end[i];
-    uint32_t needless = max_u32(e->needless, e->dsacks), all = 0;
+    uint32_t needless = history_needless(e), doubled = history_doubled(j->r, i), all = 0;
     for (unsigned c = 0; c < REPEAT_CAUSES; c++) all += c != REPEAT_SYN ? e->repeats[c] : 0;
     if (e->repeats[REPEAT_RTO] > 0) add(j, FINDING_REPEATED_RTO, i, LIKELY, e->repeats[REPEAT_RTO], e->longest_wait_ms);
     if (e->repeats[REPEAT_FAST] > 0) add(j, FINDING_REPEATED_FAST, i, LIKELY, e->repeats[REPEAT_FAST], 0);
     if (e->repeats[REPEAT_TLP] > 0) add(j, FINDING_REPEATED_TLP, i, LIKELY, e->repeats[REPEAT_TLP], 0);
     if (needless > 0) add(j, FINDING_REPEATED_NEEDLESS, i, CERTAIN, needless, 0);
+    if (doubled > 0) add(j, FINDING_DOUBLED, i, LIKELY, doubled, 0);
     all -= min_u32(all, e->run); /* nobody was there to lose them */
     if (all >= 5 && all * 100 >= e->segments * 3)
         add(j, FINDING_LOSS_HEAVY, i, LIKELY, all, all * 100 / (e->segments ? e->segments : 1));
@@ -197,7 +198,8 @@ static void judge_closing(struct judge *j, int i) {
     }
     if (e->fins > 1 && !track_fin_acked(t) && !reset)
         add(j, FINDING_FIN_UNANSWERED, i, CERTAIN, e->fins, ms(e->fin_ns, e->fin_last_ns));
-    if (e->late_fins > 0 && track_fin_acked(t) && o->fins > 0)
+    bool last = h->closer != i || h->simultaneous_fin; /* the other end is in TIME-WAIT */
+    if (e->late_fins > 0 && last && track_fin_acked(t) && o->fins > 0)
         add(j, FINDING_LAST_ACK_LOST, i, LIKELY, e->late_fins, 0);
     if (e->half_bytes > 0) add(j, FINDING_HALF_CLOSE, i, CERTAIN, e->half_bytes, 0);
 }

@@ -323,7 +323,8 @@ static enum doubt doubt_of(const struct passive *v, const struct track *t, int e
     if (v->midstream && (t->end[e].fin == KNOWN_MAYBE || t->end[!e].fin == KNOWN_MAYBE)) return DOUBT_MIDSTREAM;
     if (s->resets) return DOUBT_RESET;
     if (now_ns > s->heard_ns + SILENT_MS * MS_NS) return s->course == TERN_TIME_WAIT ? DOUBT_WAIT : DOUBT_SILENCE;
-    if (s->course == TERN_ESTABLISHED && s->now & BIT(SYN_RECEIVED)) return DOUBT_ACCEPT;
+    bool accepts = s->course == TERN_ESTABLISHED && s->now & BIT(SYN_RECEIVED) && !t->end[e].syn;
+    if (accepts) return DOUBT_ACCEPT;
     if (near(v, e)) return arrival && t->end[!e].islands > 0 ? DOUBT_HOLE : DOUBT_QUEUED;
     return arrival ? DOUBT_ARRIVAL : may_queue(v, t, e, NULL) ? DOUBT_QUEUED : DOUBT_FAR;
 }

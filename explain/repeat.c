@@ -61,15 +61,23 @@ static void follow_ack(struct record *r, const struct flow_packet *p, const stru
 static bool overtaken(const struct record *r, const struct flow_packet *p, const struct sight *l) {
     const struct track_end *self = &r->track.end[p->from];
     const struct history_end *e = &r->history.end[p->from];
-    if (!l->fills) return false;
     const tcp_options *o = &p->tcp.options;
-    if (o->has_ts && self->ts_any && o->ts_value != self->ts) return (int32_t)(o->ts_value - self->ts) < 0;
-    if (p->ip_id != 0 && e->ip_id != 0) {
-        int16_t d = (int16_t)(p->ip_id - e->ip_id);
-        return d < 0 && d > -1000;
-    }
+    bool counted = p->ip_id != 0 && e->ip_id != 0, earlier = history_earlier(e, p);
+    int32_t later = o->has_ts && self->ts_any ? (int32_t)(o->ts_value - self->ts) : 0;
+    /* Of many holes at once some are forgotten: then both clocks have to agree, for a sender may set back one of them. */
+    if (!l->fills) return self->blurred && seq_gt(l->stop, self->acked) && earlier && later <= 0;
+    if (later != 0) return later < 0;
+    if (counted) return earlier;
     uint64_t since = p->time_ns - min_u64(e->sent_ns, p->time_ns);
     return since < REORDER_MS * MS_NS && since * 2 < history_rtt(&r->history) && e->dup_acks < DUPLICATES;
+}
+
+/* A copy that the network made and brought late: both clocks of its sender stand where they stood. */
+static bool copied(const struct record *r, const struct flow_packet *p, const struct sight *l) {
+    const struct track_end *self = &r->track.end[p->from];
+    const tcp_options *o = &p->tcp.options;
+    bool early = o->has_ts && self->ts_any && (int32_t)(o->ts_value - self->ts) <= 0;
+    return !l->fills && early && history_earlier(&r->history.end[p->from], p);
 }
 
 static enum repeat_cause cause_of(const struct record *r, const struct flow_packet *p, const struct sight *l,
@@ -124,7 +132,7 @@ void repeat_follow(struct record *r, const struct flow_packet *p, const struct s
     if (l->repeated) {
         if (overtaken(r, p, l))
             e->out_of_order++;
-        else
+        else if (!copied(r, p, l))
             count_repeat(r, p, l);
     } else if (l->fresh && e->rtt_ns == 0) {
         e->rtt_ns = p->time_ns;

@@ -13,7 +13,11 @@
 #include "lens/words.h"
 #include "po/i18n.h"
 
-enum { COL_ENDS = 7, COL_TIME = 50, COL_A = 59, COL_B = 68, COL_TEXT = 77, FINDINGS_SHOWN = 3, INDENT = 7 };
+enum { COL_ENDS = 7, COL_TIME = 50, COL_A = 59, COL_B = 68, COL_TEXT = 77, TEXT_LEAST = 35 };
+enum { FINDINGS_SHOWN = 3, INDENT = 7 };
+
+/* On a narrow terminal the words have lines of their own, below the numbers. */
+static bool narrow(const struct report *r) { return r->width < COL_TEXT + TEXT_LEAST; }
 
 static void finish(const struct report *r, row *line) {
     row_trim(line);
@@ -54,8 +58,10 @@ void report_heading(const struct report *r) {
     right(&line, COL_TIME + 7, _("lasted"));
     right(&line, COL_A + 7, _("A sent"));
     right(&line, COL_B + 7, _("B sent"));
-    row_to(&line, COL_TEXT);
-    row_put(&line, _("how it opened; how it closed"));
+    if (!narrow(r)) {
+        row_to(&line, COL_TEXT);
+        row_put(&line, _("how it opened; how it closed"));
+    }
     row_look(&line, LOOK_PLAIN);
     finish(r, &line);
 }
@@ -112,7 +118,11 @@ void report_line(const struct report *r, const struct explain_flow *f, const str
     right(&line, COL_A + 7, bytes_name(v->end[END_A].bytes, buf));
     right(&line, COL_B + 7, bytes_name(v->end[END_B].bytes, buf));
     forms(v, r->lang, said, sizeof said);
-    paragraph(r, &line, COL_TEXT, LOOK_PLAIN, said);
+    if (narrow(r)) {
+        finish(r, &line);
+        row_start(&line, r->colour);
+    }
+    paragraph(r, &line, narrow(r) ? INDENT : COL_TEXT, LOOK_PLAIN, said);
     for (uint32_t i = 0; i < f->findings; i++) {
         if (f->finding[i].severity < SEVERITY_WARNING) continue;
         if (shown++ < FINDINGS_SHOWN)
@@ -324,6 +334,8 @@ void report_totals(const struct report *r, const struct totals *t) {
              (unsigned long long)t->connections, (unsigned long long)t->problems, (unsigned long long)t->warnings);
     row_start(&line, r->colour);
     paragraph(r, &line, 0, LOOK_PLAIN, said);
+    remark(r, t->connections == 0 ? t->kinds[DECODE_OTHER] : 0,
+           _("Nothing is known here of what these packets carry: %llu; only TCP right inside IP is looked at."));
     remark(r, t->kinds[DECODE_LINK], _("%llu packets have a link type that is not known and were passed over."));
     remark(r, t->kinds[DECODE_CUT],
            _("%llu packets were cut off before their TCP header: capture with more bytes each."));
@@ -331,7 +343,7 @@ void report_totals(const struct report *r, const struct totals *t) {
     remark(r, t->kinds[DECODE_FRAGMENT], _("%llu are IP fragments; a TCP packet counts once its last piece has come."));
     remark(r, t->flows.marked[0],
            _("%llu packets were captured more than once; copies are not taken for retransmissions."));
-    remark(r, t->flows.marked[6], _("%llu times the capture's clock stepped back."));
+    remark(r, t->flows.marked[6], _("Steps of the capture's clock backwards: %llu."));
     remark(r, t->flows.marked[8],
            _("%llu packets are of another place than the one where their connection was seen first; they tell how long "
              "packets took and which were lost."));
@@ -341,5 +353,5 @@ void report_totals(const struct report *r, const struct totals *t) {
     remark(r, t->flows.evicted_open,
            _("%llu connections were let go while they may have gone on, to make room: see --max-flows."));
     remark(r, t->flows.refused, _("%llu packets were passed over: there is no memory for more connections."));
-    remark(r, t->errors, _("The capture could not be read at %llu places; what is said is about the rest."));
+    remark(r, t->errors, _("Places where the capture could not be read: %llu; what is said is about the rest."));
 }

@@ -41,18 +41,21 @@ static enum reset_kind kind_of(const struct record *r, const struct flow_packet 
     const struct history_end *e = &h->end[p->from];
     const struct track_end *self = &r->track.end[p->from], *peer = &r->track.end[!p->from];
     bool midstream = self->guessed || peer->guessed, answers = !(p->tcp.flags & TCP_ACK);
+    bool closed = self->fin == KNOWN_YES && peer->fin == KNOWN_YES && (track_fin_acked(self) || track_fin_acked(peer));
+    bool over = closed || h->reset >= RESET_LATE;
     if (!h->opened && !midstream) return while_opening(r, p);
     if (strange(e, p)) return RESET_FORGED;
     if (self->based) {
         int32_t d = seq_diff(p->tcp.seq_no, self->acked_any ? self->acked : self->isn);
         int32_t room = seq_diff(self->next, self->acked_any ? self->acked : self->isn);
         uint32_t window = max_u32(peer->window, 1);
+        /* [RFC9293 3.10.7.1] with the number of an ACK that was under way */
+        if (over && answers && d < 0 && seq_gt(p->tcp.seq_no, self->isn)) return RESET_LATE;
         if (d < 0 || (d > room && d > (int32_t)min_u32(window, 1u << 30))) return RESET_OUTSIDE;
         bool missing = r->passive.gaps && d > room; /* what it sent before was not captured */
         if (!seq_eq(p->tcp.seq_no, self->next) && d != 0 && !answers && !missing) return RESET_OUTSIDE;
     }
-    bool closed = self->fin == KNOWN_YES && peer->fin == KNOWN_YES;
-    if (closed && (track_fin_acked(self) || track_fin_acked(peer))) return RESET_LATE;
+    if (closed) return RESET_LATE;
     if (e->keepalives_unanswered >= 2) return RESET_KEEPALIVE;
     if (e->run >= 3) return RESET_GIVEN_UP;
     if (self->fin == KNOWN_YES) return RESET_CLOSED;

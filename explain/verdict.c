@@ -54,7 +54,7 @@ static void end_of(const struct record *r, int i, uint64_t now_ns, struct verdic
     out->bytes = e->bytes;
     out->segments = e->segments;
     for (unsigned c = 0; c < REPEAT_CAUSES; c++) out->repeats[c] = e->repeats[c];
-    out->needless = max_u32(e->needless, e->dsacks);
+    out->needless = history_needless(e);
     out->out_of_order = e->out_of_order;
     out->zero_windows = e->zero_windows;
     uint64_t until_ns = r->history.last_ns; /* later the capture shows nothing of it */

@@ -181,8 +181,9 @@ typedef struct tern_config {
     uint32_t backlog_max;           /* highest backlog a listener may ask for, default 4096 */
 
     /* IP's numbers */
-    uint32_t ttl;                    /* TTL or hop limit of what we send, default 64 [MUST-49] */
-    uint32_t icmp_rate;              /* ICMP errors and RSTs without a connection, a second, default 1000 */
+    uint32_t ttl; /* TTL or hop limit of what we send, default 64 [MUST-49] */
+    /* ICMP errors and RSTs without a connection, a second, default 1000; of these at most 10 to one destination */
+    uint32_t icmp_rate;
     uint32_t icmp_burst;             /* default 50 */
     uint32_t neighbours_max;         /* default 512 */
     uint32_t neighbour_pending;      /* packets that wait for one unresolved neighbour, default 3 */
@@ -223,7 +224,8 @@ TERN_API int tern_setting_parse(const char *setting, const char *text, uint64_t 
 /* Makes a stack. TERN_EINVAL: no allocator, or a field out of range. TERN_ENOMEM. Copies the config.
  * Next: tern_iface_add. */
 TERN_API int tern_new(const tern_config *config, uint64_t now_ns, tern_stack **out);
-/* Frees everything at once and sends nothing; close connections first if peers should know. */
+/* Frees everything at once and sends nothing; close connections first if peers should know. Lent packets are the caller's
+ * again, and no longer reclaimed. */
 TERN_API void tern_free(tern_stack *stack);
 
 /* ---- 4. interfaces, addresses, routes ---------------------------------------------------------- */

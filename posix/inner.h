@@ -163,7 +163,7 @@ bool addr_any(const tern_addr *a);
 
 /* ---- bind.c ---- */
 int bind_port(struct sock *s, const tern_addr *addr, uint16_t port); /* 0 or an errno; port 0: an ephemeral one */
-bool bind_listener(const struct sock *s); /* another one listens where s is about to */
+bool bind_listener(const struct sock *s);                            /* another one listens where s is about to */
 void bind_inherit(struct sock *s, const tern_addr *addr, uint16_t port);
 void bind_release(struct sock *s);
 
@@ -181,7 +181,7 @@ uint64_t deadline_ms(const struct posix *p, int timeout_ms);
 typedef ssize_t call_step(struct posix *p, struct px_call *c);
 call_step connect_step, accept_step, receive_step, send_step, close_step, poll_step, epoll_step, splice_step;
 
-/* ---- data.c, oob.c ---- */
+/* ---- receive.c, oob.c ---- */
 int connect_start(struct sock *s, const tern_addr *addr, uint16_t port); /* 0 or an errno */
 /* Copies up to len received bytes, from `skip` bytes on, without consuming any; to NULL: only counts them. */
 size_t received_copy(struct sock *s, size_t skip, void *to, size_t len);

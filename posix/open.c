@@ -1,5 +1,5 @@
 /* open.c - sockets come and go: socket, bind, listen, accept, connect, shutdown, and their names. Closing is fd.c's,
- * what goes over them data.c's. */
+ * what goes over them send.c's and receive.c's. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>

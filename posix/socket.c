@@ -1,5 +1,5 @@
 /* socket.c - a socket between Linux's view and the stack's: its phase, its pending error, what is shut down. The calls
- * that change it are open.c's and data.c's. */
+ * that change it are open.c's, send.c's and receive.c's. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

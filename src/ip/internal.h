@@ -103,7 +103,8 @@ static inline bool neighbour_resolved(const struct neighbour *n) {
 }
 /* Are so many being asked about that no more can be? It takes them a few seconds at most. */
 bool neighbour_crowded(const struct stack *s);
-bool neighbour_is_silent(struct stack *s, int iface, const ip_addr *addr);
+/* When it was given up; TERN_NEVER: it was not. */
+uint64_t neighbour_silent_since(struct stack *s, int iface, const ip_addr *addr);
 /* Queues a packet until the entry is resolved; takes it over. */
 void neighbour_hold(struct stack *s, struct neighbour *n, struct ip_held *held);
 /* It answered our question. */

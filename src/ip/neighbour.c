@@ -58,14 +58,15 @@ static void idle_append(struct stack *s, struct neighbour *n) {
 
 /* The only place that changes a state. */
 static void set_state(struct stack *s, struct neighbour *n, enum neighbour_state state) {
-    if (is_idle(n)) idle_remove(s, n);
+    bool asked = !is_idle(n);
+    if (!asked) idle_remove(s, n);
     if (n->state == NEIGHBOUR_INCOMPLETE) s->ip.neighbours_unresolved--;
     n->state = (uint8_t)state;
     n->since = s->now;
     if (is_idle(n)) {
         wheel_cancel(&s->wheel, &n->timer);
         idle_append(s, n);
-        tcp_path_changed(s); /* who waits for it, or for room to ask about another */
+        if (asked) tcp_path_changed(s); /* who waits for it, or for room to ask about another */
     }
     if (state == NEIGHBOUR_INCOMPLETE) s->ip.neighbours_unresolved++;
 }
@@ -164,9 +165,9 @@ struct neighbour *neighbour_use(struct stack *s, int iface, const ip_addr *addr)
     return n;
 }
 
-bool neighbour_is_silent(struct stack *s, int iface, const ip_addr *addr) {
+uint64_t neighbour_silent_since(struct stack *s, int iface, const ip_addr *addr) {
     const struct neighbour *n = neighbour_find(s, iface, addr);
-    return n && n->state == NEIGHBOUR_SILENT;
+    return n && n->state == NEIGHBOUR_SILENT ? n->since : TERN_NEVER;
 }
 
 void neighbour_hold(struct stack *s, struct neighbour *n, struct ip_held *held) {

@@ -228,8 +228,9 @@ void route_remove(struct stack *s, struct ip_route *r) {
     ways_forget(s);
 }
 
-static bool gateway_is_silent(struct stack *s, const struct ip_route *r) {
-    return !ip_is_unspecified(&r->via) && neighbour_is_silent(s, r->iface, &r->via);
+/* Since when its gateway has not answered; TERN_NEVER: it may be alive. */
+static uint64_t gateway_silent_since(struct stack *s, const struct ip_route *r) {
+    return ip_is_unspecified(&r->via) ? TERN_NEVER : neighbour_silent_since(s, r->iface, &r->via);
 }
 
 /* A link-local address means nothing without its link: the source's [RFC4007 9]. */
@@ -243,13 +244,19 @@ static int link_of(struct stack *s, const ip_addr *src, const ip_addr *dst) {
 static const struct ip_route *route_search(struct stack *s, int link, const ip_addr *dst, bool *lasting) {
     bool v4 = ip_is_v4(dst);
     const struct ip_route *best = NULL;
+    uint64_t since = 0;
     for (uint32_t i = 0; i < s->ip.routes; i++) {
         const struct ip_route *r = &s->ip.route[i];
         if (best && r->bits < best->bits) break;
         if (r->v4 != v4 || !under(dst, &r->prefix, &r->mask) || (link >= 0 && r->iface != link)) continue;
         *lasting = !best && ip_is_unspecified(&r->via);
-        if (!gateway_is_silent(s, r)) return r; /* dead gateways come last [RFC1122 3.3.1.4] */
-        if (!best) best = r;
+        /* Dead gateways come last [RFC1122 3.3.1.4], and in turn: the one that was not asked for longest [RFC4861 6.3.6]. */
+        uint64_t silent = gateway_silent_since(s, r);
+        if (silent == TERN_NEVER) return r;
+        if (!best || silent < since) {
+            best = r;
+            since = silent;
+        }
     }
     return best;
 }

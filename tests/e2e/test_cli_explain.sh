@@ -143,6 +143,38 @@ done
 status explain "$TERN"
 [ $status = 1 ] && grep -q 'no capture file' err || fail "no capture: $status $(cat err)"
 
+# Packets in which it finds nothing that it knows are not passed over in silence.
+python3 - <<'END'
+import struct
+frame = b'\2' * 12 + b'\x88\x64' + b'\x11\0\0\1\0\x2a\0\x21' + bytes(40)
+open('pppoe.pcap', 'wb').write(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1) +
+                               2 * (struct.pack('<IIII', 1, 0, len(frame), len(frame)) + frame))
+END
+explain pppoe.pcap >out || fail "no TCP: exit $?"
+grep -q 'what these packets carry: 2;' out || fail "no TCP: $(cat out)"
+
+# On terminals of 80 columns no line is wider than that, in either language.
+python3 - "$TERN" <<'END' || fail "too wide for the terminal"
+import fcntl, os, pty, re, struct, sys, termios, unicodedata
+def width(line):
+    return sum(2 if unicodedata.east_asian_width(c) in 'WF' else 1 for c in line)
+for lang in ('en', 'zh'):
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
+    if os.fork() == 0:
+        os.dup2(its, 1)
+        os.execv(sys.argv[1], ['tern', 'explain', '--lang', lang, 'demo.pcapng'])
+    os.close(its)
+    out = b''
+    try:
+        while piece := os.read(ours, 65536): out += piece
+    except OSError: pass
+    assert os.wait()[1] == 0
+    lines = re.sub(r'\x1b\[[0-9;]*[mK]', '', out.decode()).replace('\r', '').split('\n')
+    assert any('10.0.0.2:80' in line for line in lines), lines
+    for line in lines: assert width(line) <= 80, (width(line), line)
+END
+
 # Changed at random: it ends by itself, with a status of its own.
 python3 - "$TERN" <<'END' || fail "a changed capture"
 import random, subprocess, sys

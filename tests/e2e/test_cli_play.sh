@@ -33,6 +33,14 @@ status=0
 "$TERN" play false.scn >out || status=$?
 [ $status = 1 ] && has "false.scn:$(sed -n '/received/=' false.scn): A received 100 bytes" <out || fail "a false expectation: exit $status: $(cat out)"
 
+# What is of one scenario is not silently left out when none is named.
+for option in '--svg all.svg' '--pcap all.pcapng' '--run notes'; do
+    status=0
+    # shellcheck disable=SC2086 # an option and its value
+    "$TERN" play $option >out 2>err || status=$?
+    [ $status = 2 ] && [ ! -s out ] && has 'which scenario' <err || fail "play $option without a name: exit $status: $(cat out err)"
+done
+
 # What cannot be read is said, with line and column and what was expected.
 wrong() {
     where=$1 what=$2 status=0

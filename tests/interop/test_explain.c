@@ -157,7 +157,7 @@ static void connects(struct pair *p) {
 
 static void accepts(struct pair *p) {
     struct pollfd w = {p->listener, POLLIN, 0};
-    poll(&w, 1, 8000);
+    poll(&w, 1, 30000); /* a busy machine, and a SYN or two lost */
     p->server = accept4(p->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (p->server < 0) fail_msg("accept: %s", strerror(errno));
 }

@@ -151,6 +151,23 @@ static void expect_state_of(const struct statement *s, enum tern_state state) {
     }
 }
 
+/* A SYN,ACK is on its way to the opener: what is not known of it is whether that arrived. Only who accepts has an accept queue. */
+static void whose_queue_is_full(void **state) {
+    (void)state;
+    struct track t;
+    struct passive v;
+    struct flow_packet first = {.tcp = {.flags = TCP_SYN}};
+    struct passive_view w;
+    track_start(&t);
+    passive_start(&v, &first, VANTAGE_UNKNOWN);
+    feed(&t, &v, 0, TCP_SYN, 100, 0, 0, 0);
+    w = feed(&t, &v, 1, TCP_SYN | TCP_ACK, 300, 101, 0, 10);
+    assert_int_equal(w.after[0].certainty, LIKELY);
+    assert_int_equal(w.after[0].doubt, DOUBT_ARRIVAL);
+    w = feed(&t, &v, 0, TCP_ACK, 101, 301, 0, 10);
+    assert_int_equal(w.after[1].doubt, DOUBT_ACCEPT);
+}
+
 /* [RFC9293 3.6] figure 12, captured at A: every state of A is certain; of B those in which it sends. */
 static void figure_12(void **state) {
     (void)state;
@@ -218,10 +235,8 @@ static void hindsight(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(never_wrong),
-        cmocka_unit_test(figure_12),
-        cmocka_unit_test(from_the_middle),
-        cmocka_unit_test(hindsight),
+        cmocka_unit_test(never_wrong),     cmocka_unit_test(whose_queue_is_full), cmocka_unit_test(figure_12),
+        cmocka_unit_test(from_the_middle), cmocka_unit_test(hindsight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -275,6 +275,9 @@ static void test_expiry(void **state) {
     pass_ms(2000);
     assert_false(has("2001:db8::ff:fe00:1", NULL));
     assert_int_equal(path_to("2001:db8::1", &path), IP_PATH_NONE);
+    ip_addr mine = ip("2001:db8::ff:fe00:1"), ll = ip(me_ll), router = ip("fe80::99"); /* [RFC4862 5.5.4] */
+    assert_int_equal(ip_path_find(host.s, &mine, &router, &path), IP_PATH_NONE);
+    assert_int_not_equal(ip_path_find(host.s, &ll, &router, &path), IP_PATH_NONE);
     take_all();
     pass_ms(10000);
     take_all();

@@ -267,6 +267,48 @@ static void test_silence(void **state) {
     }
 }
 
+/* [RFC4861 6.3.6, RFC1122 3.3.1.4] While all gateways are silent each is asked in its turn: whichever comes back first is
+ * found, also when the first of them never does. */
+static void test_gateways_take_turns(void **state) {
+    (void)state;
+    static const char *const gateways[2][3] = {{"10.9.0.91", "10.9.0.92", "10.9.0.93"},
+                                               {"fd09::91", "fd09::92", "fd09::93"}};
+    for (int family = 0; family < 2; family++) {
+        for (unsigned alive = 0; alive < 3; alive++) {
+            host_ethernet();
+            const char *far = family ? "2001:db8::1" : "192.0.2.1", *const *via = gateways[family];
+            tern_addr all = {.family = family ? 6 : 4};
+            for (unsigned i = 0; i < 3; i++) {
+                tern_addr a = addr(via[i]);
+                assert_int_equal(tern_route_add(host.t, &all, 0, 0, &a), TERN_OK);
+            }
+            for (unsigned s = 0; s < 60; s++) { /* a long outage */
+                path_to(far);
+                pass_ms(500);
+                take_all();
+            }
+            unsigned asked[3] = {0};
+            for (unsigned s = 0; s < 40 && path_to(far) != IP_PATH_OK; s++) {
+                for (unsigned i = 0; i < 3; i++) {
+                    if (state_of(via[i]) != NEIGHBOUR_INCOMPLETE) continue;
+                    asked[i]++;
+                    if (i != alive) continue;
+                    if (family)
+                        feed_na(via[i], PEER_MAC, true, true, true);
+                    else
+                        feed_arp_reply(via[i], PEER_MAC);
+                }
+                pass_ms(500);
+                take_all();
+            }
+            assert_int_equal(path_to(far), IP_PATH_OK);
+            assert_int_equal(state_of(via[alive]), NEIGHBOUR_REACHABLE);
+            assert_true(asked[alive] == 1);
+            host_free();
+        }
+    }
+}
+
 /* REACHABLE, STALE, DELAY, PROBE [RFC4861 7.3.3], for ARP with unicast questions. */
 static void test_ageing(void **state) {
     (void)state;
@@ -626,11 +668,22 @@ static void test_random_frames(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames),         cmocka_unit_test(test_vlan),        cmocka_unit_test(test_arp_answer),
-        cmocka_unit_test(test_arp_resolution), cmocka_unit_test(test_pending),     cmocka_unit_test(test_silence),
-        cmocka_unit_test(test_ageing),         cmocka_unit_test(test_arp_unasked), cmocka_unit_test(test_redirects),
-        cmocka_unit_test(test_limits),         cmocka_unit_test(test_ns_answered), cmocka_unit_test(test_nd_invalid),
-        cmocka_unit_test(test_nd_cut_short),   cmocka_unit_test(test_na_rules),    cmocka_unit_test(test_random_frames),
+        cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_vlan),
+        cmocka_unit_test(test_arp_answer),
+        cmocka_unit_test(test_arp_resolution),
+        cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_gateways_take_turns),
+        cmocka_unit_test(test_ageing),
+        cmocka_unit_test(test_arp_unasked),
+        cmocka_unit_test(test_redirects),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_ns_answered),
+        cmocka_unit_test(test_nd_invalid),
+        cmocka_unit_test(test_nd_cut_short),
+        cmocka_unit_test(test_na_rules),
+        cmocka_unit_test(test_random_frames),
     };
     return cmocka_run_group_tests_name("ip_neighbour", tests, NULL, NULL);
 }
