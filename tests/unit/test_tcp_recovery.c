@@ -533,6 +533,7 @@ static void timeout_resends_holes(void **state) {
     expect(ACK, from(6), 1, M);
     expect(ACK, from(7), 1, M);
     assert_int_equal(counted(R_UNDO), 0);
+    assert_false(tcb_now()->in_recovery); /* the timeout ended that: slow start, not ssthresh, is what comes after */
 }
 
 /* [RFC8985 6.3] What left a moment ago is not lost because the timer of older bytes expired. */
