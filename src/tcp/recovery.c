@@ -120,7 +120,8 @@ static COLD void undo(struct stack *s, struct tcb *t) {
 }
 
 /* The echo of a timestamp older than the first repetition answers the original [RFC3522 3.2]; so does an original
- * that arrives after a timeout gave it up [RFC5682 3]. DSACKs for all that was repeated say the same [RFC2883 4.2];
+ * that arrives after a timeout gave it up, unless the repetition may just have closed the gap before it: a newer timestamp says so,
+ * and without timestamps an ACK of all there was [RFC5682 3]. DSACKs for all that was repeated say the same [RFC2883 4.2];
  * the last of them come up to a round trip after recovery is over. */
 static COLD bool undo_due(const struct arrival *a, const struct news *n) {
     const struct tcb *t = a->t;
@@ -128,11 +129,13 @@ static COLD bool undo_due(const struct arrival *a, const struct news *n) {
     const tcp_options *o = &a->h->options;
     bool repairing = t->in_recovery || t->in_loss;
     if (!repairing && seq_gt(a->ack, f->undo_end)) return false;
-    if (t->in_loss && n->forward && n->original) return true;
+    bool stamped = t->stamps && o->has_ts && f->undo_sent, older = stamped && (int32_t)(o->ts_echo - f->undo_ms) < 0;
+    bool all = f->frto == FRTO_WAIT && seq_ge(a->ack, t->busy->recover);
+    if (t->in_loss && n->forward && n->original) return stamped ? older : !all;
     if (!f->undo_sent)
         return t->in_recovery && n->original && !f->lost; /* all that was given up is here, and nothing left again */
     bool covered = repairing && n->forward && seq_gt(a->ack, f->undo_first);
-    if (covered && t->stamps && o->has_ts && (int32_t)(o->ts_echo - f->undo_ms) < 0) return true;
+    if (covered && older) return true;
     return n->dsack && f->undo_again == 0;
 }
 
@@ -217,7 +220,8 @@ static APART void tell_algorithm(struct arrival *a, uint32_t flight, uint32_t rt
     struct tcb *t = a->t;
     struct cc *c = &t->busy->cc;
     if (limited) cc_begin(a->s, t);
-    struct cc_ack ack = {.bytes = bytes,
+    uint32_t most = t->in_loss ? c->mss : UINT32_MAX; /* it may cover what arrived long ago [RFC3465 2.3] */
+    struct cc_ack ack = {.bytes = min_u32(bytes, most),
                          .flight = flight,
                          .rtt_us = rtt_us,
                          .srtt_us = t->srtt_us,

@@ -580,6 +580,7 @@ bool ecn_answered(const struct tcb *t, seq to);
 void ecn_undone(struct tcb *t);
 bool ecn_warns(const struct arrival *a);
 uint16_t ecn_flags(struct tcb *t, bool fresh_data);
+bool ecn_uncut(const struct tcb *t);
 uint8_t ecn_capable(const struct tcb *t, bool fresh_data); /* for the IP header */
 
 /* ---- fastopen.c ---- */
