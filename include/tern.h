@@ -192,7 +192,7 @@ typedef struct tern_config {
     uint32_t reassembly_v4_ms;       /* default 30000 */
     uint32_t reassembly_v6_ms;       /* default 60000 [RFC8200 4.5] */
     uint32_t fragments_max;          /* fragments of one datagram, default 16 */
-    uint32_t autoconf;               /* 1: ask for and follow IPv6 router advertisements [RFC4862] */
+    uint32_t autoconf;               /* 1: ask for and follow IPv6 router advertisements [RFC4862, RFC7559] */
     uint32_t dad;                    /* 1: check new IPv6 addresses for duplicates on Ethernet [RFC4862 5.4] */
 } tern_config;
 
@@ -373,9 +373,11 @@ TERN_API int tern_poll(tern_stack *stack, tern_event *events, size_t max);
 /* ---- 6. connections: the user calls of 3.10.1 to 3.10.6 ------------------------------------------ */
 
 typedef struct tern_open {
-    size_t size;             /* sizeof(tern_open) */
-    tern_addr local, remote; /* local unspecified (family 0, 0.0.0.0 or ::): the route decides [MUST-44] */
-    uint16_t local_port;     /* 0: an ephemeral port, chosen as RFC 6056 says */
+    size_t size; /* sizeof(tern_open) */
+    /* local unspecified (family 0, 0.0.0.0 or ::): the route decides [MUST-44]. A remote fe80:: address is on the link of
+     * `local`, if that is one too, else on that of the first interface with IPv6. */
+    tern_addr local, remote;
+    uint16_t local_port; /* 0: an ephemeral port, chosen as RFC 6056 says */
     uint16_t remote_port;
     uint64_t user; /* comes back in events */
 } tern_open;
@@ -440,8 +442,9 @@ TERN_API int tern_reclaim(tern_stack *stack, void **tokens, size_t max);
  * yet answered. */
 TERN_API int tern_shutdown(tern_stack *stack, tern_sock sock);
 /* CLOSE (3.10.4): FIN after everything written, and the application is done with the connection: the stack finishes
- * it alone. With received bytes unread it sends RST instead, since data is lost [SHLD-3]. A listener stops
- * listening; what it had not handed out is reset. No event comes after this. */
+ * it alone. Before our SYN is answered there is nothing to finish: what was written is dropped. With received bytes unread
+ * it sends RST instead, since data is lost [SHLD-3]. A listener stops listening; what it had not handed out is reset. No
+ * event comes after this. */
 TERN_API int tern_close(tern_stack *stack, tern_sock sock);
 /* ABORT (3.10.5): RST, all queues dropped, the handle is gone. */
 TERN_API int tern_abort(tern_stack *stack, tern_sock sock);

@@ -5,8 +5,7 @@
  * says about hop limits and timers of ours is not followed: a forged advertisement could cut us off with it. */
 #include "ip/internal.h"
 
-enum { SOLICITATIONS = 3 };
-#define SOLICIT_NS (4 * SEC_NS) /* [RFC4861 10: RTR_SOLICITATION_INTERVAL] */
+enum { ASK_FIRST_MS = 4000, ASK_MOST_MS = 3600000 }; /* [RFC4861 10: RTR_SOLICITATION_INTERVAL, RFC7559 2: MRT] */
 #define PROBE_NS SEC_NS
 #define TWO_HOURS_NS (7200 * SEC_NS)
 
@@ -72,8 +71,8 @@ int autoconf_start(struct stack *s, int iface) {
     int err = has_link_local(s, iface) ? TERN_OK : address_add(s, &a);
     if (err == TERN_OK) err = route_add(s, &r, &prefix, 64);
     if (wants_router(s, iface)) {
-        l->solicits_left = SOLICITATIONS;
-        l->solicit_due = soon;
+        l->asks = true;
+        l->ask_due = soon;
     }
     autoconf_rearm(s);
     return err;
@@ -182,8 +181,10 @@ void autoconf_advertised(struct stack *s, int iface, const ip_addr *router, cons
     struct ip_link *l = &s->ip.link[iface];
     const ip_addr everywhere = {{0}}, on_link = {{0}};
     if (s->ip.iface[iface].mtu < 1280) return;
-    if (m->router_lifetime_s)
-        l->solicits_left = (uint8_t)min_u32(l->solicits_left, !l->solicited); /* [RFC4861 6.3.7] */
+    if (m->router_lifetime_s) { /* one that spoke before it was asked may have more to say [RFC4861 6.3.7] */
+        l->answered = true;
+        l->asks = l->asks && !l->ask_wait_ms;
+    }
     advertised_set(s, iface, &everywhere, 0, router, m->router_lifetime_s);
     if (m->mtu >= 1280 && m->mtu <= s->ip.iface[iface].mtu) l->mtu6 = m->mtu;
     for (unsigned i = 0; i < m->prefixes; i++) {
@@ -214,7 +215,7 @@ static uint64_t next_due(const struct stack *s) {
     }
     for (uint32_t i = 0; i < ip->routes; i++) due = min_u64(due, ip->route[i].until);
     for (uint32_t i = 0; i < ip->ifaces; i++)
-        if (ip->link[i].solicits_left) due = min_u64(due, ip->link[i].solicit_due);
+        if (ip->link[i].asks) due = min_u64(due, ip->link[i].ask_due);
     return due;
 }
 
@@ -224,6 +225,14 @@ void autoconf_rearm(struct stack *s) {
         wheel_cancel(&s->wheel, &s->ip.autoconf_timer);
     else
         wheel_arm(&s->wheel, &s->ip.autoconf_timer, due);
+}
+
+/* Less and less often, but without an end: the link may not have been ready, or there was no router yet [RFC7559 2]. */
+static void ask_for_router(struct stack *s, int iface, struct ip_link *l) {
+    l->ask_wait_ms = l->ask_wait_ms ? min_u32(2 * l->ask_wait_ms, ASK_MOST_MS) : ASK_FIRST_MS;
+    l->ask_due = s->now + (l->ask_wait_ms + rng_below(&s->rng, l->ask_wait_ms / 10)) * MS_NS;
+    l->asks = !l->answered;
+    nd_solicit_router(s, iface);
 }
 
 void autoconf_timer(struct stack *s) {
@@ -245,11 +254,7 @@ void autoconf_timer(struct stack *s) {
     }
     for (uint32_t i = 0; i < ip->ifaces; i++) {
         struct ip_link *l = &ip->link[i];
-        if (!l->solicits_left || l->solicit_due > s->now) continue;
-        l->solicits_left--;
-        l->solicited = true;
-        l->solicit_due = s->now + SOLICIT_NS;
-        nd_solicit_router(s, (int)i);
+        if (l->asks && l->ask_due <= s->now) ask_for_router(s, (int)i, l);
     }
     autoconf_rearm(s);
 }

@@ -53,9 +53,9 @@ struct ip_link {
     uint8_t fast;               /* 4 or 6; 0: there are none */
     uint32_t mtu6;              /* from a router advertisement, else the interface's */
     bool v6;                    /* has its link-local address */
-    bool solicited;             /* a router was asked for */
-    uint8_t solicits_left;      /* router solicitations */
-    uint64_t solicit_due;
+    bool asks, answered;        /* for a router; by one that can be a default router */
+    uint32_t ask_wait_ms;       /* after the last router solicitation; 0: there was none */
+    uint64_t ask_due;
 };
 
 /* ---- output.c ---- */

@@ -22,8 +22,8 @@ struct bbr {
     struct best bw[3]; /* the highest samples of the last ten rounds, best first */
     uint64_t full_bw, cycle_us, min_rtt_stamp_us, probe_rtt_end_us;
     uint32_t min_rtt_us, round, round_delivered, last_delivered, prior_cwnd, quiet_until;
-    uint32_t ceiling; /* UINT32_MAX: none */
-    uint32_t round_from, round_lost, round_rtt_us;
+    uint32_t ceiling;                                          /* UINT32_MAX: none */
+    uint32_t round_from, round_lost, round_rtt_us, round_most; /* round_most: in flight */
     uint16_t pacing_gain, cwnd_gain;
     uint8_t mode, phase, full_rounds;
     bool round_start, full, probe_rtt_round_done, was_recovering, conserving;
@@ -60,13 +60,24 @@ static uint64_t bw(const struct bbr *b) { return b->bw[0].rate; }
 
 static uint64_t bdp(const struct bbr *b) { return bw(b) * b->min_rtt_us / 1000000; }
 
-/* So much of the path's worth, and three bursts: what is on its way to and from devices that take large segments, and what
- * waits for an ACK that is delayed. With less the path would run dry [4.2.3.2]. */
+/* What is on its way to and from devices that take large segments, and what waits for an ACK that is delayed. */
+static uint64_t three_bursts(const struct cc *c) {
+    return 3 * max_u64(2 * c->mss, min_u64(bw(c->state) / 1000, 65536));
+}
+
+/* So much of the path's worth, and three bursts: with less the path would run dry [4.2.3.2]. */
 static uint32_t inflight(const struct cc *c, uint32_t gain) {
     const struct bbr *b = c->state;
     if (!b->min_rtt_us || !bw(b)) return c->cwnd;
-    uint64_t burst = max_u64(2 * c->mss, min_u64(bw(b) / 1000, 65536));
-    return (uint32_t)min_u64(bdp(b) * gain / GAIN_ONE + 3 * burst, UINT32_MAX / 2);
+    return (uint32_t)min_u64(bdp(b) * gain / GAIN_ONE + three_bursts(c), UINT32_MAX / 2);
+}
+
+/* A whole round took longer than the path alone: by a sixteenth or, where that would be many segments, by more than bursts
+ * explain. */
+static bool queue_stands(const struct cc *c) {
+    const struct bbr *b = c->state;
+    uint64_t slack_us = bw(b) ? three_bursts(c) * 1000000 / bw(b) : UINT32_MAX;
+    return b->round_rtt_us > b->min_rtt_us + min_u64(slack_us, b->min_rtt_us / 16);
 }
 
 static void update_round(struct bbr *b, const struct cc_sample *s) {
@@ -86,19 +97,20 @@ static bool too_little(struct bbr *b, const struct cc_sample *s) {
 }
 
 /* More than one in fifty lost within a round [draft-ietf-ccwg-bbr 2.4, BBR.LossThresh], and the whole round through a
- * queue: what was in flight is more than the path holds. Losses without a queue are chance, and chance shall not slow us
+ * queue: what was in flight then, at most, is more than the path holds. Losses without a queue are chance, and chance shall not slow us
  * down. Below the ceiling it opens again: slowly while there is a queue, so that flows which share it come to share
  * alike, faster when it is gone, and faster still where it cannot be ours: less than the path holds makes none. */
 static void update_ceiling(struct cc *c, const struct cc_sample *s) {
     struct bbr *b = c->state;
     if (s->rtt_us && (!b->round_rtt_us || s->rtt_us < b->round_rtt_us)) b->round_rtt_us = s->rtt_us;
     b->round_lost += s->lost;
+    b->round_most = max_u32(b->round_most, s->inflight_before);
     if (!b->round_start) return;
     uint64_t through = s->delivered_total - b->round_from;
     bool queue = b->round_rtt_us > b->min_rtt_us + b->min_rtt_us / 4;
-    b->queued = b->round_rtt_us > b->min_rtt_us + b->min_rtt_us / 16;
+    b->queued = queue_stands(c);
     if (b->mode == PROBE_BW && queue && (uint64_t)b->round_lost * LOST_ONE_IN > b->round_lost + through) {
-        uint64_t reached = min_u32(b->ceiling, s->inflight_before);
+        uint64_t reached = min_u32(b->ceiling, b->round_most);
         b->ceiling = max_u32((uint32_t)(reached * CEILING_PERCENT / 100), LEAST_SEGMENTS * c->mss);
     } else if (b->ceiling < UINT32_MAX / 2) {
         bool small = b->ceiling < inflight(c, GAIN_ONE);
@@ -108,7 +120,7 @@ static void update_ceiling(struct cc *c, const struct cc_sample *s) {
         b->ceiling = UINT32_MAX;
     }
     b->round_from = s->delivered_total;
-    b->round_lost = b->round_rtt_us = 0;
+    b->round_lost = b->round_rtt_us = b->round_most = 0;
 }
 
 static void update_bw(struct bbr *b, const struct cc_sample *s) {

@@ -201,6 +201,10 @@ uint16_t ecn_flags(struct tcb *t, bool fresh_data) {
     return flags;
 }
 
+/* Who cuts segments leaves CWR to the first piece, as the classic form wants it. Where it is a digit of the counter every segment
+ * leaves by itself. */
+bool ecn_uncut(const struct tcb *t) { return t->ecn == ECN_ACCURATE && (flags_of(t->ecn_seen & 7) & TCP_CWR); }
+
 /* Only new data may be marked: the loss of anything else would not be noticed, or be noticed twice
  * [RFC3168 6.1.4, 6.1.5]. */
 uint8_t ecn_capable(const struct tcb *t, bool fresh_data) {

@@ -56,11 +56,12 @@ struct flight {
     uint32_t sample_bytes, sample_us; /* the newest sample; 0: none yet */
     bool sample_limited;              /* the application's pace, not the path's */
 
-    uint64_t
-        rto_at; /* when the retransmission timer expires: new bytes do not move it, and no probe comes later [RFC8985 7.2] */
+    /* since when the retransmission timer runs: new bytes do not move it, and no probe comes later [RFC8985 7.2] */
+    uint64_t rto_from;
 
-    /* pacing.c: when the next byte should leave; when to look again, UINT64_MAX: not waiting */
+    /* pacing.c: when the next byte should leave; when to look again, UINT64_MAX: not waiting; ns, how much too late that was */
     uint64_t pace_next, pace_due;
+    uint32_t pace_late;
 
     /* RACK [RFC8985 6.2] */
     uint32_t rack_us, rack_rtt_us; /* of the newest delivered segment: sent when, round trip */

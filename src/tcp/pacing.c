@@ -43,13 +43,20 @@ bool pacing_allows(struct stack *s, struct tcb *t) {
 
 /* A host that was called late makes up for it, but not with more than a sixteenth of a round trip at once: else whatever
  * its scheduler does would look like a slower path. */
-static uint64_t earliest(const struct stack *s, const struct tcb *t) {
-    return s->now - min_u64(s->now, min_u64(t->srtt_us * US_NS / 16, LATE_NS));
+static uint64_t credit_most(const struct tcb *t) { return min_u64(t->srtt_us * US_NS / 16, LATE_NS); }
+
+void pacing_due(struct stack *s, struct tcb *t) {
+    struct flight *f = t->busy->flight;
+    f->pace_late = (uint32_t)min_u64(s->now - f->pace_due, credit_most(t));
+    f->pace_due = TERN_NEVER;
 }
 
+/* Where ACKs set the pace, the time between them is made up for as well. Where a model does, what the peer's window or the
+ * application let pass is over: sent at once it would only be a queue. */
 void pacing_sent(struct stack *s, struct tcb *t, uint32_t bytes) {
     struct flight *f = t->busy->flight;
     uint64_t r = pacing_rate(s, t);
     if (!r) return;
-    f->pace_next = max_u64(f->pace_next, earliest(s, t)) + (uint64_t)bytes * SEC_NS / r;
+    uint64_t credit = t->busy->cc.ops->rate ? BURST_NS + f->pace_late : credit_most(t);
+    f->pace_next = max_u64(f->pace_next, s->now - min_u64(s->now, credit)) + (uint64_t)bytes * SEC_NS / r;
 }

@@ -55,10 +55,12 @@ uint32_t rack_window(const struct tcb *t) {
     return min_u32(wnd, t->srtt_us);
 }
 
+/* What the timer repeated says nothing about order. */
 void rack_dsack(struct tcb *t) {
     struct flight *f = t->busy->flight;
+    if (t->again_by_timer) return;
     t->reordering = true;
-    if (f && f->round_dsack && seq_lt(t->snd.una, f->round)) return; /* once a round trip */
+    if (f ? f->round_dsack && seq_lt(t->snd.una, f->round) : t->rack_persist == PERSIST) return; /* once a round trip */
     if (f) f->round_dsack = true, f->round = t->snd.nxt;
     if (t->rack_mult < MULT_MOST) t->rack_mult++;
     t->rack_persist = PERSIST;

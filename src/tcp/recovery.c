@@ -120,7 +120,8 @@ static COLD void undo(struct stack *s, struct tcb *t) {
 }
 
 /* The echo of a timestamp older than the first repetition answers the original [RFC3522 3.2]; so does an original
- * that arrives after a timeout gave it up [RFC5682 3]. DSACKs for all that was repeated say the same [RFC2883 4.2];
+ * that arrives after a timeout gave it up, unless the repetition may just have closed the gap before it: a newer timestamp says so,
+ * and without timestamps an ACK of all there was [RFC5682 3]. DSACKs for all that was repeated say the same [RFC2883 4.2];
  * the last of them come up to a round trip after recovery is over. */
 static COLD bool undo_due(const struct arrival *a, const struct news *n) {
     const struct tcb *t = a->t;
@@ -128,11 +129,13 @@ static COLD bool undo_due(const struct arrival *a, const struct news *n) {
     const tcp_options *o = &a->h->options;
     bool repairing = t->in_recovery || t->in_loss;
     if (!repairing && seq_gt(a->ack, f->undo_end)) return false;
-    if (t->in_loss && n->forward && n->original) return true;
+    bool stamped = t->stamps && o->has_ts && f->undo_sent, older = stamped && (int32_t)(o->ts_echo - f->undo_ms) < 0;
+    bool all = f->frto == FRTO_WAIT && seq_ge(a->ack, t->busy->recover);
+    if (t->in_loss && n->forward && n->original) return stamped ? older : !all;
     if (!f->undo_sent)
         return t->in_recovery && n->original && !f->lost; /* all that was given up is here, and nothing left again */
     bool covered = repairing && n->forward && seq_gt(a->ack, f->undo_first);
-    if (covered && t->stamps && o->has_ts && (int32_t)(o->ts_echo - f->undo_ms) < 0) return true;
+    if (covered && older) return true;
     return n->dsack && f->undo_again == 0;
 }
 
@@ -183,6 +186,7 @@ static COLD void reduce(struct stack *s, struct tcb *t, uint32_t flight, uint32_
     }
     prr_begin(t, delivered);
     t->in_recovery = true;
+    t->again_by_timer = false;
     t->busy->recover = t->snd.nxt;
     t->rtt_timing = false;
 }
@@ -216,7 +220,8 @@ static APART void tell_algorithm(struct arrival *a, uint32_t flight, uint32_t rt
     struct tcb *t = a->t;
     struct cc *c = &t->busy->cc;
     if (limited) cc_begin(a->s, t);
-    struct cc_ack ack = {.bytes = bytes,
+    uint32_t most = t->in_loss ? c->mss : UINT32_MAX; /* it may cover what arrived long ago [RFC3465 2.3] */
+    struct cc_ack ack = {.bytes = min_u32(bytes, most),
                          .flight = flight,
                          .rtt_us = rtt_us,
                          .srtt_us = t->srtt_us,
@@ -383,7 +388,7 @@ void recovery_timer(struct stack *s, struct tcb *t, uint32_t wait_us, bool forwa
     }
     t->persisting = false;
     t->busy->timer_use = USE_RTO;
-    t->busy->flight->rto_at = s->now + rto_ns(s, t);
+    t->busy->flight->rto_from = s->now;
     if (!t->busy->flight->count) {
         t->busy->rexmit_at = TERN_NEVER;
     } else if (wait_us) {
@@ -393,7 +398,7 @@ void recovery_timer(struct stack *s, struct tcb *t, uint32_t wait_us, bool forwa
         t->busy->timer_use = USE_PROBE;
         t->busy->rexmit_at = s->now + tlp_delay_ns(s, t, flight_pipe(t->busy->flight));
     } else {
-        t->busy->rexmit_at = t->busy->flight->rto_at;
+        t->busy->rexmit_at = s->now + rto_ns(s, t);
     }
 }
 
@@ -431,6 +436,7 @@ void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight) {
     t->busy->cc.cwnd += flight_pipe(t->busy->flight); /* one segment beyond what may still be on its way */
     t->in_recovery = false;
     t->in_loss = true;
+    t->again_by_timer = true;
     t->tlp_out = false;
     t->busy->flight->rack_valid = false;
     t->busy->recover = t->snd.nxt;
@@ -496,9 +502,9 @@ bool recovery_begins(struct stack *s, struct tcb *t, seq to) {
     f->end = to;
     if (n < b->cc.cwnd) f->app_until = n;
     bool probe = tlp_wanted(t);
-    f->rto_at = s->now + rto_ns(s, t);
+    f->rto_from = s->now;
     b->timer_use = probe ? USE_PROBE : USE_RTO;
-    b->rexmit_at = probe ? s->now + tlp_delay_ns(s, t, n) : f->rto_at;
+    b->rexmit_at = s->now + (probe ? tlp_delay_ns(s, t, n) : rto_ns(s, t));
     return true;
 }
 
@@ -513,8 +519,8 @@ void recovery_sent(struct stack *s, struct tcb *t, seq to) {
     if (t->busy->timer_use == USE_RTO && t->busy->rexmit_at == TERN_NEVER)
         recovery_timer(s, t, 0, false);
     else if (t->busy->timer_use == USE_PROBE)
-        t->busy->rexmit_at =
-            min_u64(s->now + tlp_delay_ns(s, t, flight_pipe(t->busy->flight)), t->busy->flight->rto_at);
+        t->busy->rexmit_at = min_u64(s->now + tlp_delay_ns(s, t, flight_pipe(t->busy->flight)),
+                                     t->busy->flight->rto_from + rto_ns(s, t));
 }
 
 /* A probe of a shut window carried the first byte again: when it is acknowledged tells no round trip [MUST-18]. */

@@ -22,6 +22,13 @@ static void sample(struct arrival *a) {
     }
 }
 
+/* Only the first of a recovery restarts the timer: at one segment a round trip many losses take long, and are left to it
+ * [RFC6582 3.2 step 3]. */
+static bool is_later_partial(const struct arrival *a) {
+    const struct tcb *t = a->t;
+    return t->in_recovery && t->rexmit_why == R_REXMIT_PARTIAL && seq_lt(a->ack, t->busy->recover) && !fin_acked(t);
+}
+
 /* [RFC6582 3.2 step 3] A partial ACK: the segment behind it was lost too. */
 static void partial_ack(struct arrival *a, uint32_t bytes) {
     struct tcb *t = a->t;
@@ -60,6 +67,7 @@ void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
     uint32_t flight = rexmit_flight(t);
+    uint64_t due = is_later_partial(a) ? t->busy->rexmit_at : TERN_NEVER;
     sample(a);
     t->snd.una = a->ack;
     if (t->urgent_out && seq_ge(t->snd.una, t->busy->snd_up)) t->urgent_out = false;
@@ -76,6 +84,7 @@ void rexmit_ack_new(struct arrival *a, uint32_t bytes) {
     else
         partial_ack(a, bytes);
     rto_restart(s, t);
+    if (due != TERN_NEVER) t->busy->rexmit_at = due;
     if (tracing(s, TERN_TRACE_WINDOW)) trace_window(s, t);
 }
 
@@ -172,8 +181,8 @@ static bool data_unanswered(struct stack *s, struct tcb *t) {
         recovery_timeout(s, t, flight);
         return true;
     }
-    cc_begin(s, t);
-    t->busy->cc.ops->timeout(&t->busy->cc, flight, t->busy->repeats > 0, s->now / US_NS);
+    cc_begin(s, t); /* a recovery has answered the losses of this window of data already */
+    t->busy->cc.ops->timeout(&t->busy->cc, flight, t->busy->repeats > 0 || t->in_recovery, s->now / US_NS);
     t->busy->recover = t->snd.nxt; /* [RFC6582 4] */
     ecn_reduced(t);
     t->busy->pos = t->snd.una;

@@ -445,7 +445,8 @@ static inline void size_burst(struct burst *b) {
 /* The device's cutting limit counts IP packets; so does the MTU. */
 static uint32_t frame_most(const struct burst *b) {
     uint32_t head = TCP_LEAST + b->options + (ip_is_v4(&b->t->flow.remote) ? 20 : 40), most = b->mss;
-    if (b->path.tso_max > head + b->mss) most = min_u32(b->path.tso_max - head, SEGMENT_MOST);
+    if (b->path.tso_max > head + b->mss && !(unlikely(b->t->ecn) && ecn_uncut(b->t)))
+        most = min_u32(b->path.tso_max - head, SEGMENT_MOST);
     return pacing_burst(b->s, b->t, most);
 }
 

@@ -46,7 +46,7 @@ static enum reason unacceptable(struct arrival *a) {
         /* What carries nothing new and nothing old is answered, but not without limit: two ends that disagree would
          * go on for ever (CVE-2005-1184). */
         effects_reply(&a->fx, seg_len(a) ? REPLY_ACK : REPLY_CHALLENGE, R_SEND_ACK_NOW);
-        bool probe = seg_len(a) <= 1 && seq_eq(a->seq, seq_add(t->rcv.nxt, (uint32_t)-1));
+        bool probe = seq_eq(a->seq, seq_add(t->rcv.nxt, (uint32_t)-1));
         if (a->len && !probe) sack_duplicate(t, a->seq, right);
         if (probe && t->on.keepalive) keepalive_restart(a->s, t); /* it knows our number, so it is the peer */
         return probe ? R_SEQ_KEEPALIVE : R_SEQ_OLD_DUPLICATE;

@@ -201,13 +201,15 @@ struct tcb {
     };
     uint32_t min_rtt_us; /* smallest of late: see rack.c; 0: none yet */
 
-    struct cc_rest resting;          /* while at rest: else busy->cc */
-    uint8_t rexmit_why;              /* enum reason of WORK_REXMIT, and of the last repetition */
-    uint8_t backoff;                 /* how often the current RTO was doubled */
-    uint8_t rack_mult, rack_persist; /* width of the reordering window [RFC8985 6.2 step 4] */
-    uint8_t ecn_seen, ecn_told;      /* accurate: marks that we saw, and that the peer told of, modulo 256 */
-    uint8_t ecn_first : 3;           /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
-    uint8_t ecn_unheard : 1;         /* accurate: no counter of the peer's has come yet */
+    struct cc_rest resting;     /* while at rest: else busy->cc */
+    uint8_t rexmit_why;         /* enum reason of WORK_REXMIT, and of the last repetition */
+    uint8_t backoff;            /* how often the current RTO was doubled */
+    uint8_t rack_mult;          /* width of the reordering window [RFC8985 6.2 step 4] */
+    uint8_t rack_persist : 7;   /* for so many recoveries more */
+    uint8_t again_by_timer : 1; /* the last repair began with a timeout */
+    uint8_t ecn_seen, ecn_told; /* accurate: marks that we saw, and that the peer told of, modulo 256 */
+    uint8_t ecn_first : 3;      /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
+    uint8_t ecn_unheard : 1;    /* accurate: no counter of the peer's has come yet */
     uint8_t ecn_mute : 1;       /* nothing of ours is to be marked: a SYN came plain, or the path erases or mangles */
     uint8_t tlp_unmeasured : 1; /* no round trip was learnt since the last probe */
     uint8_t snd_log2, rcv_log2; /* how large the rings had to be: see busy.c */
@@ -578,6 +580,7 @@ bool ecn_answered(const struct tcb *t, seq to);
 void ecn_undone(struct tcb *t);
 bool ecn_warns(const struct arrival *a);
 uint16_t ecn_flags(struct tcb *t, bool fresh_data);
+bool ecn_uncut(const struct tcb *t);
 uint8_t ecn_capable(const struct tcb *t, bool fresh_data); /* for the IP header */
 
 /* ---- fastopen.c ---- */
@@ -707,6 +710,7 @@ void tally_time(struct stack *s, struct tcb *t);
 uint64_t pacing_rate(const struct stack *s, const struct tcb *t); /* bytes a second; 0: as fast as they come */
 uint32_t pacing_burst(const struct stack *s, const struct tcb *t, uint32_t most);
 bool pacing_allows(struct stack *s, struct tcb *t);
+void pacing_due(struct stack *s, struct tcb *t); /* the time has come that pacing_allows waited for */
 void pacing_sent(struct stack *s, struct tcb *t, uint32_t bytes);
 
 /* ---- timeouts.c (3.10.8) ---- */

@@ -101,7 +101,7 @@ const char *timer_next(const struct tcb *t, uint64_t *when) {
 /* At most one of them ends the connection, and then nothing more is touched. */
 static void tcb_timer(struct stack *s, struct tcb *t) {
     if (t->busy->flight && s->now >= t->busy->flight->pace_due) {
-        t->busy->flight->pace_due = TERN_NEVER;
+        pacing_due(s, t);
         tcb_ready(s, t);
     }
     if (s->now >= t->busy->rexmit_at) {

@@ -283,6 +283,27 @@ static void ceiling(void **state) {
     assert_true(p.c.cwnd >= before - BDP / 8);
 }
 
+/* The ceiling comes from the most that was in flight, not from what was left when the round ended: all may have arrived by then,
+ * but for one segment that holds up the rest. */
+static void an_emptied_flight(void **state) {
+    (void)state;
+    to_probe_bw();
+    p.now += RTT_US;
+    p.s.now_us = p.now;
+    p.s.rtt_us = 2 * RTT_US;
+    p.s.prior_delivered = p.s.delivered_total - 1; /* in the midst of the round */
+    p.s.delivered = p.s.sample_bytes = BDP / 2;
+    p.s.delivered_total += BDP / 2;
+    p.s.inflight_before = 2 * BDP;
+    p.s.lost = BDP / 20;
+    p.c.ops->model(&p.c, &p.s);
+    p.s.prior_delivered = p.s.delivered_total; /* its end */
+    p.s.inflight_before = p.s.inflight = 4 * MSS;
+    p.s.lost = 0;
+    p.c.ops->model(&p.c, &p.s);
+    assert_int_equal(p.c.cwnd, 2 * BDP * 85 / 100);
+}
+
 /* Less than the path holds makes no queue: whoever's it is, the ceiling comes back to that quickly. */
 static void a_low_ceiling(void **state) {
     (void)state;
@@ -615,6 +636,7 @@ int main(void) {
                                        EACH(losses),
                                        EACH(lost_leaves_the_window),
                                        EACH(ceiling),
+                                       EACH(an_emptied_flight),
                                        EACH(a_low_ceiling),
                                        EACH(full_pipe),
                                        EACH(the_cycle),

@@ -223,6 +223,7 @@ static void test_pending(void **state) {
     for (uint8_t i = 2; i < 5; i++) {
         assert_true(take());
         assert_memory_equal(host.out, PEER_MAC, 6);
+        assert_int_equal(load16(host.out + 12), ETH_TYPE_IP4);
         check_out(14);
         assert_true(bytes_are(host.out + 30, "8.8.8.8"));
         assert_int_equal(host.out[34], i);

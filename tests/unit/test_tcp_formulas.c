@@ -450,6 +450,24 @@ static void challenges(void **state) {
 
 /* ---- pacing ---- */
 
+enum { BURST_NS = 250000 };
+
+static uint64_t a_rate(const struct cc *c) {
+    (void)c;
+    return 3750000;
+}
+
+/* Sent so late, of which so much may be made up for. */
+static void makes_up(struct tcb *t, uint64_t late_ns, uint64_t most_ns) {
+    struct flight *f = t->busy->flight;
+    f->pace_due = fx.s->now - late_ns;
+    uint64_t next = f->pace_next = f->pace_due;
+    pacing_due(fx.s, t);
+    assert_int_equal(f->pace_due, TERN_NEVER);
+    pacing_sent(fx.s, t, 3750);
+    assert_int_equal(f->pace_next, max_u64(next, fx.s->now - most_ns) + 3750 * SEC_NS / pacing_rate(fx.s, t));
+}
+
 /* Nothing within a millisecond's round trip or for ten segments; else twice the window a round trip while that is less than
  * half of ssthresh, a fifth more above. A burst lasts a quarter of a millisecond, and is two segments at least. */
 static void paces(void **state) {
@@ -477,19 +495,27 @@ static void paces(void **state) {
     }
     t->srtt_us = 100000;
     t->busy->cc.cwnd = 100000;
-    t->busy->cc.ssthresh = 50000; /* 1.2 MB a second */
-    f->pace_next = 0;
-    pacing_sent(fx.s, t, 12000); /* late: as if at most 4 ms before now */
-    assert_int_equal(f->pace_next, fx.s->now - 4 * MS_NS + 10 * MS_NS);
+    t->busy->cc.ssthresh = 50000;
+    for (uint64_t late = 0; late < 9; late++) makes_up(t, late * MS_NS, 4 * MS_NS); /* 1.2 MB a second */
     t->srtt_us = 32000; /* 3.75 MB a second; a sixteenth of a round trip is 2 ms */
-    f->pace_next = 0;
+    for (uint64_t late = 0; late < 9; late++) makes_up(t, late * MS_NS, 2 * MS_NS);
+    f->pace_next = 0; /* ACKs come when they come */
     pacing_sent(fx.s, t, 3750);
     assert_int_equal(f->pace_next, fx.s->now - 2 * MS_NS + 1 * MS_NS);
+    struct cc_ops paced = cc_newreno;
+    paced.rate = a_rate;
+    t->busy->cc.ops = &paced; /* where a model sets the pace only the host's lateness is made up for, and a burst */
+    for (uint64_t late = 0; late < 9; late++) makes_up(t, late * MS_NS, min_u64(late, 2) * MS_NS + BURST_NS);
+    f->pace_late = 0;
+    f->pace_next = 0;
+    pacing_sent(fx.s, t, 3750);
+    assert_int_equal(f->pace_next, fx.s->now - BURST_NS + 1 * MS_NS);
+    t->busy->cc.ops = &cc_newreno;
     f->pace_next = fx.s->now + 7 * MS_NS;
     pacing_sent(fx.s, t, 3750);
     assert_int_equal(f->pace_next, fx.s->now + 8 * MS_NS);
     for (int more = -1; more <= 1; more++) {
-        f->pace_next = fx.s->now + 250000 + (uint64_t)(int64_t)more;
+        f->pace_next = fx.s->now + BURST_NS + (uint64_t)(int64_t)more;
         f->pace_due = TERN_NEVER;
         assert_int_equal(pacing_allows(fx.s, t), more <= 0);
         assert_int_equal(f->pace_due, more <= 0 ? TERN_NEVER : fx.s->now + 1);

@@ -6,7 +6,7 @@
 static void syn_retries(void **state) {
     (void)state;
     assert_int_equal(app_connect(), TERN_OK);
-    assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_SYN_RETRIES, 21), TERN_ERANGE);
+    assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_SYN_RETRIES, 33), TERN_ERANGE);
     assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_SYN_RETRIES, 1), TERN_OK);
     expect(SYN, 0, 0, 0);
     advance(1100);
@@ -310,7 +310,7 @@ static void every_setting(void **state) {
         {TERN_OPT_CONGESTION, TERN_NEWRENO, TERN_BBR},
         {TERN_OPT_SOFT_ERRORS, 0, 1},
         {TERN_OPT_FAST_OPEN, 0, 1},
-        {TERN_OPT_SYN_RETRIES, 0, 20},
+        {TERN_OPT_SYN_RETRIES, 0, 32},
         {TERN_OPT_FIN_WAIT_2_MS, 0, UINT32_MAX},
         {TERN_OPT_QUICK_ACK, 0, 1},
         {TERN_OPT_NO_READER, 0, 1},

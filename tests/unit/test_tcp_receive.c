@@ -175,6 +175,25 @@ static void silly_window_receiver(void **state) {
     assert_true(fx.out.wnd >= 4096);
 }
 
+/* The same where a segment is more than half of the buffer: then half of it is. */
+static void silly_window_small_buffer(void **state) {
+    (void)state;
+    fx.cfg.receive_buffer = fx.cfg.receive_buffer_max = 1500;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    inject(ACK, 1, 1, 1000);
+    inject(ACK, 1001, 1, 500);
+    advance(500);
+    drop_out();
+    for (uint32_t read = 0; read < 750; read += 50) {
+        inject(ACK, 1501, 1, 1); /* a probe */
+        expect(ACK, 1, ANY, 0);
+        assert_int_equal(fx.out.wnd, 0);
+        assert_int_equal(app_read(50), 50);
+    }
+    expect(ACK, 1, ANY, 0); /* told without being asked */
+    assert_in_range(fx.out.wnd, 749, 750);
+}
+
 /* Reading a byte at a time causes no flood of updates. */
 static void small_reads(void **state) {
     (void)state;
@@ -721,6 +740,7 @@ int main(void) {
         BOTH(duplicates_in_a_batch),
         BOTH(right_edge_stays),
         BOTH(silly_window_receiver),
+        BOTH(silly_window_small_buffer),
         BOTH(small_reads),
         BOTH(no_useless_updates),
         BOTH(window_scale_negotiation),

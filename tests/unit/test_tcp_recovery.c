@@ -283,6 +283,46 @@ static void undone_by_dsack(void **state) {
     expect(ACK, from(15), 1, M);
 }
 
+/* [RFC8985 6.2 step 4] Several duplicates reported after all has arrived: one round trip, one misjudgement. */
+static void several_late_duplicates(void **state) {
+    (void)state;
+    ready(10);
+    for (unsigned i = 6; i < 10; i++) sack(1, {from(4), behind(i)});
+    assert_int_equal(drop_out(), 3);
+    ack_only(behind(10));
+    for (unsigned i = 1; i <= 3; i++) {
+        advance(1);
+        sack(from(11), {from(i), behind(i)});
+        assert_int_equal(tcb_now()->rack_mult, 1);
+    }
+    assert_true(tcb_now()->reordering);
+}
+
+/* What the timer repeated and turns out to have been there was not misjudged by RACK: its window is not at fault, and nothing was
+ * out of order. */
+static void duplicates_of_the_timer(void **state) {
+    (void)state;
+    ready(10);
+    sack(1, {from(2), behind(9)});
+    drop_out();
+    assert_true(wait_out(3000) > 0); /* the repetition is lost too: the timer */
+    expect(ACK, from(1), 1, M);
+    assert_int_equal(counted(R_REXMIT_RTO), 1);
+    ack_only(from(2)); /* as if the receiver had dropped the others again */
+    assert_int_equal(drop_out(), 2);
+    sack(from(11), {from(2), behind(2)});
+    sack(from(11), {from(3), behind(3)});
+    assert_int_equal(tcb_now()->rack_mult, 0);
+    assert_false(tcb_now()->reordering);
+    send_segments(11, 5); /* what RACK repeats after that is its own doing again */
+    advance(RTT);
+    sack(from(11), {from(12), behind(15)});
+    expect(ACK, from(11), 1, M);
+    sack(from(16), {from(11), behind(11)});
+    assert_int_equal(tcb_now()->rack_mult, 1);
+    assert_true(tcb_now()->reordering);
+}
+
 /* All that was repeated must be reported, not only some. */
 static void some_was_lost(void **state) {
     (void)state;
@@ -493,6 +533,7 @@ static void timeout_resends_holes(void **state) {
     expect(ACK, from(6), 1, M);
     expect(ACK, from(7), 1, M);
     assert_int_equal(counted(R_UNDO), 0);
+    assert_false(tcb_now()->in_recovery); /* the timeout ended that: slow start, not ssthresh, is what comes after */
 }
 
 /* [RFC8985 6.3] What left a moment ago is not lost because the timer of older bytes expired. */
@@ -786,6 +827,8 @@ int main(void) {
         ONLY4(fifteen_of_twenty),
         ONLY4(repetition_at_entry),
         BOTH(undone_by_dsack),
+        ONLY4(several_late_duplicates),
+        ONLY4(duplicates_of_the_timer),
         ONLY4(some_was_lost),
         ONLY4(copies_by_the_network),
         ONLY4(undone_by_timestamp),

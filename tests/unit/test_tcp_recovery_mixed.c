@@ -69,6 +69,42 @@ static void a_full_window_is_no_test(void **state) {
     expect(ACK, from(2), 1, M);
 }
 
+/* [RFC5682 3.1 step 2] The repetition closes a gap before what had arrived and whose ACKs were lost: no mistake. */
+static void the_repetition_closes_the_gap(bool ts, uint32_t until) {
+    open_with(TERN_NEWRENO, ts);
+    timed_out(5);
+    uint32_t thresh = cc()->ssthresh;
+    advance(RTT);
+    ack_only(behind(until));
+    assert_int_equal(counted(R_UNDO), 0);
+    assert_int_equal(cc()->ssthresh, thresh);
+}
+static void all_of_it(void **state) {
+    (void)state;
+    the_repetition_closes_the_gap(false, 5);
+}
+static void all_of_it_with_timestamps(void **state) {
+    (void)state;
+    the_repetition_closes_the_gap(true, 5);
+}
+static void some_of_it_with_timestamps(void **state) {
+    (void)state;
+    the_repetition_closes_the_gap(true, 3);
+}
+
+/* [RFC3465 2.3] What such an ACK covers did not leave the network in the last round trip: one segment is what it is worth. */
+static void a_jump_after_a_timeout(void **state) {
+    (void)state;
+    open_with(TERN_CUBIC, true);
+    cc()->cwnd = 40 * M;
+    timed_out(30);
+    advance(RTT);
+    uint32_t cwnd = cc()->cwnd;
+    ack_only(behind(20));
+    assert_true(tcb_now()->in_loss);
+    assert_int_equal(cc()->cwnd, cwnd + M);
+}
+
 /* [RFC8985 7.3] No second probe before a round trip was learnt: on a path that became slower every answer to a probe is of unknown
  * age, and the probes would never end. */
 static void probes_let_round_trips_be_learnt(void **state) {
@@ -374,6 +410,10 @@ int main(void) {
         ONLY4(held_bytes_are_no_test),
         ONLY4(nagle_is_no_test),
         ONLY4(a_full_window_is_no_test),
+        ONLY4(all_of_it),
+        ONLY4(all_of_it_with_timestamps),
+        ONLY4(some_of_it_with_timestamps),
+        ONLY4(a_jump_after_a_timeout),
         ONLY4(probes_let_round_trips_be_learnt),
         ONLY4(probes_without_timestamps),
         ONLY4(probes_with_timestamps),

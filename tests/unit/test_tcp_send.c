@@ -658,6 +658,35 @@ static void partial_acks(void **state) {
     drop_out();
 }
 
+/* [RFC6582 3.2 (3)] Only the first restarts the timer: where much was lost it ends the repairs of one segment a round trip. The
+ * window of data was answered when they began, so the threshold stays. */
+static void later_partial_acks(void **state) {
+    (void)state;
+    start_flight(10);
+    advance(100);
+    for (unsigned k = 0; k < 3; k++) inject(ACK, 1, 1, 0);
+    drop_out();
+    uint32_t thresh = fx_status().ssthresh;
+    advance(300);
+    inject(ACK, 1, 1001, 0);
+    expect(ACK, 1001, 1, 1000);
+    drop_out();
+    for (uint32_t k = 2; k <= 4; k++) {
+        advance(300);
+        inject(ACK, 1, 1 + 1000 * k, 0);
+        expect(ACK, 1 + 1000 * k, 1, 1000);
+        drop_out();
+    }
+    assert_int_equal(wait_out(1000), 100);
+    expect(ACK, 4001, 1, 1000);
+    assert_int_equal(counted(R_REXMIT_RTO), 1);
+    assert_int_equal(fx_status().cwnd, 1000);
+    assert_int_equal(fx_status().ssthresh, thresh);
+    inject(ACK, 1, 5001, 0); /* slow start takes over */
+    expect(ACK, 5001, 1, 1000);
+    expect(ACK, 6001, 1, 1000);
+}
+
 /* [RFC6582 3.2 (1)] Duplicates of what a timeout already repeated start nothing. */
 static void no_fast_retransmit_after_timeout(void **state) {
     (void)state;
@@ -724,6 +753,7 @@ int main(void) {
         BOTH(fast_retransmit),
         BOTH(not_duplicates),
         BOTH(partial_acks),
+        BOTH(later_partial_acks),
         BOTH(no_fast_retransmit_after_timeout),
         BOTH(duplicate_spoofing),
         SACKED(push_on_the_last),
