@@ -38,4 +38,30 @@ done >"$OLDPWD/missing"
     cat "$OLDPWD/missing"
     status=1
 }
+# So does each that the opening sentence of a source names, as the place of what is not in it.
+dirs='include src drivers lens explain play cli drill posix'
+# shellcheck disable=SC2086 # several directories
+find $dirs docs -type f | sed 's,.*/,,' | sort -u >"$OLDPWD/names"
+# shellcheck disable=SC2086
+find $dirs -name '*.[ch]' -exec awk '
+    FNR == 1 { head = 1 }
+    head { while (match($0, /[a-z0-9_.\/-]*[a-z0-9_]\.(c|h|def|md|scd|csv)([^a-z0-9_]|$)/)) {
+        name = substr($0, RSTART, RLENGTH); sub(/[^a-z]$/, "", name); $0 = substr($0, RSTART + RLENGTH)
+        print name " " FILENAME } }
+    /\*\// { head = 0 }' {} + | sort -u >"$OLDPWD/named"
+awk 'NR == FNR { is[$1] = 1; next } { base = $1; sub(/.*\//, "", base) }
+    !(base in is) || ($1 ~ /^docs\// && system("test -e " $1)) { print $2 ": no such file: " $1 }' \
+    "$OLDPWD/names" "$OLDPWD/named" >"$OLDPWD/missing"
+[ ! -s "$OLDPWD/missing" ] || {
+    cat "$OLDPWD/missing"
+    status=1
+}
+# The windows that the READMEs show are scaled as those of the program are.
+scale=$("$TERN" demo --mem --fast -o "$OLDPWD/demo.pcapng" | sed -n '/ SYN,ACK /{n;s/.*\(ws=[0-9]*\).*/\1/p;}')
+for readme in README.md README.zh-CN.md; do
+    sed -n '/ SYN,ACK /{n;p;}' "$readme" | grep -q "${scale:-nothing} " || {
+        echo "$readme: tern's SYN,ACK has $scale"
+        status=1
+    }
+done
 exit $status
