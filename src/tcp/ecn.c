@@ -177,10 +177,9 @@ void ecn_acked(struct arrival *a, seq una) {
     ecn_reduced(t);
     if (t->busy->flight) t->busy->flight->undo_armed = false;
     count(s, R_ECN_REPORTED);
-    if (c->ops->model) return;
     cc_begin(s, t);
     c->ops->marked(c, max_u32(flight, c->mss), s->now / US_NS);
-    c->cwnd = max_u32(min_u32(c->cwnd, c->ssthresh), c->mss);
+    if (!c->ops->model) c->cwnd = max_u32(min_u32(c->cwnd, c->ssthresh), c->mss);
 }
 
 /* ---- sending ---- */
