@@ -70,11 +70,17 @@ static bool reader_left(void) {
     return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
 }
 
+/* What was printed has arrived, or the exit code says that it has not. */
+static int printed(int code) {
+    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+    return reader_left() ? EXIT_TROUBLE : trouble(_("cannot write to standard output"));
+}
+
 int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     language(argc, argv);
     int at = before_command(argc, argv);
-    if (at < 0) return ~at;
+    if (at < 0) return printed(~at);
     if (at >= argc) {
         fflush(stdout);
         char names[COMMANDS * 16] = "";
@@ -86,9 +92,7 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[at], commands[i].name) != 0) continue;
         message_command(commands[i].name);
-        int code = commands[i].run(argc - at, argv + at);
-        if (fflush(stdout) == 0 && !ferror(stdout)) return code;
-        return reader_left() ? EXIT_TROUBLE : trouble(_("cannot write to standard output"));
+        return printed(commands[i].run(argc - at, argv + at));
     }
     return misuse(_("there is no command '%s'"), argv[at]);
 }

@@ -45,7 +45,7 @@ static void list_text(const struct scenario *s, int *chapter) {
 
 int play_list(bool json) {
     int chapter = -1;
-    if (json) printf("{\"schema\":\"tern.scenarios/1\",\"scenarios\":[\n");
+    if (json) printf("{\"schema\":\"tern.scenarios/1\",\"version\":\"%s\",\"scenarios\":[\n", tern_version());
     for (size_t i = 0; i < catalogue_scenarios_count; i++) {
         const struct catalogue_scenario *c = &catalogue_scenarios[i];
         struct scenario *s;

@@ -186,7 +186,7 @@ static void both(const char *name, const card_text text) {
 
 static void print_json(void) {
     tern_transition t;
-    printf("{\"schema\":\"tern.states/1\",\n\"states\":[");
+    printf("{\"schema\":\"tern.states/1\",\"version\":\"%s\",\n\"states\":[", tern_version());
     for (int s = 0; s < TERN_STATES; s++) {
         const struct state_card *card = &state_cards[s];
         field(s == 0 ? "\n{" : ",\n{", "name", tern_state_name((enum tern_state)s));

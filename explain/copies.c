@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-enum { REMEMBERED = 1024 };
+/* Each packet has its place among those of a set: as many as pass in 50 ms on a fast line. */
+enum { SET_BITS = 13, WAYS = 4 };
 
 /* Between two looks at one packet lies a switch or a host, never a retransmission timeout (RFC 6298 2.4 and the
  * 200 ms that hosts really use). */
@@ -17,7 +18,7 @@ struct copies {
         uint64_t what, time_ns;
         uint32_t iface;
         uint8_t ttl, direction;
-    } print[REMEMBERED];
+    } print[1 << SET_BITS][WAYS];
 };
 
 struct copies *copies_new(void) {
@@ -39,14 +40,24 @@ uint64_t copies_print(const struct copies *c, uint64_t flow_hash, const struct d
     for (unsigned i = 0; i < h->options.sack_count; i++)
         v = (v ^ v >> 29) * odd[0] + ((uint64_t)h->options.sack[i].left.v << 32 | h->options.sack[i].right.v);
     v = (v ^ v >> 32) * odd[1];
-    __builtin_prefetch(&c->print[v >> 54], 1);
+    __builtin_prefetch(c->print[v >> (64 - SET_BITS)], 1);
     return v;
+}
+
+/* Where it was seen; otherwise what is oldest there, which gives way. */
+static struct print *look_up(struct copies *c, uint64_t what) {
+    struct print *set = c->print[what >> (64 - SET_BITS)], *oldest = set;
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (set[i].what == what) return &set[i];
+        if (set[i].time_ns < oldest->time_ns) oldest = &set[i];
+    }
+    return oldest;
 }
 
 bool copies_seen(struct copies *c, uint64_t what, const struct decoded *d) {
     const struct flow_packet *p = &d->tcp;
     bool copy = false;
-    struct print *seen = &c->print[what >> 54];
+    struct print *seen = look_up(c, what);
     if (seen->what == what && p->time_ns >= seen->time_ns && !(p->marks & FLOW_UNTIMED)) {
         uint64_t later = p->time_ns - seen->time_ns;
         bool moved = p->iface != seen->iface || p->ttl != seen->ttl || p->direction != seen->direction;

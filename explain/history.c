@@ -11,10 +11,13 @@ static void note_clock(struct history *h, const struct flow_packet *p) {
 
 /* A wrong sum now and then is damage; a wrong sum always is work left to the network card. */
 static bool damaged(struct history_end *e, const struct flow_packet *p) {
-    if (!(p->marks & FLOW_SUM_WRONG)) return false;
+    if (!(p->marks & FLOW_SUM_WRONG)) {
+        e->sums_good |= !(p->marks & FLOW_SUM_OPEN);
+        return false;
+    }
     e->damaged++;
     if (e->damaged > 3 && e->damaged * 2 > e->segments) e->sums_bad = true;
-    return !e->sums_bad && e->segments > 0;
+    return !e->sums_bad && e->sums_good;
 }
 
 bool history_marks(struct history *h, const struct flow_packet *p) {

@@ -139,7 +139,7 @@ static void judge_repeats(struct judge *j, int i) {
         add(j, FINDING_LOSS_HEAVY, i, LIKELY, all, all * 100 / (e->segments ? e->segments : 1));
     if (e->out_of_order > 0) add(j, FINDING_OUT_OF_ORDER, i, LIKELY, e->out_of_order, 0);
     if (e->strays > 0) add(j, FINDING_OLD_DUPLICATE, i, LIKELY, e->strays, 0);
-    if (e->damaged > 0 && !e->sums_bad && e->segments > 0) add(j, FINDING_CORRUPTED, i, LIKELY, e->damaged, 0);
+    if (e->damaged > 0 && !e->sums_bad && e->sums_good) add(j, FINDING_CORRUPTED, i, LIKELY, e->damaged, 0);
     judge_silence(j, i);
 }
 
@@ -258,7 +258,8 @@ static void judge_capture(struct judge *j) {
     for (int i = 0; i < 2; i++) {
         const struct history_end *e = &h->end[i];
         if (e->sums_open > 0) add(j, FINDING_CAPTURE_SUMS, i, LIKELY, e->sums_open, 0);
-        if (e->sums_bad) add(j, FINDING_CAPTURE_OFFSET_SUM, i, LIKELY, e->damaged, 0);
+        bool later = e->sums_bad || (e->damaged > 0 && !e->sums_good && f->end[!i].packets > 0);
+        if (later) add(j, FINDING_CAPTURE_OFFSET_SUM, i, LIKELY, e->damaged, 0);
         if (f->end[!i].packets == 0 && j->r->passive.gaps) add(j, FINDING_CAPTURE_ONE_WAY, i, CERTAIN, 0, 0);
         if (j->r->track.end[i].missing > 0 && !one_way(j))
             add(j, FINDING_CAPTURE_MISSING, i, CERTAIN, j->r->track.end[i].missing, 0);

@@ -6,7 +6,8 @@
 
 #include "explain/clocks.h"
 
-enum { REMEMBERED_BITS = 16, REMEMBERED = 1 << REMEMBERED_BITS };
+/* A packet has its place among those of a set; so many are under way on a fast and long path. */
+enum { SET_BITS = 13, WAYS = 8 };
 
 /* A packet that takes longer has been lost. At the edges of a capture nobody knows what it would have shown. */
 static const uint64_t transit_most_ns = 30 * SEC_NS, edge_ns = 100 * MS_NS;
@@ -26,7 +27,7 @@ struct places {
     siphash_key key;
     uint64_t first_ns[CLOCK_PLACES], last_ns[CLOCK_PLACES]; /* of each place, corrected */
     uint32_t file[CLOCK_PLACES];                            /* one of its files */
-    struct passing passing[REMEMBERED];
+    struct passing passing[1 << SET_BITS][WAYS];
 };
 
 struct places *places_new(const struct clocks *clocks, size_t files) {
@@ -77,11 +78,24 @@ uint64_t places_print(const siphash_key *key, const struct decoded *d) {
     return siphash13(key, what, sizeof what);
 }
 
-bool places_home_ended(const struct places *p, const struct explain_flow *f, const struct decoded *d) {
+/* Where it is remembered; otherwise `found` is false, and there is room for it: what the other place has shown, or what
+ * has waited longest, gives way. */
+static struct passing *look_up(struct places *p, uint64_t what, bool *found) {
+    struct passing *set = p->passing[what >> (64 - SET_BITS)], *room = set;
+    for (unsigned i = 0; i < WAYS; i++) {
+        *found = set[i].what == what;
+        if (*found) return &set[i];
+        bool settled = set[i].waits == 0, instead = room->waits == 0;
+        if (settled != instead ? settled : set[i].time_ns < room->time_ns) room = &set[i];
+    }
+    return room;
+}
+
+bool places_home_ended(struct places *p, const struct explain_flow *f, const struct decoded *d) {
+    bool found;
     if (d->tcp.time_ns <= p->last_ns[f->home]) return false;
-    uint64_t what = places_print(&p->key, d);
-    const struct passing *s = &p->passing[what >> (64 - REMEMBERED_BITS)];
-    return s->what != what || s->place != f->home;
+    const struct passing *s = look_up(p, places_print(&p->key, d), &found);
+    return !found || s->place != f->home;
 }
 
 /* Did this place capture at the time, and for a while longer? */
@@ -98,8 +112,9 @@ static bool others_capture(const struct places *p, uint32_t place, uint64_t now_
 /* The same packet at another place; NULL: not yet. Then it is remembered. */
 static struct passing *meet(struct places *p, uint32_t place, const struct decoded *d, bool counts) {
     uint64_t what = places_print(&p->key, d), now = d->tcp.time_ns;
-    struct passing *s = &p->passing[what >> (64 - REMEMBERED_BITS)];
-    bool same = s->what == what && now <= s->time_ns + transit_most_ns && s->waits > 0;
+    bool found;
+    struct passing *s = look_up(p, what, &found);
+    bool same = found && now <= s->time_ns + transit_most_ns && s->waits > 0;
     if (same && s->place != place) {
         s->waits--;
         return s;

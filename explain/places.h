@@ -37,7 +37,7 @@ void places_free(struct places *p);
 uint64_t places_print(const siphash_key *key, const struct decoded *d);
 uint32_t places_of(const struct places *p, uint32_t file);
 /* Does the flow's home no longer capture, and has not shown this packet? */
-bool places_home_ended(const struct places *p, const struct explain_flow *f, const struct decoded *d);
+bool places_home_ended(struct places *p, const struct explain_flow *f, const struct decoded *d);
 /* A packet of the flow, d->tcp.from filled in: seen elsewhere, or at home. Sets its `twin` and `transit_ns` when the
  * other place has shown it already. */
 void places_elsewhere(struct places *p, struct explain_flow *f, struct decoded *d);

@@ -16,7 +16,7 @@ static void synchronize(struct arrival *a) {
     t->rcv.adv = seq_add(t->rcv.nxt, min_u32(t->receive_buffer, 65535));
     t->scaling = o->has_wscale && cfg->window_scale;
     t->snd_wscale = t->scaling ? (uint8_t)min_u32(o->wscale, 14) : 0; /* [RFC7323 2.3] */
-    t->rcv_wscale = t->scaling ? wscale_choose(a->s, t->opt) : 0;
+    if (!t->scaling) t->rcv_wscale = 0;
     t->stamps = o->has_ts && cfg->timestamps;
     t->sack = o->sack_ok && cfg->sack;
     if (a->h->flags & TCP_ACK) ecn_syn_acked(a);

@@ -26,7 +26,7 @@ static const struct limits limits_of[] = {
     [TERN_OPT_CONGESTION] = {TERN_NEWRENO, TERN_BBR},
     [TERN_OPT_SOFT_ERRORS] = {0, 1},
     [TERN_OPT_BACKLOG] = {1, UINT32_MAX},
-    [TERN_OPT_SYN_RETRIES] = {0, 20},
+    [TERN_OPT_SYN_RETRIES] = {0, 32},
     [TERN_OPT_FIN_WAIT_2_MS] = {0, UINT32_MAX},
     [TERN_OPT_QUICK_ACK] = {0, 1},
     [TERN_OPT_NO_READER] = {0, 1},
@@ -102,6 +102,7 @@ static int change(struct stack *s, struct tcb_options **o, enum tern_option opti
 static void set_awake(struct stack *s, struct tcb *t, enum tern_option option, int64_t value) {
     if (option == TERN_OPT_CONGESTION && state_in(t, SYNCHRONIZED)) cc_change(s, t);
     keepalive_restart(s, t);
+    if (option == TERN_OPT_RECEIVE_BUFFER && window_update_due(t)) ack_now(s, t, R_SEND_WINDOW_UPDATE);
     if (t->on.quick_ack && t->busy->delack_at != TERN_NEVER) ack_now(s, t, R_SEND_ACK);
     if (option == TERN_OPT_USER_TIMEOUT_OPTION_S && state_in(t, SYNCHRONIZED)) {
         t->uto_due = value != 0;

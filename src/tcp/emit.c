@@ -30,7 +30,8 @@ uint32_t emit_syn_options(struct stack *s, struct tcb *t, tcp_options *o) {
     o->has_mss = true; /* [MUST-14, SHLD-5, MAY-3] */
     o->mss = mss_to_offer(s, &t->flow, t->opt->mss_cap);
     o->has_wscale = answer ? t->scaling : s->cfg.window_scale;
-    o->wscale = answer ? t->rcv_wscale : wscale_choose(s, t->opt);
+    if (!answer && !t->syn_repeated) t->rcv_wscale = wscale_choose(s, t->opt); /* once: the peer knows no other */
+    o->wscale = t->rcv_wscale;
     o->sack_ok = answer ? t->sack : s->cfg.sack;
     o->has_ts = answer ? t->stamps : s->cfg.timestamps;
     o->ts_value = o->has_ts ? ts_now(s, t->ts_offset) : 0;

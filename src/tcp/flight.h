@@ -56,8 +56,8 @@ struct flight {
     uint32_t sample_bytes, sample_us; /* the newest sample; 0: none yet */
     bool sample_limited;              /* the application's pace, not the path's */
 
-    /* when the retransmission timer expires: new bytes do not move it, and no probe comes later [RFC8985 7.2] */
-    uint64_t rto_at;
+    /* since when the retransmission timer runs: new bytes do not move it, and no probe comes later [RFC8985 7.2] */
+    uint64_t rto_from;
 
     /* pacing.c: when the next byte should leave; when to look again, UINT64_MAX: not waiting; ns, how much too late that was */
     uint64_t pace_next, pace_due;

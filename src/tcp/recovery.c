@@ -393,7 +393,7 @@ void recovery_timer(struct stack *s, struct tcb *t, uint32_t wait_us, bool forwa
     }
     t->persisting = false;
     t->busy->timer_use = USE_RTO;
-    t->busy->flight->rto_at = s->now + rto_ns(s, t);
+    t->busy->flight->rto_from = s->now;
     if (!t->busy->flight->count) {
         t->busy->rexmit_at = TERN_NEVER;
     } else if (wait_us) {
@@ -403,7 +403,7 @@ void recovery_timer(struct stack *s, struct tcb *t, uint32_t wait_us, bool forwa
         t->busy->timer_use = USE_PROBE;
         t->busy->rexmit_at = s->now + tlp_delay_ns(s, t, flight_pipe(t->busy->flight));
     } else {
-        t->busy->rexmit_at = t->busy->flight->rto_at;
+        t->busy->rexmit_at = s->now + rto_ns(s, t);
     }
 }
 
@@ -507,9 +507,9 @@ bool recovery_begins(struct stack *s, struct tcb *t, seq to) {
     f->end = to;
     if (n < b->cc.cwnd) f->app_until = n;
     bool probe = tlp_wanted(t);
-    f->rto_at = s->now + rto_ns(s, t);
+    f->rto_from = s->now;
     b->timer_use = probe ? USE_PROBE : USE_RTO;
-    b->rexmit_at = probe ? s->now + tlp_delay_ns(s, t, n) : f->rto_at;
+    b->rexmit_at = s->now + (probe ? tlp_delay_ns(s, t, n) : rto_ns(s, t));
     return true;
 }
 
@@ -524,8 +524,8 @@ void recovery_sent(struct stack *s, struct tcb *t, seq to) {
     if (t->busy->timer_use == USE_RTO && t->busy->rexmit_at == TERN_NEVER)
         recovery_timer(s, t, 0, false);
     else if (t->busy->timer_use == USE_PROBE)
-        t->busy->rexmit_at =
-            min_u64(s->now + tlp_delay_ns(s, t, flight_pipe(t->busy->flight)), t->busy->flight->rto_at);
+        t->busy->rexmit_at = min_u64(s->now + tlp_delay_ns(s, t, flight_pipe(t->busy->flight)),
+                                     t->busy->flight->rto_from + rto_ns(s, t));
 }
 
 /* A probe of a shut window carried the first byte again: when it is acknowledged tells no round trip [MUST-18]. */

@@ -24,7 +24,7 @@ END
 python3 - <<'END' || fail "states --json"
 import json
 d = json.load(open('states.json', encoding='utf-8'))
-assert d['schema'] == 'tern.states/1' and len(d['states']) == 11 and len(d['moves']) > 45
+assert d['schema'] == 'tern.states/1' and d['version'] and len(d['states']) == 11 and len(d['moves']) > 45
 assert sum(m['scenario'] != '' for m in d['moves']) > 40
 assert all(s[k][lang] for s in d['states'] for k in ('who', 'look', 'many') for lang in ('en', 'zh'))
 END

@@ -242,6 +242,20 @@ for files in (('a.pcap', 'm.pcap', 'b.pcap'), ('b.pcap', 'a.pcap', 'm.pcap')):
     assert c['a']['duplicates'] == c['b']['duplicates'] == 0, c
     assert c['places']['a']['lost'] <= x.lost[0] and c['places']['b']['lost'] <= x.lost[1], (c['places'], x.lost)
 
+# Thousands of packets under way at once, as on a fast and long path: each is met again, none is called lost.
+fast = World(12, HOUR, there=40_000_000, back=40_000_000, jitter=0)
+fast.send(0, 2); fast.send(1, 18); fast.send(0, 16)
+burst = fast.now
+for i in range(3000):
+    fast.now = burst + i * 10_000
+    fast.send(0, 16, 10)
+for i in range(10):
+    fast.send(1, 16, 10); fast.send(0, 16)
+fast.send(0, 17); fast.send(1, 17); fast.send(0, 16)
+fast.save()
+p = told()['connections'][0]['places']
+assert p['a']['in_both'] > 3000 and p['a']['lost'] == p['a']['missed'] == p['b']['lost'] == 0, p
+
 # Changed at random, times above all: it ends by itself, with a status of its own.
 rng = random.Random(3)
 World(11, HOUR).life(12, 20_000_000).save()

@@ -41,8 +41,11 @@ LC_ALL=zh_CN.UTF-8 "$TERN" serve --help | has 用法 || fail "the locale is not 
 "$TERN" serve --set help | has '^  msl_ms  *30000, 1 - 600000 ms' || fail "--set help"
 "$TERN" serve --lang zh --set help | has 最长报文段寿命 || fail "--set help in Chinese"
 if [ -e /dev/full ]; then
-    "$TERN" serve --help >/dev/full 2>err && fail "a full disk goes unnoticed"
-    grep -q . err || fail "nothing is said of a full disk"
+    for what in 'serve --help' --help --version; do
+        # shellcheck disable=SC2086 # a command and its option
+        "$TERN" $what >/dev/full 2>err && fail "$what: a full disk goes unnoticed"
+        grep -q . err || fail "$what: nothing is said of a full disk"
+    done
 fi
 # A reader that leaves is no trouble to speak of.
 { sleep 0.2; "$TERN" states 2>err || :; } | :

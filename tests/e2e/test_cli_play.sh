@@ -12,7 +12,7 @@ has '^  open-basic ' <list || fail "open-basic is not listed"
 python3 - "$TERN" <<'END' || fail "the list as JSON"
 import json, subprocess, sys
 listed = json.loads(subprocess.run([sys.argv[1], "play", "--json"], capture_output=True, check=True).stdout)
-assert listed["schema"] == "tern.scenarios/1" and any(s["name"] == "open-basic" for s in listed["scenarios"])
+assert listed["schema"] == "tern.scenarios/1" and listed["version"] and any(s["name"] == "open-basic" for s in listed["scenarios"])
 for s in listed["scenarios"]:
     assert s["title"] and s["title_zh"], s["name"] + " lacks a title"
 END

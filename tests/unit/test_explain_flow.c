@@ -296,6 +296,33 @@ static void copies_are_known(void **state) {
     flow_table_free(t);
 }
 
+/* On both sides of a router that takes 5 ms, while thousands of other packets pass: each copy is still known. */
+static void copies_among_thousands(void **state) {
+    (void)state;
+    enum { UNDER_WAY = 4000 };
+    struct flow_table *t = table_new(100);
+    clock_now = 1000 * SEC_NS;
+    for (int hop = 0; hop < 2; hop++) {
+        segment s = {.src = "10.0.0.1",
+                     .dst = "10.0.0.2",
+                     .src_port = 9,
+                     .dst_port = 80,
+                     .flags = TCP_ACK,
+                     .ttl = (uint8_t)(64 - hop),
+                     .len = 9};
+        for (uint32_t i = 0; i < UNDER_WAY; i++) {
+            s.seq = 9 * i;
+            s.id = (uint16_t)(i + 1);
+            put(t, &s, 0);
+            clock_now += US_NS;
+        }
+        clock_now += MS_NS;
+    }
+    assert_int_equal(told.copies, UNDER_WAY);
+    flow_table_end(t);
+    flow_table_free(t);
+}
+
 static void ends_reuse_and_eviction(void **state) {
     (void)state;
     struct flow_table *t = table_new(3);
@@ -431,6 +458,7 @@ int main(void) {
         cmocka_unit_test(icmp_errors),
         cmocka_unit_test(directions),
         cmocka_unit_test(copies_are_known),
+        cmocka_unit_test(copies_among_thousands),
         cmocka_unit_test(ends_reuse_and_eviction),
         cmocka_unit_test(reuse_in_a_full_table),
         cmocka_unit_test(a_few_packets_behind),

@@ -205,12 +205,42 @@ static void first_fin_again(void **state) {
     said(FINDING_LAST_ACK_LOST, false);
 }
 
+static void spoil_sums(int from) {
+    for (size_t i = 0; i < t.n; i++) t.at[i].damaged |= t.at[i].from == from;
+    explain_tale(&t, PLAIN, VANTAGE_A, &o);
+    said(FINDING_CAPTURE_OFFSET_SUM, true);
+    said(FINDING_CORRUPTED, false);
+    said(FINDING_CAPTURE_MISSING, false);
+}
+
+/* A's network card computes the sums after the capture: its first segments count like all others, and one alone does, too. */
+static void sums_computed_later(void **state) {
+    (void)state;
+    begin();
+    bulk(&t, 0, 30, LEN_MAX);
+    close_four(&t, 0);
+    spoil_sums(0);
+    assert_int_equal(o.verdict.end[END_A].bytes, 30 * LEN_MAX);
+
+    memset(&t, 0, offsetof(struct tale, at));
+    tell_at(&t, 0, TCP_SYN, 1000, 0, 0);
+    wait_ms(&t, 20);
+    tell_at(&t, 1, TCP_RST | TCP_ACK, 0, 1001, 0);
+    spoil_sums(0);
+    assert_int_equal(o.verdict.opening, OPENING_REFUSED);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(doubled_on_the_way),     cmocka_unit_test(copied_and_late),
-        cmocka_unit_test(repeated_and_doubled),   cmocka_unit_test(probes_are_no_copies),
-        cmocka_unit_test(missing_packets_excuse), cmocka_unit_test(many_overtaken),
-        cmocka_unit_test(answers_after_an_abort), cmocka_unit_test(without_an_abort_it_is_outside),
+        cmocka_unit_test(sums_computed_later),
+        cmocka_unit_test(doubled_on_the_way),
+        cmocka_unit_test(copied_and_late),
+        cmocka_unit_test(repeated_and_doubled),
+        cmocka_unit_test(probes_are_no_copies),
+        cmocka_unit_test(missing_packets_excuse),
+        cmocka_unit_test(many_overtaken),
+        cmocka_unit_test(answers_after_an_abort),
+        cmocka_unit_test(without_an_abort_it_is_outside),
         cmocka_unit_test(first_fin_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -292,6 +292,41 @@ static void stale_handles(void **state) {
 }
 
 /* Options can be read back, have limits, and pass from a listener to what it accepts. */
+/* What a connection has from the stack's configuration can be set on it by hand too: at both ends of the range. */
+static void options_as_configured(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        enum tern_option o;
+    } all[] = {{"send_buffer", TERN_OPT_SEND_BUFFER},
+               {"receive_buffer", TERN_OPT_RECEIVE_BUFFER},
+               {"keepalive_idle_ms", TERN_OPT_KEEPALIVE_IDLE_MS},
+               {"keepalive_interval_ms", TERN_OPT_KEEPALIVE_INTERVAL_MS},
+               {"keepalive_probes", TERN_OPT_KEEPALIVE_PROBES},
+               {"r2_ms", TERN_OPT_USER_TIMEOUT_MS},
+               {"syn_retries", TERN_OPT_SYN_RETRIES},
+               {"fin_wait_2_ms", TERN_OPT_FIN_WAIT_2_MS},
+               {"zero_window_ms", TERN_OPT_ZERO_WINDOW_MS},
+               {"congestion", TERN_OPT_CONGESTION},
+               {"ttl", TERN_OPT_TTL}};
+    fx_up();
+    for (unsigned i = 0; i < ARRAY_LEN(all); i++) {
+        tern_setting setting = {0};
+        for (size_t k = 0; !setting.name || strcmp(setting.name, all[i].name) != 0; k++)
+            assert_true(tern_setting_at(k, &setting));
+        for (unsigned most = 0; most < 2; most++) {
+            tern_sock l;
+            tern_listen_config c = {.size = sizeof c, .port = (uint16_t)(1 + i)};
+            int64_t v, wanted = (int64_t)(most ? setting.max : setting.min);
+            assert_int_equal(tern_listen(fx.stack, &c, &l), TERN_OK);
+            assert_int_equal(tern_set(fx.stack, l, all[i].o, wanted), TERN_OK);
+            assert_int_equal(tern_get(fx.stack, l, all[i].o, &v), TERN_OK);
+            assert_int_equal(v, wanted);
+            assert_int_equal(tern_close(fx.stack, l), TERN_OK);
+        }
+    }
+}
+
 static void options(void **state) {
     (void)state;
     fx_up();
@@ -519,6 +554,7 @@ int main(void) {
         BOTH(stale_handles),
         ONLY4(events_taken_one_by_one),
         BOTH(options),
+        ONLY4(options_as_configured),
         BOTH(allocation_fails_once),
         BOTH(allocation_fails_from_then_on),
         ONLY4(no_memory_for_a_stack),

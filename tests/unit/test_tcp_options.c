@@ -6,7 +6,7 @@
 static void syn_retries(void **state) {
     (void)state;
     assert_int_equal(app_connect(), TERN_OK);
-    assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_SYN_RETRIES, 21), TERN_ERANGE);
+    assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_SYN_RETRIES, 33), TERN_ERANGE);
     assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_SYN_RETRIES, 1), TERN_OK);
     expect(SYN, 0, 0, 0);
     advance(1100);
@@ -66,6 +66,62 @@ static void no_reader(void **state) {
     expect_event(TERN_EV_READ | TERN_EV_SENT | TERN_EV_CLOSED);
     assert_int_equal(fx.ev_error, TERN_ERESET);
     assert_int_equal(app_read(100), 10);
+}
+
+/* A larger buffer opens the window at once: the peer that found it shut need not find out by a probe. */
+static void larger_buffer(void **state) {
+    (void)state;
+    fx.cfg.receive_buffer = fx.cfg.receive_buffer_max = 4000;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    for (uint32_t i = 0; i < 4; i++) inject(ACK, 1 + 1000 * i, 1, 1000);
+    while (out_waiting()) expect(ACK, 1, ANY, 0);
+    assert_int_equal(fx.out.wnd, 0);
+    assert_int_equal(app_set(TERN_OPT_RECEIVE_BUFFER, 4100), TERN_OK);
+    expect_none(); /* too little to tell of [MUST-39] */
+    assert_int_equal(app_set(TERN_OPT_RECEIVE_BUFFER, 40000), TERN_OK);
+    expect(ACK, 1, 4001, 0);
+    assert_int_equal(fx.out.wnd, 36000);
+    expect_read(4000);
+}
+
+/* Where challenges are rarer than a record's clock can tell, the first one is sent all the same [RFC5961 7]. */
+static void rare_challenges(void **state) {
+    (void)state;
+    fx.cfg.challenge_ack_ms = 20000;
+    to_state(TERN_SYN_RECEIVED, PASSIVE);
+    inject(SYN, 100000, 0, 0);
+    expect(ACK, 1, 1, 0);
+    inject(SYN, 100000, 0, 0);
+    expect_none();
+}
+
+/* [RFC7323 2.2] The scale that a SYN offered holds, whatever size the buffer gets while the answer is under way: the peer knows
+ * no other. */
+static void scale_of_the_syn(void **state) {
+    (void)state;
+    static const struct { uint32_t size, most, later; } cases[] = {{65536, 6 << 20, 16384}, {8192, 8192, 4 << 20}};
+    for (uint16_t i = 0; i < 4; i++) {
+        uint32_t later = cases[i / 2].later;
+        fx_down();
+        fx.cfg.window_scale = 1;
+        fx.cfg.receive_buffer = cases[i / 2].size;
+        fx.cfg.receive_buffer_max = cases[i / 2].most;
+        fx.peer.wscale = 3;
+        assert_int_equal(app_connect(), TERN_OK);
+        expect(SYN, 0, 0, 0);
+        int scale = fx.out.wscale;
+        assert_int_equal(app_set(TERN_OPT_RECEIVE_BUFFER, later), TERN_OK);
+        if (i % 2) { /* the SYN again: it must not offer another, for which of both is answered cannot be known */
+            expect_after(1000);
+            expect(SYN, 0, 0, 0);
+            assert_int_equal(fx.out.wscale, scale);
+        }
+        inject(SYN | ACK, 0, 1, 0);
+        expect(ACK, 1, 1, 0);
+        assert_int_equal((uint32_t)fx.out.wnd << scale, min_u32(later, 65535u << scale) >> scale << scale);
+        assert_int_equal(tern_abort(fx.stack, fx.sock), TERN_OK);
+        drop_out();
+    }
 }
 
 /* It says itself how many may wait; of a connection there is no such number. */
@@ -254,7 +310,7 @@ static void every_setting(void **state) {
         {TERN_OPT_CONGESTION, TERN_NEWRENO, TERN_BBR},
         {TERN_OPT_SOFT_ERRORS, 0, 1},
         {TERN_OPT_FAST_OPEN, 0, 1},
-        {TERN_OPT_SYN_RETRIES, 0, 20},
+        {TERN_OPT_SYN_RETRIES, 0, 32},
         {TERN_OPT_FIN_WAIT_2_MS, 0, UINT32_MAX},
         {TERN_OPT_QUICK_ACK, 0, 1},
         {TERN_OPT_NO_READER, 0, 1},
@@ -321,9 +377,9 @@ static void names_of_states(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {BOTH(syn_retries),      BOTH(fin_wait_2),    BOTH(quick_ack),
-                                       BOTH(no_reader),        BOTH(backlog),       BOTH(congestion),
-                                       BOTH(families),         BOTH(sender_status), ONLY4(every_setting),
-                                       ONLY4(names_of_states), BOTH(everybodys_own)};
+    const struct CMUnitTest tests[] = {
+        BOTH(scale_of_the_syn), BOTH(larger_buffer),  BOTH(rare_challenges),  BOTH(syn_retries),   BOTH(fin_wait_2),
+        BOTH(quick_ack),        BOTH(no_reader),      BOTH(backlog),          BOTH(congestion),    BOTH(families),
+        BOTH(sender_status),    ONLY4(every_setting), ONLY4(names_of_states), BOTH(everybodys_own)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
