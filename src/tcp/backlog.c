@@ -98,7 +98,7 @@ static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) 
     p->wscale = h->rcv_wscale;
     p->sack_ok = h->flags & HALF_SACK;
     p->has_ts = h->flags & HALF_STAMPS;
-    if (h->flags & HALF_FAST_OPEN) fastopen_offer(s, &h->flow.remote, p);
+    if (h->flags & HALF_FAST_OPEN && why == R_SEND_SYN_ACK) fastopen_offer(s, &h->flow.remote, p); /* [RFC7413 4.2.1] */
     p->ts_value = ts_now(s, h->ts_offset);
     if (h->flags & HALF_COOKIE) p->ts_value = syncookie_timestamp(h, p->ts_value);
     p->ts_echo = h->ts_recent;

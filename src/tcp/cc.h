@@ -40,7 +40,7 @@ struct cc_ops {
     /* Loss was noticed without a timeout: sets ssthresh, the window to come back to. */
     void (*loss)(struct cc *c, uint32_t flight, uint64_t now_us);
     /* The network marked packets instead of dropping them (ECN): sets ssthresh, less low than for a loss [RFC8511].
-     * Not asked of a model. */
+     * A model's window stays as it is. */
     void (*marked)(struct cc *c, uint32_t flight, uint64_t now_us);
     /* The retransmission timer expired; `again`: for the same bytes as the last time. Sets cwnd and ssthresh. */
     void (*timeout)(struct cc *c, uint32_t flight, bool again, uint64_t now_us);

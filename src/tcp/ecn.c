@@ -29,9 +29,13 @@ static bool asks(const struct stack *s, const struct tcb *t) {
     return s->cfg.ecn == 1 && t->opt->congestion != TERN_BBR;
 }
 
-/* An initiator asks for the accurate form; who knows only the classic one sees a classic request in it. A path that loses such
- * SYNs gets a plain one. */
-uint16_t ecn_syn_flags(const struct stack *s, const struct tcb *t) { return asks(s, t) && !t->syn_repeated ? BITS : 0; }
+/* A path that loses such SYNs gets plain ones; the second still asks, for the first may have been lost by chance [RFC9768 3.1.4.1]. */
+static bool gave_up_asking(const struct tcb *t) { return t->busy->repeats > 1; }
+
+/* An initiator asks for the accurate form; who knows only the classic one sees a classic request in it. */
+uint16_t ecn_syn_flags(const struct stack *s, const struct tcb *t) {
+    return asks(s, t) && !gave_up_asking(t) ? BITS : 0;
+}
 
 /* What a SYN asks for, and what we agree to. Whatever is neither nothing nor the classic request may come to mean more than the
  * accurate form, which is what it gets [RFC9768 3.1.3]. */
@@ -85,7 +89,7 @@ void ecn_syn_acked(struct arrival *a) {
     case 6: t->ecn = ECN_ACCURATE; break;
     default: t->ecn = ECN_OFF; break; /* no answer, or our own bits reflected */
     }
-    t->ecn_mute = t->syn_repeated;
+    t->ecn_mute = gave_up_asking(t);
     if (t->ecn != ECN_ACCURATE) return;
     t->ecn_first = arrived_as(a->ip->tos & 3) & 7u;
     t->ecn_unheard = true;
@@ -177,10 +181,9 @@ void ecn_acked(struct arrival *a, seq una) {
     ecn_reduced(t);
     if (t->busy->flight) t->busy->flight->undo_armed = false;
     count(s, R_ECN_REPORTED);
-    if (c->ops->model) return;
     cc_begin(s, t);
     c->ops->marked(c, max_u32(flight, c->mss), s->now / US_NS);
-    c->cwnd = max_u32(min_u32(c->cwnd, c->ssthresh), c->mss);
+    if (!c->ops->model) c->cwnd = max_u32(min_u32(c->cwnd, c->ssthresh), c->mss);
 }
 
 /* ---- sending ---- */

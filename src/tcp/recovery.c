@@ -128,7 +128,6 @@ static COLD bool undo_due(const struct arrival *a, const struct news *n) {
     const struct flight *f = t->busy->flight;
     const tcp_options *o = &a->h->options;
     bool repairing = t->in_recovery || t->in_loss;
-    if (!repairing && seq_gt(a->ack, f->undo_end)) return false;
     bool stamped = t->stamps && o->has_ts && f->undo_sent, older = stamped && (int32_t)(o->ts_echo - f->undo_ms) < 0;
     bool all = f->frto == FRTO_WAIT && seq_ge(a->ack, t->busy->recover);
     if (t->in_loss && n->forward && n->original) return stamped ? older : !all;
@@ -137,6 +136,18 @@ static COLD bool undo_due(const struct arrival *a, const struct news *n) {
     bool covered = repairing && n->forward && seq_gt(a->ack, f->undo_first);
     if (covered && older) return true;
     return n->dsack && f->undo_again == 0;
+}
+
+/* Not for ever: a report that comes later is about something else. Nor while the network says that it is full. */
+static COLD bool taken_back(const struct arrival *a, const struct news *n) {
+    struct tcb *t = a->t;
+    struct flight *f = t->busy->flight;
+    if (!t->in_recovery && !t->in_loss && seq_gt(a->ack, f->undo_end)) f->undo_armed = false;
+    if (!f->undo_armed || !undo_due(a, n)) return false;
+    f->undo_armed = !ecn_warns(a);
+    if (!f->undo_armed) return false;
+    undo(a->s, t);
+    return true;
 }
 
 /* Only what we sent again can have arrived twice by our doing; the network makes copies too. A probe that turns out
@@ -347,13 +358,7 @@ static APART void ack_judged(struct arrival *a, uint32_t bytes) {
     if (unlikely(blocks) && is_dsack(a)) count_dsack(a, &n);
     if (unlikely(t->tlp_out)) hear_of_probe(a, &n);
     uint32_t newly_lost = rack_detect(s, t, &wait_us);
-    if (unlikely(f->undo_armed) && undo_due(a, &n)) {
-        f->undo_armed = !ecn_warns(a);
-        if (f->undo_armed) {
-            undo(s, t);
-            newly_lost = 0;
-        }
-    }
+    if (unlikely(f->undo_armed) && taken_back(a, &n)) newly_lost = 0;
     respond(a, &n, bytes, newly_lost);
     if (unlikely(f->frto)) frto_ack(t, &n);
     if (n.delivered || bytes) recovery_timer(s, t, wait_us, bytes > 0);

@@ -53,7 +53,7 @@ static void a_listener_agrees(void **state) {
     expect(SYN | ACK, 0, 1, 0);
 }
 
-/* [RFC3168 6.1.1] Unasked, our SYN is plain; asked to ask, only the first one is not, and a refusal is heard. */
+/* [RFC3168 6.1.1] Unasked, our SYN is plain; asked to ask, only the first two are not, and a refusal is heard. */
 static void an_opener_asks(void **state) {
     (void)state;
     to_state(TERN_SYN_SENT, ACTIVE); /* its SYN is compared flag by flag */
@@ -81,7 +81,11 @@ static void an_opener_asks(void **state) {
     assert_int_equal(app_connect(), TERN_OK);
     expect(SYN | ECE | CWR | AE, 0, 0, 0);
     expect_after(1000);
+    expect(SYN | ECE | CWR | AE, 0, 0, 0); /* [RFC9768 3.1.4.1] */
+    expect_after(2000);
     expect(SYN, 0, 0, 0); /* [RFC3168 6.1.1.1] */
+    expect_after(4000);
+    expect(SYN, 0, 0, 0);
 }
 
 /* [RFC3168 6.1.1] A SYN that comes again is answered as the first one was. One that asks no more gets a plain SYN,ACK; from then on
@@ -120,6 +124,8 @@ static void the_answer_comes_late(void **state) {
     assert_int_equal(app_connect(), TERN_OK);
     expect(SYN | ECE | CWR | AE, 0, 0, 0);
     expect_after(1000);
+    drop_out();
+    expect_after(2000);
     expect(SYN, 0, 0, 0);
     inject(SYN | ACK | ECE, 0, 1, 0);
     expect(ACK, 1, 1, 0);
@@ -354,14 +360,19 @@ static void accurate_syn_lost(void **state) {
     assert_int_equal(app_connect(), TERN_OK);
     expect(SYN | ace(7), 0, 0, 0);
     expect_after(1000);
+    expect(SYN | ace(7), 0, 0, 0);
+    expect_after(2000);
     expect(SYN, 0, 0, 0);
     inject(SYN | ACK | ace(2), 0, 1, 0);
     expect(ACK | ace(2), 1, 1, 0);
     expect_text(NOT_ECT);
+    assert_int_equal(tern_abort(fx.stack, fx.sock), TERN_OK);
     fx_new_peer(MY_PORT, PEER_PORT + 1);
     assert_int_equal(app_connect(), TERN_OK);
     drop_out();
     expect_after(1000);
+    drop_out();
+    expect_after(2000);
     expect(SYN, 0, 0, 0);
     inject(SYN | ACK, 0, 1, 0);
     expect(ACK, 1, 1, 0);
@@ -369,6 +380,19 @@ static void accurate_syn_lost(void **state) {
     app_write(10);
     expect(ACK, 1, 1, 10);
     assert_int_equal(fx.out.tos & 3, NOT_ECT);
+}
+
+/* [3.1.4.1] The first was lost by chance: the second still asks, and all is as if it had been the first. */
+static void accurate_syn_repeated(void **state) {
+    (void)state;
+    fx.cfg.ecn = 1;
+    assert_int_equal(app_connect(), TERN_OK);
+    expect(SYN | ace(7), 0, 0, 0);
+    expect_after(1000);
+    expect(SYN | ace(7), 0, 0, 0);
+    inject(SYN | ACK | ace(2), 0, 1, 0);
+    expect(ACK | ace(2), 1, 1, 0);
+    expect_text(ECT0);
 }
 
 /* [3.1.3] What asks for something that does not exist yet gets the accurate form. */
@@ -484,6 +508,7 @@ int main(void) {
         BOTH(accurate_third_is_no_count),
         BOTH(accurate_marks_shrink_the_window),
         BOTH(accurate_syn_lost),
+        BOTH(accurate_syn_repeated),
         BOTH(accurate_for_what_is_to_come),
         BOTH(accurate_third_segment),
         BOTH(accurate_opener_is_wary),

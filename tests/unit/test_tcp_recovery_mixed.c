@@ -227,6 +227,30 @@ static void a_probes_duplicate_takes_nothing_back(void **state) {
     assert_true(tcb_now()->in_recovery);
 }
 
+/* A round trip after recovery no report belongs to it any more, not even when the numbers have come round. */
+static void reports_come_in_time(void **state) {
+    (void)state;
+    open_with(TERN_NEWRENO, false);
+    send_segments(1, 10);
+    advance(RTT);
+    sack(1, {from(2), behind(4)});
+    expect(ACK, from(1), 1, M);
+    app_write(30 * M);
+    sack(1, {from(2), behind(10)});
+    assert_true(drop_out() > 2);
+    ack_only(behind(10));
+    assert_true(tcb_now()->busy->flight->undo_armed);
+    assert_true(drop_out() > 0);
+    ack_only(behind(12));
+    assert_true(tcb_now()->busy->flight->undo_armed);
+    drop_out();
+    tcb_now()->busy->flight->undo_end = seq_add(tcb_now()->snd.una, 1);
+    ack_only(behind(13));
+    assert_false(tcb_now()->busy->flight->undo_armed);
+    sack(behind(13), {from(1), behind(1)});
+    assert_int_equal(counted(R_UNDO), 0);
+}
+
 /* ---- marks and losses ---- */
 
 /* A peer with the classic form, and a window of ten segments. */
@@ -420,6 +444,7 @@ int main(void) {
         ONLY4(waiting_is_counted_once),
         ONLY4(waiting_halves_once),
         ONLY4(a_probes_duplicate_takes_nothing_back),
+        ONLY4(reports_come_in_time),
         ONLY4(a_mark_beside_a_loss_newreno),
         ONLY4(a_mark_beside_a_loss_cubic),
         ONLY4(a_mark_beside_a_loss_without_sack),
