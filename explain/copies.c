@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* Each packet has its place among those of a set: as many as pass in 50 ms on a fast line. */
-enum { SET_BITS = 13, WAYS = 4 };
+enum { SET_BITS = 13, WAYS = 8 };
 
 /* Between two looks at one packet lies a switch or a host, never a retransmission timeout (RFC 6298 2.4 and the
  * 200 ms that hosts really use). */
