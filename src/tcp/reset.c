@@ -7,14 +7,15 @@ static void send(struct stack *s, struct segment_out *o, enum reason why) {
     emit_control(s, o, why);
 }
 
-/* The numbers make it acceptable to whoever sent the segment [3.10.7.1], and so does the timestamp where that had one
- * [RFC7323 5.2]. */
+/* The numbers make it acceptable to whoever sent the segment [3.10.7.1], and so do the timestamps where that had one [RFC7323
+ * 5.2]: its own is the one that it echoed, for some apply PAWS to a RST (docs/decisions/0025). */
 void reset_reply(struct arrival *a) {
     if ((a->h->flags & TCP_RST) || !ip_rate_allows(a->s, &a->ip->src)) return;
     struct segment_out o = {.local = &a->ip->dst, .remote = &a->ip->src, .state = a->t ? a->t->state : TERN_CLOSED};
     o.h = (tcp_header){.src_port = a->h->dst_port, .dst_port = a->h->src_port, .flags = TCP_RST};
     if (a->h->flags & TCP_ACK) {
         o.h.seq_no = a->h->ack_no;
+        o.h.options.ts_value = a->h->options.ts_echo;
     } else {
         uint32_t len = a->whole + !!(a->h->flags & TCP_SYN) + !!(a->h->flags & TCP_FIN);
         o.h.ack_no = seq_add(a->h->seq_no, len);

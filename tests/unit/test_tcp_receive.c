@@ -441,6 +441,21 @@ static void overtaken(void **state) {
     expect_read(0);
 }
 
+/* [RFC7323 5.2] A RST in answer to a timestamp echoes it; its own is the one that was echoed, if any (docs/decisions/0025). Only an
+ * ACK echoes [RFC7323 3.2]. */
+static void stamps_of_resets(void **state) {
+    (void)state;
+    fx_up();
+    inject_seg(&(struct seg){.flags = ACK, .seq = 5, .ack = 7, .ts = true, .ts_value = 1200, .ts_echo = 77});
+    expect(RST, 7, ANY, 0);
+    assert_int_equal(fx.out.ts_value, 77);
+    assert_int_equal(fx.out.ts_echo, 1200);
+    inject_seg(&(struct seg){.flags = SYN, .seq = 5, .ts = true, .ts_value = 1300, .ts_echo = 77});
+    expect(RST | ACK, ANY, 6, 0);
+    assert_int_equal(fx.out.ts_value, 0);
+    assert_int_equal(fx.out.ts_echo, 1300);
+}
+
 /* However long there are holes, what left two windows ago is too old. */
 static void overtaken_long_ago(void **state) {
     (void)state;
@@ -739,6 +754,7 @@ int main(void) {
         BOTH(acks_aggregate),
         BOTH(duplicates_in_a_batch),
         BOTH(right_edge_stays),
+        BOTH(stamps_of_resets),
         BOTH(silly_window_receiver),
         BOTH(silly_window_small_buffer),
         BOTH(small_reads),
