@@ -97,9 +97,10 @@ static bool too_little(struct bbr *b, const struct cc_sample *s) {
 }
 
 /* More than one in fifty lost within a round [draft-ietf-ccwg-bbr 2.4, BBR.LossThresh], and the whole round through a
- * queue: what was in flight then, at most, is more than the path holds. Losses without a queue are chance, and chance shall not slow us
- * down. Below the ceiling it opens again: slowly while there is a queue, so that flows which share it come to share
- * alike, faster when it is gone, and faster still where it cannot be ours: less than the path holds makes none. */
+ * queue: what was in flight then, at most, is more than the path holds. Losses without a queue are chance, and chance
+ * shall not slow us down. Below the ceiling it opens again: slowly while there is a queue, so that flows which share it
+ * come to share alike, faster when it is gone, and faster still where it cannot be ours: less than the path holds makes
+ * none. */
 static void update_ceiling(struct cc *c, const struct cc_sample *s) {
     struct bbr *b = c->state;
     if (s->rtt_us && (!b->round_rtt_us || s->rtt_us < b->round_rtt_us)) b->round_rtt_us = s->rtt_us;

@@ -29,7 +29,8 @@ static bool asks(const struct stack *s, const struct tcb *t) {
     return s->cfg.ecn == 1 && t->opt->congestion != TERN_BBR;
 }
 
-/* A path that loses such SYNs gets plain ones; the second still asks, for the first may have been lost by chance [RFC9768 3.1.4.1]. */
+/* A path that loses such SYNs gets plain ones; the second still asks, for the first may have been lost by chance
+ * [RFC9768 3.1.4.1]. */
 static bool gave_up_asking(const struct tcb *t) { return t->busy->repeats > 1; }
 
 /* An initiator asks for the accurate form; who knows only the classic one sees a classic request in it. */

@@ -120,9 +120,9 @@ static COLD void undo(struct stack *s, struct tcb *t) {
 }
 
 /* The echo of a timestamp older than the first repetition answers the original [RFC3522 3.2]; so does an original
- * that arrives after a timeout gave it up, unless the repetition may just have closed the gap before it: a newer timestamp says so,
- * and without timestamps an ACK of all there was [RFC5682 3]. DSACKs for all that was repeated say the same [RFC2883 4.2];
- * the last of them come up to a round trip after recovery is over. */
+ * that arrives after a timeout gave it up, unless the repetition may just have closed the gap before it: a newer
+ * timestamp says so, and without timestamps an ACK of all there was [RFC5682 3]. DSACKs for all that was repeated say
+ * the same [RFC2883 4.2]; the last of them come up to a round trip after recovery is over. */
 static COLD bool undo_due(const struct arrival *a, const struct news *n) {
     const struct tcb *t = a->t;
     const struct flight *f = t->busy->flight;
@@ -174,8 +174,8 @@ static COLD void frto_ack(struct tcb *t, const struct news *n) {
         f->frto = FRTO_OFF;
 }
 
-/* Do holes wait for that test? There is none without a full segment that both the application and the peer let go: less may be held
- * back, and nothing would leave. */
+/* Do holes wait for that test? There is none without a full segment that both the application and the peer let go: less
+ * may be held back, and nothing would leave. */
 static COLD bool frto_first(const struct tcb *t) {
     struct flight *f = t->busy->flight;
     seq most = seq_min(t->snd.end, seq_add(t->snd.una, t->snd.wnd));

@@ -11,8 +11,8 @@ void user_timeout_offer(const struct tcb *t, tcp_options *o) {
     o->uto = o->uto_minutes ? (uint16_t)(t->opt->uto_s / 60) : t->opt->uto_s;
 }
 
-/* What the application has set for itself stays [RFC5482 3.1]. Else USER_TIMEOUT = min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT)) [RFC5482 3.1]; U_LIMIT is the stack's R2, L_LIMIT
- * the 100 s that R2 is never below [SHLD-11]. */
+/* What the application has set for itself stays. Else USER_TIMEOUT = min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT))
+ * [RFC5482 3.1]; U_LIMIT is the stack's R2, L_LIMIT the 100 s that R2 is never below [SHLD-11]. */
 void user_timeout_heed(struct stack *s, struct tcb *t, const tcp_options *o) {
     if (!o->has_uto || !t->opt->uto_s || o->uto == 0 || t->opt->uto_fixed) return;
     uint64_t remote = (uint64_t)o->uto * (o->uto_minutes ? 60000 : 1000), ours = (uint64_t)t->opt->uto_s * 1000;
