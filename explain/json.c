@@ -97,6 +97,18 @@ static void marks(FILE *out, const char *key, uint16_t set) {
     fputc(']', out);
 }
 
+static void carriers(FILE *out, uint16_t set) {
+    const char *comma = "";
+    name(out, "carried_in");
+    fputc('[', out);
+    for (unsigned i = 0; carrier_name(i, true) != NULL; i++) {
+        if (!(set >> i & 1)) continue;
+        fprintf(out, "%s\"%s\"", comma, carrier_name(i, true));
+        comma = ",";
+    }
+    fputc(']', out);
+}
+
 static void rtt(FILE *out, const struct verdict_rtt *r) {
     if (r->samples == 0) return;
     fprintf(out,
@@ -252,6 +264,7 @@ void json_flow(FILE *out, const struct explain_flow *f, const struct verdict *v,
     if (v->near_ns[END_A] != 0) number(out, "round_trip_to_a_ns", v->near_ns[END_A]);
     if (v->near_ns[END_B] != 0) number(out, "round_trip_to_b_ns", v->near_ns[END_B]);
     marks(out, "artefacts", f->marks);
+    carriers(out, f->carried);
     one_end(out, END_A, f, v);
     one_end(out, END_B, f, v);
     places(out, f);

@@ -164,6 +164,13 @@ static void form_fact(const struct report *r, const char *name, const char *said
         fact(r, name, "%s", said);
 }
 
+static void carriers_fact(const struct report *r, const struct explain_flow *f) {
+    char said[96] = "";
+    for (unsigned i = 0; carrier_name(i, false) != NULL; i++)
+        if (f->carried >> i & 1) why_add(said, sizeof said, ", ", carrier_name(i, false));
+    if (said[0] != '\0') fact(r, _("carried in"), "%s", said);
+}
+
 static void opening_facts(const struct report *r, const struct explain_flow *f, const struct verdict *v) {
     char buf[32], moment[64] = "";
     time_t s = (time_t)(f->first_ns / SEC_NS);
@@ -177,6 +184,7 @@ static void opening_facts(const struct report *r, const struct explain_flow *f, 
     if (v->closed_first >= 0) fact(r, _("closed first by"), "%s", end_letter(v->closed_first));
     fact(r, _("captured"), "%s%s", passive_vantage_text((enum vantage)v->vantage, r->lang),
          v->vantage_certainty == LIKELY ? certainty_words(LIKELY) : "");
+    carriers_fact(r, f);
 }
 
 static const char *repeat_word(unsigned cause) {
@@ -335,7 +343,8 @@ void report_totals(const struct report *r, const struct totals *t) {
     row_start(&line, r->colour);
     paragraph(r, &line, 0, LOOK_PLAIN, said);
     remark(r, t->connections == 0 ? t->kinds[DECODE_OTHER] : 0,
-           _("Nothing is known here of what these packets carry: %llu; only TCP right inside IP is looked at."));
+           _("No TCP was found in these packets: %llu; it is looked for in IP, behind VLAN tags, PPPoE and MPLS too, "
+             "and in GRE, IP, VXLAN, Geneve and GTP-U tunnels."));
     remark(r, t->kinds[DECODE_LINK], _("%llu packets have a link type that is not known and were passed over."));
     remark(r, t->kinds[DECODE_CUT],
            _("%llu packets were cut off before their TCP header: capture with more bytes each."));
