@@ -1,10 +1,11 @@
-/* decode.c - see decode.h: TCP and ICMP inside IP. What is below IP is in decode_link.c, fragments are put together in
- * fragments.c. */
+/* decode.c - see decode.h: TCP and ICMP inside IP. What is below IP is in decode_link.c, IP in tunnels in decode_tunnel.c,
+ * fragments are put together in fragments.c. */
 #include "explain/decode.h"
 
 #include "explain/decode_inner.h"
 
 enum { IP4_LEAST = 20, IP6_LEN = 40, TCP_LEAST = 20, TCP_MOST = 60, QUOTE_LEAST = 8 };
+enum { HEADERS_MOST = 12, TUNNELS_MOST = 4, PROTO_AUTHENTICATION = 51, ROUTING_SEGMENTS = 4, ECN_CE = 3 };
 
 void decoder_init(struct decoder *d) { *d = (struct decoder){.sums = checksum_ops_best(), .check_sums = true}; }
 
@@ -46,10 +47,47 @@ enum decode_kind ip4_read(const struct decoder *d, struct datagram *g) {
     return DECODE_TCP;
 }
 
+/* A segment routing header names the destination that checksums are about: the first of its list (RFC 8754 2). */
+static void routed(struct datagram *g, const uint8_t *p, uint32_t len) {
+    bool under_way = p[2] == ROUTING_SEGMENTS && p[3] > 0 && len >= 24;
+    if (under_way) memcpy(g->dst.b, p + 8, 16);
+}
+
+/* A piece of a datagram; an atomic one is a header like others (RFC 6946). */
+static void fragmented(struct datagram *g, const uint8_t *p) {
+    uint16_t field = load16(p + 2);
+    g->more = field & 1;
+    g->piece = field & 0xfff8;
+    g->fragment = g->more || g->piece != 0;
+    g->id = load32(p + 4);
+}
+
+/* Extension headers in any number and order that their lengths allow: who forwards looks into none of them, and the
+ * capture may lie in the midst of the path (RFC 8200 4). */
+static enum decode_kind ip6_headers(struct datagram *g) {
+    for (unsigned i = 0; i < HEADERS_MOST && !g->fragment; i++) {
+        const uint8_t *p = g->data;
+        bool options = g->proto == IP_PROTO_HOPOPTS || g->proto == IP_PROTO_DSTOPTS || g->proto == IP_PROTO_ROUTING;
+        if (!options && g->proto != IP_PROTO_FRAGMENT && g->proto != PROTO_AUTHENTICATION) return DECODE_TCP;
+        if (g->wire < 8) return DECODE_BAD;
+        if (g->captured < 8) return DECODE_CUT;
+        uint32_t len = g->proto == IP_PROTO_FRAGMENT      ? 8
+                       : g->proto == PROTO_AUTHENTICATION ? (p[1] + 2u) * 4
+                                                          : (p[1] + 1u) * 8;
+        if (len > g->wire) return DECODE_BAD;
+        if (len > g->captured) return DECODE_CUT;
+        if (g->proto == IP_PROTO_ROUTING) routed(g, p, len);
+        if (g->proto == IP_PROTO_FRAGMENT) fragmented(g, p);
+        g->proto = p[0];
+        datagram_take(g, len);
+    }
+    return g->fragment ? DECODE_TCP : DECODE_BAD;
+}
+
 enum decode_kind ip6_read(struct datagram *g) {
     const uint8_t *p = g->data;
     if (g->captured < IP6_LEN) return DECODE_CUT;
-    uint32_t payload = load16(p + 4), problem;
+    uint32_t payload = load16(p + 4);
     if (payload == 0) payload = g->wire - IP6_LEN; /* larger than 16 bits can say */
     if (g->wire < IP6_LEN || payload > g->wire - IP6_LEN) return DECODE_BAD;
     memcpy(g->src.b, p + 8, 16);
@@ -67,22 +105,7 @@ enum decode_kind ip6_read(struct datagram *g) {
     g->wire = payload;
     g->captured = min_u32(g->captured - IP6_LEN, payload);
     if (likely(g->proto == IP_PROTO_TCP || g->proto == IP_PROTO_UDP || g->proto == IP_PROTO_ICMP6)) return DECODE_TCP;
-    ip6_chain chain;
-    reader r = reader_of(g->data, g->captured);
-    if (ip6_walk(&r, g->proto, &chain, &problem) != IP6_OK) return g->captured < g->wire ? DECODE_CUT : DECODE_BAD;
-    g->proto = chain.proto;
-    uint32_t walked = g->captured - (uint32_t)reader_left(&r);
-    if (chain.fragment && chain.proto == IP_PROTO_FRAGMENT) {
-        g->proto = chain.fragment_next;
-        g->fragment = true;
-        g->more = chain.more_fragments;
-        g->piece = chain.fragment_offset;
-        g->id = chain.fragment_id;
-    }
-    g->data += walked;
-    g->wire -= walked;
-    g->captured -= walked;
-    return DECODE_TCP;
+    return ip6_headers(g);
 }
 
 /* ---- TCP ---- */
@@ -130,6 +153,7 @@ static enum decode_kind tcp_read(const struct decoder *d, const struct datagram 
     t->tos = g->tos;
     t->v6 = g->v6;
     t->dont_fragment = g->dont_fragment;
+    t->carried = g->carried;
     t->ip_id = (uint16_t)g->id;
     t->marks = (uint16_t)(sum_marks(d, g, &t->tcp) | (cut ? FLOW_CUT : 0) |
                           (parsed == TCP_PARSE_BAD_OPTION && !cut ? FLOW_BAD_OPTIONS : 0));
@@ -201,26 +225,40 @@ static void fill_in(const struct capture_packet *p, struct decoded *out) {
     t->direction = p->direction;
 }
 
+static enum decode_kind ip_read(struct decoder *d, struct datagram *g) {
+    if (g->captured == 0) return DECODE_CUT;
+    enum decode_kind kind = g->data[0] >> 4 == 4 ? ip4_read(d, g) : g->data[0] >> 4 == 6 ? ip6_read(g) : DECODE_BAD;
+    if (likely(kind != DECODE_TCP || !g->fragment)) return kind;
+    return g->proto == IP_PROTO_TCP ? fragments_take(&d->fragments, g) : DECODE_OTHER;
+}
+
+/* Down to the innermost IP header. A mark on the outer one is one for what is inside: its tunnel's end carries it over
+ * (RFC 6040 4.2). */
+static enum decode_kind innermost(struct decoder *d, struct datagram *g) {
+    bool marked = false;
+    for (unsigned i = 0; i < TUNNELS_MOST; i++) {
+        enum decode_kind kind = ip_read(d, g);
+        if (marked && (g->tos & ECN_CE) != 0) g->tos |= ECN_CE;
+        bool here = g->proto == IP_PROTO_TCP || g->proto == (g->v6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP4);
+        if (likely(kind != DECODE_TCP || here)) return kind;
+        marked = (g->tos & ECN_CE) == ECN_CE;
+        kind = tunnel_read(g);
+        if (kind != DECODE_TCP) return kind;
+    }
+    return DECODE_OTHER;
+}
+
 enum decode_kind decode(struct decoder *d, const struct capture_packet *packet, struct decoded *out) {
     struct datagram g = {.data = packet->data, .captured = packet->captured, .wire = packet->wire};
     enum decode_kind kind = link_read(packet->linktype, &g);
+    if (likely(kind == DECODE_TCP)) kind = innermost(d, &g);
     if (kind != DECODE_TCP) return kind;
-    if (g.captured == 0) return DECODE_CUT;
-    kind = g.data[0] >> 4 == 4 ? ip4_read(d, &g) : g.data[0] >> 4 == 6 ? ip6_read(&g) : DECODE_BAD;
-    if (kind != DECODE_TCP) return kind;
-    if (unlikely(g.fragment)) {
-        if (g.proto != IP_PROTO_TCP) return DECODE_OTHER;
-        kind = fragments_take(&d->fragments, &g);
-        if (kind != DECODE_TCP) return kind;
-    }
     if (likely(g.proto == IP_PROTO_TCP)) {
         kind = tcp_read(d, &g, out);
         out->src = g.src;
         out->dst = g.dst;
-    } else if (g.proto == (g.v6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP4)) {
-        kind = icmp_read(&g, out);
     } else {
-        return DECODE_OTHER;
+        kind = icmp_read(&g, out);
     }
     fill_in(packet, out);
     if (out->tcp.direction == CAPTURE_EITHER) out->tcp.direction = g.direction;

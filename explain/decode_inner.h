@@ -15,10 +15,30 @@ struct datagram {
     bool v6, dont_fragment, fragment, more, assembled;
     uint32_t id, piece; /* piece: where this one begins in the datagram */
     uint32_t ip_len;
+    uint16_t carried; /* enum flow_carrier */
+};
+
+static inline bool datagram_take(struct datagram *g, uint32_t n) {
+    if (unlikely(g->captured < n)) return false;
+    g->data += n;
+    g->captured -= n;
+    g->wire -= n;
+    return true;
+}
+
+enum {
+    ETH_TYPE_BRIDGED = 0x6558, /* a whole Ethernet frame follows */
+    ETH_TYPE_MPLS = 0x8847,
+    ETH_TYPE_MPLS_MULTICAST = 0x8848
 };
 
 /* Takes the link header off: DECODE_TCP means that IP follows. */
 enum decode_kind link_read(uint32_t linktype, struct datagram *g);
+
+/* The same behind a number of Ethernet's that says what comes: down to IP. */
+enum decode_kind link_by_type(struct datagram *g, uint16_t type);
+/* *g is at what the IP header announced as `proto`. DECODE_TCP: that was a tunnel, and *g is at the IP header inside. */
+enum decode_kind tunnel_read(struct datagram *g);
 
 /* Takes a piece of a TCP datagram. DECODE_TCP: that was the last one missing, *g is now the whole as far as its first
  * bytes go; else DECODE_FRAGMENT. */

@@ -327,6 +327,7 @@ static void count(struct flow_table *t, struct explain_flow *f, const struct dec
     struct flow_half *h = &f->end[p->from];
     f->last_ns = p->time_ns;
     f->last_number = p->number;
+    f->carried |= p->carried;
     if (p->marks != 0) {
         f->marks |= p->marks;
         h->marks |= p->marks;

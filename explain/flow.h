@@ -23,6 +23,19 @@ enum flow_mark {
     FLOW_ELSEWHERE = 1 << 8,   /* seen at another place than the one where its connection is followed */
 };
 
+/* What a packet was carried in, besides a plain frame. */
+enum flow_carrier {
+    FLOW_IN_VLAN = 1 << 0,
+    FLOW_IN_PPP = 1 << 1,
+    FLOW_IN_MPLS = 1 << 2,
+    FLOW_IN_IP = 1 << 3,
+    FLOW_IN_GRE = 1 << 4,
+    FLOW_IN_ERSPAN = 1 << 5,
+    FLOW_IN_VXLAN = 1 << 6,
+    FLOW_IN_GENEVE = 1 << 7,
+    FLOW_IN_GTP = 1 << 8,
+};
+
 /* One TCP packet as the machine gets it. */
 struct flow_packet {
     uint64_t number;  /* in the capture, from 1 */
@@ -36,8 +49,9 @@ struct flow_packet {
     uint8_t direction; /* enum capture_direction */
     uint8_t ttl, tos;  /* or hop limit, traffic class */
     bool v6, dont_fragment;
-    uint16_t ip_id; /* 0 with IPv6 */
-    uint16_t marks; /* enum flow_mark */
+    uint16_t ip_id;   /* 0 with IPv6 */
+    uint16_t marks;   /* enum flow_mark */
+    uint16_t carried; /* enum flow_carrier */
     tcp_header tcp;
     uint64_t twin, transit_ns; /* the same packet at another place before: its number, and how long ago; 0: none */
 };
@@ -85,7 +99,8 @@ struct explain_flow {
                                 else the higher port. What the machine finds out later does not change that */
     uint64_t first_ns, last_ns;
     uint64_t first_number, last_number;
-    uint16_t marks; /* of all packets */
+    uint16_t marks;   /* of all packets */
+    uint16_t carried; /* the same: enum flow_carrier */
     bool v6;
     bool self;        /* both ends have the same address and port: which of them sends cannot be seen */
     bool keep;        /* someone will draw it: keep what is needed for that */

@@ -97,6 +97,18 @@ static void marks(FILE *out, const char *key, uint16_t set) {
     fputc(']', out);
 }
 
+static void carriers(FILE *out, uint16_t set) {
+    const char *comma = "";
+    name(out, "carried_in");
+    fputc('[', out);
+    for (unsigned i = 0; carrier_name(i, true) != NULL; i++) {
+        if (!(set >> i & 1)) continue;
+        fprintf(out, "%s\"%s\"", comma, carrier_name(i, true));
+        comma = ",";
+    }
+    fputc(']', out);
+}
+
 static void rtt(FILE *out, const struct verdict_rtt *r) {
     if (r->samples == 0) return;
     fprintf(out,
@@ -131,6 +143,9 @@ static void one_end(FILE *out, int end, const struct explain_flow *f, const stru
     number(out, "zero_window_ns", e->zero_ns);
     number(out, "window_probes", e->probes);
     number(out, "keepalives", e->keepalives);
+    fprintf(out,
+            ",\"ecn\":{\"capable\":%" PRIu32 ",\"marked\":%" PRIu32 ",\"told\":%" PRIu32 ",\"reduced\":%" PRIu32 "}",
+            e->capable, e->marked, e->told, e->reduced);
     rtt(out, &e->rtt);
     string(out, "limited_by", limit_name(e->limit));
     if (e->mss != 0) number(out, "mss", e->mss);
@@ -251,7 +266,10 @@ void json_flow(FILE *out, const struct explain_flow *f, const struct verdict *v,
     if (v->setup_ns != 0) number(out, "setup_ns", v->setup_ns);
     if (v->near_ns[END_A] != 0) number(out, "round_trip_to_a_ns", v->near_ns[END_A]);
     if (v->near_ns[END_B] != 0) number(out, "round_trip_to_b_ns", v->near_ns[END_B]);
+    string(out, "ecn", marking_name(v->marking));
+    string(out, "ecn_certainty", certainty_name(v->marking_certainty));
     marks(out, "artefacts", f->marks);
+    carriers(out, f->carried);
     one_end(out, END_A, f, v);
     one_end(out, END_B, f, v);
     places(out, f);

@@ -11,8 +11,13 @@
 
 enum { SNAPLEN = 262144, WAIT_MS = 100, BUFFER = 32 << 20 };
 
-/* VLAN tags hide what is behind them from a filter: those packets come too, and are looked into here. */
-static const char usual[] = "tcp or icmp or icmp6 or ip6 proto 44 or (ip[6:2] & 0x1fff != 0) or vlan";
+/* What is around IP hides the rest from a filter: tunnels come as a whole, and are looked into here. So do tags, where
+ * the link can have any: libpcap refuses the words elsewhere. "vlan" is last, it moves all that comes after it. */
+#define USUAL                                                                                                          \
+    "tcp or icmp or icmp6 or ip6 proto 44 or (ip[6:2] & 0x1fff != 0) or proto 4 or proto 41 or proto 47 or udp port "  \
+    "4789 or udp port 8472 or udp port 6081 or udp port 2152 or udp port 6635 or ether proto 0x8864 or ether proto "   \
+    "0x8847 or ether proto 0x88a8"
+static const char usual[] = USUAL, usual_tagged[] = USUAL " or vlan";
 
 struct live {
     pcap_t *pcap;
@@ -46,7 +51,8 @@ static int start(struct live *l, const char *iface, const char *filter, char err
         return -1;
     }
     l->linktype = (uint32_t)pcap_datalink(p);
-    if (pcap_compile(p, &program, filter != NULL ? filter : usual, 1, PCAP_NETMASK_UNKNOWN) < 0) {
+    if (filter == NULL) filter = l->linktype == DLT_EN10MB ? usual_tagged : usual;
+    if (pcap_compile(p, &program, filter, 1, PCAP_NETMASK_UNKNOWN) < 0) {
         snprintf(error, LIVE_ERROR, "%s", pcap_geterr(p));
         return -1;
     }

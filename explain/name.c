@@ -30,6 +30,13 @@ const char *mark_name(unsigned bit) {
     return bit < ARRAY_LEN(names) ? names[bit] : NULL;
 }
 
+const char *carrier_name(unsigned bit, bool machine) {
+    static const char *const names[][2] = {{"VLAN", "vlan"},   {"PPP", "ppp"},       {"MPLS", "mpls"},
+                                           {"IP", "ip"},       {"GRE", "gre"},       {"ERSPAN", "erspan"},
+                                           {"VXLAN", "vxlan"}, {"Geneve", "geneve"}, {"GTP-U", "gtp_u"}};
+    return bit < ARRAY_LEN(names) ? names[bit][machine] : NULL;
+}
+
 const char *states_name(uint16_t states, const char *between, char buf[STATES_TEXT]) {
     size_t at = 0;
     unsigned n = (unsigned)__builtin_popcount(states);

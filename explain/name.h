@@ -13,6 +13,8 @@ const char *end_name(int end);          /* "a", "b" or "" */
 const char *ended_name(unsigned ended); /* "file_ended" */
 /* "duplicate"; of the i-th bit of enum flow_mark, NULL past the last. */
 const char *mark_name(unsigned bit);
+/* "Geneve" for people, "geneve" for machines; of the i-th bit of enum flow_carrier, NULL past the last. */
+const char *carrier_name(unsigned bit, bool machine);
 /* Whole states joined with `between`: "ESTABLISHED or CLOSE-WAIT"; "?" when there are none or more than four. */
 const char *states_name(uint16_t states, const char *between, char buf[STATES_TEXT]);
 /* "1.5 kB", "12 ms": three digits at most, no-break space. */

@@ -15,7 +15,8 @@
  *     }
  *
  * Rules that hold everywhere
- *   time      uint64_t nanoseconds from any origin; it never goes back. Early calls are harmless.
+ *   time      uint64_t nanoseconds from any origin; it never goes back. Early calls are harmless. A call that takes
+ *             none happens at the latest that was told: outside this loop, after a pause, tell it with tern_expire.
  *   errors    functions that return int or a signed size give a negative `enum tern_error`.
  *   ownership pointers given to tern are only read during the call, unless said otherwise; pointers
  *             given by tern stay valid until the next call that names the same stack.
@@ -255,8 +256,27 @@ typedef struct tern_iface_config {
     uint16_t vlan;    /* Ethernet only: 1 to 4094 tags every frame, 0 none */
 } tern_iface_config;
 
-/* Returns the interface's number (0, 1, ...) or an error; TERN_ELIMIT beyond 16. An interface is up at once. */
+/* Returns the interface's number (the lowest that is free: 0, 1, ...) or an error; TERN_ELIMIT beyond 16. It is up at once.
+ * Next: tern_addr_add. */
 TERN_API int tern_iface_add(tern_stack *stack, const tern_iface_config *config);
+/* The largest IP packet that leaves from now on, 68 to 65535 bytes, at any time: connections cut what they send next to
+ * fit, and use a larger one as far as the peer's MSS and the path allow [MUST-16, RFC1191, RFC8201]. What peers send is
+ * not changed by it: they were told an MSS when the connection opened, and find out for themselves what the path
+ * carries. IPv6 needs 1280: TERN_EINVAL for less while the interface has an IPv6 address, see tern_addr_remove. tso_max
+ * stays as it is. */
+TERN_API int tern_iface_set_mtu(tern_stack *stack, int iface, uint32_t mtu);
+/* Takes an interface out of use, as when its cable is pulled; done twice it is no error. What waits to leave is dropped,
+ * what is still put in by tern_input too (LINK_DOWN). Addresses and routes stay its own, but are not used: connections
+ * from its addresses find themselves as after tern_addr_remove, routes over other interfaces take the place of its
+ * own. Neighbours are forgotten, and all that routers said: autoconfigured addresses go. */
+TERN_API int tern_iface_down(tern_stack *stack, int iface);
+/* Brings it back, perhaps to another link: IPv4 addresses are announced [RFC5227 2.3], IPv6 ones checked for duplicates
+ * once more [RFC4862 5.4], routers asked for [RFC4861 6.3.7]. Connections go on when they next try, a retransmission
+ * timeout later at the most. */
+TERN_API int tern_iface_up(tern_stack *stack, int iface);
+/* The same as tern_iface_down, and for good: addresses and routes go with it. Its number means nothing (TERN_EINVAL) until
+ * tern_iface_add gives it to another interface. Connections and listeners stay, as after tern_addr_remove. */
+TERN_API int tern_iface_remove(tern_stack *stack, int iface);
 /* Gives this host an address and the route to its prefix; TERN_ELIMIT beyond 32 addresses. 127/8 and ::1 are not to be
  * given (TERN_EINVAL): with TERN_LINK_LOOPBACK a host finds itself at any of its addresses. No group is reported by MLD: a
  * switch that forwards multicast only where it was asked for must make an exception for neighbour discovery. An IPv6 address on Ethernet is
@@ -270,10 +290,17 @@ TERN_API int tern_addr_remove(tern_stack *stack, int iface, const tern_addr *add
 /* The i-th address of all interfaces that is ready for use (also those autoconfigured); false past the last. `iface`
  * and `prefix_len` may be NULL. */
 TERN_API bool tern_addr_at(tern_stack *stack, size_t i, tern_addr *addr, int *iface, unsigned *prefix_len);
-/* Adds a route for good; `via` NULL or unspecified: the prefix is on the link. The longest prefix wins; of equal ones the
- * first whose gateway answers. TERN_ELIMIT beyond 64 routes, those of addresses and advertisements included. */
+/* Adds a route, which stays until tern_route_remove or tern_iface_remove; `via` NULL or unspecified: the prefix is on the
+ * link. The longest prefix wins; of equal ones the first whose gateway answers. One that is there already is not added
+ * again (TERN_OK). TERN_ELIMIT beyond 64 routes, those of addresses and advertisements included. */
 TERN_API int tern_route_add(tern_stack *stack, const tern_addr *prefix, unsigned prefix_len, int iface,
                             const tern_addr *via);
+/* Removes the route that tern_route_add made of the same arguments; TERN_ENOROUTE: there is none, for those of addresses
+ * and advertisements come and go with these. Connections take the next best way with their next packet, or tell of
+ * TERN_ENOROUTE as after tern_addr_remove. To replace a route, add the new one and remove the old one: nothing leaves in
+ * between. */
+TERN_API int tern_route_remove(tern_stack *stack, const tern_addr *prefix, unsigned prefix_len, int iface,
+                               const tern_addr *via);
 
 /* ---- 5. the loop ------------------------------------------------------------------------------- */
 

@@ -19,7 +19,7 @@ static inline bool tokens_have_room(struct stack *s, const tern_packet *packets,
 
 int tern_input(tern_stack *public, int iface, const tern_packet *packets, size_t n, uint64_t now_ns) {
     struct stack *s = stack_of(public);
-    if (!s || iface < 0 || (uint32_t)iface >= s->ip.ifaces || (n && !packets)) return TERN_EINVAL;
+    if (!s || !ip_iface_exists(s, iface) || (n && !packets)) return TERN_EINVAL;
     clock_set(s, now_ns);
     if (!tokens_have_room(s, packets, n)) return TERN_ENOMEM;
     for (size_t i = 0; i < n; i++) {

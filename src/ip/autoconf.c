@@ -30,9 +30,9 @@ static ip_addr with_identifier(const struct stack *s, int iface, const ip_addr *
     return a;
 }
 
-static void address_checked_from(const struct stack *s, struct ip_address *a, uint64_t when) {
-    bool check = is_ethernet(s, a->iface) && s->cfg.dad;
-    a->state = check ? IP_ADDRESS_TENTATIVE : IP_ADDRESS_OK;
+void address_checked_from(const struct stack *s, struct ip_address *a, uint64_t when) {
+    bool check = is_ethernet(s, a->iface) && s->cfg.dad && !ip_is_v4(&a->addr);
+    a->state = s->ip.link[a->iface].down ? IP_ADDRESS_DOWN : check ? IP_ADDRESS_TENTATIVE : IP_ADDRESS_OK;
     a->probes_left = 1;
     a->probe_due = when;
 }
@@ -70,12 +70,16 @@ int autoconf_start(struct stack *s, int iface) {
     struct ip_route r = {.iface = (uint8_t)iface, .origin = IP_ROUTE_ADDRESS, .until = TERN_NEVER};
     int err = has_link_local(s, iface) ? TERN_OK : address_add(s, &a);
     if (err == TERN_OK) err = route_add(s, &r, &prefix, 64);
-    if (wants_router(s, iface)) {
-        l->asks = true;
-        l->ask_due = soon;
-    }
+    autoconf_ask(s, iface, soon);
     autoconf_rearm(s);
     return err;
+}
+
+void autoconf_ask(struct stack *s, int iface, uint64_t when) {
+    struct ip_link *l = &s->ip.link[iface];
+    if (!l->v6 || l->down || !wants_router(s, iface)) return;
+    l->asks = true;
+    l->ask_due = when;
 }
 
 /* ---- duplicates ---- */
@@ -176,6 +180,12 @@ static void address_advertised(struct stack *s, int iface, const struct nd_prefi
     if (err == TERN_ELIMIT) drop(s, iface, R_AUTOCONF_LIMIT, NULL);
 }
 
+void link_mtu6_set(struct stack *s, int iface) {
+    uint32_t mtu = s->ip.iface[iface].mtu;
+    struct ip_link *l = &s->ip.link[iface];
+    l->mtu6 = l->mtu_advertised ? min_u32(l->mtu_advertised, mtu) : mtu;
+}
+
 /* RFC 4861 6.3.4, RFC 4862 5.5.3 */
 void autoconf_advertised(struct stack *s, int iface, const ip_addr *router, const nd_message *m) {
     struct ip_link *l = &s->ip.link[iface];
@@ -186,7 +196,10 @@ void autoconf_advertised(struct stack *s, int iface, const ip_addr *router, cons
         l->asks = l->asks && !l->ask_wait_ms;
     }
     advertised_set(s, iface, &everywhere, 0, router, m->router_lifetime_s);
-    if (m->mtu >= 1280 && m->mtu <= s->ip.iface[iface].mtu) l->mtu6 = m->mtu;
+    if (m->mtu >= 1280 && m->mtu <= s->ip.iface[iface].mtu) {
+        l->mtu_advertised = m->mtu;
+        link_mtu6_set(s, iface);
+    }
     for (unsigned i = 0; i < m->prefixes; i++) {
         const struct nd_prefix *p = &m->prefix[i];
         if (p->len > 128 || ip_is_link_local(&p->prefix) || ip_is_multicast(&p->prefix) || ip_is_v4(&p->prefix))
@@ -202,6 +215,18 @@ void autoconf_router_gone(struct stack *s, int iface, const ip_addr *router) {
     const ip_addr everywhere = {{0}};
     advertised_set(s, iface, &everywhere, 0, router, 0);
     autoconf_rearm(s);
+}
+
+void autoconf_forget(struct stack *s, int iface) {
+    struct ip_link *l = &s->ip.link[iface];
+    for (uint32_t i = s->ip.addresses; i-- > 0;)
+        if (s->ip.address[i].automatic && s->ip.address[i].iface == iface) address_remove(s, &s->ip.address[i]);
+    for (uint32_t i = s->ip.routes; i-- > 0;)
+        if (s->ip.route[i].origin == IP_ROUTE_ADVERTISED && s->ip.route[i].iface == iface)
+            route_remove(s, &s->ip.route[i]);
+    l->asks = l->answered = false;
+    l->ask_wait_ms = l->mtu_advertised = 0;
+    link_mtu6_set(s, iface);
 }
 
 /* ---- time ---- */

@@ -365,7 +365,9 @@ bool ip_input(struct stack *s, int iface, const tern_packet *p) {
         s->ip.tokens_out++;
         in.info.token = p->token;
     }
-    if (f->link == TERN_LINK_ETHERNET)
+    if (unlikely(s->ip.link[iface].down))
+        drop(s, iface, R_LINK_DOWN, NULL);
+    else if (f->link == TERN_LINK_ETHERNET)
         ethernet_input(s, &in);
     else if (!fast_input(s, &in))
         slow_input(s, &in);

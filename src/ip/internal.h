@@ -41,6 +41,8 @@ struct ip_address *address_find(struct stack *s, const ip_addr *a);
 void addresses_changed(struct stack *s);
 /* Our address for talking to `dst` over `iface` [RFC6724 5 in short]; false: none fits. */
 bool address_choose(const struct stack *s, int iface, const ip_addr *dst, ip_addr *out);
+/* The routes to the last destinations no longer hold. */
+void ways_forget(struct stack *s);
 int address_add(struct stack *s, const struct ip_address *a);
 void address_remove(struct stack *s, struct ip_address *a);
 int route_add(struct stack *s, const struct ip_route *r, const ip_addr *prefix, unsigned len);
@@ -66,6 +68,8 @@ void ip_send_link(struct stack *s, int iface, const uint8_t *mac, struct ip_out 
 struct ip_control *control_take(struct stack *s, int iface, const uint8_t *mac, uint16_t type);
 /* A held packet leaves; it belongs to the queue from here on. */
 void control_release(struct stack *s, int iface, const uint8_t mac[6], struct ip_held *held);
+/* What waits to leave this way does not. */
+void control_forget(struct stack *s, int iface);
 void held_free(struct stack *s, struct ip_held *held);
 void output_free(struct stack *s);
 
@@ -95,6 +99,7 @@ struct neighbour {
 
 int neighbour_init(struct stack *s); /* before the first Ethernet interface */
 void neighbour_free(struct stack *s);
+void neighbours_forget(struct stack *s, int iface);
 struct neighbour *neighbour_find(struct stack *s, int iface, const ip_addr *addr);
 /* The entry, made and asked for when there is none; used from now on. NULL: a limit, counted. */
 struct neighbour *neighbour_use(struct stack *s, int iface, const ip_addr *addr);
@@ -129,6 +134,14 @@ void nd_solicit_router(struct stack *s, int iface);
 /* ---- autoconf.c ---- */
 /* IPv6 is used on this interface: it gets its link-local address. */
 int autoconf_start(struct stack *s, int iface);
+/* Sets the state that an address begins with; a check for duplicates, where there is one, begins at `when`. */
+void address_checked_from(const struct stack *s, struct ip_address *a, uint64_t when);
+/* Looks for routers from `when` on, if any are wanted. */
+void autoconf_ask(struct stack *s, int iface, uint64_t when);
+/* Whatever routers said about this link no longer holds. */
+void autoconf_forget(struct stack *s, int iface);
+/* The interface's MTU or the advertised one is another. */
+void link_mtu6_set(struct stack *s, int iface);
 void autoconf_advertised(struct stack *s, int iface, const ip_addr *router, const nd_message *m);
 void autoconf_router_gone(struct stack *s, int iface, const ip_addr *router);
 void autoconf_duplicate(struct stack *s, struct ip_address *a);

@@ -1,5 +1,5 @@
 /* ip.h - the internet layer's face: what tcp/ and core/ call, and the state that a stack keeps for it. No transport
- * rules. Files: input.c output.c reassembly.c route.c neighbour.c (the cache) arp.c nd.c autoconf.c icmp.c echo.c */
+ * rules. Files: input.c output.c reassembly.c iface.c route.c neighbour.c (the cache) arp.c nd.c autoconf.c icmp.c echo.c */
 #ifndef IP_IP_H
 #define IP_IP_H
 
@@ -80,6 +80,7 @@ void loopback_deliver(struct stack *s);
 /* Half of that queue's room is taken: what can be said another time should wait. */
 bool ip_output_busy(const struct stack *s);
 
+bool ip_iface_exists(const struct stack *s, int iface);
 /* One packet from the link; takes the trace's PACKET_IN for granted. Returns true when a lent token was kept. */
 bool ip_input(struct stack *s, int iface, const tern_packet *p);
 /* Makes sure that n more lent packets have their place in tern_reclaim's list. False: no memory; then they must not be
@@ -125,5 +126,6 @@ int ip_init(struct stack *s);
 void ip_free(struct stack *s);
 void ip_timer(struct stack *s, wheel_node *n); /* kinds from TIMER_IP_FIRST on */
 
-/* The public calls behind tern_iface_add and its kin live in ip/route.c; those of tern_echo_* in ip/echo.c. */
+/* The public calls tern_iface_* live in ip/iface.c, tern_addr_* and tern_route_* in ip/route.c, tern_echo_* in
+ * ip/echo.c. */
 #endif

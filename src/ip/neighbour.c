@@ -99,6 +99,14 @@ void neighbour_free(struct stack *s) {
     mem_free(s, s->ip.neighbour_bucket, s->ip.neighbour_buckets * sizeof *s->ip.neighbour_bucket);
 }
 
+void neighbours_forget(struct stack *s, int iface) {
+    for (uint32_t i = 0; s->ip.neighbour_bucket && i < s->ip.neighbour_buckets; i++)
+        for (struct neighbour *next, *n = s->ip.neighbour_bucket[i]; n; n = next) {
+            next = n->bucket_next;
+            if (n->iface == iface) forget(s, n);
+        }
+}
+
 /* ---- questions ---- */
 
 static void ask(struct stack *s, struct neighbour *n) {

@@ -232,6 +232,19 @@ bool ip_output_next(struct stack *s, tern_frame *f) {
     return true;
 }
 
+void control_forget(struct stack *s, int iface) {
+    struct ip_state *ip = &s->ip;
+    uint32_t kept = ip->control_next;
+    for (uint32_t i = ip->control_next; i != ip->control_end; i++) {
+        struct ip_control *c = slot_at(s, i);
+        if (c->frame.iface == iface)
+            held_free(s, c->body);
+        else
+            *slot_at(s, kept++) = *c;
+    }
+    ip->control_end = kept;
+}
+
 void ip_output_begin(struct stack *s) {
     struct ip_state *ip = &s->ip;
     for (; ip->control_first != ip->control_next; ip->control_first++)

@@ -1,5 +1,5 @@
-/* route.c - interfaces, our addresses and routes: who we are, and which way leads where (RFC 1122 3.3.1, RFC 6724 in
- * short). Next hops' link addresses are neighbour.c's, addresses made from advertisements autoconf.c's.
+/* route.c - our addresses and routes: who we are, and which way leads where (RFC 1122 3.3.1, RFC 6724 in short).
+ * Interfaces are iface.c's, next hops' link addresses neighbour.c's, addresses made from advertisements autoconf.c's.
  *
  * A packet to one of our own addresses has a route only where there is a loopback interface: see loopback.c. */
 #include "ip/internal.h"
@@ -36,7 +36,7 @@ static struct ip_way *way_of(struct stack *s, const ip_addr *dst) {
     return &s->ip.way[(ip_half(dst, 1) * UINT64_C(0x9e3779b97f4a7c15) >> 32) % IP_WAYS];
 }
 
-static void ways_forget(struct stack *s) { memset(s->ip.way, 0, sizeof s->ip.way); }
+void ways_forget(struct stack *s) { memset(s->ip.way, 0, sizeof s->ip.way); }
 
 /* ---- our addresses ---- */
 
@@ -199,26 +199,35 @@ uint32_t link_mtu(const struct stack *s, int iface, bool v6) {
 
 /* ---- routes ---- */
 
-int route_add(struct stack *s, const struct ip_route *wanted, const ip_addr *prefix, unsigned len) {
-    struct ip_route r = *wanted;
-    r.v4 = ip_is_v4(prefix);
-    r.bits = (uint8_t)(r.v4 ? 96 + len : len);
-    r.mask = mask_of(r.bits);
-    r.prefix = masked(prefix, &r.mask);
+static void route_set_prefix(struct ip_route *r, const ip_addr *prefix, unsigned len) {
+    r->v4 = ip_is_v4(prefix);
+    r->bits = (uint8_t)(r->v4 ? 96 + len : len);
+    r->mask = mask_of(r->bits);
+    r->prefix = masked(prefix, &r->mask);
+}
+
+/* What the user said, what came with an address and what a router said last differently long: each is kept. */
+static bool route_same(const struct ip_route *a, const struct ip_route *b) {
+    return a->origin == b->origin && a->bits == b->bits && a->v4 == b->v4 && a->iface == b->iface &&
+           ip_eq(&a->prefix, &b->prefix) && ip_eq(&a->via, &b->via);
+}
+
+static int route_insert(struct stack *s, const struct ip_route *r) {
     uint32_t at = 0;
-    for (; at < s->ip.routes && s->ip.route[at].bits >= r.bits; at++) {
-        struct ip_route *known = &s->ip.route[at];
-        /* What the user said, what came with an address and what a router said last differently long: each is kept. */
-        if (known->origin == r.origin && known->bits == r.bits && known->v4 == r.v4 && known->iface == r.iface &&
-            ip_eq(&known->prefix, &r.prefix) && ip_eq(&known->via, &r.via))
-            return TERN_OK;
-    }
+    for (; at < s->ip.routes && s->ip.route[at].bits >= r->bits; at++)
+        if (route_same(&s->ip.route[at], r)) return TERN_OK;
     if (s->ip.routes == IP_ROUTES) return TERN_ELIMIT;
-    memmove(&s->ip.route[at + 1], &s->ip.route[at], (s->ip.routes - at) * sizeof r);
-    s->ip.route[at] = r;
+    memmove(&s->ip.route[at + 1], &s->ip.route[at], (s->ip.routes - at) * sizeof *r);
+    s->ip.route[at] = *r;
     s->ip.routes++;
     ways_forget(s);
     return TERN_OK;
+}
+
+int route_add(struct stack *s, const struct ip_route *wanted, const ip_addr *prefix, unsigned len) {
+    struct ip_route r = *wanted;
+    route_set_prefix(&r, prefix, len);
+    return route_insert(s, &r);
 }
 
 void route_remove(struct stack *s, struct ip_route *r) {
@@ -249,6 +258,7 @@ static const struct ip_route *route_search(struct stack *s, int link, const ip_a
         const struct ip_route *r = &s->ip.route[i];
         if (best && r->bits < best->bits) break;
         if (r->v4 != v4 || !under(dst, &r->prefix, &r->mask) || (link >= 0 && r->iface != link)) continue;
+        if (s->ip.link[r->iface].down) continue;
         *lasting = !best && ip_is_unspecified(&r->via);
         /* Dead gateways come last [RFC1122 3.3.1.4], and in turn: the one that was not asked for longest [RFC4861 6.3.6]. */
         uint64_t silent = gateway_silent_since(s, r);
@@ -296,45 +306,9 @@ uint32_t ip_link_mtu(struct stack *s, const ip_addr *dst) {
 
 /* ---- the public calls ---- */
 
-static bool iface_config_ok(const tern_iface_config *c) {
-    if (c->size != sizeof *c || c->mtu < 68 || c->mtu > 65535 || c->tso_max > 65535) return false;
-    if (c->flags & ~(uint32_t)(TERN_IFACE_TX_CSUM | TERN_IFACE_RX_CSUM | TERN_IFACE_ANY_LOCAL)) return false;
-    if (c->link == TERN_LINK_IP || c->link == TERN_LINK_LOOPBACK) return c->vlan == 0;
-    static const uint8_t none[6];
-    return c->link == TERN_LINK_ETHERNET && c->vlan <= 4094 && !(c->mac[0] & 1) && memcmp(c->mac, none, 6) != 0;
-}
-
-int tern_iface_add(tern_stack *public, const tern_iface_config *config) {
-    struct stack *s = stack_of(public);
-    if (!s || !config || !iface_config_ok(config)) return TERN_EINVAL;
-    if (s->ip.ifaces == IP_IFACES) return TERN_ELIMIT;
-    if (config->link == TERN_LINK_LOOPBACK && s->ip.loopback) return TERN_EADDRINUSE;
-    bool ethernet = config->link == TERN_LINK_ETHERNET;
-    if (ethernet && neighbour_init(s) != TERN_OK) return TERN_ENOMEM;
-    int i = (int)s->ip.ifaces++;
-    ways_forget(s);
-    struct iface *f = &s->ip.iface[i];
-    *f = (struct iface){.link = config->link,
-                        .flags = config->flags,
-                        .mtu = config->mtu,
-                        .tso_max = config->tso_max,
-                        .vlan = config->vlan};
-    memcpy(f->mac, config->mac, 6);
-    for (unsigned k = 0; config->name && k < 15 && config->name[k]; k++) f->name[k] = config->name[k];
-    if (config->link == TERN_LINK_LOOPBACK) {
-        s->ip.loopback = (uint32_t)i + 1;
-        s->ip.loop_route.iface = (uint8_t)i;
-    }
-    f->l2_len = ethernet ? (config->vlan ? 18 : 14) : 0;
-    s->ip.link[i] = (struct ip_link){.mtu6 = config->mtu};
-    if (ethernet && s->cfg.autoconf && f->mtu >= 1280)
-        autoconf_start(s, i); /* a full address table only means: without */
-    return i;
-}
-
 /* A host of the family, of an interface that exists. */
 static bool address_ok(const struct stack *s, int iface, const tern_addr *addr) {
-    return s && addr && iface >= 0 && (uint32_t)iface < s->ip.ifaces && (addr->family == 4 || addr->family == 6);
+    return s && addr && ip_iface_exists(s, iface) && (addr->family == 4 || addr->family == 6);
 }
 
 int tern_addr_add(tern_stack *public, int iface, const tern_addr *addr, unsigned prefix_len) {
@@ -344,15 +318,12 @@ int tern_addr_add(tern_stack *public, int iface, const tern_addr *addr, unsigned
     ip_addr a = addr_in(addr);
     if (ip_is_v4(&a) != v4 || !is_unicast(&a) || prefix_len > (v4 ? 32u : 128u)) return TERN_EINVAL;
     if (!v4 && s->ip.iface[iface].mtu < 1280) return TERN_EINVAL; /* [RFC8200 5] */
-    bool check = !v4 && ethernet && s->cfg.dad;
     struct ip_address mine = {.addr = a,
                               .iface = (uint8_t)iface,
                               .prefix_len = (uint8_t)prefix_len,
-                              .state = check ? IP_ADDRESS_TENTATIVE : IP_ADDRESS_OK,
-                              .probes_left = 1,
-                              .probe_due = s->now + rng_below(&s->rng, 1000) * MS_NS,
                               .preferred_until = TERN_NEVER,
                               .valid_until = TERN_NEVER};
+    address_checked_from(s, &mine, s->now + rng_below(&s->rng, 1000) * MS_NS);
     int err = address_add(s, &mine);
     if (err) return err;
     struct ip_route r = {.iface = (uint8_t)iface, .origin = IP_ROUTE_ADDRESS, .until = TERN_NEVER};
@@ -363,7 +334,7 @@ int tern_addr_add(tern_stack *public, int iface, const tern_addr *addr, unsigned
     }
     if (!v4) autoconf_start(s, iface);
     autoconf_rearm(s);
-    if (v4 && ethernet) arp_announce(s, iface, ip_to_v4(&a));
+    if (v4 && ethernet && mine.state == IP_ADDRESS_OK) arp_announce(s, iface, ip_to_v4(&a));
     tcp_path_changed(s);
     return TERN_OK;
 }
@@ -393,21 +364,47 @@ bool tern_addr_at(tern_stack *public, size_t i, tern_addr *addr, int *iface, uns
     return false;
 }
 
-int tern_route_add(tern_stack *public, const tern_addr *prefix, unsigned prefix_len, int iface, const tern_addr *via) {
-    struct stack *s = stack_of(public);
+/* What the arguments of a route say; TERN_EINVAL: nothing. */
+static int route_named(struct stack *s, const tern_addr *prefix, unsigned len, int iface, const tern_addr *via,
+                       struct ip_route *out) {
     if (!address_ok(s, iface, prefix)) return TERN_EINVAL;
     bool v4 = prefix->family == 4;
     ip_addr p = addr_in(prefix);
-    if (ip_is_v4(&p) != v4 || prefix_len > (v4 ? 32u : 128u)) return TERN_EINVAL;
+    if (ip_is_v4(&p) != v4 || len > (v4 ? 32u : 128u)) return TERN_EINVAL;
     struct ip_route r = {.iface = (uint8_t)iface, .origin = IP_ROUTE_MANUAL, .until = TERN_NEVER};
+    route_set_prefix(&r, &p, len);
     if (via && via->family != 0) {
         r.via = addr_in(via);
         if (via->family != prefix->family || ip_is_v4(&r.via) != v4) return TERN_EINVAL;
-        if (!ip_is_unspecified(&r.via) && (!ip_may_be_peer(s, &r.via) || address_find(s, &r.via))) return TERN_EINVAL;
         if (ip_is_unspecified(&r.via)) r.via = (ip_addr){{0}};
     }
-    if (!v4 && s->ip.iface[iface].mtu < 1280) return TERN_EINVAL;
-    int err = route_add(s, &r, &p, prefix_len);
+    *out = r;
+    return TERN_OK;
+}
+
+int tern_route_add(tern_stack *public, const tern_addr *prefix, unsigned prefix_len, int iface, const tern_addr *via) {
+    struct stack *s = stack_of(public);
+    struct ip_route r;
+    int err = route_named(s, prefix, prefix_len, iface, via, &r);
+    if (err) return err;
+    if (!ip_is_unspecified(&r.via) && (!ip_may_be_peer(s, &r.via) || address_find(s, &r.via))) return TERN_EINVAL;
+    if (!r.v4 && s->ip.iface[iface].mtu < 1280) return TERN_EINVAL;
+    err = route_insert(s, &r);
     if (err == TERN_OK) tcp_path_changed(s);
     return err;
+}
+
+int tern_route_remove(tern_stack *public, const tern_addr *prefix, unsigned prefix_len, int iface,
+                      const tern_addr *via) {
+    struct stack *s = stack_of(public);
+    struct ip_route named;
+    int err = route_named(s, prefix, prefix_len, iface, via, &named);
+    if (err) return err;
+    for (uint32_t i = 0; i < s->ip.routes; i++) {
+        if (!route_same(&s->ip.route[i], &named)) continue;
+        route_remove(s, &s->ip.route[i]);
+        tcp_path_changed(s); /* who waits for the gateway has another one now, or waits in vain */
+        return TERN_OK;
+    }
+    return TERN_ENOROUTE;
 }

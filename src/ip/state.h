@@ -17,7 +17,7 @@ enum {
 };
 
 /* ---- route.c ---- */
-enum ip_address_state { IP_ADDRESS_TENTATIVE, IP_ADDRESS_OK, IP_ADDRESS_DUPLICATE };
+enum ip_address_state { IP_ADDRESS_TENTATIVE, IP_ADDRESS_OK, IP_ADDRESS_DUPLICATE, IP_ADDRESS_DOWN };
 
 struct ip_address {
     ip_addr addr;
@@ -51,7 +51,9 @@ struct ip_link {
     ip_addr fast_dst, fast_src; /* the last addresses that passed the checks of input.c */
     uint64_t fast_pseudo;       /* pseudo_sum of them, for TCP and no length */
     uint8_t fast;               /* 4 or 6; 0: there are none */
-    uint32_t mtu6;              /* from a router advertisement, else the interface's */
+    uint32_t mtu_advertised;    /* by a router; 0: none said one */
+    uint32_t mtu6;              /* that one if the interface carries so much, else the interface's */
+    bool down;                  /* see iface.c */
     bool v6;                    /* has its link-local address */
     bool asks, answered;        /* for a router; by one that can be a default router */
     uint32_t ask_wait_ms;       /* after the last router solicitation; 0: there was none */

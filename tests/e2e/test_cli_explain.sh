@@ -146,12 +146,19 @@ status explain "$TERN"
 # Packets in which it finds nothing that it knows are not passed over in silence.
 python3 - <<'END'
 import struct
-frame = b'\2' * 12 + b'\x88\x64' + b'\x11\0\0\1\0\x2a\0\x21' + bytes(40)
-open('pppoe.pcap', 'wb').write(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1) +
-                               2 * (struct.pack('<IIII', 1, 0, len(frame), len(frame)) + frame))
+def save(name, frame):
+    open(name, 'wb').write(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1) +
+                           2 * (struct.pack('<IIII', 1, 0, len(frame), len(frame)) + frame))
+save('arp.pcap', b'\2' * 12 + b'\x08\x06' + bytes(46))
+tcp = struct.pack('>HHIIBBHHH', 40000, 80, 7, 0, 5 << 4, 2, 1000, 0, 0)
+ip = struct.pack('>BBHHHBBHII', 0x45, 0, 40, 1, 0x4000, 64, 6, 0, 0x0a000001, 0x0a000002) + tcp
+save('pppoe.pcap', b'\2' * 12 + b'\x81\0\0\7' + b'\x88\x64' + b'\x11\0\0\1\0\x2a\0\x21' + ip)
 END
-explain pppoe.pcap >out || fail "no TCP: exit $?"
-grep -q 'what these packets carry: 2;' out || fail "no TCP: $(cat out)"
+explain arp.pcap >out || fail "no TCP: exit $?"
+grep -q 'No TCP was found in these packets: 2;' out || fail "no TCP: $(cat out)"
+explain --flow 1 pppoe.pcap >out || fail "PPPoE in a VLAN: exit $?"
+grep -q 'carried in  *VLAN, PPP$' out || fail "PPPoE in a VLAN: $(cat out)"
+explain --json pppoe.pcap | has '"carried_in":\["vlan","ppp"\]' || fail "PPPoE in a VLAN, as JSON"
 
 # On terminals of 80 columns no line is wider than that, in either language.
 python3 - "$TERN" <<'END' || fail "too wide for the terminal"

@@ -6,13 +6,21 @@ export LC_ALL=C.UTF-8
 fail() { echo "FAILED: $*" >&2; exit 1; }
 "$TERN" explain --live lo --filter 'tcp' --conn-log=conn.log >out 2>err &
 tern=$!
-trap 'kill "$tern" 2>/dev/null || true' EXIT
+"$TERN" explain --live any >any 2>any.err & # without link headers of its own, so without tags
+any=$!
+trap 'kill "$tern" "$any" 2>/dev/null || true' EXIT
 for _ in $(seq 100); do
     grep -q 'listening on lo' err && break
     kill -0 "$tern" 2>/dev/null || break
     sleep 0.1
 done
 grep -q 'listening on lo' err || { echo "cannot capture here: $(cat err)"; exit 77; }
+for _ in $(seq 100); do
+    grep -q 'listening on any' any.err && break
+    kill -0 "$any" 2>/dev/null || break
+    sleep 0.1
+done
+grep -q 'listening on any' any.err || fail "all interfaces: $(cat any.err)"
 port=$(python3 - <<'END'
 import socket
 listener = socket.socket()
@@ -33,6 +41,11 @@ for _ in $(seq 200); do
     sleep 0.1
 done
 grep -q "127.0.0.1:$port .*1.23.kB.*three-way handshake.*A first" out || fail "the connection is not told of: $(cat out err)"
+for _ in $(seq 200); do
+    grep -q "127.0.0.1:$port " any && break
+    sleep 0.1
+done
+grep -q "127.0.0.1:$port .*three-way handshake.*A first" any || fail "all interfaces: $(cat any any.err)"
 ! grep -q '^packets: ' out || fail "it ended by itself"
 kill -INT "$tern"
 wait "$tern" || fail "exit $? after an interrupt: $(cat err)"

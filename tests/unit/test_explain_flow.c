@@ -83,6 +83,91 @@ static void link_types(void **state) {
     assert_int_equal(decode_bytes(1, "ddddddssssss\x08\x06zz", 16, 16, &d), DECODE_OTHER);
 }
 
+/* Behind `head`, of `len` bytes, comes an IP packet. At `ip` an outer IPv4 header begins, unless that is 0. */
+static void carriers(void **state) {
+    (void)state;
+#define ETHER "ddddddssssss"
+#define OUTER4(proto) ETHER "\x08\0\x45\0\xff\xff\0\7\0\0\x40" proto "\0\0\1\1\1\1\2\2\2\2"
+#define OUTER_UDP(port) OUTER4("\x11") "\x12\x34" port "\0\0\0\0"
+    static const struct {
+        uint32_t linktype;
+        uint16_t carried;
+        uint32_t len, ip;
+        const char *head;
+        bool v6;
+    } made_in[] = {
+        {1, FLOW_IN_VLAN, 22, 0, ETHER "\x92\0\0\1\x81\0\0\2\x08\0", false},
+        {1, FLOW_IN_PPP, 22, 0, ETHER "\x88\x64\x11\0\0\1\0\0\0\x21", false}, /* RFC 2516 */
+        {1, FLOW_IN_PPP, 21, 0, ETHER "\x88\x64\x11\0\0\1\0\0\x57", true},    /* a short number */
+        {1, FLOW_IN_VLAN | FLOW_IN_PPP, 26, 0, ETHER "\x81\0\0\7\x88\x64\x11\0\0\1\0\0\0\x57", true},
+        {9, FLOW_IN_PPP, 4, 0, "\xff\3\0\x21", false},
+        {51, FLOW_IN_PPP, 8, 0, "\x11\0\0\1\0\0\0\x21", false},
+        {104, 0, 4, 0, "\x0f\0\x08\0", false},
+        {1, FLOW_IN_MPLS, 22, 0, ETHER "\x88\x47\0\1\0\x40\0\1\x11\x40", false},               /* RFC 3032 */
+        {1, FLOW_IN_MPLS, 36, 0, ETHER "\x88\x47\0\1\x11\x40\0\0\0\0" ETHER "\x86\xdd", true}, /* RFC 4448 */
+        {1, 0, 22, 0, ETHER "\0\x40\xaa\xaa\3\0\0\0\x08\0", false},
+        {258, 0, 26, 0, "\x0c\0\0\0\1\0\0\0\1\0\0\0" ETHER "\x08\0", false},
+        {1, FLOW_IN_IP, 34, 14, OUTER4("\4"), false},
+        {1, FLOW_IN_IP, 34, 14, OUTER4("\x29"), true},
+        {1, FLOW_IN_GRE, 38, 14, OUTER4("\x2f") "\0\0\x08\0", false},                    /* RFC 2784 */
+        {1, FLOW_IN_GRE, 46, 14, OUTER4("\x2f") "\x30\0\x86\xdd\0\0\0\1\0\0\0\2", true}, /* RFC 2890 */
+        {1, FLOW_IN_ERSPAN, 64, 14, OUTER4("\x2f") "\x10\0\x88\xbe\0\0\0\1\x10\5\0\1\0\0\0\2" ETHER "\x08\0", false},
+        {1, FLOW_IN_VXLAN, 64, 14, OUTER_UDP("\x12\xb5") "\x08\0\0\0\0\0\x2a\0" ETHER "\x08\0", false},
+        {1, FLOW_IN_GENEVE, 68, 14, OUTER_UDP("\x17\xc1") "\1\0\x65\x58\0\0\x2a\0\1\2\3\0" ETHER "\x08\0", false},
+        {1, FLOW_IN_GTP, 50, 14, OUTER_UDP("\x08\x68") "\x30\xff\0\0\0\0\0\1", false},
+        {1, FLOW_IN_GTP, 58, 14, OUTER_UDP("\x08\x68") "\x34\xff\0\0\0\0\0\1\0\0\0\x85\1\0\1\0", true},
+        {1, FLOW_IN_MPLS, 46, 14, OUTER_UDP("\x19\xeb") "\0\1\1\x40", false}, /* RFC 7510 */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(made_in); i++) {
+        uint8_t frame[2048];
+        struct decoded d;
+        uint32_t head = made_in[i].len, ip = made_in[i].ip;
+        memcpy(frame, made_in[i].head, head);
+        uint32_t n = head + made_ip(frame + head, sizeof frame - head, made_in[i].v6 ? &data6 : &syn4);
+        if (ip != 0) store16(frame + ip + 2, (uint16_t)(n - ip));
+        assert_int_equal(decode_bytes(made_in[i].linktype, frame, n, n, &d), DECODE_TCP);
+        assert_int_equal(d.tcp.tcp.seq_no.v, made_in[i].v6 ? 101 : 100);
+        assert_int_equal(d.tcp.len, made_in[i].v6 ? 700 : 0);
+        assert_int_equal(d.tcp.carried, made_in[i].carried);
+        assert_int_equal(d.tcp.marks, 0);
+        assert_int_equal(d.src.b[0], made_in[i].v6 ? 0xfd : 0); /* the inner address */
+        for (uint32_t cut = 0; cut < head + 40; cut++) {        /* wherever it was cut */
+            enum decode_kind kind = decode_bytes(made_in[i].linktype, frame, cut, n, &d);
+            assert_true(kind == DECODE_CUT || kind == DECODE_OTHER);
+        }
+    }
+}
+
+/* Extension headers that only forwarders' peers need understand, and a payload too long for its field. */
+static void ip6_headers(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t next;
+        uint32_t len;
+        const char *head;
+    } ext[] = {
+        {0, 8, "\6\0\xc2\4\0\0\0\0"},                                   /* a jumbo payload: RFC 2675 */
+        {60, 8, "\6\0\x8b\4\0\0\0\0"},                                  /* an option that its receiver must know */
+        {51, 24, "\6\4\0\0\0\0\0\1\0\0\0\1............"},               /* RFC 4302 */
+        {43, 24, "\6\2\4\1\0\0\0\0\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2"}, /* RFC 8754: not at its end yet */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(ext); i++) {
+        uint8_t plain[2048], frame[2048];
+        struct decoded d;
+        uint32_t n = made_ip(plain, sizeof plain, &data6), len = ext[i].len;
+        memcpy(frame, plain, 40);
+        memcpy(frame + 40, ext[i].head, len);
+        memcpy(frame + 40 + len, plain + 40, n - 40);
+        frame[6] = ext[i].next;
+        store16(frame + 4, i == 0 ? 0 : (uint16_t)(n - 40 + len));
+        if (ext[i].next == 43) frame[39] = 0x99; /* where it goes first; the sum is that of its end */
+        assert_int_equal(decode_bytes(101, frame, n + len, n + len, &d), DECODE_TCP);
+        assert_int_equal(d.tcp.len, 700);
+        assert_int_equal(d.tcp.marks, 0);
+        assert_int_equal(d.dst.b[15], 2);
+    }
+}
+
 static void cut_at_every_length(void **state) {
     (void)state;
     uint8_t frame[2048];
@@ -452,6 +537,8 @@ int main(void) {
     decoder_init(&dec);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(link_types),
+        cmocka_unit_test(carriers),
+        cmocka_unit_test(ip6_headers),
         cmocka_unit_test(cut_at_every_length),
         cmocka_unit_test(checksums),
         cmocka_unit_test(fragments_are_put_together),

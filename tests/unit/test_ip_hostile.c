@@ -66,12 +66,27 @@ static void still_alive(bool ethernet) {
     assert_int_equal(host.out_len, (ethernet ? 14 : 0) + 128);
 }
 
+static void begin_link(bool ethernet) {
+    assert_int_equal(iface_add(ethernet ? TERN_LINK_ETHERNET : TERN_LINK_IP, ethernet ? 0 : TERN_IFACE_ANY_LOCAL, 1500),
+                     0);
+    give_all();
+}
+
+/* Whatever is under way then, and while it is down. */
+static void change_link(bool ethernet) {
+    switch (chance(4)) {
+    case 0: tern_iface_down(host.t, 0); break;
+    case 1: tern_iface_up(host.t, 0); break;
+    case 2: tern_iface_set_mtu(host.t, 0, 1280 + chance(3000)); break;
+    default: tern_iface_remove(host.t, 0); begin_link(ethernet);
+    }
+}
+
 static void test_random(void **state) {
     (void)state;
     for (int ethernet = 0; ethernet < 2; ethernet++) {
         host_new();
-        iface_add(ethernet ? TERN_LINK_ETHERNET : TERN_LINK_IP, ethernet ? 0 : TERN_IFACE_ANY_LOCAL, 1500);
-        give_all();
+        begin_link(ethernet);
         for (int i = 0; i < 100000; i++) {
             if (chance(4) == 0) {
                 k.len = chance(200);
@@ -92,7 +107,9 @@ static void test_random(void **state) {
             assert_true(host.s->ip.frag_bytes <= host.s->cfg.reassembly_bytes && host.s->ip.neighbours <= 512);
             if (i % 8 == 0) take_all();
             if (i % 64 == 0) pass_ms(chance(500));
+            if (i % 500 == 499) change_link(ethernet);
         }
+        tern_iface_up(host.t, 0);
         still_alive(ethernet);
         host_free();
     }
