@@ -97,6 +97,7 @@ void drawn_remarks(const struct explain_flow *f, const struct flow_packet *p, co
         why_add(buf, size, word(WORD_SEPARATOR, lang), said);
     }
     marks_text(p->marks, lang, buf, size);
+    if ((p->tos & 3) == 3) why_add(buf, size, word(WORD_SEPARATOR, lang), _("marked on the way here (CE): congestion"));
     for (int end = END_A; view != NULL && end <= END_B; end++) {
         const struct statement *s = &view->after[end];
         if (s->certainty != CERTAIN && s->states != told[end]) doubt_text(end, s, lang, buf, size);

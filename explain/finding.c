@@ -107,3 +107,7 @@ const char *repeat_name(unsigned cause) {
     static const char *const names[REPEAT_CAUSES] = {"rto", "fast", "tlp", "syn", "unknown"};
     return cause < REPEAT_CAUSES ? names[cause] : "";
 }
+const char *marking_name(unsigned marking) {
+    static const char *const names[MARKINGS] = {"unknown", "none", "refused", "taken_back", "classic", "accurate"};
+    return marking < MARKINGS ? names[marking] : "";
+}

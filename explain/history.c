@@ -213,6 +213,7 @@ void history_follow(struct record *r, const struct flow_packet *p, const struct 
     }
     follow_window(r, p, l);
     repeat_follow(r, p, l);
+    ecn_follow(h, p, l);
     follow_fin(r, p, l);
     follow_speed(r, p, l);
     if (l->takes > 0) e->sent_ns = p->time_ns;

@@ -21,6 +21,28 @@ enum reset_kind {
     RESET_ABORT,
 };
 
+/* Congestion marks on what one end sends. */
+struct ecn_end {
+    uint64_t marked_first;           /* number of the packet */
+    uint64_t told_ns;                /* when it was first told of a mark */
+    uint32_t capable, marked, plain; /* packets that may be marked; that are; new segments that may not */
+    uint32_t told;                   /* marks that the other end told of; of the classic form, times that it did */
+    uint32_t reduced;                /* times that it said to have slowed down */
+    uint32_t unheeded;               /* new segments since it was told and has not said so */
+    uint32_t unheard;                /* marks that were acknowledged without a word */
+    seq marked_stop, reduced_stop;   /* behind the latest of these */
+    uint8_t counter;                 /* the other end's, of the accurate form */
+    bool waits, telling, reduced_any;
+    bool counts; /* its own counter has begun */
+};
+
+struct history_ecn {
+    struct ecn_end end[2];
+    uint8_t first, latest, answer; /* AE, CWR, ECE of the first SYN, of the latest, of the SYN-ACK */
+    bool asked, answered;          /* these were seen */
+    bool any, counts;              /* there is something to follow; AE was seen */
+};
+
 struct history_end {
     uint64_t bytes, zero_since_ns, zero_ns;
     uint64_t sent_ns;             /* its latest segment that takes numbers */
@@ -62,6 +84,7 @@ struct history_end {
 
 struct history {
     struct history_end end[2];
+    struct history_ecn ecn;
     uint64_t first_ns, last_ns, established_ns, closing_ns, reset_ns, reset_number;
     uint64_t near_ns[2];
     uint64_t clock_back_ns;

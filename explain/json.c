@@ -143,6 +143,9 @@ static void one_end(FILE *out, int end, const struct explain_flow *f, const stru
     number(out, "zero_window_ns", e->zero_ns);
     number(out, "window_probes", e->probes);
     number(out, "keepalives", e->keepalives);
+    fprintf(out,
+            ",\"ecn\":{\"capable\":%" PRIu32 ",\"marked\":%" PRIu32 ",\"told\":%" PRIu32 ",\"reduced\":%" PRIu32 "}",
+            e->capable, e->marked, e->told, e->reduced);
     rtt(out, &e->rtt);
     string(out, "limited_by", limit_name(e->limit));
     if (e->mss != 0) number(out, "mss", e->mss);
@@ -263,6 +266,8 @@ void json_flow(FILE *out, const struct explain_flow *f, const struct verdict *v,
     if (v->setup_ns != 0) number(out, "setup_ns", v->setup_ns);
     if (v->near_ns[END_A] != 0) number(out, "round_trip_to_a_ns", v->near_ns[END_A]);
     if (v->near_ns[END_B] != 0) number(out, "round_trip_to_b_ns", v->near_ns[END_B]);
+    string(out, "ecn", marking_name(v->marking));
+    string(out, "ecn_certainty", certainty_name(v->marking_certainty));
     marks(out, "artefacts", f->marks);
     carriers(out, f->carried);
     one_end(out, END_A, f, v);

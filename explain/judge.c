@@ -10,6 +10,8 @@ enum {
     SHUT_MS = 200, /* a window shut for less costs nobody anything */
     STUCK_S = 5,
     FORGOTTEN_S = 60, /* silence that makes middleboxes forget */
+    MARKS_FEW = 3,    /* so many marks may be lost behind this place by chance */
+    SEGMENTS_MANY = 10,
 };
 
 struct judge {
@@ -224,6 +226,37 @@ static void judge_flow(struct judge *j, int i) {
     if (e->keepalives > dead) add(j, FINDING_KEEPALIVE, i, LIKELY, e->keepalives - dead, 0);
 }
 
+/* ---- congestion marks ---- */
+
+static void judge_marks(struct judge *j, int i, enum marking agreed, enum certainty sure) {
+    const struct ecn_end *e = &j->h->ecn.end[i];
+    bool both = agreed == MARKING_CLASSIC || agreed == MARKING_ACCURATE;
+    size_t first = j->n;
+    if (e->marked > 0) add(j, FINDING_ECN_MARKED, i, CERTAIN, e->marked, e->capable);
+    if (first < j->n && first < j->max) j->out[first].number = e->marked_first;
+    /* Its answer takes a round trip; a capture of one direction shows none. */
+    bool waited = e->told > 0 && j->h->last_ns > e->told_ns + 3 * history_rtt(j->h);
+    if (agreed == MARKING_CLASSIC && e->reduced == 0 && e->unheeded >= SEGMENTS_MANY && waited)
+        add(j, FINDING_ECN_IGNORED, i, LIKELY, e->told, e->unheeded);
+    else if (e->told > 0 && agreed == MARKING_ACCURATE)
+        add(j, FINDING_ECN_COUNTED, i, sure, e->told, 0);
+    else if (e->told > 0)
+        add(j, FINDING_ECN_TOLD, i, sure, e->told, e->reduced);
+    if (both && e->told == 0 && e->unheard >= MARKS_FEW) add(j, FINDING_ECN_NOT_TOLD, i, LIKELY, e->unheard, 0);
+    if (both && sure == CERTAIN && e->capable == 0 && e->plain >= SEGMENTS_MANY)
+        add(j, FINDING_ECN_UNUSED, i, LIKELY, e->plain, 0);
+}
+
+static void judge_ecn(struct judge *j) {
+    enum certainty sure;
+    enum marking agreed = ecn_agreed(j->h, &sure);
+    int opener = j->h->opener;
+    if (opener >= 0 && agreed == MARKING_REFUSED && j->h->ecn.latest != 0)
+        add(j, FINDING_ECN_REFUSED, opener, CERTAIN, 0, 0);
+    if (opener >= 0 && agreed == MARKING_TAKEN_BACK) add(j, FINDING_ECN_TAKEN_BACK, opener, CERTAIN, 0, 0);
+    for (int i = 0; i < 2; i++) judge_marks(j, i, agreed, sure);
+}
+
 /* ---- the capture ---- */
 
 /* Captures of two places were merged. */
@@ -277,6 +310,7 @@ size_t verdict_findings(const struct explain_machine *m, const struct explain_fl
         judge_closing(&j, i);
         judge_flow(&j, i);
     }
+    judge_ecn(&j);
     judge_capture(&j);
     judge_places(&j);
     return j.n < max ? j.n : max;

@@ -171,6 +171,21 @@ static void carriers_fact(const struct report *r, const struct explain_flow *f) 
     if (said[0] != '\0') fact(r, _("carried in"), "%s", said);
 }
 
+/* Nothing where nobody asked, and no packet may be marked. */
+static void marking_fact(const struct report *r, const struct verdict *v) {
+    static const char *const words[MARKINGS] = {
+        [MARKING_REFUSED] = N_("asked for, and refused"),
+        [MARKING_TAKEN_BACK] = N_("asked for by the first SYN, no more by the last"),
+        [MARKING_CLASSIC] = N_("agreed on (RFC 3168)"),
+        [MARKING_ACCURATE] = N_("agreed on, with accurate feedback (RFC 9768)"),
+    };
+    if (v->marking >= MARKINGS || words[v->marking] == NULL) return;
+    bool less = v->marking == MARKING_CLASSIC && v->marking_accurate_asked;
+    fact(r, _("ECN"), "%s%s",
+         less ? _("agreed on (RFC 3168); asked for was accurate feedback (RFC 9768)") : _(words[v->marking]),
+         certainty_words(v->marking_certainty));
+}
+
 static void opening_facts(const struct report *r, const struct explain_flow *f, const struct verdict *v) {
     char buf[32], moment[64] = "";
     time_t s = (time_t)(f->first_ns / SEC_NS);
@@ -180,6 +195,7 @@ static void opening_facts(const struct report *r, const struct explain_flow *f, 
     form_fact(r, _("opening"), opening_text(v->opening, r->lang), opening_rfc(v->opening));
     if (v->opened_by >= 0) fact(r, _("opened by"), "%s", end_letter(v->opened_by));
     if (v->setup_ns != 0) fact(r, _("handshake"), "%s", span_name(v->setup_ns, buf));
+    marking_fact(r, v);
     form_fact(r, _("closing"), closing_text(v->closing, r->lang), closing_rfc(v->closing));
     if (v->closed_first >= 0) fact(r, _("closed first by"), "%s", end_letter(v->closed_first));
     fact(r, _("captured"), "%s%s", passive_vantage_text((enum vantage)v->vantage, r->lang),
@@ -230,6 +246,13 @@ static void end_facts(const struct report *r, const struct explain_flow *f, cons
              span_name(mean_ns, mean), span_name(least_ns, least), span_name(most_ns, most),
              span_name(max_u64(f->places->within_ns, US_NS), within));
     }
+    bool counted = v->marking == MARKING_ACCURATE; /* such a peer needs not be told of slowing down */
+    if (e->capable > 0 && counted)
+        fact(r, _("  ECN"), _("%u packets may be marked, %u are marked here (CE); told of %u"), e->capable, e->marked,
+             e->told);
+    else if (e->capable > 0)
+        fact(r, _("  ECN"), _("%u packets may be marked, %u are marked here (CE); told %u times, slowed down %u times"),
+             e->capable, e->marked, e->told, e->reduced);
     if (e->zero_windows > 0)
         fact(r, _("  zero windows"), _("%u, %s in all"), e->zero_windows, span_name(e->zero_ns, buf));
     if (e->limit < ARRAY_LEN(limits) && limits[e->limit] != NULL) fact(r, _("  limited by"), "%s", _(limits[e->limit]));

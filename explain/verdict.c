@@ -72,6 +72,11 @@ static void end_of(const struct record *r, int i, uint64_t now_ns, struct verdic
     out->sack = t->sack;
     out->fin = e->fins > 0;
     out->reset = e->resets > 0;
+    const struct ecn_end *x = &r->history.ecn.end[i];
+    out->capable = x->capable;
+    out->marked = x->marked;
+    out->told = x->told;
+    out->reduced = x->reduced;
     out->state = passive_now(&r->passive, &r->track, i, now_ns);
     const struct passive_end *v = &r->passive.end[i];
     if (v->course == TERN_TIME_WAIT && v->wait_ns != 0) out->time_wait_until_ns = v->wait_ns + TWO_MSL_S * SEC_NS;
@@ -100,6 +105,10 @@ void verdict_of(const struct explain_machine *m, const struct explain_flow *flow
         out->near_ns[i] = h->near_ns[i];
     }
     if (syn != 0 && h->established_ns > syn) out->setup_ns = h->established_ns - syn;
+    enum certainty sure;
+    out->marking = (uint8_t)ecn_agreed(h, &sure);
+    out->marking_certainty = (uint8_t)sure;
+    out->marking_accurate_asked = h->ecn.asked && h->ecn.latest == 7;
     out->established_ns = h->established_ns;
     out->closing_ns = h->closing_ns;
     struct finding found[FINDINGS * 2];

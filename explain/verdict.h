@@ -56,6 +56,17 @@ enum repeat_cause {
 
 enum limit { LIMIT_NONE, LIMIT_SENDER, LIMIT_RECEIVER, LIMIT_NETWORK };
 
+/* Congestion marks instead of drops: RFC 3168, and the accurate form of RFC 9768. */
+enum marking {
+    MARKING_UNKNOWN,
+    MARKING_NONE,       /* nobody asked */
+    MARKING_REFUSED,    /* the answer to who asked says no */
+    MARKING_TAKEN_BACK, /* asked, not answered, and asked no more */
+    MARKING_CLASSIC,
+    MARKING_ACCURATE,
+    MARKINGS
+};
+
 /* The round trip, in microseconds; samples 0: never measured. As seen from where the capture was taken. */
 struct verdict_rtt {
     uint32_t samples, min_us, max_us, mean_us;
@@ -77,6 +88,8 @@ struct verdict_end {
     int8_t shift;           /* window scale offered, -1: none */
     bool timestamps, sack;
     bool fin, reset;             /* it sent one */
+    uint32_t capable, marked;    /* packets that may be marked; that are, where they were captured */
+    uint32_t told, reduced;      /* marks told of by the other end; times that it said to have slowed down for them */
     struct statement state;      /* by now */
     uint64_t time_wait_until_ns; /* 0: it holds none; with an MSL of 30 s */
     uint64_t close_wait_ns;      /* for how long it has been in CLOSE-WAIT, 0: it is not */
@@ -89,7 +102,9 @@ struct verdict {
     int8_t reset_by;
     uint8_t vantage, vantage_certainty; /* enum vantage, enum certainty */
     uint8_t severity;                   /* the highest of the findings */
-    uint64_t setup_ns;                  /* from the first SYN to the end of the handshake; 0: not seen */
+    uint8_t marking, marking_certainty; /* enum marking, enum certainty */
+    bool marking_accurate_asked;
+    uint64_t setup_ns;   /* from the first SYN to the end of the handshake; 0: not seen */
     uint64_t near_ns[2]; /* round trip from the capture's place to A and back, to B and back; 0: not known */
     uint64_t established_ns, closing_ns; /* when; 0: not seen */
     struct verdict_end end[2];
@@ -139,5 +154,6 @@ const char *severity_name(unsigned severity);   /* "warning" */
 const char *certainty_name(unsigned certainty); /* "likely" */
 const char *limit_name(unsigned limit);
 const char *repeat_name(unsigned cause);
+const char *marking_name(unsigned marking); /* "classic" */
 
 #endif

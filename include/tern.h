@@ -15,7 +15,8 @@
  *     }
  *
  * Rules that hold everywhere
- *   time      uint64_t nanoseconds from any origin; it never goes back. Early calls are harmless.
+ *   time      uint64_t nanoseconds from any origin; it never goes back. Early calls are harmless. A call that takes
+ *             none happens at the latest that was told: outside this loop, after a pause, tell it with tern_expire.
  *   errors    functions that return int or a signed size give a negative `enum tern_error`.
  *   ownership pointers given to tern are only read during the call, unless said otherwise; pointers
  *             given by tern stay valid until the next call that names the same stack.

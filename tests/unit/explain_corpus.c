@@ -167,6 +167,7 @@ static const struct tale *spoiled(const struct tale *t, unsigned spoil) {
 
 static void put_ip(writer *w, const struct told_packet *p, uint8_t proto, uint32_t src, uint32_t dst, uint32_t len) {
     ip4_header ip = {.header_len = 20,
+                     .tos = p->tos,
                      .ttl = p->ttl,
                      .proto = proto,
                      .total_len = (uint16_t)(20 + len),

@@ -9,7 +9,7 @@ enum { TALE_MAX = 4096, EXPECT_MAX = 12, LEN_MAX = 1460 };
 
 struct told_packet {
     uint64_t at_us;
-    uint8_t from, ttl, icmp_type, icmp_code; /* icmp_type not 0: an error about a packet of `from` */
+    uint8_t from, ttl, tos, icmp_type, icmp_code; /* icmp_type not 0: an error about a packet of `from` */
     uint16_t flags, window, ip_id, icmp_mtu;
     uint32_t seq, ack, len, shown; /* shown: bytes of the frame at hand, 0: all */
     tcp_options options;
