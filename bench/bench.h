@@ -14,6 +14,7 @@ struct bench {
     bool quick, big, two_cores;
     bool against_linux; /* recovery: beside Linux in real time, instead of in virtual time */
     unsigned runs;
+    double seconds;  /* what was asked for as the length of a run; 0: nothing was */
     uint64_t run_ns; /* how long one run of a throughput lasts */
     int cpu;         /* the processor that everything is pinned to; -1: none */
     const char *json;

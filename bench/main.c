@@ -46,7 +46,7 @@ static const char usage[] =
     "  all       all of them (default)\n"
     "  --quick      fewer and shorter runs: about a minute\n"
     "  --runs N     runs of each measure (default 7, quick 3; at most 64)\n"
-    "  --seconds X  length of a run of a throughput (default 0.5, quick 0.1)\n"
+    "  --seconds X  length of a run of a throughput (default 0.5, quick 0.1; recovery --linux: 10, quick 6)\n"
     "  --cpu N      pin everything to processor N (default 0; -1: nothing is pinned)\n"
     "  --two-cores  tun: also with the kernel's end on another processor\n"
     "  --linux      recovery: beside Linux, in real time (in virtual time: bench/peers/uml/run.sh)\n"
@@ -129,7 +129,6 @@ static int suite_of(const char *name) {
 /* Returns the set of suites that were asked for. */
 static unsigned parse(struct bench *b, char **argv) {
     unsigned wanted = 0;
-    double seconds = 0;
     for (char **a = argv + 1; *a != NULL; a++) {
         int suite = suite_of(*a);
         if (suite >= 0)
@@ -147,7 +146,7 @@ static unsigned parse(struct bench *b, char **argv) {
         else if (strcmp(*a, "--runs") == 0)
             b->runs = (unsigned)number("--runs", *++a, 1, SAMPLES_MAX);
         else if (strcmp(*a, "--seconds") == 0)
-            seconds = number("--seconds", *++a, 0.01, 60);
+            b->seconds = number("--seconds", *++a, 0.01, 60);
         else if (strcmp(*a, "--cpu") == 0)
             b->cpu = (int)number("--cpu", *++a, -1, 1023);
         else if (strcmp(*a, "--fixed") == 0)
@@ -168,7 +167,7 @@ static unsigned parse(struct bench *b, char **argv) {
         if (*a == NULL) break;
     }
     if (b->runs == 0) b->runs = b->quick ? 3 : 7;
-    b->run_ns = (uint64_t)((seconds > 0 ? seconds : b->quick ? 0.1 : 0.5) * 1e9);
+    b->run_ns = (uint64_t)((b->seconds > 0 ? b->seconds : b->quick ? 0.1 : 0.5) * 1e9);
     return wanted != 0 ? wanted : (1u << SUITES) - 1;
 }
 

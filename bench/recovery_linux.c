@@ -60,7 +60,7 @@ enum { COLUMNS = sizeof columns / sizeof *columns };
 static const struct column beside[] = {
     {"Linux, Mbit/s", 2}, {"tern, Mbit/s", 2}, {"tern to Linux", 2}, {"Linux again, %", 3}, {"tern again, %", 3}};
 
-static struct wire_case case_of(const struct cell *at, unsigned pair, unsigned seed, unsigned seconds) {
+static struct wire_case case_of(const struct cell *at, unsigned pair, unsigned seed, double seconds) {
     const struct spoil *spoil = &spoils[at->spoil];
     uint64_t delay = (uint64_t)rtts[at->rtt] * 500000, rate = (uint64_t)rates[at->rate].mbit * MBIT;
     double queue = (double)rate / 8 * rtts[at->rtt] / 1000 * spoil->queue_bdp;
@@ -68,7 +68,7 @@ static struct wire_case case_of(const struct cell *at, unsigned pair, unsigned s
                           .receiver = pairs[pair].receiver,
                           .congestion = controls[at->control].linux_name,
                           .tern_congestion = controls[at->control].value,
-                          .duration_ns = seconds * 1000000000ull};
+                          .duration_ns = (uint64_t)(seconds * 1e9)};
     c.path[0] = (struct memlink_path){.seed = seed,
                                       .rate_bps = rate,
                                       .delay_ns = delay,
@@ -86,7 +86,7 @@ static struct wire_case case_of(const struct cell *at, unsigned pair, unsigned s
 }
 
 /* One transfer; what it gave is added to out, VALUES of them. False: it cannot be measured here, and why has been said. */
-static bool transfer(const struct cell *at, unsigned pair, unsigned seed, unsigned seconds, struct samples *out) {
+static bool transfer(const struct cell *at, unsigned pair, unsigned seed, double seconds, struct samples *out) {
     struct wire_case c = case_of(at, pair, seed, seconds);
     struct apart r;
     apart_run(wire_run, &c, &r);
@@ -98,12 +98,14 @@ static bool transfer(const struct cell *at, unsigned pair, unsigned seed, unsign
     return true;
 }
 
+static double lasts(const struct bench *b, bool briefly) { return b->seconds > 0 ? b->seconds : briefly ? 6 : 10; }
+
 /* A table of all four pairs. */
 static bool four(const struct bench *b, const struct cell *at) {
     struct samples out[PAIRS][COLUMNS] = {0};
     for (unsigned run = 0; run < b->runs; run++)
         for (unsigned pair = 0; pair < PAIRS; pair++)
-            if (!transfer(at, pair, run + 1, b->quick ? 6 : 10, out[pair])) return false;
+            if (!transfer(at, pair, run + 1, lasts(b, b->quick), out[pair])) return false;
     for (unsigned pair = 0; pair < PAIRS; pair++) {
         double yardstick = samples_median(&out[0][WIRE_GOODPUT]);
         if (pair > 0 && yardstick > 0)
@@ -130,7 +132,7 @@ struct tally {
 
 static bool two(const struct bench *b, const char *title, const struct cell *at, struct tally *t) {
     struct samples out[2][VALUES] = {0}, row[5] = {0};
-    unsigned seconds = rates[at->rate].mbit >= 1000 ? 6 : 10;
+    double seconds = lasts(b, rates[at->rate].mbit >= 1000);
     for (unsigned run = 0; run < b->runs; run++)
         for (unsigned pair = 0; pair < 2; pair++)
             if (!transfer(at, pair, run + 1, seconds, out[pair])) return false;
@@ -196,6 +198,7 @@ static bool four_pairs(const struct bench *b) {
 void bench_recovery_linux(const struct bench *b) {
     if (!b->quick && !two_senders(b)) return;
     if (!four_pairs(b)) return;
-    report_note("MTU 1500, no offloads, goodput from the first SYN on, 10 s (quick, and many paths of 1 Gbit/s: 6 s); "
+    report_note("MTU 1500, no offloads, goodput from the first SYN on, 10 s (quick, and many paths of 1 Gbit/s: 6 s) "
+                "or --seconds; "
                 "default settings, Linux's buffers may grow to 32 MiB");
 }

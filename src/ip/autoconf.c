@@ -88,6 +88,7 @@ void autoconf_duplicate(struct stack *s, struct ip_address *a) {
     drop(s, a->iface, R_ND_DUPLICATE, NULL);
     a->state = IP_ADDRESS_DUPLICATE;
     addresses_changed(s);
+    address_told(s);
     autoconf_rearm(s);
     tcp_path_changed(s);
 }
@@ -97,6 +98,7 @@ static void check_step(struct stack *s, struct ip_address *a) {
     if (a->probes_left == 0) {
         a->state = IP_ADDRESS_OK;
         addresses_changed(s);
+        address_told(s);
         tcp_path_changed(s);
         return;
     }
@@ -178,6 +180,7 @@ static void address_advertised(struct stack *s, int iface, const struct nd_prefi
     address_checked_from(s, &a, s->now + rng_below(&s->rng, 1000) * MS_NS);
     int err = made < IP_PREFIXES ? address_add(s, &a) : TERN_ELIMIT;
     if (err == TERN_ELIMIT) drop(s, iface, R_AUTOCONF_LIMIT, NULL);
+    if (err == TERN_OK && a.state == IP_ADDRESS_OK) address_told(s);
 }
 
 void link_mtu6_set(struct stack *s, int iface) {
@@ -266,6 +269,7 @@ void autoconf_timer(struct stack *s) {
         struct ip_address *a = &ip->address[i];
         if (a->valid_until <= s->now) {
             address_remove(s, a);
+            address_told(s);
             continue;
         }
         if (a->state == IP_ADDRESS_TENTATIVE && a->probe_due <= s->now) check_step(s, a);

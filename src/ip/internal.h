@@ -37,6 +37,8 @@ bool ip_checksum_ok(const struct stack *s, const struct ip_in *in, const reader 
 
 /* ---- route.c ---- */
 struct ip_address *address_find(struct stack *s, const ip_addr *a);
+/* The caller is told of what happened to one without him. */
+static inline void address_told(struct stack *s) { event_raise_stack(s, TERN_EV_ADDRESS); }
 /* One came, went or changed its state: what input.c remembers of earlier checks no longer holds. */
 void addresses_changed(struct stack *s);
 /* Our address for talking to `dst` over `iface` [RFC6724 5 in short]; false: none fits. */

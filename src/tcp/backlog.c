@@ -366,7 +366,9 @@ void half_open_reset(struct stack *s, struct half_open *h) {
                        .seq_no = seq_of(0),
                        .ack_no = seq_add(h->irs, 1),
                        .flags = TCP_RST | TCP_ACK,
-                       .options = {.has_ts = (h->flags & HALF_STAMPS) != 0, .ts_echo = h->ts_recent}};
+                       .options = {.has_ts = (h->flags & HALF_STAMPS) != 0,
+                                   .ts_value = ts_now(s, h->ts_offset),
+                                   .ts_echo = h->ts_recent}};
     if (!(h->flags & HALF_HELD)) o.h.seq_no = seq_add(h->iss, 1);
     s->stats.resets_out++;
     emit_control(s, &o, R_SEND_RST);

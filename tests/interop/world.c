@@ -137,6 +137,7 @@ static void boot(struct world *w, const struct world_config *c) {
     world_watch(w, true);
     w->idle_bytes = w->live_bytes;
     w->idle_blocks = w->live_blocks;
+    pulse_rest();
 }
 
 struct world *world_open(const struct world_config *c) {
@@ -167,7 +168,9 @@ void world_close(struct world *w) {
 
 void world_turn(struct world *w, uint64_t max_ns) {
     struct driver_error err;
+    pulse_beat(0);
     must(loop_turn(&w->loop, max_ns, &err), &err);
+    pulse_beat(max_ns);
 }
 
 static void print_connection(const tern_status_info *i) {
@@ -265,8 +268,10 @@ void world_expect_idle(struct world *w) {
 static int refused(void) {
     struct driver_error err = {.text = ""};
     struct device *dev;
+    struct driver_prefix addrs[] = {{world_kernel(4), prefix_of(4)}, {world_kernel(6), prefix_of(6)}};
     struct tun_config tun = {.vnet = true};
-    if (netns_enter(&err) < 0 || tun_open(&tun, &dev, &err) < 0) {
+    struct tun_setup setup = {.mtu = 1500, .addrs = addrs, .addrs_count = 2};
+    if (netns_enter(&err) < 0 || tun_open(&tun, &dev, &err) < 0 || tun_configure(dev, &setup, &err) < 0) {
         printf("skipped: %s\n", err.text);
         fflush(stdout);
         return 77;
