@@ -59,7 +59,8 @@ static void follow_syn(struct record *r, const struct flow_packet *p, const stru
         if (e->syn_ns == 0) e->syn_ns = p->time_ns;
         e->syn_last_ns = p->time_ns;
         e->syns = add16(e->syns);
-        e->syn_bytes = (uint16_t)p->len;
+        e->syn_plain = p->len == 0;
+        if (p->len > e->syn_bytes) e->syn_bytes = (uint16_t)min_u32(p->len, UINT16_MAX);
         if (h->opener < 0) h->opener = (int8_t)p->from;
         return;
     }

@@ -78,8 +78,10 @@ struct history_end {
     uint8_t dup_acks; /* for its bytes, since they were last acknowledged more */
     uint8_t ttl, reset_hops;
     bool in_rto, in_fast, told_any, ttl_any, fin_acked_alone, repeated_now, answered_old, sums_bad;
-    bool sums_good; /* one of them was right */
-    bool took_back; /* its RST cleared up what an old SYN of it had begun */
+    bool sums_good;      /* one of them was right */
+    bool syn_plain;      /* its latest SYN carried no data */
+    bool syn_data_again; /* what its SYN carried came again behind the handshake */
+    bool took_back;      /* its RST cleared up what an old SYN of it had begun */
 };
 
 struct history {

@@ -84,6 +84,17 @@ static void judge_syn_acks(struct judge *j, int opener) {
     }
 }
 
+/* [RFC7413 3] */
+static void judge_syn_data(struct judge *j, int i) {
+    const struct history_end *e = &j->h->end[i];
+    if (e->syn_plain)
+        add(j, FINDING_FAST_OPEN_TAKEN_BACK, i, CERTAIN, e->syn_bytes, 0);
+    else if (e->syn_data_again)
+        add(j, FINDING_FAST_OPEN_LATER, i, CERTAIN, e->syn_bytes, 0);
+    else
+        add(j, FINDING_DATA_ON_SYN, i, CERTAIN, e->syn_bytes, 0);
+}
+
 static void judge_opening(struct judge *j) {
     const struct history *h = j->h;
     const struct record *r = j->r;
@@ -105,7 +116,7 @@ static void judge_opening(struct judge *j) {
         add(j, FINDING_SYN_REPEATED, opener, CERTAIN, e->syns_until_answer, answered);
     if (p->syn_acks > 0) judge_syn_acks(j, opener);
     for (int i = 0; i < 2; i++) {
-        if (r->track.end[i].syn_data) add(j, FINDING_DATA_ON_SYN, i, CERTAIN, h->end[i].syn_bytes, 0);
+        if (r->track.end[i].syn_data) judge_syn_data(j, i);
         if (h->end[i].took_back && h->reset != RESET_OLD_SYN) add(j, FINDING_OLD_SYN, i, CERTAIN, 0, 0);
         if (h->end[i].strays_syn > 0)
             add(j, h->opened ? FINDING_SYN_IN_CONNECTION : FINDING_OLD_SYN, i, LIKELY, h->end[i].strays_syn, 0);
