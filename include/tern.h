@@ -195,6 +195,7 @@ typedef struct tern_config {
     uint32_t fragments_max;          /* fragments of one datagram, default 16 */
     uint32_t autoconf;               /* 1: ask for and follow IPv6 router advertisements [RFC4862, RFC7559] */
     uint32_t dad;                    /* 1: check new IPv6 addresses for duplicates on Ethernet [RFC4862 5.4] */
+    uint32_t mld; /* 1: report the groups of IPv6 addresses on Ethernet, for switches that forward by them [RFC3810] */
 } tern_config;
 
 /* Fills in every default; allocator and entropy stay empty and must be given. */
@@ -281,8 +282,8 @@ TERN_API int tern_iface_up(tern_stack *stack, int iface);
  * tern_iface_add gives it to another interface. Connections and listeners stay, as after tern_addr_remove. */
 TERN_API int tern_iface_remove(tern_stack *stack, int iface);
 /* Gives this host an address and the route to its prefix; TERN_ELIMIT beyond 32 addresses. 127/8 and ::1 are not to be
- * given (TERN_EINVAL): with TERN_LINK_LOOPBACK a host finds itself at any of its addresses. No group is reported by MLD: a
- * switch that forwards multicast only where it was asked for must make an exception for neighbour discovery. An IPv6 address on Ethernet is
+ * given (TERN_EINVAL): with TERN_LINK_LOOPBACK a host finds itself at any of its addresses. A switch that forwards multicast
+ * only where it is wanted is told of its group (tern_config.mld). An IPv6 address on Ethernet is
  * first checked for duplicates (tern_config.dad): for up to two seconds it receives nothing and connections opened from
  * it wait; listeners can have it at once. When it turns out to be another host's, tern_addr_at never shows it, and what
  * waits ends with TERN_ENOROUTE. */

@@ -133,6 +133,18 @@ void nd_ask(struct stack *s, const struct neighbour *n, bool unicast);
 void nd_probe(struct stack *s, int iface, const ip_addr *target); /* duplicate address detection */
 void nd_solicit_router(struct stack *s, int iface);
 
+/* Where a group's packets go on Ethernet [RFC2464 7]. */
+void mac_of_group(const ip_addr *group, uint8_t mac[6]);
+
+/* ---- mld.c ---- */
+/* An address got its group, or one from which to say it; or it lost its last one. Then: autoconf_rearm. */
+void mld_changed(struct stack *s, int iface);
+void mld_left(struct stack *s, int iface, const ip_addr *addr);
+void mld_forget(struct stack *s, int iface);
+void mld_query(struct stack *s, const struct ip_in *in, const icmp_message *m);
+uint64_t mld_due(const struct stack *s, int iface);
+void mld_timer(struct stack *s, int iface);
+
 /* ---- autoconf.c ---- */
 /* IPv6 is used on this interface: it gets its link-local address. */
 int autoconf_start(struct stack *s, int iface);

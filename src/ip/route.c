@@ -75,6 +75,7 @@ int address_add(struct stack *s, const struct ip_address *a) {
     if (s->ip.addresses == IP_ADDRS) return TERN_ELIMIT;
     s->ip.address[s->ip.addresses++] = *a;
     addresses_changed(s);
+    if (!ip_is_v4(&a->addr) && a->state == IP_ADDRESS_OK) mld_changed(s, a->iface);
     return TERN_OK;
 }
 
@@ -104,6 +105,7 @@ void address_remove(struct stack *s, struct ip_address *a) {
     s->ip.addresses_gone = true;
     addresses_changed(s);
     address_route_remove(s, &gone);
+    if (!ip_is_v4(&gone.addr)) mld_left(s, gone.iface, &gone.addr);
     tcp_path_changed(s); /* who waits for it waits in vain */
 }
 

@@ -114,6 +114,7 @@ static void host_config(tern_config *c) {
     memset(c->entropy, 7, sizeof c->entropy);
     c->autoconf = 0;
     c->dad = 0;
+    c->mld = 0;
 }
 
 static void host_new_with(const tern_config *c) {

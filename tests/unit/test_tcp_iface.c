@@ -98,7 +98,11 @@ static uint32_t run(uint64_t ns, bool writing, int *error) {
     uint32_t bits = 0;
     for (uint64_t until = now + ns; now < until; now += MS) {
         for (unsigned i = 0; i < 2; i++) tern_expire(host[i], now);
-        for (unsigned n = 0; n < 4 && (carry(0) | carry(1)); n++) continue; /* a pace, so that much is under way */
+        bool more = true;
+        for (unsigned n = 0; n < 4 && more; n++) { /* a pace, so that much is under way */
+            more = carry(0);
+            more = carry(1) || more;
+        }
         applications(writing);
         tern_event e;
         while (tern_poll(host[0], &e, 1)) {
