@@ -42,6 +42,7 @@ void history_start(struct history *h, const struct flow_packet *p) {
     memset(h, 0, sizeof *h);
     h->first_ns = h->last_ns = p->time_ns;
     h->opener = h->closer = h->resetter = -1;
+    h->begins_with_answer = (p->tcp.flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 }
 
 /* ---- opening ---- */
@@ -55,6 +56,7 @@ static void follow_syn(struct record *r, const struct flow_packet *p, const stru
         e->strays_syn = add16(e->strays_syn);
         return;
     }
+    if (!l->ack_foreign) e->options |= p->options;
     if (!(p->tcp.flags & TCP_ACK)) {
         if (e->syn_ns == 0) e->syn_ns = p->time_ns;
         e->syn_last_ns = p->time_ns;
@@ -162,12 +164,14 @@ static void follow_speed(struct record *r, const struct flow_packet *p, const st
     if (!l->fresh || p->len == 0) return;
     if (e->epoch_ns != 0 && p->time_ns >= e->epoch_ns + history_rtt(h)) {
         bool shut = h->end[!p->from].zero_since_ns != 0;
-        bool scaled = !self->guessed || peer->window == 0;
+        /* Windows without their scale say nothing. */
+        bool scaled = (!self->guessed && !self->offers_cut && !peer->offers_cut) || peer->window == 0;
         bool idle = l->flight <= l->takes && p->time_ns > e->sent_ns + 2 * history_rtt(h);
         enum limit by = idle                                                         ? LIMIT_SENDER
                         : shut || (scaled && e->epoch_bytes >= peer->window / 4 * 3) ? LIMIT_RECEIVER
                         : e->last_len < self->full && !e->repeated_now               ? LIMIT_SENDER
-                                                                                     : LIMIT_NETWORK;
+                        : scaled || e->repeated_now                                  ? LIMIT_NETWORK
+                                                                                     : LIMIT_NONE;
         e->epochs[by]++;
         e->epoch_ns = 0;
     }

@@ -61,7 +61,9 @@ static void judge_unanswered(struct judge *j, int opener) {
         return;
     }
     if (e->syns < 2 && waited < ANSWER_S * 1000) return;
-    if (at(j, !opener, &sure))
+    if (e->options & (FLOW_SIGNED_MD5 | FLOW_SIGNED_AO)) /* who has no such key drops it without a word */
+        add(j, FINDING_SYN_SIGNED, opener, LIKELY, e->syns, waited);
+    else if (at(j, !opener, &sure))
         add(j, FINDING_SYN_IGNORED, opener, sure, e->syns, waited);
     else
         add(j, FINDING_SYN_UNANSWERED, opener, one_way(j) && j->r->passive.gaps ? UNDECIDABLE : CERTAIN, e->syns,
@@ -82,6 +84,16 @@ static void judge_syn_acks(struct judge *j, int opener) {
     } else if (p->syn_acks > 1) {
         add(j, FINDING_SYN_ACK_REPEATED, !opener, LIKELY, p->syn_acks, took);
     }
+}
+
+/* [RFC8684 3.1] */
+static void judge_multipath(struct judge *j, int opener) {
+    uint8_t asked = j->h->end[opener].options, answered = j->h->end[!opener].options;
+    if (asked & answered & FLOW_MULTIPATH) add(j, FINDING_MULTIPATH, opener, CERTAIN, 0, 0);
+    if (asked & answered & FLOW_JOINS) add(j, FINDING_MULTIPATH_JOINED, opener, CERTAIN, 0, 0);
+    bool seen = j->h->opened && !j->r->track.end[!opener].offers_cut;
+    if (seen && asked & ~answered & (FLOW_MULTIPATH | FLOW_JOINS))
+        add(j, FINDING_MULTIPATH_REFUSED, opener, CERTAIN, 0, 0);
 }
 
 /* [RFC7413 3] */
@@ -115,6 +127,7 @@ static void judge_opening(struct judge *j) {
     else if (e->syns_until_answer > 1)
         add(j, FINDING_SYN_REPEATED, opener, CERTAIN, e->syns_until_answer, answered);
     if (p->syn_acks > 0) judge_syn_acks(j, opener);
+    judge_multipath(j, opener);
     for (int i = 0; i < 2; i++) {
         if (r->track.end[i].syn_data) judge_syn_data(j, i);
         if (h->end[i].took_back && h->reset != RESET_OLD_SYN) add(j, FINDING_OLD_SYN, i, CERTAIN, 0, 0);
@@ -230,7 +243,8 @@ static void judge_flow(struct judge *j, int i) {
     bool scaled = self->scale_offered && peer->scale_offered;
     uint32_t most = e->epochs[LIMIT_RECEIVER];
     bool bound = most > 4 && most > e->epochs[LIMIT_SENDER] && most > e->epochs[LIMIT_NETWORK];
-    if (!scaled && h->opened && bound && o->zero_windows == 0)
+    bool known = !self->offers_cut && !peer->offers_cut;
+    if (!scaled && known && h->opened && bound && o->zero_windows == 0)
         add(j, FINDING_WINDOW_UNSCALED, i, LIKELY, peer->window, 0);
     uint32_t dead = e->keepalives_unanswered >= 2 ? e->keepalives_unanswered : 0;
     if (dead > 0) add(j, FINDING_KEEPALIVE_DEAD, i, CERTAIN, dead, ms(e->probing_ns, h->last_ns));
@@ -298,7 +312,8 @@ static void judge_capture(struct judge *j) {
     if (h->copies > 0) add(j, FINDING_CAPTURE_COPIES, -1, CERTAIN, h->copies, 0);
     if (h->clock_steps > 0) add(j, FINDING_CAPTURE_CLOCK, -1, CERTAIN, h->clock_steps, h->clock_back_ns / MS_NS);
     if (cut > 0) add(j, FINDING_CAPTURE_CUT, -1, CERTAIN, cut, 0);
-    if (j->r->passive.midstream && !f->self) add(j, FINDING_CAPTURE_MIDSTREAM, -1, CERTAIN, 0, 0);
+    bool midst = j->r->passive.midstream && !(h->begins_with_answer && one_way(j)) && !f->self;
+    if (midst) add(j, FINDING_CAPTURE_MIDSTREAM, -1, CERTAIN, 0, 0);
     for (int i = 0; i < 2; i++) {
         const struct history_end *e = &h->end[i];
         if (e->sums_open > 0) add(j, FINDING_CAPTURE_SUMS, i, LIKELY, e->sums_open, 0);

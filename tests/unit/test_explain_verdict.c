@@ -676,6 +676,43 @@ static void who_limits(void **state) {
     assert_int_equal(o.verdict.end[END_A].limit, LIMIT_NETWORK);
 }
 
+/* Windows whose scale was not captured say neither that they were full nor that they were not. */
+static void limits_without_scale(void **state) {
+    (void)state;
+    struct outcome o;
+    memset(&t, 0, sizeof t);
+    t.window[1] = 114; /* 14592 bytes, ten segments */
+    handshake(&t);
+    bulk(&t, 0, 400, LEN_MAX);
+    explain_tale(&t, PLAIN, VANTAGE_UNKNOWN, &o);
+    assert_int_equal(o.verdict.end[END_A].limit, LIMIT_RECEIVER);
+    static const unsigned spoils[] = {SPOIL_MIDDLE, SPOIL_CUT};
+    for (size_t i = 0; i < ARRAY_LEN(spoils); i++) {
+        explain_tale(&t, spoils[i], VANTAGE_UNKNOWN, &o);
+        assert_int_equal(o.verdict.end[END_A].limit, LIMIT_NONE);
+        assert_false(outcome_has(&o, FINDING_WINDOW_UNSCALED));
+    }
+}
+
+/* What one end does is told, and what cannot be known of the other is not. */
+static void one_direction(void **state) {
+    (void)state;
+    struct outcome o;
+    for (int end = 0; end < 2; end++) {
+        memset(&t, 0, sizeof t);
+        request();
+        size_t n = 0;
+        for (size_t i = 0; i < t.n; i++)
+            if (t.at[i].from == end) t.at[n++] = t.at[i];
+        t.n = n;
+        explain_tale(&t, PLAIN, VANTAGE_UNKNOWN, &o);
+        assert_int_equal(o.verdict.closing, CLOSING_ONE_SEEN);
+        assert_int_equal(o.verdict.closed_first, end);
+        assert_true(outcome_has(&o, FINDING_CAPTURE_ONE_WAY));
+        assert_false(outcome_has(&o, FINDING_CAPTURE_MIDSTREAM)); /* a SYN or a SYN-ACK is the first */
+    }
+}
+
 /* The numbers of a verdict: sums, times, round trips, who waits in TIME-WAIT and until when. */
 static void sums(void **state) {
     (void)state;
@@ -791,6 +828,8 @@ int main(void) {
         cmocka_unit_test(sentences),
         cmocka_unit_test(hole_beside_sack),
         cmocka_unit_test(fast_open_not_taken),
+        cmocka_unit_test(limits_without_scale),
+        cmocka_unit_test(one_direction),
     };
     /* Thousands of tables: their memory goes round, and is not filled with a pattern. */
     mallopt(M_PERTURB, 0);
