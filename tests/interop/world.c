@@ -8,6 +8,7 @@
 
 #include "drivers/netns.h"
 #include "impair.h"
+#include "tests/plain_network.h"
 
 tern_addr world_kernel(int family) {
     return family == 4 ? (tern_addr){4, {10, 77, 0, 1}} : (tern_addr){6, {0xfd, 0x77, [15] = 1}};
@@ -111,6 +112,7 @@ static void make_device(struct world *w, const struct world_config *c) {
     struct tun_setup setup = {.mtu = c->mtu, .addrs = addrs, .addrs_count = 2};
     struct tun_config tun = {.tap = c->tap, .vnet = c->vnet, .lend = c->lend};
     must(netns_enter(&err), &err);
+    plain_network();
     must(tun_open(&tun, &w->dev, &err), &err);
     must(tun_configure(w->dev, &setup, &err), &err);
     if (c->paths != NULL) must(impair_open(w->dev, c->paths, &w->dev, &err), &err);

@@ -33,7 +33,7 @@ def play(tern, *args):
     environment = dict(os.environ, COLUMNS="132", LC_ALL="C.UTF-8")
     for name in ("NO_COLOR", "CLICOLOR_FORCE"):
         environment.pop(name, None)
-    done = subprocess.run([tern, "play", *args], capture_output=True, env=environment, timeout=120, check=False)
+    done = subprocess.run([tern, "play", *args], capture_output=True, env=environment, timeout=600, check=False)
     return done.returncode, done.stdout, done.stderr.decode()
 
 
