@@ -275,8 +275,8 @@ TERN_API int tern_iface_set_mtu(tern_stack *stack, int iface, uint32_t mtu);
  * own. Neighbours are forgotten, and all that routers said: autoconfigured addresses go. */
 TERN_API int tern_iface_down(tern_stack *stack, int iface);
 /* Brings it back, perhaps to another link: IPv4 addresses are announced [RFC5227 2.3], IPv6 ones checked for duplicates
- * once more [RFC4862 5.4], routers asked for [RFC4861 6.3.7]. Connections go on when they next try, a retransmission
- * timeout later at the most. */
+ * once more [RFC4862 5.4], routers asked for [RFC4861 6.3.7]. Connections go on as soon as their address is ready and a
+ * route leads to the peer. */
 TERN_API int tern_iface_up(tern_stack *stack, int iface);
 /* The same as tern_iface_down, and for good: addresses and routes go with it. Its number means nothing (TERN_EINVAL) until
  * tern_iface_add gives it to another interface. Connections and listeners stay, as after tern_addr_remove. */

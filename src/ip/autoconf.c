@@ -100,7 +100,7 @@ static void check_step(struct stack *s, struct ip_address *a) {
         addresses_changed(s);
         address_told(s);
         if (ip_is_link_local(&a->addr)) mld_changed(s, a->iface); /* told by nobody until now [RFC3590 4] */
-        tcp_path_changed(s);
+        tcp_path_returned(s);
         return;
     }
     a->probes_left--;
@@ -213,7 +213,7 @@ void autoconf_advertised(struct stack *s, int iface, const ip_addr *router, cons
         if (p->autonomous) address_advertised(s, iface, p);
     }
     autoconf_rearm(s);
-    tcp_path_changed(s);
+    tcp_path_returned(s);
 }
 
 void autoconf_router_gone(struct stack *s, int iface, const ip_addr *router) {

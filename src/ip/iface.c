@@ -109,6 +109,7 @@ int tern_iface_up(tern_stack *public, int iface) {
     mld_changed(s, iface);
     autoconf_ask(s, iface, s->now + rng_below(&s->rng, 1000) * MS_NS);
     autoconf_rearm(s);
+    tcp_path_returned(s);
     return TERN_OK;
 }
 

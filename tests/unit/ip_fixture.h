@@ -59,6 +59,7 @@ void tcp_path_changed(struct stack *s) {
     (void)s;
     tcp_seen.path_changes++;
 }
+void tcp_path_returned(struct stack *s) { tcp_path_changed(s); }
 
 /* ---- memory ---- */
 
