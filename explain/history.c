@@ -47,6 +47,9 @@ void history_start(struct history *h, const struct flow_packet *p) {
 
 /* ---- opening ---- */
 
+/* 0, which is not known, where the capture's clock went back. */
+static uint64_t after(uint64_t from_ns, uint64_t to_ns) { return to_ns > from_ns ? to_ns - from_ns : 0; }
+
 static uint16_t add16(uint16_t n) { return n < UINT16_MAX ? (uint16_t)(n + 1) : n; }
 
 static void follow_syn(struct record *r, const struct flow_packet *p, const struct sight *l) {
@@ -73,7 +76,7 @@ static void follow_syn(struct record *r, const struct flow_packet *p, const stru
     if (e->syn_ack_ns == 0) {
         e->syn_ack_ns = p->time_ns;
         o->syns_until_answer = o->syns;
-        if (o->syns == 1) h->near_ns[p->from] = p->time_ns - o->syn_last_ns;
+        if (o->syns == 1) h->near_ns[p->from] = after(o->syn_last_ns, p->time_ns);
     }
     if (r->track.end[!p->from].syn_data && l->newly_acked > 1) h->fast = true; /* [RFC7413 3] */
     e->syn_ack_last_ns = p->time_ns;
@@ -92,7 +95,7 @@ static void follow_opening(struct record *r, const struct flow_packet *p, const 
     h->established_ns = p->time_ns;
     h->opened = true;
     struct history_end *o = &h->end[!p->from];
-    if (o->syn_acks == 1 && !(p->tcp.flags & TCP_SYN)) h->near_ns[p->from] = p->time_ns - o->syn_ack_last_ns;
+    if (o->syn_acks == 1 && !(p->tcp.flags & TCP_SYN)) h->near_ns[p->from] = after(o->syn_ack_last_ns, p->time_ns);
 }
 
 /* ---- windows, keepalive ---- */

@@ -310,7 +310,8 @@ static void judge_capture(struct judge *j) {
     if (supers > 0)
         add(j, FINDING_CAPTURE_SUPER, -1, CERTAIN, supers, max_u32(h->end[END_A].super_max, h->end[END_B].super_max));
     if (h->copies > 0) add(j, FINDING_CAPTURE_COPIES, -1, CERTAIN, h->copies, 0);
-    if (h->clock_steps > 0) add(j, FINDING_CAPTURE_CLOCK, -1, CERTAIN, h->clock_steps, h->clock_back_ns / MS_NS);
+    if (h->clock_steps > 0)
+        add(j, FINDING_CAPTURE_CLOCK, -1, CERTAIN, h->clock_steps, (h->clock_back_ns + MS_NS - 1) / MS_NS);
     if (cut > 0) add(j, FINDING_CAPTURE_CUT, -1, CERTAIN, cut, 0);
     bool midst = j->r->passive.midstream && !(h->begins_with_answer && one_way(j)) && !f->self;
     if (midst) add(j, FINDING_CAPTURE_MIDSTREAM, -1, CERTAIN, 0, 0);

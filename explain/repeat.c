@@ -12,6 +12,10 @@ enum {
 /* ---- ACKs, for the end whose bytes they acknowledge ---- */
 
 static void sample(struct history_end *e, uint64_t now_ns) {
+    if (now_ns < e->rtt_ns) { /* the capture's clock went back */
+        e->rtt_ns = 0;
+        return;
+    }
     uint64_t us = (now_ns - e->rtt_ns) / 1000;
     uint32_t v = us == 0 ? 1 : us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
     if (e->rtt_samples == 0 || v < e->rtt_min_us) e->rtt_min_us = v;

@@ -694,6 +694,28 @@ static void limits_without_scale(void **state) {
     }
 }
 
+/* Packets whose times stand in another order than they do, by a microsecond, as several queues of a card have it, and by
+ * more: no round trip and no place comes of that. */
+static void times_out_of_order(void **state) {
+    (void)state;
+    struct outcome o;
+    for (unsigned back_us = 1; back_us <= 1000000; back_us *= 1000) {
+        memset(&t, 0, sizeof t);
+        request();
+        for (size_t i = 1; i < t.n; i++) { /* each answer seems to come before what it answers */
+            if (t.at[i].from != t.at[i - 1].from) t.at[i].at_us = t.at[i - 1].at_us - back_us;
+        }
+        explain_tale(&t, PLAIN, VANTAGE_UNKNOWN, &o);
+        assert_true(outcome_has(&o, FINDING_CAPTURE_CLOCK));
+        for (int i = 0; i < 2; i++) {
+            assert_in_range(o.verdict.near_ns[i], 0, 10 * SEC_NS);
+            assert_in_range(o.verdict.end[i].rtt.max_us, 0, 10000000);
+        }
+        for (size_t i = 0; i < o.n; i++)
+            if (o.finding[i].code == FINDING_CAPTURE_CLOCK) assert_in_range(o.finding[i].b, 1, 2000);
+    }
+}
+
 /* What one end does is told, and what cannot be known of the other is not. */
 static void one_direction(void **state) {
     (void)state;
@@ -830,6 +852,7 @@ int main(void) {
         cmocka_unit_test(fast_open_not_taken),
         cmocka_unit_test(limits_without_scale),
         cmocka_unit_test(one_direction),
+        cmocka_unit_test(times_out_of_order),
     };
     /* Thousands of tables: their memory goes round, and is not filled with a pattern. */
     mallopt(M_PERTURB, 0);
