@@ -58,12 +58,13 @@ bool copies_seen(struct copies *c, uint64_t what, const struct decoded *d) {
     const struct flow_packet *p = &d->tcp;
     bool copy = false;
     struct print *seen = look_up(c, what);
-    if (seen->what == what && p->time_ns >= seen->time_ns && !(p->marks & FLOW_UNTIMED)) {
-        uint64_t later = p->time_ns - seen->time_ns;
+    if (seen->what == what && !(p->marks & FLOW_UNTIMED)) {
+        bool early = p->time_ns < seen->time_ns; /* the queues of two interfaces need not keep the order of time */
+        uint64_t later = early ? seen->time_ns - p->time_ns : p->time_ns - seen->time_ns;
         bool moved = p->iface != seen->iface || p->ttl != seen->ttl || p->direction != seen->direction;
         bool dated = p->ip_id != 0, takes = p->len > 0 || (p->tcp.flags & (TCP_SYN | TCP_FIN));
         copy = later <= (moved ? elsewhere_ns : dated ? same_place_ns : takes ? at_once_ns : 0);
-        if (!moved && !dated && !takes) copy = false;
+        if (!moved && (early || (!dated && !takes))) copy = false;
     }
     if (!copy) *seen = (struct print){what, p->time_ns, p->iface, p->ttl, p->direction};
     return copy;

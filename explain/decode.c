@@ -6,6 +6,7 @@
 
 enum { IP4_LEAST = 20, IP6_LEN = 40, TCP_LEAST = 20, TCP_MOST = 60, QUOTE_LEAST = 8 };
 enum { HEADERS_MOST = 12, TUNNELS_MOST = 4, PROTO_AUTHENTICATION = 51, ROUTING_SEGMENTS = 4, ECN_CE = 3 };
+enum { OPT_MD5 = 19, OPT_AO = 29, OPT_MPTCP = 30 };
 
 void decoder_init(struct decoder *d) { *d = (struct decoder){.sums = checksum_ops_best(), .check_sums = true}; }
 
@@ -134,6 +135,20 @@ static void fill_up(const struct datagram *g, uint8_t whole[TCP_MOST]) {
     memcpy(whole, g->data, at);
 }
 
+/* What the parser of the stack passes over. [at, end) are the options, their lengths checked as far as they are walked. */
+static uint8_t syn_options(const uint8_t *at, const uint8_t *end) {
+    uint8_t out = 0;
+    while (at < end && *at != TCP_OPT_EOL) {
+        uint32_t len = *at == TCP_OPT_NOP ? 1 : end - at >= 2 ? at[1] : 0;
+        if (len == 0 || len > (size_t)(end - at)) break;
+        if (*at == OPT_MPTCP && len >= 3) out |= at[2] >> 4 == 0 ? FLOW_MULTIPATH : at[2] >> 4 == 1 ? FLOW_JOINS : 0;
+        if (*at == OPT_MD5) out |= FLOW_SIGNED_MD5;
+        if (*at == OPT_AO) out |= FLOW_SIGNED_AO;
+        at += len;
+    }
+    return out;
+}
+
 static enum decode_kind tcp_read(const struct decoder *d, const struct datagram *g, struct decoded *out) {
     struct flow_packet *t = &out->tcp;
     uint8_t whole[TCP_MOST];
@@ -154,6 +169,8 @@ static enum decode_kind tcp_read(const struct decoder *d, const struct datagram 
     t->v6 = g->v6;
     t->dont_fragment = g->dont_fragment;
     t->carried = g->carried;
+    const uint8_t *options = (cut ? whole : g->data) + TCP_LEAST;
+    t->options = unlikely(t->tcp.flags & TCP_SYN) ? syn_options(options, options + head - TCP_LEAST) : 0;
     t->ip_id = (uint16_t)g->id;
     t->marks = (uint16_t)(sum_marks(d, g, &t->tcp) | (cut ? FLOW_CUT : 0) |
                           (parsed == TCP_PARSE_BAD_OPTION && !cut ? FLOW_BAD_OPTIONS : 0));

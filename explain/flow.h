@@ -36,6 +36,14 @@ enum flow_carrier {
     FLOW_IN_GTP = 1 << 8,
 };
 
+/* Options of a SYN that change what its connection is: RFC 8684, RFC 2385, RFC 5925. */
+enum flow_option {
+    FLOW_MULTIPATH = 1 << 0, /* asks for Multipath TCP */
+    FLOW_JOINS = 1 << 1,     /* joins one that is there */
+    FLOW_SIGNED_MD5 = 1 << 2,
+    FLOW_SIGNED_AO = 1 << 3,
+};
+
 /* One TCP packet as the machine gets it. */
 struct flow_packet {
     uint64_t number;  /* in the capture, from 1 */
@@ -52,6 +60,7 @@ struct flow_packet {
     uint16_t ip_id;   /* 0 with IPv6 */
     uint16_t marks;   /* enum flow_mark */
     uint16_t carried; /* enum flow_carrier */
+    uint8_t options;  /* enum flow_option, of a SYN */
     tcp_header tcp;
     uint64_t twin, transit_ns; /* the same packet at another place before: its number, and how long ago; 0: none */
 };

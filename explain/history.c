@@ -42,9 +42,13 @@ void history_start(struct history *h, const struct flow_packet *p) {
     memset(h, 0, sizeof *h);
     h->first_ns = h->last_ns = p->time_ns;
     h->opener = h->closer = h->resetter = -1;
+    h->begins_with_answer = (p->tcp.flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 }
 
 /* ---- opening ---- */
+
+/* 0, which is not known, where the capture's clock went back. */
+static uint64_t after(uint64_t from_ns, uint64_t to_ns) { return to_ns > from_ns ? to_ns - from_ns : 0; }
 
 static uint16_t add16(uint16_t n) { return n < UINT16_MAX ? (uint16_t)(n + 1) : n; }
 
@@ -55,11 +59,13 @@ static void follow_syn(struct record *r, const struct flow_packet *p, const stru
         e->strays_syn = add16(e->strays_syn);
         return;
     }
+    if (!l->ack_foreign) e->options |= p->options;
     if (!(p->tcp.flags & TCP_ACK)) {
         if (e->syn_ns == 0) e->syn_ns = p->time_ns;
         e->syn_last_ns = p->time_ns;
         e->syns = add16(e->syns);
-        e->syn_bytes = (uint16_t)p->len;
+        e->syn_plain = p->len == 0;
+        if (p->len > e->syn_bytes) e->syn_bytes = (uint16_t)min_u32(p->len, UINT16_MAX);
         if (h->opener < 0) h->opener = (int8_t)p->from;
         return;
     }
@@ -70,7 +76,7 @@ static void follow_syn(struct record *r, const struct flow_packet *p, const stru
     if (e->syn_ack_ns == 0) {
         e->syn_ack_ns = p->time_ns;
         o->syns_until_answer = o->syns;
-        if (o->syns == 1) h->near_ns[p->from] = p->time_ns - o->syn_last_ns;
+        if (o->syns == 1) h->near_ns[p->from] = after(o->syn_last_ns, p->time_ns);
     }
     if (r->track.end[!p->from].syn_data && l->newly_acked > 1) h->fast = true; /* [RFC7413 3] */
     e->syn_ack_last_ns = p->time_ns;
@@ -89,7 +95,7 @@ static void follow_opening(struct record *r, const struct flow_packet *p, const 
     h->established_ns = p->time_ns;
     h->opened = true;
     struct history_end *o = &h->end[!p->from];
-    if (o->syn_acks == 1 && !(p->tcp.flags & TCP_SYN)) h->near_ns[p->from] = p->time_ns - o->syn_ack_last_ns;
+    if (o->syn_acks == 1 && !(p->tcp.flags & TCP_SYN)) h->near_ns[p->from] = after(o->syn_ack_last_ns, p->time_ns);
 }
 
 /* ---- windows, keepalive ---- */
@@ -161,12 +167,14 @@ static void follow_speed(struct record *r, const struct flow_packet *p, const st
     if (!l->fresh || p->len == 0) return;
     if (e->epoch_ns != 0 && p->time_ns >= e->epoch_ns + history_rtt(h)) {
         bool shut = h->end[!p->from].zero_since_ns != 0;
-        bool scaled = !self->guessed || peer->window == 0;
+        /* Windows without their scale say nothing. */
+        bool scaled = (!self->guessed && !self->offers_cut && !peer->offers_cut) || peer->window == 0;
         bool idle = l->flight <= l->takes && p->time_ns > e->sent_ns + 2 * history_rtt(h);
         enum limit by = idle                                                         ? LIMIT_SENDER
                         : shut || (scaled && e->epoch_bytes >= peer->window / 4 * 3) ? LIMIT_RECEIVER
                         : e->last_len < self->full && !e->repeated_now               ? LIMIT_SENDER
-                                                                                     : LIMIT_NETWORK;
+                        : scaled || e->repeated_now                                  ? LIMIT_NETWORK
+                                                                                     : LIMIT_NONE;
         e->epochs[by]++;
         e->epoch_ns = 0;
     }

@@ -77,9 +77,12 @@ struct history_end {
     uint16_t run;     /* repetitions since anything was acknowledged */
     uint8_t dup_acks; /* for its bytes, since they were last acknowledged more */
     uint8_t ttl, reset_hops;
+    uint8_t options; /* enum flow_option, of its SYN */
     bool in_rto, in_fast, told_any, ttl_any, fin_acked_alone, repeated_now, answered_old, sums_bad;
-    bool sums_good; /* one of them was right */
-    bool took_back; /* its RST cleared up what an old SYN of it had begun */
+    bool sums_good;      /* one of them was right */
+    bool syn_plain;      /* its latest SYN carried no data */
+    bool syn_data_again; /* what its SYN carried came again behind the handshake */
+    bool took_back;      /* its RST cleared up what an old SYN of it had begun */
 };
 
 struct history {
@@ -93,6 +96,7 @@ struct history {
     int8_t opener, closer, resetter;
     uint8_t reset, icmp_type, icmp_code, simultaneous_fin;
     uint8_t ways[2]; /* how each end's packets crossed the interface: enum capture_direction, as a set of bits */
+    bool begins_with_answer; /* the first packet is a SYN-ACK */
     bool icmp_unreachable, icmp_filter, icmp_v6, opened, reset_alone, reuse_early, fast;
 };
 

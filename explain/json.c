@@ -152,6 +152,8 @@ static void one_end(FILE *out, int end, const struct explain_flow *f, const stru
     if (e->shift >= 0) number(out, "window_scale", (uint64_t)e->shift);
     truth(out, "timestamps", e->timestamps);
     truth(out, "sack", e->sack);
+    truth(out, "multipath", e->options & (FLOW_MULTIPATH | FLOW_JOINS));
+    string(out, "signed", e->options & FLOW_SIGNED_AO ? "ao" : e->options & FLOW_SIGNED_MD5 ? "md5" : "no");
     truth(out, "fin", e->fin);
     truth(out, "rst", e->reset);
     if (e->time_wait_until_ns != 0) number(out, "time_wait_until_ns", e->time_wait_until_ns);

@@ -61,7 +61,9 @@ static void judge_unanswered(struct judge *j, int opener) {
         return;
     }
     if (e->syns < 2 && waited < ANSWER_S * 1000) return;
-    if (at(j, !opener, &sure))
+    if (e->options & (FLOW_SIGNED_MD5 | FLOW_SIGNED_AO)) /* who has no such key drops it without a word */
+        add(j, FINDING_SYN_SIGNED, opener, LIKELY, e->syns, waited);
+    else if (at(j, !opener, &sure))
         add(j, FINDING_SYN_IGNORED, opener, sure, e->syns, waited);
     else
         add(j, FINDING_SYN_UNANSWERED, opener, one_way(j) && j->r->passive.gaps ? UNDECIDABLE : CERTAIN, e->syns,
@@ -84,6 +86,27 @@ static void judge_syn_acks(struct judge *j, int opener) {
     }
 }
 
+/* [RFC8684 3.1] */
+static void judge_multipath(struct judge *j, int opener) {
+    uint8_t asked = j->h->end[opener].options, answered = j->h->end[!opener].options;
+    if (asked & answered & FLOW_MULTIPATH) add(j, FINDING_MULTIPATH, opener, CERTAIN, 0, 0);
+    if (asked & answered & FLOW_JOINS) add(j, FINDING_MULTIPATH_JOINED, opener, CERTAIN, 0, 0);
+    bool seen = j->h->opened && !j->r->track.end[!opener].offers_cut;
+    if (seen && asked & ~answered & (FLOW_MULTIPATH | FLOW_JOINS))
+        add(j, FINDING_MULTIPATH_REFUSED, opener, CERTAIN, 0, 0);
+}
+
+/* [RFC7413 3] */
+static void judge_syn_data(struct judge *j, int i) {
+    const struct history_end *e = &j->h->end[i];
+    if (e->syn_plain)
+        add(j, FINDING_FAST_OPEN_TAKEN_BACK, i, CERTAIN, e->syn_bytes, 0);
+    else if (e->syn_data_again)
+        add(j, FINDING_FAST_OPEN_LATER, i, CERTAIN, e->syn_bytes, 0);
+    else
+        add(j, FINDING_DATA_ON_SYN, i, CERTAIN, e->syn_bytes, 0);
+}
+
 static void judge_opening(struct judge *j) {
     const struct history *h = j->h;
     const struct record *r = j->r;
@@ -104,8 +127,9 @@ static void judge_opening(struct judge *j) {
     else if (e->syns_until_answer > 1)
         add(j, FINDING_SYN_REPEATED, opener, CERTAIN, e->syns_until_answer, answered);
     if (p->syn_acks > 0) judge_syn_acks(j, opener);
+    judge_multipath(j, opener);
     for (int i = 0; i < 2; i++) {
-        if (r->track.end[i].syn_data) add(j, FINDING_DATA_ON_SYN, i, CERTAIN, h->end[i].syn_bytes, 0);
+        if (r->track.end[i].syn_data) judge_syn_data(j, i);
         if (h->end[i].took_back && h->reset != RESET_OLD_SYN) add(j, FINDING_OLD_SYN, i, CERTAIN, 0, 0);
         if (h->end[i].strays_syn > 0)
             add(j, h->opened ? FINDING_SYN_IN_CONNECTION : FINDING_OLD_SYN, i, LIKELY, h->end[i].strays_syn, 0);
@@ -219,7 +243,8 @@ static void judge_flow(struct judge *j, int i) {
     bool scaled = self->scale_offered && peer->scale_offered;
     uint32_t most = e->epochs[LIMIT_RECEIVER];
     bool bound = most > 4 && most > e->epochs[LIMIT_SENDER] && most > e->epochs[LIMIT_NETWORK];
-    if (!scaled && h->opened && bound && o->zero_windows == 0)
+    bool known = !self->offers_cut && !peer->offers_cut;
+    if (!scaled && known && h->opened && bound && o->zero_windows == 0)
         add(j, FINDING_WINDOW_UNSCALED, i, LIKELY, peer->window, 0);
     uint32_t dead = e->keepalives_unanswered >= 2 ? e->keepalives_unanswered : 0;
     if (dead > 0) add(j, FINDING_KEEPALIVE_DEAD, i, CERTAIN, dead, ms(e->probing_ns, h->last_ns));
@@ -285,9 +310,11 @@ static void judge_capture(struct judge *j) {
     if (supers > 0)
         add(j, FINDING_CAPTURE_SUPER, -1, CERTAIN, supers, max_u32(h->end[END_A].super_max, h->end[END_B].super_max));
     if (h->copies > 0) add(j, FINDING_CAPTURE_COPIES, -1, CERTAIN, h->copies, 0);
-    if (h->clock_steps > 0) add(j, FINDING_CAPTURE_CLOCK, -1, CERTAIN, h->clock_steps, h->clock_back_ns / MS_NS);
+    if (h->clock_steps > 0)
+        add(j, FINDING_CAPTURE_CLOCK, -1, CERTAIN, h->clock_steps, (h->clock_back_ns + MS_NS - 1) / MS_NS);
     if (cut > 0) add(j, FINDING_CAPTURE_CUT, -1, CERTAIN, cut, 0);
-    if (j->r->passive.midstream && !f->self) add(j, FINDING_CAPTURE_MIDSTREAM, -1, CERTAIN, 0, 0);
+    bool midst = j->r->passive.midstream && !(h->begins_with_answer && one_way(j)) && !f->self;
+    if (midst) add(j, FINDING_CAPTURE_MIDSTREAM, -1, CERTAIN, 0, 0);
     for (int i = 0; i < 2; i++) {
         const struct history_end *e = &h->end[i];
         if (e->sums_open > 0) add(j, FINDING_CAPTURE_SUMS, i, LIKELY, e->sums_open, 0);

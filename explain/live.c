@@ -11,12 +11,13 @@
 
 enum { SNAPLEN = 262144, WAIT_MS = 100, BUFFER = 32 << 20 };
 
-/* What is around IP hides the rest from a filter: tunnels come as a whole, and are looked into here. So do tags, where
- * the link can have any: libpcap refuses the words elsewhere. "vlan" is last, it moves all that comes after it. */
+/* What is around IP, or between IPv6 and TCP, hides the rest from a filter: tunnels and extension headers come as a
+ * whole, and are looked into here. So do tags, where the link can have any: libpcap refuses the words elsewhere. "vlan"
+ * is last, it moves all that comes after it. */
 #define USUAL                                                                                                          \
-    "tcp or icmp or icmp6 or ip6 proto 44 or (ip[6:2] & 0x1fff != 0) or proto 4 or proto 41 or proto 47 or udp port "  \
-    "4789 or udp port 8472 or udp port 6081 or udp port 2152 or udp port 6635 or ether proto 0x8864 or ether proto "   \
-    "0x8847 or ether proto 0x88a8"
+    "tcp or icmp or icmp6 or ip6 proto 0 or ip6 proto 43 or ip6 proto 44 or ip6 proto 60 or (ip[6:2] & 0x1fff != 0) "  \
+    "or proto 4 or proto 41 or proto 47 or udp port 4789 or udp port 8472 or udp port 6081 or udp port 2152 or udp "   \
+    "port 6635 or ether proto 0x8864 or ether proto 0x8847 or ether proto 0x88a8"
 static const char usual[] = USUAL, usual_tagged[] = USUAL " or vlan";
 
 struct live {

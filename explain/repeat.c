@@ -6,11 +6,16 @@ enum {
     QUIET_MS = 180, /* timers are not shorter, in practice: 200 ms on many hosts, 1 s in RFC 6298 */
     REORDER_MS = 3, /* overtaken by so little on the way, without other evidence */
     DUPLICATES = 3, /* [RFC5681 3.2] */
+    MAX_BLOCK = 65535,
 };
 
 /* ---- ACKs, for the end whose bytes they acknowledge ---- */
 
 static void sample(struct history_end *e, uint64_t now_ns) {
+    if (now_ns < e->rtt_ns) { /* the capture's clock went back */
+        e->rtt_ns = 0;
+        return;
+    }
     uint64_t us = (now_ns - e->rtt_ns) / 1000;
     uint32_t v = us == 0 ? 1 : us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
     if (e->rtt_samples == 0 || v < e->rtt_min_us) e->rtt_min_us = v;
@@ -31,6 +36,8 @@ static void follow_sack(const struct track_end *self, struct history_end *e, con
             continue;
         }
         if (old) continue;
+        uint32_t arrived = (uint32_t)seq_diff(o->sack[i].right, o->sack[i].left);
+        if (arrived <= MAX_BLOCK) e->acked_len = max_u32(e->acked_len, arrived);
         if (!e->told_any || seq_gt(o->sack[i].right, e->told)) e->told = o->sack[i].right;
         e->told_any = true;
     }
@@ -80,17 +87,27 @@ static bool copied(const struct record *r, const struct flow_packet *p, const st
     return !l->fills && early && history_earlier(&r->history.end[p->from], p);
 }
 
+/* What a SYN carried and its answer did not acknowledge comes again behind the handshake: no timer, no loss [RFC7413 3]. */
+static bool of_syn(const struct track_end *self, const struct history_end *e, const struct sight *l) {
+    if (!self->syn_data || self->guessed || e->syn_data_again || !seq_eq(l->start, seq_add(self->isn, 1))) return false;
+    return seq_le(l->stop, seq_add(l->start, e->syn_bytes));
+}
+
 static enum repeat_cause cause_of(const struct record *r, const struct flow_packet *p, const struct sight *l,
                                   uint64_t since) {
     const struct track_end *self = &r->track.end[p->from];
     const struct history_end *e = &r->history.end[p->from];
-    if (p->tcp.flags & TCP_SYN) return REPEAT_SYN;
+    if (p->tcp.flags & TCP_SYN || of_syn(self, e, l)) return REPEAT_SYN;
     bool quiet = since >= QUIET_MS * MS_NS;
+    /* What was repeated because of a hole comes once more, and nothing was heard meanwhile. */
+    uint64_t unheard = p->time_ns - min_u64(r->history.end[!p->from].heard_ns, p->time_ns);
+    bool alone = quiet && e->in_fast && seq_lt(l->start, e->recover) && unheard >= QUIET_MS * MS_NS &&
+                 unheard * 2 >= history_rtt(&r->history) * 3;
     bool told = e->dup_acks >= DUPLICATES || (e->told_any && seq_gt(e->told, l->start));
     bool first = !self->acked_any || seq_le(l->start, self->acked), last = seq_eq(l->stop, self->next);
     if (e->in_rto && seq_lt(l->start, e->recover)) return REPEAT_RTO;
     if (e->in_fast && seq_lt(l->start, e->recover) && !quiet) return REPEAT_FAST;
-    if (told && !(quiet && first && e->run > 0)) return REPEAT_FAST;
+    if (told && !(first && (alone || (quiet && e->run > 0)))) return REPEAT_FAST;
     if (last && !first && since * 10 >= history_rtt(&r->history) * 11) return REPEAT_TLP;
     if (quiet) return REPEAT_RTO;
     if (last && since * 10 >= history_rtt(&r->history) * 15) return REPEAT_TLP;
@@ -103,6 +120,7 @@ static void count_repeat(struct record *r, const struct flow_packet *p, const st
     uint64_t since = p->time_ns - min_u64(e->sent_ns, p->time_ns);
     enum repeat_cause cause = cause_of(r, p, l, since);
     e->repeats[cause]++;
+    if (cause == REPEAT_SYN && !(p->tcp.flags & TCP_SYN)) e->syn_data_again = true;
     e->repeated_now = true;
     e->repeated_len = p->len;
     e->rtt_ns = 0; /* [RFC6298 3] which of the two is acknowledged cannot be told */

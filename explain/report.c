@@ -224,6 +224,22 @@ static void repeats_fact(const struct report *r, const struct verdict_end *e) {
     if (at > 0) fact(r, _("  repeated"), "%s", said);
 }
 
+/* As the ladder names them. */
+static void offers_fact(const struct report *r, const struct verdict_end *e) {
+    char said[128] = "", one[24];
+    if (!e->offers) return;
+    snprintf(one, sizeof one, "mss=%u", e->mss);
+    if (e->mss != 0) why_add(said, sizeof said, " ", one);
+    snprintf(one, sizeof one, "ws=%d", e->shift);
+    if (e->shift >= 0) why_add(said, sizeof said, " ", one);
+    if (e->sack) why_add(said, sizeof said, " ", "sackOK");
+    if (e->timestamps) why_add(said, sizeof said, " ", "ts");
+    if (e->options & (FLOW_MULTIPATH | FLOW_JOINS)) why_add(said, sizeof said, " ", "mptcp");
+    if (e->options & FLOW_SIGNED_MD5) why_add(said, sizeof said, " ", "md5");
+    if (e->options & FLOW_SIGNED_AO) why_add(said, sizeof said, " ", "ao");
+    fact(r, _("  offered"), "%s", said[0] != '\0' ? said : _("no options"));
+}
+
 static void end_facts(const struct report *r, const struct explain_flow *f, const struct verdict *v, int end) {
     static const char *const limits[] = {[LIMIT_SENDER] = N_("the sender: it had nothing more to send"),
                                          [LIMIT_RECEIVER] = N_("the receiver: its window was full"),
@@ -232,6 +248,7 @@ static void end_facts(const struct report *r, const struct explain_flow *f, cons
     char socket[ENDPOINT_TEXT], buf[32], least[32], most[32], states[STATES_TEXT];
     fact(r, end_letter(end), "%s", socket_name(&f->end[end], socket));
     fact(r, _("  sent"), _("%s in %llu packets"), bytes_name(e->bytes, buf), (unsigned long long)f->end[end].packets);
+    offers_fact(r, e);
     repeats_fact(r, e);
     if (f->end[end].copies > 0)
         fact(r, _("  copies"), _("%llu packets were captured twice"), (unsigned long long)f->end[end].copies);

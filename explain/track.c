@@ -85,6 +85,7 @@ static void settle(struct track_end *e, seq to) {
 
 static void learn_options(struct track_end *e, const struct flow_packet *p) {
     const tcp_options *o = &p->tcp.options;
+    if (p->tcp.flags & TCP_SYN) e->offers_cut = p->marks & FLOW_CUT;
     if (p->marks & FLOW_CUT) return;
     if (p->tcp.flags & TCP_SYN) {
         e->mss = o->has_mss ? o->mss : 0;

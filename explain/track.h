@@ -36,8 +36,9 @@ struct track_end {
     bool syn, syn_ack; /* it sent a bare SYN, a SYN with ACK */
     bool syn_data;     /* its SYN carried data [RFC7413] */
     bool scale_offered, timestamps, sack, ts_any;
-    uint32_t ts;   /* the latest timestamp */
-    uint32_t full; /* the largest segment that it sent */
+    bool offers_cut; /* its SYN was cut in the capture: of the options that was not learnt */
+    uint32_t ts;     /* the latest timestamp */
+    uint32_t full;   /* the largest segment that it sent */
 };
 
 struct track {

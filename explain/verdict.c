@@ -22,7 +22,7 @@ static uint8_t opening_of(const struct explain_flow *flow, const struct record *
 
 static bool reset_counts(const struct history *h) { return h->reset >= RESET_FORGED; }
 
-static uint8_t closing_of(const struct record *r, uint8_t opening) {
+static uint8_t closing_of(const struct explain_flow *flow, const struct record *r, uint8_t opening) {
     const struct history *h = &r->history;
     const struct history_end *e = h->end;
     bool fin_a = e[END_A].fins > 0, fin_b = e[END_B].fins > 0;
@@ -32,7 +32,7 @@ static uint8_t closing_of(const struct record *r, uint8_t opening) {
         bool never = opening >= OPENING_REFUSED && opening <= OPENING_ABANDONED;
         return never ? CLOSING_NEVER : CLOSING_OPEN;
     }
-    if (fin_a != fin_b) return CLOSING_HALF;
+    if (fin_a != fin_b) return flow->end[fin_a ? END_B : END_A].packets > 0 ? CLOSING_HALF : CLOSING_ONE_SEEN;
     if (!track_fin_acked(&r->track.end[END_A]) || !track_fin_acked(&r->track.end[END_B])) return CLOSING_UNFINISHED;
     if (h->simultaneous_fin) return CLOSING_SIMULTANEOUS;
     return e[!h->closer].fin_acked_alone ? CLOSING_FOUR : CLOSING_THREE;
@@ -41,9 +41,9 @@ static uint8_t closing_of(const struct record *r, uint8_t opening) {
 static uint8_t limit_of(const struct history_end *e) {
     uint32_t all = e->epochs[LIMIT_SENDER] + e->epochs[LIMIT_RECEIVER] + e->epochs[LIMIT_NETWORK];
     if (all < 5 || e->bytes < 30000) return LIMIT_NONE;
-    uint8_t most = LIMIT_SENDER;
+    uint8_t most = LIMIT_NONE; /* times that leave it open */
     /* NOLINTNEXTLINE(bugprone-too-small-loop-variable): three limits */
-    for (uint8_t i = LIMIT_RECEIVER; i <= LIMIT_NETWORK; i++)
+    for (uint8_t i = LIMIT_SENDER; i <= LIMIT_NETWORK; i++)
         if (e->epochs[i] > e->epochs[most]) most = i;
     return most;
 }
@@ -70,6 +70,8 @@ static void end_of(const struct record *r, int i, uint64_t now_ns, struct verdic
     out->shift = t->scale_offered ? (int8_t)t->shift : -1;
     out->timestamps = t->timestamps;
     out->sack = t->sack;
+    out->offers = (t->syn || t->syn_ack) && !t->offers_cut;
+    out->options = e->options;
     out->fin = e->fins > 0;
     out->reset = e->resets > 0;
     const struct ecn_end *x = &r->history.ecn.end[i];
@@ -90,7 +92,7 @@ void verdict_of(const struct explain_machine *m, const struct explain_flow *flow
     const struct history *h = &r->history;
     memset(out, 0, sizeof *out);
     out->opening = opening_of(flow, r);
-    out->closing = closing_of(r, out->opening);
+    out->closing = closing_of(flow, r, out->opening);
     out->opened_by = out->opening == OPENING_SIMULTANEOUS || out->opening == OPENING_SELF ? -1 : h->opener;
     out->closed_first = h->simultaneous_fin ? -1 : h->closer;
     out->reset_by = reset_counts(h) || h->reset == RESET_REFUSES || h->reset == RESET_HANDSHAKE ? h->resetter : -1;

@@ -87,6 +87,8 @@ struct verdict_end {
     uint16_t mss;           /* offered; 0: not known */
     int8_t shift;           /* window scale offered, -1: none */
     bool timestamps, sack;
+    uint8_t options;             /* enum flow_option, of its SYN */
+    bool offers;                 /* its SYN was seen with all of its options */
     bool fin, reset;             /* it sent one */
     uint32_t capable, marked;    /* packets that may be marked; that are, where they were captured */
     uint32_t told, reduced;      /* marks told of by the other end; times that it said to have slowed down for them */

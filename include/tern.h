@@ -1,7 +1,7 @@
 /* tern.h - the whole public interface of libtern, in the order of a reader's questions.
  *
- * A `tern_stack` is a complete TCP/IP host as a plain value. It does no I/O, starts no thread, reads
- * no clock and keeps nothing outside itself: packets, time, memory and randomness come in as
+ * A `tern_stack` is a TCP/IP host as a plain value, whole but for UDP: it has no names and no DHCP. It does no I/O,
+ * starts no thread, reads no clock and keeps nothing outside itself: packets, time, memory and randomness come in as
  * arguments. One stack belongs to one thread at a time; several stacks share nothing.
  *
  * The loop of every program that uses it:
@@ -195,6 +195,7 @@ typedef struct tern_config {
     uint32_t fragments_max;          /* fragments of one datagram, default 16 */
     uint32_t autoconf;               /* 1: ask for and follow IPv6 router advertisements [RFC4862, RFC7559] */
     uint32_t dad;                    /* 1: check new IPv6 addresses for duplicates on Ethernet [RFC4862 5.4] */
+    uint32_t mld; /* 1: report the groups of IPv6 addresses on Ethernet, for switches that forward by them [RFC3810] */
 } tern_config;
 
 /* Fills in every default; allocator and entropy stay empty and must be given. */
@@ -240,9 +241,12 @@ enum tern_link {
 /* The first two are notes and change nothing: each frame says whether its checksum is to be completed (TERN_FRAME_CSUM),
  * and each packet whether its own was checked (TERN_PKT_CSUM_OK). */
 enum tern_iface_flags {
-    TERN_IFACE_TX_CSUM = 1,  /* the device completes checksums on what we send */
-    TERN_IFACE_RX_CSUM = 2,  /* the device vouches for checksums */
-    TERN_IFACE_ANY_LOCAL = 4 /* packets to any address are ours: for transparent listeners */
+    TERN_IFACE_TX_CSUM = 1, /* the device completes checksums on what we send */
+    TERN_IFACE_RX_CSUM = 2, /* the device vouches for checksums */
+    /* Packets to any address are ours: for transparent listeners. No address is needed, but a route back to the peers is.
+     * Echo requests to any address are answered too, and UDP is refused: what a gateway carries otherwise, it keeps from
+     * tern_input. */
+    TERN_IFACE_ANY_LOCAL = 4
 };
 
 typedef struct tern_iface_config {
@@ -271,15 +275,15 @@ TERN_API int tern_iface_set_mtu(tern_stack *stack, int iface, uint32_t mtu);
  * own. Neighbours are forgotten, and all that routers said: autoconfigured addresses go. */
 TERN_API int tern_iface_down(tern_stack *stack, int iface);
 /* Brings it back, perhaps to another link: IPv4 addresses are announced [RFC5227 2.3], IPv6 ones checked for duplicates
- * once more [RFC4862 5.4], routers asked for [RFC4861 6.3.7]. Connections go on when they next try, a retransmission
- * timeout later at the most. */
+ * once more [RFC4862 5.4], routers asked for [RFC4861 6.3.7]. Connections go on as soon as their address is ready and a
+ * route leads to the peer. */
 TERN_API int tern_iface_up(tern_stack *stack, int iface);
 /* The same as tern_iface_down, and for good: addresses and routes go with it. Its number means nothing (TERN_EINVAL) until
  * tern_iface_add gives it to another interface. Connections and listeners stay, as after tern_addr_remove. */
 TERN_API int tern_iface_remove(tern_stack *stack, int iface);
 /* Gives this host an address and the route to its prefix; TERN_ELIMIT beyond 32 addresses. 127/8 and ::1 are not to be
- * given (TERN_EINVAL): with TERN_LINK_LOOPBACK a host finds itself at any of its addresses. No group is reported by MLD: a
- * switch that forwards multicast only where it was asked for must make an exception for neighbour discovery. An IPv6 address on Ethernet is
+ * given (TERN_EINVAL): with TERN_LINK_LOOPBACK a host finds itself at any of its addresses. A switch that forwards multicast
+ * only where it is wanted is told of its group (tern_config.mld). An IPv6 address on Ethernet is
  * first checked for duplicates (tern_config.dad): for up to two seconds it receives nothing and connections opened from
  * it wait; listeners can have it at once. When it turns out to be another host's, tern_addr_at never shows it, and what
  * waits ends with TERN_ENOROUTE. */
@@ -288,7 +292,7 @@ TERN_API int tern_addr_add(tern_stack *stack, int iface, const tern_addr *addr, 
  * they tell of TERN_ENOROUTE (TERN_EV_SOFT_ERROR), go on if the address comes back, and end with TERN_ETIMEDOUT else. */
 TERN_API int tern_addr_remove(tern_stack *stack, int iface, const tern_addr *addr);
 /* The i-th address of all interfaces that is ready for use (also those autoconfigured); false past the last. `iface`
- * and `prefix_len` may be NULL. */
+ * and `prefix_len` may be NULL. TERN_EV_ADDRESS tells when to look again. */
 TERN_API bool tern_addr_at(tern_stack *stack, size_t i, tern_addr *addr, int *iface, unsigned *prefix_len);
 /* Adds a route, which stays until tern_route_remove or tern_iface_remove; `via` NULL or unspecified: the prefix is on the
  * link. The longest prefix wins; of equal ones the first whose gateway answers. One that is there already is not added
@@ -316,7 +320,9 @@ typedef struct tern_packet {
     void *token;           /* not NULL: the bytes are lent. They must stay until tern_reclaim gives the token back */
 } tern_packet;
 
-/* Takes what arrived on an interface. All of it is processed before anything is sent [MUST-58, MUST-59].
+/* Takes what arrived on an interface. All of it is processed before anything is sent [MUST-58, MUST-59]. Answers that
+ * belong to no connection (SYN-ACKs, resets, ARP, echo replies) wait for tern_output in a queue of 512, and are dropped
+ * beyond (QUEUE_FULL): a few hundred packets are enough for one call.
  * Returns 0 or an error about the arguments; bad packets are counted, not reported. TERN_ENOMEM: lent packets
  * cannot be kept account of; none was taken, all stay the caller's. */
 TERN_API int tern_input(tern_stack *stack, int iface, const tern_packet *packets, size_t n, uint64_t now_ns);
@@ -385,6 +391,9 @@ enum tern_event_bits {
     TERN_EV_SYN = 1 << 9,        /* listener that holds: tern_held has something */
     TERN_EV_ECHO = 1 << 10,      /* sock is zero: tern_echo_reply has something */
     TERN_EV_RECLAIM = 1 << 11,   /* sock is zero: tern_reclaim has something */
+    /* sock is zero: an address became ready (its check for duplicates is over, or a router advertised it), turned out to be
+     * another host's, or ran out; what the caller does itself is not told */
+    TERN_EV_ADDRESS = 1 << 12,
 };
 
 typedef struct tern_event {
@@ -394,7 +403,9 @@ typedef struct tern_event {
     int32_t error; /* of TERN_EV_CLOSED or TERN_EV_SOFT_ERROR */
 } tern_event;
 
-/* Takes up to `max` events; returns how many. One event a socket, however much happened. */
+/* Takes up to `max` events; returns how many. One event a socket, however much happened. Events already taken do not know
+ * what is called next: one may name a socket that was closed because of another before it, with the `user` that it had.
+ * Who frees what `user` points to keeps it until all are seen, or takes one event at a time. */
 TERN_API int tern_poll(tern_stack *stack, tern_event *events, size_t max);
 
 /* ---- 6. connections: the user calls of 3.10.1 to 3.10.6 ------------------------------------------ */
@@ -423,9 +434,12 @@ typedef struct tern_listen_config {
     /* family 0: every address of both families; 0.0.0.0 or ::, every address of that one [MUST-43]. The most specific
      * listener of a port gets the connection. */
     tern_addr local;
-    uint16_t port;    /* 0 only with TERN_LISTEN_TRANSPARENT */
-    uint32_t flags;   /* enum tern_listen_flags */
-    uint32_t backlog; /* established connections that wait for tern_accept; 0: 128 */
+    uint16_t port;  /* 0 only with TERN_LISTEN_TRANSPARENT */
+    uint32_t flags; /* enum tern_listen_flags */
+    /* established connections that wait for tern_accept; 0: 128. Where thousands may come in one moment, this and
+     * tern_config.half_open_max should have room for them: SYNs beyond half_open_max are answered with cookies, and who
+     * then comes back to a full backlog is forgotten. */
+    uint32_t backlog;
     uint64_t user;
 } tern_listen_config;
 
@@ -435,11 +449,16 @@ TERN_API int tern_listen(tern_stack *stack, const tern_listen_config *config, te
  * until tern_set_user; what arrived before is told by events. */
 TERN_API int tern_accept(tern_stack *stack, tern_sock listener, tern_sock *out, tern_flow *flow);
 
-/* TERN_LISTEN_HOLD: takes the oldest SYN that was not yet shown; `flow` may be NULL. TERN_EAGAIN: none. */
+/* TERN_LISTEN_HOLD: takes the oldest SYN that was not yet shown; `flow` may be NULL. TERN_EAGAIN: none. The handle is good
+ * for the next two calls and for tern_status. Nothing tells when the SYN is dropped because it waited for longer than
+ * tern_config.hold_ms, or because the peer takes it back: they give TERN_ESTALE from then on. If it asks again after that,
+ * that is a new SYN. */
 TERN_API int tern_held(tern_stack *stack, tern_sock listener, tern_sock *held, tern_flow *flow);
-/* Answers a held SYN: the SYN-ACK leaves, and the connection comes through tern_accept when it is established. */
+/* Answers a held SYN: the SYN-ACK leaves, and the connection comes through tern_accept when it is established, with a
+ * handle of its own: the flow is the same. Until then tern_status knows `held`; once it gives TERN_ESTALE and tern_accept
+ * has no such flow, the peer has not finished the opening. TERN_ESTATE: it was accepted before. */
 TERN_API int tern_hold_accept(tern_stack *stack, tern_sock held);
-/* Refuses it: with RST when `reset`, else in silence. */
+/* Refuses it, also after tern_hold_accept: with RST when `reset`, else in silence. */
 TERN_API int tern_hold_refuse(tern_stack *stack, tern_sock held, bool reset);
 
 /* SEND (3.10.2): copies into the send buffer as much as fits; returns how many bytes, TERN_EAGAIN when none: then
@@ -542,7 +561,7 @@ enum tern_recovery {
 
 typedef struct tern_status_info {
     size_t size;     /* in: sizeof(tern_status_info) */
-    tern_sock sock;  /* zero for half-open and TIME-WAIT records, which no handle names */
+    tern_sock sock;  /* zero for TIME-WAIT and, in tern_list, half-open records: see tern_held */
     uint64_t serial; /* unique among all connections of the stack; the trace uses the same */
     tern_flow flow;
     enum tern_state state;
@@ -600,7 +619,7 @@ typedef struct tern_status_info {
     uint64_t memory;          /* bytes charged for it */
 } tern_status_info;
 
-/* STATUS (3.10.6) of a connection or a listener. */
+/* STATUS (3.10.6) of a connection, a listener or a held SYN. */
 TERN_API int tern_status(tern_stack *stack, tern_sock sock, tern_status_info *out);
 /* Walks listeners, half-open records, connections and TIME-WAIT records: start with *cursor = 0, stop at false.
  * No other call on the stack in between. */

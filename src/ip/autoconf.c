@@ -1,7 +1,7 @@
 /* autoconf.c - IPv6 addresses and routes that nobody typed in: the link-local address, the check for duplicates, and
  * what router advertisements bring (RFC 4862, RFC 4861 6.3). Checks of the messages are nd.c's.
  *
- * One timer serves all of it: it is armed for whatever is due first, and not at all when nothing is. What a router
+ * One timer serves all of it, and the reports of mld.c: it is armed for whatever is due first, and not at all when nothing is. What a router
  * says about hop limits and timers of ours is not followed: a forged advertisement could cut us off with it. */
 #include "ip/internal.h"
 
@@ -88,6 +88,7 @@ void autoconf_duplicate(struct stack *s, struct ip_address *a) {
     drop(s, a->iface, R_ND_DUPLICATE, NULL);
     a->state = IP_ADDRESS_DUPLICATE;
     addresses_changed(s);
+    address_told(s);
     autoconf_rearm(s);
     tcp_path_changed(s);
 }
@@ -97,11 +98,14 @@ static void check_step(struct stack *s, struct ip_address *a) {
     if (a->probes_left == 0) {
         a->state = IP_ADDRESS_OK;
         addresses_changed(s);
-        tcp_path_changed(s);
+        address_told(s);
+        if (ip_is_link_local(&a->addr)) mld_changed(s, a->iface); /* told by nobody until now [RFC3590 4] */
+        tcp_path_returned(s);
         return;
     }
     a->probes_left--;
     a->probe_due = s->now + PROBE_NS;
+    mld_changed(s, a->iface);
     nd_probe(s, a->iface, &a->addr);
 }
 
@@ -178,6 +182,7 @@ static void address_advertised(struct stack *s, int iface, const struct nd_prefi
     address_checked_from(s, &a, s->now + rng_below(&s->rng, 1000) * MS_NS);
     int err = made < IP_PREFIXES ? address_add(s, &a) : TERN_ELIMIT;
     if (err == TERN_ELIMIT) drop(s, iface, R_AUTOCONF_LIMIT, NULL);
+    if (err == TERN_OK && a.state == IP_ADDRESS_OK) address_told(s);
 }
 
 void link_mtu6_set(struct stack *s, int iface) {
@@ -208,7 +213,7 @@ void autoconf_advertised(struct stack *s, int iface, const ip_addr *router, cons
         if (p->autonomous) address_advertised(s, iface, p);
     }
     autoconf_rearm(s);
-    tcp_path_changed(s);
+    tcp_path_returned(s);
 }
 
 void autoconf_router_gone(struct stack *s, int iface, const ip_addr *router) {
@@ -239,8 +244,10 @@ static uint64_t next_due(const struct stack *s) {
         if (ip->address[i].state == IP_ADDRESS_TENTATIVE) due = min_u64(due, ip->address[i].probe_due);
     }
     for (uint32_t i = 0; i < ip->routes; i++) due = min_u64(due, ip->route[i].until);
-    for (uint32_t i = 0; i < ip->ifaces; i++)
+    for (uint32_t i = 0; i < ip->ifaces; i++) {
+        due = min_u64(due, mld_due(s, (int)i));
         if (ip->link[i].asks) due = min_u64(due, ip->link[i].ask_due);
+    }
     return due;
 }
 
@@ -266,6 +273,7 @@ void autoconf_timer(struct stack *s) {
         struct ip_address *a = &ip->address[i];
         if (a->valid_until <= s->now) {
             address_remove(s, a);
+            address_told(s);
             continue;
         }
         if (a->state == IP_ADDRESS_TENTATIVE && a->probe_due <= s->now) check_step(s, a);
@@ -280,6 +288,7 @@ void autoconf_timer(struct stack *s) {
     for (uint32_t i = 0; i < ip->ifaces; i++) {
         struct ip_link *l = &ip->link[i];
         if (l->asks && l->ask_due <= s->now) ask_for_router(s, (int)i, l);
+        mld_timer(s, (int)i);
     }
     autoconf_rearm(s);
 }

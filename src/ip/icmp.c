@@ -199,6 +199,7 @@ void icmp6_input(struct stack *s, const struct ip_in *in, reader r) {
     case ICMP6_NS:
     case ICMP6_NA:
     case ICMP6_RA: nd_input(s, in, &m); return;
+    case ICMP6_MLD_QUERY: mld_query(s, in, &m); return;
     case ICMP6_TOO_BIG:
         if (m.field < 1280) break; /* [RFC8201 4] must be discarded */ /* fall through */
     case ICMP6_UNREACHABLE:
@@ -207,7 +208,7 @@ void icmp6_input(struct stack *s, const struct ip_in *in, reader r) {
         if (in->info.to_many) break;
         error_input(s, in, &m, m.type == ICMP6_TOO_BIG ? m.field : 0);
         return;
-    default: break; /* redirects, solicitations of routers, group memberships */
+    default: break; /* redirects, solicitations of routers, groups of others */
     }
     drop_in(s, in, R_ICMP_IGNORED);
 }

@@ -91,6 +91,7 @@ int tern_iface_down(tern_stack *public, int iface) {
     autoconf_forget(s, iface);
     addresses_restart(s, iface);
     neighbours_forget(s, iface);
+    mld_forget(s, iface);
     control_forget(s, iface);
     loopback_set(s, iface, false);
     autoconf_rearm(s);
@@ -105,8 +106,10 @@ int tern_iface_up(tern_stack *public, int iface) {
     s->ip.link[iface].down = false;
     loopback_set(s, iface, true);
     addresses_restart(s, iface);
+    mld_changed(s, iface);
     autoconf_ask(s, iface, s->now + rng_below(&s->rng, 1000) * MS_NS);
     autoconf_rearm(s);
+    tcp_path_returned(s);
     return TERN_OK;
 }
 

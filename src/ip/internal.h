@@ -37,6 +37,8 @@ bool ip_checksum_ok(const struct stack *s, const struct ip_in *in, const reader 
 
 /* ---- route.c ---- */
 struct ip_address *address_find(struct stack *s, const ip_addr *a);
+/* The caller is told of what happened to one without him. */
+static inline void address_told(struct stack *s) { event_raise_stack(s, TERN_EV_ADDRESS); }
 /* One came, went or changed its state: what input.c remembers of earlier checks no longer holds. */
 void addresses_changed(struct stack *s);
 /* Our address for talking to `dst` over `iface` [RFC6724 5 in short]; false: none fits. */
@@ -130,6 +132,18 @@ void nd_input(struct stack *s, const struct ip_in *in, const icmp_message *m);
 void nd_ask(struct stack *s, const struct neighbour *n, bool unicast);
 void nd_probe(struct stack *s, int iface, const ip_addr *target); /* duplicate address detection */
 void nd_solicit_router(struct stack *s, int iface);
+
+/* Where a group's packets go on Ethernet [RFC2464 7]. */
+void mac_of_group(const ip_addr *group, uint8_t mac[6]);
+
+/* ---- mld.c ---- */
+/* An address got its group, or one from which to say it; or it lost its last one. Then: autoconf_rearm. */
+void mld_changed(struct stack *s, int iface);
+void mld_left(struct stack *s, int iface, const ip_addr *addr);
+void mld_forget(struct stack *s, int iface);
+void mld_query(struct stack *s, const struct ip_in *in, const icmp_message *m);
+uint64_t mld_due(const struct stack *s, int iface);
+void mld_timer(struct stack *s, int iface);
 
 /* ---- autoconf.c ---- */
 /* IPv6 is used on this interface: it gets its link-local address. */

@@ -1,5 +1,5 @@
 /* ip.h - the internet layer's face: what tcp/ and core/ call, and the state that a stack keeps for it. No transport
- * rules. Files: input.c output.c reassembly.c iface.c route.c neighbour.c (the cache) arp.c nd.c autoconf.c icmp.c echo.c */
+ * rules. Files: input.c output.c reassembly.c iface.c route.c neighbour.c (the cache) arp.c nd.c mld.c autoconf.c icmp.c echo.c */
 #ifndef IP_IP_H
 #define IP_IP_H
 

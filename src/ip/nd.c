@@ -7,7 +7,7 @@ enum { HOP_LIMIT = 255 }; /* a packet with 255 left was never forwarded */
 
 /* ---- out ---- */
 
-static void mac_of_group(const ip_addr *group, uint8_t mac[6]) { /* RFC 2464 7 */
+void mac_of_group(const ip_addr *group, uint8_t mac[6]) {
     mac[0] = mac[1] = 0x33;
     memcpy(mac + 2, group->b + 12, 4);
 }

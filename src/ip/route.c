@@ -75,6 +75,7 @@ int address_add(struct stack *s, const struct ip_address *a) {
     if (s->ip.addresses == IP_ADDRS) return TERN_ELIMIT;
     s->ip.address[s->ip.addresses++] = *a;
     addresses_changed(s);
+    if (!ip_is_v4(&a->addr) && a->state == IP_ADDRESS_OK) mld_changed(s, a->iface);
     return TERN_OK;
 }
 
@@ -104,6 +105,7 @@ void address_remove(struct stack *s, struct ip_address *a) {
     s->ip.addresses_gone = true;
     addresses_changed(s);
     address_route_remove(s, &gone);
+    if (!ip_is_v4(&gone.addr)) mld_left(s, gone.iface, &gone.addr);
     tcp_path_changed(s); /* who waits for it waits in vain */
 }
 
@@ -335,7 +337,7 @@ int tern_addr_add(tern_stack *public, int iface, const tern_addr *addr, unsigned
     if (!v4) autoconf_start(s, iface);
     autoconf_rearm(s);
     if (v4 && ethernet && mine.state == IP_ADDRESS_OK) arp_announce(s, iface, ip_to_v4(&a));
-    tcp_path_changed(s);
+    tcp_path_returned(s);
     return TERN_OK;
 }
 
@@ -390,7 +392,7 @@ int tern_route_add(tern_stack *public, const tern_addr *prefix, unsigned prefix_
     if (!ip_is_unspecified(&r.via) && (!ip_may_be_peer(s, &r.via) || address_find(s, &r.via))) return TERN_EINVAL;
     if (!r.v4 && s->ip.iface[iface].mtu < 1280) return TERN_EINVAL;
     err = route_insert(s, &r);
-    if (err == TERN_OK) tcp_path_changed(s);
+    if (err == TERN_OK) tcp_path_returned(s);
     return err;
 }
 

@@ -11,9 +11,10 @@ enum {
     IP_RATE_SLOTS = 256,
     IP_ID_SLOTS = 256,
     IP_TOKENS = 64,
-    IP_WAYS = 16,     /* destinations whose route is remembered */
-    IP_ROUTERS = 3,   /* default routers learnt from advertisements */
-    IP_PREFIXES = 16, /* on-link prefixes learnt, and addresses made from them */
+    IP_WAYS = 16,       /* destinations whose route is remembered */
+    IP_ROUTERS = 3,     /* default routers learnt from advertisements */
+    IP_PREFIXES = 16,   /* on-link prefixes learnt, and addresses made from them */
+    IP_GROUPS_LEFT = 4, /* multicast groups whose leaving is told once more */
 };
 
 /* ---- route.c ---- */
@@ -46,6 +47,15 @@ struct ip_way {
     const struct ip_route *route; /* NULL: free */
 };
 
+/* What switches and routers were told of our multicast groups; mld.c. */
+struct ip_groups {
+    uint8_t changes; /* reports of a change that are still to be made */
+    bool asked;      /* and answered when answer_due has come */
+    uint8_t lefts;
+    ip_addr left[IP_GROUPS_LEFT];
+    uint64_t change_due, answer_due, answered_at, version_1_until;
+};
+
 /* What an interface has beyond struct iface. */
 struct ip_link {
     ip_addr fast_dst, fast_src; /* the last addresses that passed the checks of input.c */
@@ -58,6 +68,7 @@ struct ip_link {
     bool asks, answered;        /* for a router; by one that can be a default router */
     uint32_t ask_wait_ms;       /* after the last router solicitation; 0: there was none */
     uint64_t ask_due;
+    struct ip_groups groups;
 };
 
 /* ---- output.c ---- */

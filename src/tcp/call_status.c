@@ -161,12 +161,16 @@ int tern_status(tern_stack *public, tern_sock sock, tern_status_info *out) {
     if (!s || !out || out->size != sizeof *out) return TERN_EINVAL;
     struct tcb *t = tcb_of(s, sock);
     struct listener *l = t ? NULL : listener_of(s, sock);
-    if (!t && !l) return TERN_ESTALE;
+    struct half_open *h = t || l ? NULL : half_open_of(s, sock);
+    if (!t && !l && !h) return TERN_ESTALE;
     clear(out);
     if (t)
         of_tcb(s, t, out);
-    else
+    else if (l)
         of_listener(s, l, out);
+    else
+        of_half_open(h, out);
+    out->sock = sock;
     return TERN_OK;
 }
 

@@ -470,6 +470,7 @@ static COLD void put_duplicate(struct burst *b) {
 /* No way there now. An open fails at once; what is established waits for the timer and tells the application. */
 static COLD void no_path(struct stack *s, struct tcb *t, enum ip_path_result r) {
     int error = r == IP_PATH_NONE ? TERN_ENOROUTE : TERN_EUNREACH;
+    if (r == IP_PATH_NONE) s->tcp.pathless = true;
     if (t->state == TERN_SYN_SENT) {
         give_up(s, t, error, R_END_ICMP);
         return;
@@ -580,4 +581,15 @@ bool tcp_output_waiting(const struct stack *s) { return s->tcp.ready_head != NUL
 
 void tcp_path_changed(struct stack *s) {
     while (s->tcp.blocked_head) tcb_ready(s, s->tcp.blocked_head);
+}
+
+/* Who has nothing to send finds so when its turn comes. */
+void tcp_path_returned(struct stack *s) {
+    tcp_path_changed(s);
+    for (uint32_t i = 0; s->tcp.pathless && i < s->tcp.tcbs.made; i++) {
+        if (!pool_used(&s->tcp.tcbs, i)) continue;
+        struct tcb *t = pool_at(&s->tcp.tcbs, i);
+        if (t->state != TERN_CLOSED && tcb_awake(t)) tcb_ready(s, t);
+    }
+    s->tcp.pathless = false;
 }

@@ -58,6 +58,7 @@ struct tcp_state {
     table ports;                              /* port hash -> listener */
     struct tcb *ready_head, **ready_tail;     /* have something to send */
     struct tcb *blocked_head, **blocked_tail; /* wait for a next hop */
+    bool pathless;                            /* some connection found no way since tcp_path_returned */
     struct fifo
         half_open_by_try[HALF_OPEN_LEVELS]; /* SYN-ACK sent n times: one constant delay each, so each in order */
     struct fifo half_open_held;
@@ -91,5 +92,8 @@ void tcp_timer(struct stack *s, wheel_node *n);
 void tcp_icmp_error(struct stack *s, const struct icmp_report *report);
 /* Next hops were resolved or given up: connections that waited try again. */
 void tcp_path_changed(struct stack *s);
+/* A route, or an address of ours, has come: connections that found no way do not wait for their timers, which may have
+ * become slow. */
+void tcp_path_returned(struct stack *s);
 
 #endif

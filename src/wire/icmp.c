@@ -77,6 +77,7 @@ void icmp6_format(text *t, const icmp_message *m) {
         format_code(t, "parameter problem", m);
         format_number(t, " at ", m->field);
         break;
+    case ICMP6_MLD_QUERY: text_str(t, "multicast listener query"); break;
     case ICMP6_RS: text_str(t, "router solicitation"); break;
     case ICMP6_RA: text_str(t, "router advertisement"); break;
     case ICMP6_NS: text_str(t, "neighbour solicitation"); break;

@@ -160,6 +160,7 @@ enum {
     ICMP6_PARAMETER = 4,
     ICMP6_ECHO = 128,
     ICMP6_ECHO_REPLY = 129,
+    ICMP6_MLD_QUERY = 130,
     ICMP6_RS = 133,
     ICMP6_RA = 134,
     ICMP6_NS = 135,

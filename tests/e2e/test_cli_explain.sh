@@ -100,6 +100,19 @@ explain --problem lonely.pcap demo.pcapng | has 'packets: 10' || fail "--problem
 explain --problem lonely.pcap demo.pcapng >out
 grep -q '10.0.0.9:443' out && ! grep -q '10.0.0.2:80' out || fail "--problem: $(cat out)"
 
+# SYNs that are signed, and nobody answers: another key, or none. What a SYN offers is named.
+python3 - <<'END'
+import struct
+tcp = struct.pack('>HHIIBBHHH', 40000, 179, 7, 0, 10 << 4, 2, 1000, 0, 0) + b'\x13\x12' + b'M' * 16 + b'\0\0'
+ip = struct.pack('>BBHHHBBHII', 0x45, 0, 60, 7, 0x4000, 64, 6, 0, 0x0a000001, 0x0a000009) + tcp
+data = struct.pack('<IHHIIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101)
+for at in (0, 1, 3, 7): data += struct.pack('<IIII', 1000 + at, 0, 60, 60) + ip[:4] + struct.pack('>H', at + 1) + ip[6:]
+open('signed.pcap', 'wb').write(data)
+END
+explain --flow 1 signed.pcap >out
+grep -q 'problem: .*signed (TCP MD5 or TCP-AO)' out && grep -q 'offered  *md5$' out || fail "a signed SYN: $(cat out)"
+explain --json signed.pcap | has '"signed":"md5"' || fail "a signed SYN, as JSON"
+
 # A socket that connected to itself; a SYN that a host got and did not answer, by the directions that the capture has.
 python3 - <<'END'
 import struct
@@ -198,6 +211,6 @@ for round in range(60):
         if not data: data = bytearray(b'x')
     open('changed', 'wb').write(data)
     outputs = [['--json'], ['--flow', '1'], ['--conn-log'], ['--annotate', 'again.pcapng', '--metrics']][round % 4]
-    run = subprocess.run([sys.argv[1], 'explain', *outputs, 'changed'], capture_output=True, timeout=60)
+    run = subprocess.run([sys.argv[1], 'explain', *outputs, 'changed'], capture_output=True, timeout=600)
     assert run.returncode in (0, 1), (round, run.returncode, run.stderr[-2000:])
 END

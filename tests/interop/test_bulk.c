@@ -337,5 +337,5 @@ int main(int argc, char **argv) {
     world_require();
     stream_bytes();
     const struct CMUnitTest tests[] = {cmocka_unit_test(clean), cmocka_unit_test(impaired)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return pulse_run(tests, sizeof tests / sizeof *tests, NULL);
 }

@@ -446,7 +446,6 @@ static void urgent(void **state) {
 
 int main(int argc, char **argv) {
     world_require();
-    if (argc > 1) cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tern_closes_first),
         cmocka_unit_test(kernel_closes_first),
@@ -464,5 +463,5 @@ int main(int argc, char **argv) {
         cmocka_unit_test(options_are_agreed),
         cmocka_unit_test(urgent),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return pulse_run(tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : NULL);
 }

@@ -211,12 +211,11 @@ static void accurate(void **state) {
 
 int main(int argc, char **argv) {
     world_require();
-    if (argc > 1) cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agreed_when_both_want),
         cmocka_unit_test(marks_on_our_data),
         cmocka_unit_test(marks_on_the_kernels_data),
         cmocka_unit_test(accurate),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return pulse_run(tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : NULL);
 }

@@ -492,7 +492,6 @@ static void tern_reuses_a_port(void **state) {
 
 int main(int argc, char **argv) {
     world_require();
-    if (argc > 1) cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blind_reset),
         cmocka_unit_test(blind_syn),
@@ -510,5 +509,5 @@ int main(int argc, char **argv) {
         cmocka_unit_test(kernel_reuses_a_port),
         cmocka_unit_test(tern_reuses_a_port),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return pulse_run(tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : NULL);
 }

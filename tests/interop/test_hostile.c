@@ -299,5 +299,5 @@ static void dropped_and_counted(void **state) {
 int main(void) {
     world_require();
     const struct CMUnitTest tests[] = {cmocka_unit_test(dropped_and_counted)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return pulse_run(tests, sizeof tests / sizeof *tests, NULL);
 }

@@ -150,8 +150,7 @@ static void silent_neighbour(void **state) {
 
 int main(int argc, char **argv) {
     world_require();
-    if (argc > 1) cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {cmocka_unit_test(pings), cmocka_unit_test(neighbours),
                                        cmocka_unit_test(silent_neighbour)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return pulse_run(tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : NULL);
 }

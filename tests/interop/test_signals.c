@@ -301,12 +301,11 @@ static void narrow_link(void **state) {
 
 int main(int argc, char **argv) {
     world_require();
-    if (argc > 1) cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(urgent_to_the_kernel), cmocka_unit_test(urgent_from_the_kernel),
         cmocka_unit_test(linger_zero_resets),   cmocka_unit_test(unread_data_resets),
         cmocka_unit_test(shut_window_opens),    cmocka_unit_test(shut_window_is_given_up),
         cmocka_unit_test(reports_are_checked),  cmocka_unit_test(narrow_link),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return pulse_run(tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : NULL);
 }

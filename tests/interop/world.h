@@ -21,6 +21,7 @@
 #include "drivers/loop.h"
 #include "drivers/memlink.h"
 #include "drivers/tun.h"
+#include "pulse.h"
 
 #define MS 1000000u
 

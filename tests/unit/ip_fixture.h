@@ -59,6 +59,7 @@ void tcp_path_changed(struct stack *s) {
     (void)s;
     tcp_seen.path_changes++;
 }
+void tcp_path_returned(struct stack *s) { tcp_path_changed(s); }
 
 /* ---- memory ---- */
 
@@ -114,6 +115,7 @@ static void host_config(tern_config *c) {
     memset(c->entropy, 7, sizeof c->entropy);
     c->autoconf = 0;
     c->dad = 0;
+    c->mld = 0;
 }
 
 static void host_new_with(const tern_config *c) {

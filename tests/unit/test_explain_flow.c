@@ -168,6 +168,41 @@ static void ip6_headers(void **state) {
     }
 }
 
+/* [RFC8684 3.1, 3.2; RFC2385 2; RFC5925 2.2] */
+static void options_of_a_syn(void **state) {
+    (void)state;
+    static const struct {
+        const char *at;
+        uint8_t len, found;
+    } rows[] = {
+        {"\x1e\4\1\x81", 4, FLOW_MULTIPATH},
+        {"\1\1\x1e\xc\x10\1TTTTTTTT\0\0", 16, FLOW_JOINS}, /* behind NOPs */
+        {"\x13\x12MMMMMMMMMMMMMMMM\0\0", 20, FLOW_SIGNED_MD5},
+        {"\x1d\x10\1\2MMMMMMMMMMMM", 16, FLOW_SIGNED_AO},
+        {"\x1e\4\x21\x81", 4, 0}, /* another kind of MPTCP's */
+        {"\0\x1e\4\1", 4, 0},     /* behind the end of the list */
+        {"\x1d\x20\1\2", 4, 0},   /* longer than the header */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint8_t frame[128], plain[2048];
+        struct decoded d;
+        made_ip(plain, sizeof plain, &syn4);
+        memset(frame, 0, sizeof frame);
+        memcpy(frame, plain, 40);
+        memcpy(frame + 40, rows[i].at, rows[i].len);
+        frame[32] = (uint8_t)((20 + rows[i].len) / 4 << 4);
+        store16(frame + 2, (uint16_t)(40 + rows[i].len));
+        store16(frame + 10, 0);
+        store16(frame + 36, 0);
+        uint32_t n = 40 + rows[i].len;
+        assert_int_equal(decode_bytes(101, frame, n, n, &d), DECODE_TCP);
+        assert_int_equal(d.tcp.options, rows[i].found);
+        frame[33] = TCP_ACK; /* other segments have no such say */
+        assert_int_equal(decode_bytes(101, frame, n, n, &d), DECODE_TCP);
+        assert_int_equal(d.tcp.options, 0);
+    }
+}
+
 static void cut_at_every_length(void **state) {
     (void)state;
     uint8_t frame[2048];
@@ -377,6 +412,11 @@ static void copies_are_known(void **state) {
     assert_int_equal(told.copies, 2);
     put(t, &ack, 1); /* but on another interface they are */
     assert_int_equal(told.copies, 3);
+    s.id = 7;
+    put(t, &s, 0);
+    clock_now -= US_NS; /* and the other interface's clock may be a little behind */
+    put(t, &s, 1);
+    assert_int_equal(told.copies, 4);
     flow_table_end(t);
     flow_table_free(t);
 }
@@ -539,6 +579,7 @@ int main(void) {
         cmocka_unit_test(link_types),
         cmocka_unit_test(carriers),
         cmocka_unit_test(ip6_headers),
+        cmocka_unit_test(options_of_a_syn),
         cmocka_unit_test(cut_at_every_length),
         cmocka_unit_test(checksums),
         cmocka_unit_test(fragments_are_put_together),

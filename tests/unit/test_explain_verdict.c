@@ -676,6 +676,65 @@ static void who_limits(void **state) {
     assert_int_equal(o.verdict.end[END_A].limit, LIMIT_NETWORK);
 }
 
+/* Windows whose scale was not captured say neither that they were full nor that they were not. */
+static void limits_without_scale(void **state) {
+    (void)state;
+    struct outcome o;
+    memset(&t, 0, sizeof t);
+    t.window[1] = 114; /* 14592 bytes, ten segments */
+    handshake(&t);
+    bulk(&t, 0, 400, LEN_MAX);
+    explain_tale(&t, PLAIN, VANTAGE_UNKNOWN, &o);
+    assert_int_equal(o.verdict.end[END_A].limit, LIMIT_RECEIVER);
+    static const unsigned spoils[] = {SPOIL_MIDDLE, SPOIL_CUT};
+    for (size_t i = 0; i < ARRAY_LEN(spoils); i++) {
+        explain_tale(&t, spoils[i], VANTAGE_UNKNOWN, &o);
+        assert_int_equal(o.verdict.end[END_A].limit, LIMIT_NONE);
+        assert_false(outcome_has(&o, FINDING_WINDOW_UNSCALED));
+    }
+}
+
+/* Packets whose times stand in another order than they do, by a microsecond, as several queues of a card have it, and by
+ * more: no round trip and no place comes of that. */
+static void times_out_of_order(void **state) {
+    (void)state;
+    struct outcome o;
+    for (unsigned back_us = 1; back_us <= 1000000; back_us *= 1000) {
+        memset(&t, 0, sizeof t);
+        request();
+        for (size_t i = 1; i < t.n; i++) { /* each answer seems to come before what it answers */
+            if (t.at[i].from != t.at[i - 1].from) t.at[i].at_us = t.at[i - 1].at_us - back_us;
+        }
+        explain_tale(&t, PLAIN, VANTAGE_UNKNOWN, &o);
+        assert_true(outcome_has(&o, FINDING_CAPTURE_CLOCK));
+        for (int i = 0; i < 2; i++) {
+            assert_in_range(o.verdict.near_ns[i], 0, 10 * SEC_NS);
+            assert_in_range(o.verdict.end[i].rtt.max_us, 0, 10000000);
+        }
+        for (size_t i = 0; i < o.n; i++)
+            if (o.finding[i].code == FINDING_CAPTURE_CLOCK) assert_in_range(o.finding[i].b, 1, 2000);
+    }
+}
+
+/* What one end does is told, and what cannot be known of the other is not. */
+static void one_direction(void **state) {
+    (void)state;
+    struct outcome o;
+    for (int end = 0; end < 2; end++) {
+        memset(&t, 0, sizeof t);
+        request();
+        size_t n = 0;
+        for (size_t i = 0; i < t.n; i++)
+            if (t.at[i].from == end) t.at[n++] = t.at[i];
+        t.n = n;
+        explain_tale(&t, PLAIN, VANTAGE_UNKNOWN, &o);
+        assert_int_equal(o.verdict.closing, CLOSING_ONE_SEEN);
+        assert_int_equal(o.verdict.closed_first, end);
+        assert_true(outcome_has(&o, FINDING_CAPTURE_ONE_WAY));
+        assert_false(outcome_has(&o, FINDING_CAPTURE_MIDSTREAM)); /* a SYN or a SYN-ACK is the first */
+    }
+}
+
 /* The numbers of a verdict: sums, times, round trips, who waits in TIME-WAIT and until when. */
 static void sums(void **state) {
     (void)state;
@@ -696,6 +755,67 @@ static void sums(void **state) {
     assert_int_equal(v->end[END_A].time_wait_until_ns, 0);
     assert_in_range(v->end[END_B].time_wait_until_ns, t.now_us * 1000 + 59 * SEC_NS, t.now_us * 1000 + 61 * SEC_NS);
     assert_int_equal(v->severity, SEVERITY_INFO);
+}
+
+/* A path that carries less than a full segment and says nothing, as Linux meets it: the short one among the full ones
+ * arrives, SACK tells of it, and what is repeated at once and then by the timer vanishes like the first time. */
+static void hole_beside_sack(void **state) {
+    (void)state;
+    struct outcome o;
+    memset(&t, 0, sizeof t);
+    handshake(&t);
+    uint32_t first = t.next[0], got = t.got[0];
+    for (unsigned i = 0; i < 8; i++) tell(&t, 0, TCP_ACK, i == 4 ? 952 : LEN_MAX);
+    wait_ms(&t, 20);
+    struct told_packet *ack = tell_at(&t, 1, TCP_ACK, t.next[1], first, 0);
+    ack->options.sack_count = 1;
+    ack->options.sack[0].left = seq_of(first + 4 * LEN_MAX);
+    ack->options.sack[0].right = seq_of(first + 4 * LEN_MAX + 952);
+    for (unsigned i = 0; i < 4; i++) tell_at(&t, 0, TCP_ACK, first + i * LEN_MAX, got, LEN_MAX);
+    for (unsigned i = 0; i < 4; i++) {
+        wait_ms(&t, 240u << i);
+        tell_at(&t, 0, TCP_ACK, first, got, LEN_MAX);
+    }
+    explain_tale(&t, PLAIN, VANTAGE_UNKNOWN, &o);
+    assert_true(outcome_has(&o, FINDING_PMTU_HOLE));
+    assert_int_equal(o.verdict.severity, SEVERITY_PROBLEM);
+    assert_int_equal(o.verdict.end[END_A].repeats[REPEAT_FAST], 4);
+    assert_int_equal(o.verdict.end[END_A].repeats[REPEAT_RTO], 4);
+}
+
+/* [RFC7413 3] Data of a SYN that the answer does not acknowledge, or that nothing answered, come again: nothing was lost
+ * at a tail, and the SYN without them does not undo that there were some. */
+static void fast_open_not_taken(void **state) {
+    (void)state;
+    struct outcome o;
+    for (int dropped = 0; dropped < 2; dropped++) {
+        memset(&t, 0, sizeof t);
+        t.now_us = 1700000000000000;
+        t.window[0] = t.window[1] = 60000;
+        t.next[0] = 1000;
+        t.next[1] = 5000;
+        tell_at(&t, 0, TCP_SYN, 1000, 0, 80);
+        if (dropped) {
+            wait_ms(&t, 1000);
+            tell_at(&t, 0, TCP_SYN, 1000, 0, 0);
+        }
+        t.next[0] = 1001;
+        wait_ms(&t, 20);
+        tell(&t, 1, TCP_SYN | TCP_ACK, 0);
+        tell(&t, 0, TCP_ACK | TCP_PSH, 80);
+        wait_ms(&t, 20);
+        tell(&t, 1, TCP_ACK, 0);
+        close_four(&t, 0);
+        explain_tale(&t, PLAIN, VANTAGE_UNKNOWN, &o);
+        assert_int_equal(o.verdict.opening, OPENING_THREE_WAY);
+        assert_true(outcome_has(&o, dropped ? FINDING_FAST_OPEN_TAKEN_BACK : FINDING_FAST_OPEN_LATER));
+        assert_false(outcome_has(&o, FINDING_DATA_ON_SYN));
+        assert_false(outcome_has(&o, FINDING_REPEATED_TLP));
+        assert_int_equal(o.verdict.end[END_A].repeats[REPEAT_SYN], 1 + dropped);
+        for (size_t i = 0; i < o.n; i++)
+            if (o.finding[i].code == FINDING_FAST_OPEN_LATER || o.finding[i].code == FINDING_FAST_OPEN_TAKEN_BACK)
+                assert_int_equal(o.finding[i].a, 80);
+    }
 }
 
 /* Every sentence is complete, in both languages, and one thing is told in the singular. */
@@ -722,8 +842,17 @@ static void sentences(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_fault_is_found), cmocka_unit_test(no_false_alarm), cmocka_unit_test(nonsense),
-        cmocka_unit_test(who_limits),           cmocka_unit_test(sums),           cmocka_unit_test(sentences),
+        cmocka_unit_test(every_fault_is_found),
+        cmocka_unit_test(no_false_alarm),
+        cmocka_unit_test(nonsense),
+        cmocka_unit_test(who_limits),
+        cmocka_unit_test(sums),
+        cmocka_unit_test(sentences),
+        cmocka_unit_test(hole_beside_sack),
+        cmocka_unit_test(fast_open_not_taken),
+        cmocka_unit_test(limits_without_scale),
+        cmocka_unit_test(one_direction),
+        cmocka_unit_test(times_out_of_order),
     };
     /* Thousands of tables: their memory goes round, and is not filled with a pattern. */
     mallopt(M_PERTURB, 0);

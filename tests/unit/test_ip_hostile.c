@@ -16,7 +16,7 @@ static void give_all(void) {
 static void make_some(bool v6) {
     const char *peer = v6 ? "fd09::1" : "10.9.0.1", *me = v6 ? "fd09::2" : "10.9.0.2";
     static uint8_t l4[1500];
-    switch (chance(5)) {
+    switch (chance(6)) {
     case 0: make_tcp(&k, peer, me, chance(600)); break;
     case 1: make_echo(&k, peer, me, v6 ? ICMP6_ECHO : ICMP4_ECHO, 1, 1, chance(1400)); break;
     case 2: {
@@ -35,6 +35,19 @@ static void make_some(bool v6) {
         l4[0] = (uint8_t)(v6 ? 128 + chance(12) : chance(20));
         make_packet(&k, peer, me, v6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP4, l4, 4 + chance(196), 2, 255);
         break;
+    case 4: { /* a question for groups */
+        static const uint8_t alert[16] = {IP_PROTO_ICMP6, 0, 5, 2, 0, 0, 1, 0, ICMP6_MLD_QUERY};
+        ip_addr src = ip("fe80::99"), dst = ip("fd09::2");
+        uint32_t len = chance(2) ? 24 : chance(60);
+        memset(l4, 0, 100);
+        memcpy(l4, alert, sizeof alert);
+        store16(l4 + 12, (uint16_t)chance(65536));
+        memset(l4 + 10, 0, 2);
+        put_sum(l4 + 10, sum_of(l4 + 8, len, pseudo_sum(&src, &dst, IP_PROTO_ICMP6, len)));
+        make_packet(&k, "fe80::99", "fd09::2", IP_PROTO_HOPOPTS, l4, 8 + len, -1, 1);
+        v6 = true;
+        break;
+    }
     default:
         for (unsigned i = 0; i < 200; i++) l4[i] = (uint8_t)chance(chance(2) ? 256 : 4);
         make_packet(&k, peer, me, (uint8_t)(chance(2) ? (uint32_t[]){0, 43, 44, 60, 17, 6}[chance(6)] : chance(256)),
@@ -86,6 +99,7 @@ static void test_random(void **state) {
     (void)state;
     for (int ethernet = 0; ethernet < 2; ethernet++) {
         host_new();
+        host.s->cfg.mld = 1;
         begin_link(ethernet);
         for (int i = 0; i < 100000; i++) {
             if (chance(4) == 0) {
@@ -109,6 +123,7 @@ static void test_random(void **state) {
             if (i % 64 == 0) pass_ms(chance(500));
             if (i % 500 == 499) change_link(ethernet);
         }
+        assert_true(!ethernet || reason(R_MLD_OK) > 100);
         tern_iface_up(host.t, 0);
         still_alive(ethernet);
         host_free();

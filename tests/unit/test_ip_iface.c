@@ -290,9 +290,11 @@ static void down_takes_nothing(void **state) {
 /* The link's own messages; how many of each left in two seconds. */
 static struct { unsigned probes, solicits, others; } seen;
 static void watch_link(void) {
+    tern_event e;
     memset(&seen, 0, sizeof seen);
     for (unsigned ms = 0; ms < 2000; ms += 10) {
         pass_ms(10);
+        while (tern_poll(host.t, &e, 1)) continue;
         while (take()) {
             bool icmp = load16(host.out + 12) == ETH_TYPE_IP6 && host.out[14 + 6] == IP_PROTO_ICMP6;
             bool nobody = icmp && bytes_are(host.out + 22, "::");

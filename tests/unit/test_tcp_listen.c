@@ -146,10 +146,22 @@ static void hold_one(tern_sock *held) {
     assert_int_equal(tern_held(fx.stack, fx.listener, &(tern_sock){0}, NULL), TERN_EAGAIN);
 }
 
+/* What tern_status knows of a held SYN; TERN_CLOSED: nothing. */
+static enum tern_state held_state(tern_sock held, const char *timer) {
+    tern_status_info i = {.size = sizeof i};
+    int err = tern_status(fx.stack, held, &i);
+    if (err == TERN_ESTALE) return TERN_CLOSED;
+    assert_int_equal(err, TERN_OK);
+    assert_true(i.sock.id == held.id && i.passive && i.flow.remote_port == PEER_PORT);
+    assert_string_equal(i.timer, timer);
+    return i.state;
+}
+
 static void held_accept(void **state) {
     (void)state;
     tern_sock held;
     hold_one(&held);
+    assert_int_equal(held_state(held, "hold"), TERN_SYN_RECEIVED);
     inject(SYN, 0, 0, 0); /* again: still nothing */
     expect_none();
     advance(3000);
@@ -157,10 +169,31 @@ static void held_accept(void **state) {
     assert_int_equal(tern_hold_accept(fx.stack, held), TERN_OK);
     expect(SYN | ACK, 0, 1, 0);
     assert_int_equal(tern_hold_accept(fx.stack, held), TERN_ESTATE);
+    assert_int_equal(held_state(held, "retransmission"), TERN_SYN_RECEIVED);
     inject(ACK, 1, 1, 0);
+    assert_int_equal(held_state(held, ""), TERN_CLOSED);
     assert_int_equal(app_accept(), TERN_OK);
     expect_state(TERN_ESTABLISHED);
     assert_int_equal(tern_hold_refuse(fx.stack, held, true), TERN_ESTALE);
+}
+
+/* The peer takes it back, before the answer and behind it. */
+static void held_withdrawn(void **state) {
+    (void)state;
+    for (unsigned answered = 0; answered < 2; answered++) {
+        tern_sock held;
+        if (answered) assert_int_equal(tern_close(fx.stack, fx.listener), TERN_OK);
+        hold_one(&held);
+        if (answered) {
+            assert_int_equal(tern_hold_accept(fx.stack, held), TERN_OK);
+            expect(SYN | ACK, 0, 1, 0);
+        }
+        inject(RST, 1, 0, 0);
+        assert_int_equal(held_state(held, ""), TERN_CLOSED);
+        assert_int_equal(tern_hold_accept(fx.stack, held), TERN_ESTALE);
+        assert_int_equal(tern_hold_refuse(fx.stack, held, true), TERN_ESTALE);
+        expect_none();
+    }
 }
 
 static void held_refuse(void **state) {
@@ -456,6 +489,7 @@ int main(void) {
         BOTH(cookies_and_limits),
         BOTH(connection_limit),
         BOTH(held_accept),
+        BOTH(held_withdrawn),
         BOTH(held_refuse),
         BOTH(held_too_long),
         BOTH(held_in_any_order),
