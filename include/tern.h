@@ -604,7 +604,7 @@ typedef struct tern_status_info {
     uint32_t min_rtt_us;               /* least round trip of late; 0: none measured */
     uint64_t pacing_rate;              /* bytes a second; 0: not paced */
     uint64_t delivery_rate;   /* bytes a second that arrived lately, while something is under way; 0: unknown */
-    bool delivery_limited;    /* the application set that pace, not the path */
+    bool delivery_limited;    /* the application set that pace, or under BBR the peer's window; not the path */
     uint32_t again_under_way; /* bytes sent again and not acknowledged, nor thought lost once more */
     uint32_t reordering_us;   /* how late a segment may come before it is thought lost */
     uint32_t mss_peer;        /* the peer's MSS option, or the default */
