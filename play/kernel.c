@@ -17,6 +17,7 @@
 #include "po/i18n.h"
 
 #define LOOK_NS (20 * (uint64_t)SIM_MS)   /* how often the kernel is asked when nothing happens */
+#define BUSY_NS (5 * (uint64_t)SIM_MS)    /* far more than there is to do between two waits */
 #define QUIET_NS (300 * (uint64_t)SIM_MS) /* Linux delays an ACK by no more than 200 ms */
 
 /* Where Linux does otherwise than the RFCs unless it is told. What an older one does not know stays as it is. */
@@ -111,10 +112,13 @@ bool kernel_wait(struct stage *g, uint64_t until_ns, bool moved) {
     struct kernel *k = g->kernel;
     struct sim *sim = g->sim;
     uint64_t left = until_ns > sim->now ? until_ns - sim->now : 0, start = tern_host_now();
+    uint64_t busy = k->left_ns != 0 ? start - k->left_ns : 0;
+    if (busy > BUSY_NS) k->late_ns += busy;
     struct pollfd fd = {k->dev->fd, POLLIN, 0};
     struct timespec t = {0, (long)(left < LOOK_NS ? left : LOOK_NS)};
     ppoll(&fd, 1, &t, NULL);
-    uint64_t passed = tern_host_now() - start;
+    k->left_ns = tern_host_now();
+    uint64_t passed = k->left_ns - start;
     if (passed > left) {
         k->late_ns += passed - left;
         passed = left;

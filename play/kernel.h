@@ -18,6 +18,7 @@ struct kernel {
     struct sockdiag *diag;
     uint64_t quiet_ns; /* nothing has happened for so long */
     uint64_t late_ns;  /* as player.h says */
+    uint64_t left_ns;  /* when kernel_wait returned; 0: not yet */
     struct {
         bool open, connected, owes; /* owes: not all that was written is acknowledged */
         int error;                  /* how the connection ended */

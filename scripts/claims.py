@@ -24,7 +24,7 @@ TITLE = re.compile(r'^[A-Z]+\("((?:[^"\\]|\\.)*)"', re.M)
 
 def tern(build, *args):
     done = subprocess.run([pathlib.Path(build, "cli", "tern"), "play", *args], capture_output=True, text=True,
-                          timeout=120, check=False)
+                          timeout=600, check=False)
     return done.returncode, done.stdout
 
 

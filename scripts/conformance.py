@@ -27,7 +27,7 @@ TAGGED = ["include", "src", "drivers", "lens", "cli", "tests"]
 BRACKETS = re.compile(r"\[([^\]\n]*\b(?:MUST|SHLD|REC|MAY)-\d[^\]\n]*)\]")
 LABEL = re.compile(r"\b(?:MUST|SHLD|REC|MAY)-\d+\b")
 RESULT = re.compile(r"^\[\s*(OK|FAILED)\s*\] (\S+)", re.M)
-LIMIT_S = 120
+LIMIT_S = 600
 
 
 def read_table():

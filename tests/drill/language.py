@@ -25,7 +25,7 @@ OPEN = LISTEN + """+.1 < S 0:0(0) win 1000 <mss 1000>
 
 def drill(text, *options):
     pathlib.Path("script.pkt").write_text(text, encoding="utf-8")
-    done = subprocess.run([TERN, "drill", *options, "script.pkt"], capture_output=True, text=True, timeout=60,
+    done = subprocess.run([TERN, "drill", *options, "script.pkt"], capture_output=True, text=True, timeout=600,
                           check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -276,12 +276,12 @@ def outputs():
         for i in range(5):
             pathlib.Path(folder, f"{i}.pkt").write_text(wrong if folder == "tree/b" and i == 3 else OPEN,
                                                         encoding="utf-8")
-    done = subprocess.run([TERN, "drill", "--jobs", "3", "tree"], capture_output=True, text=True, timeout=60,
+    done = subprocess.run([TERN, "drill", "--jobs", "3", "tree"], capture_output=True, text=True, timeout=600,
                           check=False)
     check("folders and jobs",
           done.returncode == 1 and "   5 / 5    tree/a" in done.stdout and "   4 / 5    tree/b" in done.stdout
           and done.stdout.endswith("PASS 9 / 10\n"), done.stdout)
-    done = subprocess.run([TERN, "drill", "nowhere"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([TERN, "drill", "nowhere"], capture_output=True, text=True, timeout=600, check=False)
     check("no such file", done.returncode == 1 and "nowhere" in done.stderr, done.stderr)
 
 

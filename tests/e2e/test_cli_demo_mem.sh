@@ -106,7 +106,7 @@ pid=$!
 i=0
 until grep -q 'TIME-WAIT: ' cut.out; do
     i=$((i + 1))
-    [ $i -lt 300 ] || fail "TIME-WAIT does not begin"
+    [ $i -lt 1200 ] || fail "TIME-WAIT does not begin"
     sleep 0.1
 done
 kill -KILL "$pid"

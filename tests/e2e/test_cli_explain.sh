@@ -211,6 +211,6 @@ for round in range(60):
         if not data: data = bytearray(b'x')
     open('changed', 'wb').write(data)
     outputs = [['--json'], ['--flow', '1'], ['--conn-log'], ['--annotate', 'again.pcapng', '--metrics']][round % 4]
-    run = subprocess.run([sys.argv[1], 'explain', *outputs, 'changed'], capture_output=True, timeout=60)
+    run = subprocess.run([sys.argv[1], 'explain', *outputs, 'changed'], capture_output=True, timeout=600)
     assert run.returncode in (0, 1), (round, run.returncode, run.stderr[-2000:])
 END

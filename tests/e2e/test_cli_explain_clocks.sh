@@ -86,7 +86,7 @@ class World:
         return self
 
 def explain(*args, files=('a.pcap', 'b.pcap')):
-    run = subprocess.run([tern, 'explain', *args, *files], capture_output=True, timeout=60, encoding='utf-8')
+    run = subprocess.run([tern, 'explain', *args, *files], capture_output=True, timeout=600, encoding='utf-8')
     assert run.returncode == 0, run
     return run.stdout
 
@@ -270,7 +270,7 @@ for round in range(25):
         at += 16 + length
     open('changed.pcap', 'wb').write(data)
     for args in (['--json', '--flow', '1'], []):
-        run = subprocess.run([tern, 'explain', *args, 'a.pcap', 'changed.pcap'], capture_output=True, timeout=60)
+        run = subprocess.run([tern, 'explain', *args, 'a.pcap', 'changed.pcap'], capture_output=True, timeout=600)
         assert run.returncode in (0, 1), (round, run.returncode, run.stderr[-2000:])
 
 # No packet in both: nothing is said.

@@ -8,7 +8,7 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 pids=
 trap 'for pid in $pids; do kill "$pid" 2>/dev/null || true; done' EXIT
 await() { # a pattern in a file that $pid writes
-    for _ in $(seq 600); do
+    for _ in $(seq 1200); do
         grep -q "$1" "$2" && return
         kill -0 "$pid" 2>/dev/null || break
         sleep 0.1

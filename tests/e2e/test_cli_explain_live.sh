@@ -9,13 +9,13 @@ tern=$!
 "$TERN" explain --live any >any 2>any.err & # without link headers of its own, so without tags
 any=$!
 trap 'kill "$tern" "$any" 2>/dev/null || true' EXIT
-for _ in $(seq 100); do
+for _ in $(seq 600); do
     grep -q 'listening on lo' err && break
-    kill -0 "$tern" 2>/dev/null || break
+    kill -0 "$tern" 2>/dev/null || { echo "cannot capture here: $(cat err)"; exit 77; }
     sleep 0.1
 done
-grep -q 'listening on lo' err || { echo "cannot capture here: $(cat err)"; exit 77; }
-for _ in $(seq 100); do
+grep -q 'listening on lo' err || fail "it does not begin to listen: $(cat err)"
+for _ in $(seq 600); do
     grep -q 'listening on any' any.err && break
     kill -0 "$any" 2>/dev/null || break
     sleep 0.1
@@ -36,12 +36,12 @@ client.recv(1)
 print(listener.getsockname()[1])
 END
 )
-for _ in $(seq 200); do
+for _ in $(seq 600); do
     grep -q "127.0.0.1:$port " out && break
     sleep 0.1
 done
 grep -q "127.0.0.1:$port .*1.23.kB.*three-way handshake.*A first" out || fail "the connection is not told of: $(cat out err)"
-for _ in $(seq 200); do
+for _ in $(seq 600); do
     grep -q "127.0.0.1:$port " any && break
     sleep 0.1
 done

@@ -12,16 +12,22 @@ if [ "${1:-}" != inside ]; then
     command -v curl >/dev/null 2>&1 || skip "no curl"
     command -v unshare >/dev/null 2>&1 || skip "no unshare"
     [ -c /dev/net/tun ] || skip "no /dev/net/tun"
-    "$TERN" demo >demo.out 2>demo.err || fail "demo: exit $?: $(cat demo.err)"
-    if grep -q 'in memory' demo.out; then
-        skip "$(head -1 demo.out)"
-    fi
-    for text in 'read from the kernel' 'SYN-RECEIVED ◀' '▶ ESTABLISHED' '▶ CLOSE-WAIT' '── LAST-ACK' 'TIME-WAIT' \
-        'ack = 0 + 1 (SYN) = 1' 'Opened in three segments' 'tern closed first' 'demo.pcapng' 'as Linux measured it'; do
-        grep -qF -- "$text" demo.out || fail "demo does not show '$text': $(cat demo.out)"
+    # On a machine that stands still in the middle the kernel repeats its segments: that is another connection to show.
+    for try in 1 2 3; do
+        "$TERN" demo >demo.out 2>demo.err || fail "demo: exit $?: $(cat demo.err)"
+        if grep -q 'in memory' demo.out; then
+            skip "$(head -1 demo.out)"
+        fi
+        wrong=
+        for text in 'read from the kernel' 'SYN-RECEIVED ◀' '▶ ESTABLISHED' '▶ CLOSE-WAIT' '── LAST-ACK' 'TIME-WAIT' \
+            'ack = 0 + 1 (SYN) = 1' 'Opened in three segments' 'tern closed first' 'demo.pcapng' 'as Linux measured it'; do
+            grep -qF -- "$text" demo.out || wrong="demo does not show '$text'"
+        done
+        ! grep -q "$(printf '\033')" demo.out || fail "colours in a file"
+        grep -Eq '^ \+(29|30|31)[0-9]{2} ms CLOSED ' demo.out || wrong="TIME-WAIT is not 2 MSL long"
+        [ -n "$wrong" ] || break
+        [ $try -lt 3 ] || fail "$wrong: $(cat demo.out)"
     done
-    ! grep -q "$(printf '\033')" demo.out || fail "colours in a file"
-    grep -Eq '^ \+(29|30|31)[0-9]{2} ms CLOSED ' demo.out || fail "TIME-WAIT is not 2 MSL long"
     if command -v tshark >/dev/null 2>&1; then
         tshark -r demo.pcapng -Y http -T fields -e http.request.method -e http.response.code 2>/dev/null | tr -d '\t\n' |
             grep -q GET200 || fail "no HTTP in the capture"
@@ -37,6 +43,8 @@ trap '[ -z "$server" ] || kill -KILL $server 2>/dev/null' EXIT
 size=100000000
 [ "${TERN_TEST_SCALE:-}" != small ] || size=10000000
 ip link set lo up
+ip -6 addr show dev lo | has ::1 || skip "no IPv6"
+[ "$(df -Pk . | awk 'NR == 2 { print $4 }')" -gt 400000 ] || size=10000000 # there are two of it
 mkdir www
 head -c $size /dev/urandom >www/big
 sum=$(sha256sum <www/big)
@@ -50,9 +58,11 @@ serve() { # LINK OPTIONS...
     i=0
     while ! grep -q 'http 80' serve.log 2>/dev/null; do
         i=$((i + 1))
-        [ $i -lt 100 ] || fail "serve: $(cat serve.log)"
+        [ $i -lt 1200 ] && kill -0 $server || fail "serve: $(cat serve.log)"
         sleep 0.05
     done
+    # A neighbour who is slow to answer is still there.
+    for v in 4 6; do echo 60 2>/dev/null >"/proc/sys/net/ipv$v/neigh/${1#*:}/mcast_solicit" || :; done
 }
 stop() {
     kill -TERM $server
@@ -64,10 +74,10 @@ for link in tun:tern0 tap:tern1; do
     for options in '' --no-offload '--mtu 9000' '--mtu 1500 --pcap cap.pcapng'; do
         serve $link "$options"
         for host in 10.9.0.2 '[fd09::2]'; do
-            got=$(curl -q -gsS --noproxy '*' -m 60 "http://$host/big" | sha256sum)
+            got=$(curl -q -gsS --noproxy '*' -m 600 "http://$host/big" | sha256sum)
             [ "$got" = "$sum" ] || fail "$link $options $host: other bytes"
         done
-        code=$(curl -q -gsS --noproxy '*' -m 60 -T www/big -o /dev/null -w '%{http_code}' http://10.9.0.2/x || true)
+        code=$(curl -q -gsS --noproxy '*' -m 600 -T www/big -o /dev/null -w '%{http_code}' http://10.9.0.2/x || true)
         [ "$code" = 405 ] || fail "PUT: $code"
         stop
     done
@@ -79,20 +89,26 @@ fi
 
 # The other way round: the kernel serves.
 link="--link tun:tern2 --addr 10.9.0.2/24 --addr fd09::2/64 --peer-addr 10.9.0.1/24 --peer-addr fd09::1/64"
-"$TERN" ping $link -c 2 -i 0.01 10.9.0.1 >out || fail "ping"
-"$TERN" ping $link -c 2 -i 0.01 fd09::1 >out || fail "ping over IPv6"
+"$TERN" ping $link -c 2 -i 0.01 -W 60 10.9.0.1 >out || fail "ping"
+"$TERN" ping $link -c 2 -i 0.01 -W 60 fd09::1 >out || fail "ping over IPv6"
 command -v socat >/dev/null 2>&1 || exit 0
+listens() {
+    until ss -Htln 'sport = :7000' | has .; do
+        kill -0 $socat || fail "socat does not listen"
+        sleep 0.05
+    done
+}
 for options in '' --no-offload; do
     for host in 10.9.0.1 fd09::1; do
         socat -b 262144 -u FILE:www/big TCP6-LISTEN:7000,reuseaddr,ipv6only=0 &
         socat=$!
-        sleep 0.2
+        listens
         got=$("$TERN" connect $link $options $host 7000 </dev/null | sha256sum) || fail "connect"
         wait $socat
         [ "$got" = "$sum" ] || fail "receiving from $host $options: other bytes"
         socat -b 262144 -u TCP6-LISTEN:7000,reuseaddr,ipv6only=0 CREATE:got &
         socat=$!
-        sleep 0.2
+        listens
         "$TERN" connect $link $options $host 7000 <www/big || fail "connect"
         wait $socat
         cmp got www/big || fail "sending to $host $options: other bytes"

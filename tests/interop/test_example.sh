@@ -23,8 +23,8 @@ trap 'kill -KILL $server 2>/dev/null' EXIT
 python3 - <<'END' || fail "the bytes did not come back"
 import os, socket, struct, threading
 def open_one():
-    s = socket.create_connection(('10.9.0.2', 7), 60)
-    s.settimeout(60)
+    s = socket.create_connection(('10.9.0.2', 7), 600)
+    s.settimeout(600)
     return s
 gone = open_one()
 gone.sendall(b'x' * 1000)

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "drivers/netns.h"
 #include "impair.h"
+#include "tests/plain_network.h"
 
 tern_addr world_kernel(int family) {
     return family == 4 ? (tern_addr){4, {10, 77, 0, 1}} : (tern_addr){6, {0xfd, 0x77, [15] = 1}};
@@ -111,6 +113,7 @@ static void make_device(struct world *w, const struct world_config *c) {
     struct tun_setup setup = {.mtu = c->mtu, .addrs = addrs, .addrs_count = 2};
     struct tun_config tun = {.tap = c->tap, .vnet = c->vnet, .lend = c->lend};
     must(netns_enter(&err), &err);
+    plain_network();
     must(tun_open(&tun, &w->dev, &err), &err);
     must(tun_configure(w->dev, &setup, &err), &err);
     if (c->paths != NULL) must(impair_open(w->dev, c->paths, &w->dev, &err), &err);
@@ -264,6 +267,12 @@ void world_expect_idle(struct world *w) {
 
 /* ---- the program ---- */
 
+static bool no_ipv6(struct driver_error *err) {
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0) close(fd);
+    return fd < 0 && driver_fail(err, errno, "no IPv6: %s", strerror(errno)) < 0;
+}
+
 /* Tried in a child, so that this process still may do as it likes. */
 static int refused(void) {
     struct driver_error err = {.text = ""};
@@ -271,7 +280,8 @@ static int refused(void) {
     struct driver_prefix addrs[] = {{world_kernel(4), prefix_of(4)}, {world_kernel(6), prefix_of(6)}};
     struct tun_config tun = {.vnet = true};
     struct tun_setup setup = {.mtu = 1500, .addrs = addrs, .addrs_count = 2};
-    if (netns_enter(&err) < 0 || tun_open(&tun, &dev, &err) < 0 || tun_configure(dev, &setup, &err) < 0) {
+    if (netns_enter(&err) < 0 || tun_open(&tun, &dev, &err) < 0 || tun_configure(dev, &setup, &err) < 0 ||
+        no_ipv6(&err)) {
         printf("skipped: %s\n", err.text);
         fflush(stdout);
         return 77;

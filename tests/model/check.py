@@ -74,7 +74,7 @@ def build(model, slots):
 class Search:
     """One run of the checker; `bits` are the model's own definitions."""
 
-    def __init__(self, bits, world, mutant="", seconds=600):
+    def __init__(self, bits, world, mutant="", seconds=3000):
         words = set(world.split())
         self.world, self.mutant = world, mutant
         how = sum(1 << bits["FAIR" if w == "LIVE" else w] for w in words)
@@ -113,7 +113,7 @@ def main(arguments):
     moves = table_and_model(tree, source)
     long = "--long" in arguments
     build(model, 3 if long else 2)
-    seconds = int(arguments[2]) if len(arguments) > 2 else 600
+    seconds = int(arguments[2]) if len(arguments) > 2 else 600 if long else 3000
     taken, states, searches = set(), 0, [(w, "") for w in LONG] if long else [(w, "") for w in WORLDS] + [(w, m) for m, w in MUTANTS]
     with concurrent.futures.ThreadPoolExecutor(2) as two:
         for s in two.map(lambda a: Search(bits, *a, seconds=seconds), searches):

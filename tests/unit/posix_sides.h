@@ -48,6 +48,9 @@ extern const struct side kernel_side, tern_side;
 /* Older kernels answer some calls otherwise; this one is from before 6.1. */
 bool kernel_too_old(void);
 
+/* The kernel's side gets a network of its own, where the system has one for us. */
+void own_network(void);
+
 /* A stack with 10.0.0.1 and fd00::1, and its end. */
 void tern_side_begin(void);
 void tern_side_end(void);

@@ -21,6 +21,7 @@
 #include "drivers/netns.h"
 #include "drivers/pipe.h"
 #include "drivers/tun.h"
+#include "tests/plain_network.h"
 
 enum { PORT = 7, TOTAL = 2000000 };
 #define MS 1000000u
@@ -130,7 +131,7 @@ static void bytes_come_back_through_a_pipe(void **state) {
     static uint8_t bytes[10000];
     size_t sent = 0, got = 0;
     bool shut = false, end = false;
-    uint64_t limit = tern_host_now() + 20000ull * MS;
+    uint64_t limit = tern_host_now() + 120000ull * MS;
     while (!end && tern_host_now() < limit) {
         assert_true(loop_turn(&a->loop, MS, &err) >= 0);
         assert_true(loop_turn(&b->loop, MS, &err) >= 0);
@@ -195,7 +196,7 @@ static void files_wake_and_stop(void **state) {
     uint64_t before = tern_host_now();
     h->loop.wake_ns = before + 30 * MS; /* nobody writes: the loop wakes by itself */
     while (tern_host_now() < h->loop.wake_ns) assert_true(loop_turn(&h->loop, TERN_NEVER, &err) >= 0);
-    assert_in_range(tern_host_now() - before, 30 * MS, 3000ull * MS);
+    assert_in_range(tern_host_now() - before, 30 * MS, 60000ull * MS);
     h->loop.wake_ns = TERN_NEVER;
     assert_true(h->turns < 100); /* it slept */
     assert_int_equal(w.calls, 0);
@@ -228,7 +229,7 @@ static void kernel_talks(struct host *h, int family) {
     assert_int_equal(errno, EINPROGRESS);
     size_t sent = 0, got = 0;
     bool shut = false, end = false;
-    uint64_t limit = tern_host_now() + 20000ull * MS;
+    uint64_t limit = tern_host_now() + 120000ull * MS;
     while (!end && tern_host_now() < limit) {
         assert_true(loop_turn(&h->loop, MS / 10, &err) >= 0);
         while (sent < TOTAL) {
@@ -256,6 +257,7 @@ static void bytes_come_back_through_the_kernel(void **state) {
         print_message("skipped: %s\n", err.text);
         skip();
     }
+    plain_network();
     struct driver_prefix addrs[] = {{{4, {10, 2, 0, 1}}, 24}, {{6, {0xfd, 0x02, [15] = 1}}, 64}};
     struct tun_setup setup = {.mtu = 1500, .addrs = addrs, .addrs_count = 2};
     const struct tun_config configs[] = {{0}, {.vnet = true}, {.vnet = true, .lend = 256}, {.tap = true, .vnet = true}};

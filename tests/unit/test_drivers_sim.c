@@ -182,10 +182,10 @@ static void real_time_waits(void **state) {
     c.path[0].delay_ns = c.path[1].delay_ns = 10 * SIM_MS;
     struct sim *sim = start(&c, &t, false);
     uint64_t before = tern_host_now();
-    assert_int_equal(sim_run(sim, before + 10ull * SIM_SECOND), SIM_STOPPED);
+    assert_int_equal(sim_run(sim, before + 120ull * SIM_SECOND), SIM_STOPPED);
     uint64_t took = tern_host_now() - before;
     assert_int_equal(t.read, 100);
-    assert_in_range(took, 29 * SIM_MS, 5ull * SIM_SECOND);
+    assert_in_range(took, 29 * SIM_MS, 60ull * SIM_SECOND);
     sim_free(sim);
 }
 

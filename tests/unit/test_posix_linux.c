@@ -510,6 +510,7 @@ static void scene_fast_open(void) {
 }
 
 int main(void) {
+    own_network();
     const struct CMUnitTest tests[] = {SCENE(scene_socket),    SCENE(scene_unconnected),  SCENE(scene_bind),
                                        SCENE(scene_reuseport), SCENE(scene_connect),      SCENE(scene_refused),
                                        SCENE(scene_shutdown),  SCENE(scene_shut_reading), SCENE(scene_reset),

@@ -474,6 +474,7 @@ static void scene_splice(void) {
 }
 
 int main(void) {
+    own_network();
     const struct CMUnitTest tests[] = {
         SCENE(scene_data),     SCENE(scene_msg),           SCENE(scene_urgent),         SCENE(scene_options),
         SCENE(scene_options6), SCENE(scene_option_shapes), SCENE(scene_timeouts),       SCENE(scene_poll),
