@@ -240,7 +240,8 @@ static bool conserve(struct cc *c, const struct cc_sample *s) {
         save_cwnd(c);
         b->conserving = true;
         b->round_delivered = s->delivered_total;
-        c->cwnd = s->inflight + max_u32(s->delivered, c->mss);
+        uint32_t path = (uint32_t)min_u64(bdp(b), c->cwnd);
+        c->cwnd = max_u32(s->inflight + max_u32(s->delivered, c->mss), path);
     } else if (s->recovering) {
         c->cwnd = max_u32(c->cwnd - min_u32(s->lost, c->cwnd), c->mss);
     } else if (b->was_recovering) {

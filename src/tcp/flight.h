@@ -26,7 +26,7 @@ struct piece {
     uint32_t delivered_us, first_us;
     uint32_t state : 8;       /* enum piece_state; these share a word, which is written and compared whole */
     uint32_t again : 1;       /* sent more than once [Karn] */
-    uint32_t app_limited : 1; /* the application, not the network, held back what followed */
+    uint32_t app_limited : 1; /* the application or the peer's window, not the network, held back what followed */
     uint32_t counted : 1;     /* acknowledged selectively before a timeout made us forget it: was delivered once */
 };
 
@@ -54,7 +54,7 @@ struct flight {
      * the application, not the network, set the pace; 0: it does not */
     uint32_t delivered_us, first_us, app_until;
     uint32_t sample_bytes, sample_us; /* the newest sample; 0: none yet */
-    bool sample_limited;              /* the application's pace, not the path's */
+    bool sample_limited;              /* not the path's pace */
 
     /* since when the retransmission timer runs: new bytes do not move it, and no probe comes later [RFC8985 7.2] */
     uint64_t rto_from;

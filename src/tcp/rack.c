@@ -17,9 +17,11 @@ static bool sent_after(uint32_t us1, seq end1, uint32_t us2, seq end2) {
     return us1 == us2 ? seq_gt(end1, end2) : (int32_t)(us1 - us2) > 0;
 }
 
-/* The ACK echoes a timestamp from before the repetition's own: it answers the first sending. */
-static bool answers_earlier(const struct arrival *a, uint32_t age_us) {
+/* The ACK echoes a timestamp from before the repetition's own: it answers the first sending. An ACK that does not reach the bytes
+ * echoes what came before a hole, however old (RFC 7323 4.3), and tells nothing of them. */
+static bool answers_earlier(const struct arrival *a, seq end, uint32_t age_us) {
     const tcp_options *o = &a->h->options;
+    if (seq_gt(end, a->ack)) return false;
     if (a->t->reordering) age_us += rack_window(a->t); /* recovery_stamp */
     return a->t->stamps && o->has_ts && ts_now(a->s, a->t->ts_offset) - o->ts_echo > age_us / 1000 + 1;
 }
@@ -31,7 +33,7 @@ void rack_delivered(const struct arrival *a, const struct piece *p, seq end) {
     uint32_t rtt = clock_us(a->s) - p->sent_us;
     if (p->again) {
         /* Whether this answers the first sending or the last is unknown; too fast for the last means the first. */
-        if (answers_earlier(a, rtt) || (t->min_rtt_us && rtt < t->min_rtt_us)) return;
+        if (answers_earlier(a, end, rtt) || (t->min_rtt_us && rtt < t->min_rtt_us)) return;
     } else {
         rack_min_rtt(a->s, t, rtt);
         if (seq_lt(end, f->fack)) {

@@ -281,10 +281,26 @@ static void feed_model(struct arrival *a, const struct news *n, uint32_t newly_l
     t->busy->cc.ops->model(&t->busy->cc, &s);
 }
 
+/* A receiver may drop what it had acknowledged selectively. It shows where its ACK ends just before such bytes; from the next
+ * timeout on nothing counts any more that it said before. Without that sign it holds them still: docs/decisions/0026
+ * [RFC2018 8, RFC6675 5.1] */
+static COLD void forget_reneged(struct tcb *t) {
+    struct flight *f = t->busy->flight;
+    if (!f->count || piece_at(f, 0)->state != PIECE_SACKED) return;
+    for (uint32_t i = 0; i < f->count; i++) {
+        struct piece *p = piece_at(f, i);
+        if (p->state != PIECE_SACKED) continue;
+        flight_set(f, i, PIECE_LOST);
+        p->again = p->counted = true; /* when it is acknowledged next tells nothing */
+    }
+    f->fack = t->snd.una;
+}
+
 static void respond(struct arrival *a, const struct news *n, uint32_t bytes, uint32_t newly_lost) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
     if (unlikely(t->in_recovery || t->in_loss)) {
+        if (t->in_loss) forget_reneged(t);
         if (seq_ge(t->snd.una, t->busy->recover)) leave(s, t, n);
     } else if (unlikely(newly_lost)) {
         enter(s, t, n->flight, n->delivered);
@@ -417,26 +433,13 @@ static void mark_lost(struct tcb *t, uint32_t now_us) {
     }
 }
 
-/* A receiver may drop what it had acknowledged selectively; after a timeout nothing it said counts any more
- * [RFC2018 8]. One that did not says it again with its next ACK, before anything but the first segment was repeated. */
-static void forget_sack(struct tcb *t) {
-    struct flight *f = t->busy->flight;
-    for (uint32_t i = 0; i < f->count; i++) {
-        struct piece *p = piece_at(f, i);
-        if (p->state != PIECE_SACKED) continue;
-        flight_set(f, i, PIECE_LOST);
-        p->again = p->counted = true; /* when it is acknowledged next tells nothing */
-    }
-    f->fack = t->snd.una;
-}
-
 /* Called by rexmit_timeout once R1 and R2 were seen to. The retransmission timer itself expired [RFC6298 5.4-5.6]. */
 void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight) {
     t->busy->flight->frto = t->in_loss || t->in_recovery ? FRTO_OFF : FRTO_WAIT;
     if (!t->in_loss) undo_prepare(t);
     cc_begin(s, t);
     t->busy->cc.ops->timeout(&t->busy->cc, flight, t->busy->repeats > 0 || t->in_loss, s->now / US_NS);
-    forget_sack(t);
+    forget_reneged(t);
     mark_lost(t, clock_us(s));
     t->busy->cc.cwnd += flight_pipe(t->busy->flight); /* one segment beyond what may still be on its way */
     t->in_recovery = false;
@@ -583,8 +586,8 @@ void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
     f->undo_sent = true;
 }
 
-/* The application has nothing more to send although the window allows it: rates measured from here on say nothing of
- * the path. */
+/* The application has nothing more to send, or the peer's window is shut, although ours allows it: rates measured from here on say nothing
+ * of the path. */
 void recovery_app_limited(struct tcb *t) {
     struct flight *f = t->busy->flight;
     uint32_t pipe = f ? flight_pipe(f) : 0;

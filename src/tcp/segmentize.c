@@ -397,6 +397,12 @@ static bool begins(const struct burst *b) {
     return n && seq_eq(t->snd.una, t->snd.nxt) && worth_sending(b, n, all);
 }
 
+/* The peer's window is what stops us, and no queue says that the path is full as well. */
+static bool held_by_peer(const struct tcb *t) {
+    int32_t room = seq_diff(seq_add(t->snd.una, t->snd.wnd), t->snd.nxt);
+    return room < (int32_t)t->mss && t->srtt_us < t->min_rtt_us + t->min_rtt_us / 16;
+}
+
 static void fill_with_data(struct burst *b) {
     struct tcb *t = b->t;
     if (unlikely(repair_wanted(t))) put_repairs(b);
@@ -404,7 +410,7 @@ static void fill_with_data(struct burst *b) {
     while (b->n < b->max && data_wanted(t) && put_data(b)) {
     }
     t->work &= (uint8_t)~WORK_OVERRIDE;
-    if (!unsent(t)) recovery_app_limited(t);
+    if (!unsent(t) || (t->busy->cc.ops->model && held_by_peer(t))) recovery_app_limited(t);
 }
 
 static void fill(struct burst *b) {

@@ -58,6 +58,9 @@ void trouble_start(struct world *w, struct host *h) {
     w->calm_at = 150 * SECOND;
     w->events_left = w->plan.events;
     w->event_at = w->now + chance_below(&w->chance_event, 20000) * MSEC;
+    w->chance_iface = chance_of(&w->plan, 403);
+    bool changes = has(&w->plan, F_NARROW) || has(&w->plan, F_NIC);
+    w->iface_at = changes ? w->now + chance_below(&w->chance_iface, 20000) * MSEC : TERN_NEVER;
     w->forge_at = has(&w->plan, F_FORGED) ? w->now : TERN_NEVER;
 }
 
@@ -132,6 +135,21 @@ static void happen(struct world *w, struct host *h, enum fault f, struct chance 
     if (w->log) fprintf(w->log, "%13.6f -- host %u: %s\n", (double)w->now / 1e9, h->index, fault_infos[f].name);
 }
 
+static void iface_step(struct world *w) {
+    struct chance *c = &w->chance_iface;
+    struct host *h = &w->host[chance_below(c, w->hosts)];
+    bool nic = has(&w->plan, F_NIC) && (!has(&w->plan, F_NARROW) || one_in(c, 2));
+    w->iface_at += chance_below(c, 20000) * MSEC;
+    if (nic) {
+        h->iface_down = !h->iface_down;
+        (h->iface_down ? tern_iface_down : tern_iface_up)(h->stack, h->iface);
+    } else if (tern_iface_set_mtu(h->stack, h->iface, 1280 + chance_below(c, 221)) != TERN_OK) {
+        violation(w, "host %u: its MTU stays", h->index);
+    }
+    w->tally.disturbances++;
+    if (w->log) fprintf(w->log, "%13.6f -- host %u: %s\n", (double)w->now / 1e9, h->index, nic ? "nic" : "narrow");
+}
+
 static void spike_over(struct world *w, struct host *h) {
     h->spike_until = 0;
     struct chance c = chance_of(&w->plan, 200 + h->index);
@@ -152,6 +170,7 @@ void trouble_step(struct world *w) {
         w->events_left--;
         if (has(&w->plan, f)) happen(w, h, f, &own);
     }
+    while (w->iface_at <= w->now) iface_step(w);
     while (w->forge_at <= w->now) {
         switch_forge(w);
         w->forge_at += (20 + chance_below(&w->chance_forge, 2000)) * MSEC;
@@ -164,7 +183,7 @@ void trouble_step(struct world *w) {
 }
 
 uint64_t trouble_due(const struct world *w) {
-    uint64_t t = w->forge_at;
+    uint64_t t = w->forge_at < w->iface_at ? w->forge_at : w->iface_at;
     if (w->events_left && w->event_at < t) t = w->event_at;
     for (unsigned i = 0; i < w->hosts; i++) {
         const struct host *h = &w->host[i];
@@ -177,7 +196,7 @@ uint64_t trouble_due(const struct world *w) {
 void trouble_end(struct world *w) {
     w->calm = true;
     w->events_left = 0;
-    w->forge_at = TERN_NEVER;
+    w->forge_at = w->iface_at = TERN_NEVER;
     for (unsigned i = 0; i < w->hosts; i++) {
         struct host *h = &w->host[i];
         for (int side = 0; side < 2; side++) {
@@ -186,7 +205,8 @@ void trouble_end(struct world *w) {
                 .seed = p->seed, .mtu = p->mtu, .delay_ns = 10 * MSEC, .lend = p->lend, .packets_max = p->packets_max};
         }
         set_links(w, h);
-        h->down = false;
+        if (h->iface_down) tern_iface_up(h->stack, h->iface);
+        h->down = h->iface_down = false;
         h->spike_until = 0;
         h->hole_until[0] = h->hole_until[1] = 0;
         h->heap.fail_at = h->heap.fail_ppm = 0;

@@ -92,6 +92,7 @@ struct host {
         struct chance c;
     } heap;
     bool down;
+    bool iface_down;
     uint32_t path_mtu; /* of the switch towards it */
     bool too_big_told;
     uint64_t spike_until, down_until, hole_until[2];
@@ -118,8 +119,9 @@ struct world {
     uint64_t forge_at, calm_at;
     unsigned events_left;
     uint64_t event_at;
-    struct chance chance_event;
-    bool calm; /* no more faults: everything must come to an end */
+    struct chance chance_event, chance_iface;
+    uint64_t iface_at; /* when an interface changes next */
+    bool calm;         /* no more faults: everything must come to an end */
     struct tally tally;
     FILE *log; /* NULL: nobody reads */
     jmp_buf failed;

@@ -586,6 +586,31 @@ static void recovery(void **state) {
     assert_in_range(p.c.cwnd, before - 3000, before + 3000);
 }
 
+/* Little was in flight because the peer's window had held us up, not the path: the first round of a recovery may fill what the path is
+ * known to hold, never more than the window was. */
+static void recovery_after_a_pause(void **state) {
+    (void)state;
+    to_probe_bw();
+    p.s.recovering = true;
+    p.s.delivered = 500;
+    p.s.sample_us = 0;
+    p.s.inflight = BDP / 8;
+    p.s.prior_delivered = p.s.delivered_total - 1;
+    p.s.now_us = ++p.now;
+    p.s.delivered_total += 500;
+    p.c.cwnd = BDP / 2;
+    p.c.ops->model(&p.c, &p.s);
+    assert_int_equal(p.c.cwnd, BDP / 2);
+    p.s.recovering = false;
+    p.s.now_us = ++p.now;
+    p.c.cwnd = 2 * BDP;
+    p.c.ops->model(&p.c, &p.s);
+    p.s.recovering = true;
+    p.s.now_us = ++p.now;
+    p.c.ops->model(&p.c, &p.s);
+    assert_in_range(p.c.cwnd, BDP * 99 / 100, BDP * 101 / 100);
+}
+
 /* [4.3.5] The bare round trip is looked for when none as short came for ten seconds: four segments, for 200 ms and one round
  * after no more than that is in flight. */
 static void bare_round_trip(void **state) {
@@ -670,6 +695,7 @@ int main(void) {
                                        EACH(too_short_a_sample),
                                        EACH(windows),
                                        EACH(recovery),
+                                       EACH(recovery_after_a_pause),
                                        EACH(bare_round_trip),
                                        EACH(trouble_in_trouble),
                                        EACH(a_queue_on_a_fast_path)};

@@ -148,6 +148,25 @@ static void status_tells_a_slow_application(void **state) {
     assert_int_equal(i.delivery_rate, 3 * M * 1000 / RTT);
 }
 
+/* The peer's window is smaller than ours: for a model such a sample says as little, unless a queue shows that the path is full. */
+static void status_tells_a_small_window(void **state) {
+    (void)state;
+    tern_status_info i = {.size = sizeof i};
+    open_with(TERN_BBR, false);
+    app_write(80 * M);
+    assert_int_equal(drop_out(), 10);
+    fx.peer.wnd = 4 * M;
+    for (uint32_t k = 0; k < 12; k++) {
+        advance(k < 4 ? RTT : RTT + RTT / 5); /* from then on there is a queue */
+        ack_only(behind(9 + 3 * k));    /* one is always under way */
+        assert_int_equal(drop_out(), 3);
+        assert_true(status_now(&i));
+        if (k == 0) assert_false(i.delivery_limited);
+        if (k == 3) assert_true(i.delivery_limited);
+        if (k == 11) assert_false(i.delivery_limited);
+    }
+}
+
 /* What Linux's tcp_info has besides: what was repeated and is under way, the reordering window, the largest segment that
  * came, the receive buffer. */
 static void status_tells_the_rest(void **state) {
@@ -196,17 +215,10 @@ static void memory_comes_when_the_window_is_used(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(within_the_timeout_it_stays),
-        BOTH(each_timeout_halves_it),
-        ONLY4(never_below_that_of_a_new_connection),
-        ONLY4(a_small_window_stays_small),
-        ONLY4(it_can_be_turned_off),
-        ONLY4(status_tells_why),
-        ONLY4(status_tells_what_is_lost),
-        ONLY4(status_tells_the_rate),
-        ONLY4(status_tells_a_slow_application),
-        ONLY4(status_tells_the_rest),
-        ONLY4(memory_comes_when_the_window_is_used),
+        BOTH(within_the_timeout_it_stays),  BOTH(each_timeout_halves_it), ONLY4(never_below_that_of_a_new_connection),
+        ONLY4(a_small_window_stays_small),  ONLY4(it_can_be_turned_off),  ONLY4(status_tells_why),
+        ONLY4(status_tells_what_is_lost),   ONLY4(status_tells_the_rate), ONLY4(status_tells_a_slow_application),
+        ONLY4(status_tells_a_small_window), ONLY4(status_tells_the_rest), ONLY4(memory_comes_when_the_window_is_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

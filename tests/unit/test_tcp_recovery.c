@@ -283,6 +283,26 @@ static void undone_by_dsack(void **state) {
     expect(ACK, from(15), 1, M);
 }
 
+/* [RFC8985 6.2 step 2] A repetition that arrives behind a hole shows that one sent before it was lost again. Its ACK echoes what came
+ * before the hole [RFC7323 4.3], which does not mean that the first sending arrived. */
+static void lost_twice(void **state) {
+    (void)state;
+    open_with(TERN_NEWRENO, true);
+    send_segments(1, 10);
+    advance(RTT);
+    uint32_t before = fx.ts_seen;
+    sack(1, {from(2), behind(4)}, {from(6), behind(10)});
+    expect(ACK, from(1), 1, M);
+    expect(ACK, from(5), 1, M);
+    advance(RTT);
+    fx.ts_seen = before;
+    sack(1, {from(2), behind(10)});
+    expect(ACK, from(1), 1, M);
+    assert_int_equal(counted(R_REXMIT_RACK), 3);
+    ack_only(behind(10));
+    expect_none();
+}
+
 /* [RFC8985 6.2 step 4] Several duplicates reported after all has arrived: one round trip, one misjudgement. */
 static void several_late_duplicates(void **state) {
     (void)state;
@@ -523,7 +543,7 @@ static void timeout_resends_holes(void **state) {
     expect(ACK, from(1), 1, M);
     expect_none();
     assert_int_equal(cc()->cwnd, M);
-    assert_int_equal(tcb_now()->busy->flight->sacked, 0); /* [RFC2018 8] */
+    assert_int_equal(tcb_now()->busy->flight->sacked, 2 * M); /* [RFC6675 5.1], decision 26 */
     sack(behind(1), {from(3), behind(4)});
     assert_int_equal(cc()->cwnd, 2 * M);
     expect(ACK, from(2), 1, M);
@@ -534,6 +554,27 @@ static void timeout_resends_holes(void **state) {
     expect(ACK, from(7), 1, M);
     assert_int_equal(counted(R_UNDO), 0);
     assert_false(tcb_now()->in_recovery); /* the timeout ended that: slow start, not ssthresh, is what comes after */
+}
+
+/* What had arrived before the timer expired is not sent again, even if no ACK repeats it: the receiver's ACK goes over it, so that it
+ * dropped nothing [RFC6675 5.1]. */
+static void timeout_keeps_what_arrived(void **state) {
+    (void)state;
+    ready(10);
+    sack(1, {from(2), behind(4)}, {from(6), behind(9)});
+    drop_out();
+    assert_true(wait_out(3000) > 0); /* the repetition of 1 is lost too */
+    expect(ACK, from(1), 1, M);
+    expect_none();
+    assert_int_equal(tcb_now()->busy->flight->sacked, 7 * M);
+    ack_only(behind(4));
+    expect(ACK, from(5), 1, M);
+    expect(ACK, from(10), 1, M);
+    expect_none();
+    ack_only(behind(9));
+    ack_only(behind(10));
+    expect_none();
+    assert_false(tcb_now()->in_loss);
 }
 
 /* [RFC8985 6.3] What left a moment ago is not lost because the timer of older bytes expired. */
@@ -827,6 +868,7 @@ int main(void) {
         ONLY4(fifteen_of_twenty),
         ONLY4(repetition_at_entry),
         BOTH(undone_by_dsack),
+        ONLY4(lost_twice),
         ONLY4(several_late_duplicates),
         ONLY4(duplicates_of_the_timer),
         ONLY4(some_was_lost),
@@ -840,6 +882,7 @@ int main(void) {
         ONLY4(repetitions_are_recognized),
         ONLY4(repetitions_tell_the_time),
         ONLY4(timeout_resends_holes),
+        ONLY4(timeout_keeps_what_arrived),
         ONLY4(timeout_spares_the_young),
         ONLY4(spurious_timeout),
         ONLY4(real_timeout),
