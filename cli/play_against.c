@@ -8,7 +8,7 @@
 
 #include "cli/play.h"
 
-enum { AT_A_TIME = 64, TRIES = 5, TOLD = 4 };
+enum { AT_A_TIME = 64, TRIES = 20, TOLD = 4 };
 #define BUSY_NS 20000000u
 
 /* What a child tells of its run. */

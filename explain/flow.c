@@ -11,6 +11,7 @@
 #include "explain/copies.h"
 #include "explain/decode.h"
 #include "explain/places.h"
+#include "explain/translated.h"
 
 /* Flows lie in slabs of the size of a large page, each with the machine's record behind it. A reference is a slab and
  * a place in it from 1 on, so that 0 is none. */
@@ -58,6 +59,7 @@ struct flow_table {
     struct list list[LISTS];
     struct flow_counts counts;
     struct copies *copies;
+    struct translated *translated;
     struct places *merged; /* NULL: all is one place */
     uint64_t *iface_ns;    /* the latest time of each interface */
     uint32_t ifaces;
@@ -96,10 +98,11 @@ struct flow_table *flow_table_new(const struct flow_machine *machine, uint32_t l
     t->limit = max_u32(1, min_u32(limit, FLOWS_MOST));
     t->linger_ns = linger_ns;
     t->copies = copies_new();
+    t->translated = translated_new();
     if (getrandom(random, sizeof random, 0) != sizeof random) memset(random, 0x5a, sizeof random);
     t->key = siphash_key_of(random);
     table_entry *memory = malloc(TABLE_LEAST * sizeof *memory);
-    if (memory == NULL || t->copies == NULL) {
+    if (memory == NULL || t->copies == NULL || t->translated == NULL) {
         free(memory);
         flow_table_free(t);
         return NULL;
@@ -121,6 +124,7 @@ void flow_table_free(struct flow_table *t) {
     free(t->table.at);
     free(t->iface_ns);
     copies_free(t->copies);
+    translated_free(t->translated);
     free(t);
 }
 
@@ -394,6 +398,9 @@ static void packet(struct flow_table *t, struct decoded *d, uint32_t hash, uint6
         return;
     }
     mark_super(t, &s->flow, p);
+    bool answer = syn && p->tcp.flags & TCP_ACK && !(p->marks & FLOW_COPY);
+    uint64_t other = unlikely(answer) ? translated_seen(t->translated, p, s->flow.id) : 0;
+    if (other != 0) s->flow.same_as = other;
     if (unlikely(t->merged != NULL) && !(p->marks & FLOW_COPY)) places_home(t->merged, &s->flow, d);
     count(t, &s->flow, d);
     t->machine.fed(t->machine.ctx, &s->flow, p);

@@ -117,6 +117,7 @@ struct explain_flow {
     uint8_t ended;    /* enum flow_end, once it has ended */
     char history[20]; /* connlog.h writes it */
     uint32_t history_seen[2];
+    uint64_t same_as;           /* the id of the same connection under other addresses; 0: not known */
     uint32_t home;              /* where it is followed, of several places of capture */
     struct flow_places *places; /* what two places tell: places.h; NULL: there is one only */
     void *machine;              /* the machine's own record */

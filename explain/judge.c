@@ -306,6 +306,7 @@ static void judge_capture(struct judge *j) {
     const struct history *h = j->h;
     const struct explain_flow *f = j->flow;
     uint32_t supers = h->end[END_A].supers + h->end[END_B].supers, cut = h->end[END_A].cut + h->end[END_B].cut;
+    if (f->same_as != 0) add(j, FINDING_CAPTURE_TRANSLATED, -1, CERTAIN, f->same_as, 0);
     if (h->icmp_big > 0) add(j, FINDING_PMTU_TOLD, -1, CERTAIN, h->icmp_mtu, h->icmp_big);
     if (supers > 0)
         add(j, FINDING_CAPTURE_SUPER, -1, CERTAIN, supers, max_u32(h->end[END_A].super_max, h->end[END_B].super_max));

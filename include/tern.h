@@ -282,14 +282,14 @@ TERN_API int tern_iface_up(tern_stack *stack, int iface);
  * tern_iface_add gives it to another interface. Connections and listeners stay, as after tern_addr_remove. */
 TERN_API int tern_iface_remove(tern_stack *stack, int iface);
 /* Gives this host an address and the route to its prefix; TERN_ELIMIT beyond 32 addresses. 127/8 and ::1 are not to be
- * given (TERN_EINVAL): with TERN_LINK_LOOPBACK a host finds itself at any of its addresses. A switch that forwards multicast
- * only where it is wanted is told of its group (tern_config.mld). An IPv6 address on Ethernet is
+ * given (TERN_EINVAL): with TERN_LINK_LOOPBACK a host finds itself at any of its addresses. An IPv6 address on Ethernet is
  * first checked for duplicates (tern_config.dad): for up to two seconds it receives nothing and connections opened from
  * it wait; listeners can have it at once. When it turns out to be another host's, tern_addr_at never shows it, and what
- * waits ends with TERN_ENOROUTE. */
+ * waits ends with TERN_ENOROUTE. Switches that forward multicast only where it is wanted are told of its group
+ * (tern_config.mld). */
 TERN_API int tern_addr_add(tern_stack *stack, int iface, const tern_addr *addr, unsigned prefix_len);
 /* From now on nothing arrives at it and nothing leaves from it [RFC4862 5.5.4]. Connections stay: when they want to send
- * they tell of TERN_ENOROUTE (TERN_EV_SOFT_ERROR), go on if the address comes back, and end with TERN_ETIMEDOUT else. */
+ * they tell of TERN_ENOROUTE (TERN_EV_SOFT_ERROR), go on when the address comes back, or end with TERN_ETIMEDOUT. */
 TERN_API int tern_addr_remove(tern_stack *stack, int iface, const tern_addr *addr);
 /* The i-th address of all interfaces that is ready for use (also those autoconfigured); false past the last. `iface`
  * and `prefix_len` may be NULL. TERN_EV_ADDRESS tells when to look again. */

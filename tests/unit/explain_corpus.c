@@ -182,9 +182,11 @@ static uint32_t frame_of(const struct told_packet *p, unsigned spoil, uint8_t *t
     static uint8_t zeros[65536];
     bool swapped = (spoil & SPOIL_SWAPPED) != 0;
     uint32_t addr[2] = {0x0a010001, 0x0a010002};
+    if (p->outside) addr[0] = 0x0a010063;
+    uint16_t near = p->outside ? 40001 : 40000;
     uint32_t src = addr[p->from != swapped], dst = addr[p->from == swapped];
-    tcp_header h = {.src_port = p->from == 0 ? 40000 : 80,
-                    .dst_port = p->from == 0 ? 80 : 40000,
+    tcp_header h = {.src_port = p->from == 0 ? near : 80,
+                    .dst_port = p->from == 0 ? 80 : near,
                     .seq_no = {p->seq},
                     .ack_no = {p->ack},
                     .flags = p->flags,

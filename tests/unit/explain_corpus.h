@@ -13,6 +13,7 @@ struct told_packet {
     uint16_t flags, window, ip_id, icmp_mtu;
     uint32_t seq, ack, len, shown; /* shown: bytes of the frame at hand, 0: all */
     tcp_options options;
+    bool outside;                      /* behind a translator: A is 10.1.0.99:40001 there */
     bool damaged, open_sum, backwards; /* backwards: the clock stands a second before */
 };
 

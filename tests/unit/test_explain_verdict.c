@@ -716,6 +716,30 @@ static void times_out_of_order(void **state) {
     }
 }
 
+/* [RFC3022] Both sides of a translator in one capture: two connections that are one, and say so. */
+static void translated(void **state) {
+    (void)state;
+    static struct tale both;
+    struct outcome o;
+    for (int same = 0; same < 2; same++) {
+        memset(&t, 0, sizeof t);
+        request();
+        both = t;
+        for (size_t i = 0; i < t.n; i++) {
+            struct told_packet *p = &both.at[both.n++];
+            *p = t.at[i];
+            p->outside = true;
+            p->ttl--;
+            p->at_us += 30;
+            if (!same && p->flags & TCP_SYN) p->seq += 7; /* another connection, that happens to begin at once */
+        }
+        explain_tale(&both, PLAIN, VANTAGE_UNKNOWN, &o);
+        assert_int_equal(o.flows, 2);
+        assert_int_equal(outcome_has(&o, FINDING_CAPTURE_TRANSLATED), same);
+        assert_int_equal(outcome_has(&o, FINDING_CAPTURE_COPIES), 0);
+    }
+}
+
 /* What one end does is told, and what cannot be known of the other is not. */
 static void one_direction(void **state) {
     (void)state;
@@ -853,6 +877,7 @@ int main(void) {
         cmocka_unit_test(limits_without_scale),
         cmocka_unit_test(one_direction),
         cmocka_unit_test(times_out_of_order),
+        cmocka_unit_test(translated),
     };
     /* Thousands of tables: their memory goes round, and is not filled with a pattern. */
     mallopt(M_PERTURB, 0);
