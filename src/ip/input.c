@@ -258,9 +258,17 @@ static bool packet_input(struct stack *s, struct ip_in *in, struct ip_whole *who
     return in->v6 ? ip6_input(s, in, whole) : ip4_input(s, in, whole);
 }
 
+/* An interface that is down: nothing of it is fast, for its addresses are not ours. */
+static bool is_down(struct stack *s, int iface) {
+    if (likely(!s->ip.link[iface].down)) return false;
+    drop(s, iface, R_LINK_DOWN, NULL);
+    return true;
+}
+
 /* The long way. A datagram that its last fragment made whole takes it once more, from the start. */
 static APART void slow_input(struct stack *s, struct ip_in *in) {
     struct ip_whole whole;
+    if (is_down(s, in->info.iface)) return;
     in->whole = in->fragmented = false;
     in->any_local = (s->ip.iface[in->info.iface].flags & TERN_IFACE_ANY_LOCAL) != 0;
     in->info.src = in->info.dst = (ip_addr){{0}}; /* for the trace, should the packet be too broken to have any */
@@ -331,6 +339,7 @@ static void ethernet_input(struct stack *s, struct ip_in *in) {
     int iface = in->info.iface;
     reader r = reader_of(in->packet, in->len);
     eth_header h;
+    if (is_down(s, iface)) return;
     if (!eth_parse(&r, &h)) {
         drop(s, iface, R_LINK_SHORT, NULL);
         return;
@@ -365,9 +374,7 @@ bool ip_input(struct stack *s, int iface, const tern_packet *p) {
         s->ip.tokens_out++;
         in.info.token = p->token;
     }
-    if (unlikely(s->ip.link[iface].down))
-        drop(s, iface, R_LINK_DOWN, NULL);
-    else if (f->link == TERN_LINK_ETHERNET)
+    if (f->link == TERN_LINK_ETHERNET)
         ethernet_input(s, &in);
     else if (!fast_input(s, &in))
         slow_input(s, &in);
