@@ -283,26 +283,6 @@ static void undone_by_dsack(void **state) {
     expect(ACK, from(15), 1, M);
 }
 
-/* [RFC8985 6.2 step 2] A repetition that arrives behind a hole shows that one sent before it was lost again. Its ACK echoes what came
- * before the hole [RFC7323 4.3], which does not mean that the first sending arrived. */
-static void lost_twice(void **state) {
-    (void)state;
-    open_with(TERN_NEWRENO, true);
-    send_segments(1, 10);
-    advance(RTT);
-    uint32_t before = fx.ts_seen;
-    sack(1, {from(2), behind(4)}, {from(6), behind(10)});
-    expect(ACK, from(1), 1, M);
-    expect(ACK, from(5), 1, M);
-    advance(RTT);
-    fx.ts_seen = before;
-    sack(1, {from(2), behind(10)});
-    expect(ACK, from(1), 1, M);
-    assert_int_equal(counted(R_REXMIT_RACK), 3);
-    ack_only(behind(10));
-    expect_none();
-}
-
 /* [RFC8985 6.2 step 4] Several duplicates reported after all has arrived: one round trip, one misjudgement. */
 static void several_late_duplicates(void **state) {
     (void)state;
@@ -868,7 +848,6 @@ int main(void) {
         ONLY4(fifteen_of_twenty),
         ONLY4(repetition_at_entry),
         BOTH(undone_by_dsack),
-        ONLY4(lost_twice),
         ONLY4(several_late_duplicates),
         ONLY4(duplicates_of_the_timer),
         ONLY4(some_was_lost),

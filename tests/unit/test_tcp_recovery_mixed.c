@@ -426,8 +426,29 @@ static void no_growth_on_a_mark(void **state) {
     assert_int_equal(cc()->cwnd, after);
 }
 
+/* [RFC8985 6.2 step 2] A repetition that arrives behind a hole shows that one sent before it was lost again. Its ACK echoes what came
+ * before the hole [RFC7323 4.3], which does not mean that the first sending arrived. */
+static void lost_twice(void **state) {
+    (void)state;
+    open_with(TERN_NEWRENO, true);
+    send_segments(1, 10);
+    advance(RTT);
+    uint32_t before = fx.ts_seen;
+    sack(1, {from(2), behind(4)}, {from(6), behind(10)});
+    expect(ACK, from(1), 1, M);
+    expect(ACK, from(5), 1, M);
+    advance(RTT);
+    fx.ts_seen = before;
+    sack(1, {from(2), behind(10)});
+    expect(ACK, from(1), 1, M);
+    assert_int_equal(counted(R_REXMIT_RACK), 3);
+    ack_only(behind(10));
+    expect_none();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        ONLY4(lost_twice),
         ONLY4(new_bytes_do_not_move_the_timer),
         ONLY4(held_bytes_are_no_test),
         ONLY4(nagle_is_no_test),
