@@ -230,9 +230,11 @@ static void update_min_rtt(struct cc *c, const struct cc_sample *s) {
 
 /* ---- the window ---- */
 
-/* What is lost leaves the window as well as the path: else a start that overflows a queue puts into it again at once what it
- * has just dropped. The first round of a recovery sends no more than arrives; after that the model rules again, however long
- * it takes: where one recovery follows another, as with chance losses on a long path, all of them are one [4.2.3.4]. */
+/* What is lost leaves the window as well as the path: else a start that overflows a queue puts into it again at once what
+ * it has just dropped. The first round of a recovery sends no more than arrives, but where the peer's window or the
+ * application had left the path half empty: that is not what the loss is about. After it the model rules again, however
+ * long it takes: where one recovery follows another, as with chance losses on a long path, all of them are one
+ * [4.2.3.4]. */
 static bool conserve(struct cc *c, const struct cc_sample *s) {
     struct bbr *b = c->state;
     if (b->round_start) b->conserving = false;

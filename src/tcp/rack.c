@@ -17,8 +17,8 @@ static bool sent_after(uint32_t us1, seq end1, uint32_t us2, seq end2) {
     return us1 == us2 ? seq_gt(end1, end2) : (int32_t)(us1 - us2) > 0;
 }
 
-/* The ACK echoes a timestamp from before the repetition's own: it answers the first sending. An ACK that does not reach the bytes
- * echoes what came before a hole, however old (RFC 7323 4.3), and tells nothing of them. */
+/* The ACK echoes a timestamp from before the repetition's own: it answers the first sending. An ACK that does not reach
+ * the bytes echoes what came before a hole, however old (RFC 7323 4.3), and tells nothing of them. */
 static bool answers_earlier(const struct arrival *a, seq end, uint32_t age_us) {
     const tcp_options *o = &a->h->options;
     if (seq_gt(end, a->ack)) return false;

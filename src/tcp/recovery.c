@@ -281,9 +281,9 @@ static void feed_model(struct arrival *a, const struct news *n, uint32_t newly_l
     t->busy->cc.ops->model(&t->busy->cc, &s);
 }
 
-/* A receiver may drop what it had acknowledged selectively. It shows where its ACK ends just before such bytes; from the next
- * timeout on nothing counts any more that it said before. Without that sign it holds them still: docs/decisions/0026
- * [RFC2018 8, RFC6675 5.1] */
+/* A receiver may drop what it had acknowledged selectively. It shows where its ACK ends just before such bytes; from
+ * the next timeout on nothing counts any more that it said before. Without that sign it holds them still:
+ * docs/decisions/0026 [RFC2018 8, RFC6675 5.1] */
 static COLD void forget_reneged(struct tcb *t) {
     struct flight *f = t->busy->flight;
     if (!f->count || piece_at(f, 0)->state != PIECE_SACKED) return;
@@ -586,8 +586,8 @@ void recovery_resent(struct stack *s, struct tcb *t, seq from, uint32_t len) {
     f->undo_sent = true;
 }
 
-/* The application has nothing more to send, or the peer's window is shut, although ours allows it: rates measured from here on say nothing
- * of the path. */
+/* The application has nothing more to send, or the peer's window is shut, although ours allows it: rates measured from
+ * here on say nothing of the path. */
 void recovery_app_limited(struct tcb *t) {
     struct flight *f = t->busy->flight;
     uint32_t pipe = f ? flight_pipe(f) : 0;
