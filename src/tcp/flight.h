@@ -30,6 +30,18 @@ struct piece {
     uint32_t counted : 1;     /* acknowledged selectively before a timeout made us forget it: was delivered once */
 };
 
+/* What one ACK brought. */
+struct news {
+    uint32_t delivered;  /* bytes, in either way */
+    uint32_t rtt_us;     /* of the newest piece sent once */
+    uint32_t flight;     /* outstanding before */
+    uint32_t pipe;       /* in the network before */
+    struct piece newest; /* of what was delivered, the last to leave */
+    bool forward;        /* SND.UNA moved */
+    bool dsack;          /* a duplicate of something we sent again since the reduction was reported */
+    bool original;       /* something given up for lost arrived without being sent again */
+};
+
 struct span {
     seq left, right;
     bool before; /* it left before the window was reduced last: tells nothing about that */

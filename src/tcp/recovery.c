@@ -1,20 +1,7 @@
 /* recovery.c - loss recovery with a peer that sends SACK blocks (RFC 2018, 6675, 8985, 9937): each ACK updates the
  * account of what is under way (flight.c), which shows what is lost (rack.c) and whether an earlier judgement was
- * wrong (undo: RFC 2883, 3522, 4015, 5682). Peers without SACK: rexmit.c. How far the window opens and shuts is
- * cc_*.c's. */
+ * wrong (undo.c). Peers without SACK: rexmit.c. How far the window opens and shuts is cc_*.c's. */
 #include "tcp/tcb.h"
-
-/* What one ACK brought. */
-struct news {
-    uint32_t delivered;  /* bytes, in either way */
-    uint32_t rtt_us;     /* of the newest piece sent once */
-    uint32_t flight;     /* outstanding before */
-    uint32_t pipe;       /* in the network before */
-    struct piece newest; /* of what was delivered, the last to leave */
-    bool forward;        /* SND.UNA moved */
-    bool dsack;          /* a duplicate of something we sent again since the reduction was reported */
-    bool original;       /* something given up for lost arrived without being sent again */
-};
 
 /* ---- the account ---- */
 
@@ -65,16 +52,6 @@ static void take_block(struct arrival *a, struct news *n, seq left, seq right) {
     f->fack = seq_max(f->fack, right);
 }
 
-/* A first block below the cumulative ACK, or inside the second, reports a duplicate [RFC2883 4]. */
-static bool is_dsack(const struct arrival *a) {
-    const tcp_options *o = &a->h->options;
-    if (!o->sack_count) return false;
-    seq left = o->sack[0].left, right = o->sack[0].right;
-    if (!seq_lt(left, right)) return false;
-    if (seq_le(right, a->ack)) return true;
-    return o->sack_count > 1 && seq_ge(left, o->sack[1].left) && seq_le(right, o->sack[1].right);
-}
-
 /* In the order of their numbers: a block that fills a gap between two others of the same ACK shows no reordering. */
 static void take_sack(struct arrival *a, struct news *n) {
     const tcp_options *o = &a->h->options;
@@ -85,102 +62,6 @@ static void take_sack(struct arrival *a, struct news *n) {
         order[k] = i;
     }
     for (unsigned i = 0; i < count; i++) take_block(a, n, o->sack[order[i]].left, o->sack[order[i]].right);
-}
-
-/* ---- undo ---- */
-
-static void undo_prepare(struct tcb *t) {
-    struct flight *f = t->busy->flight;
-    f->undo_cwnd = t->busy->cc.cwnd;
-    f->undo_ssthresh = t->busy->cc.ssthresh;
-    f->undo_again = 0;
-    f->undo_sent = false;
-    f->undo_armed = true;
-    flight_again_anew(f);
-}
-
-/* The reduction was a mistake: nothing was lost [RFC4015]. */
-static COLD void undo(struct stack *s, struct tcb *t) {
-    struct flight *f = t->busy->flight;
-    t->busy->cc.cwnd = max_u32(t->busy->cc.cwnd, f->undo_cwnd);
-    t->busy->cc.ssthresh = max_u32(t->busy->cc.ssthresh, f->undo_ssthresh);
-    if (t->in_recovery && !t->reordering) { /* what else could it have been */
-        t->reordering = true;
-        TALLY(s, t, reordered);
-    }
-    t->in_recovery = t->in_loss = false;
-    ecn_undone(t);
-    f->lost_end = t->snd.una;
-    f->undo_armed = f->rack_valid = false; /* what RACK took for a repetition's arrival was an original's */
-    for (uint32_t i = 0; i < f->count; i++)
-        if (piece_at(f, i)->state == PIECE_LOST) flight_set(f, i, PIECE_SENT);
-    if (t->busy->cc.ops->undo) t->busy->cc.ops->undo(&t->busy->cc);
-    count(s, R_UNDO);
-    s->stats.undone++;
-}
-
-/* The echo of a timestamp older than the first repetition answers the original [RFC3522 3.2]; so does an original
- * that arrives after a timeout gave it up, unless the repetition may just have closed the gap before it: a newer
- * timestamp says so, and without timestamps an ACK of all there was [RFC5682 3]. DSACKs for all that was repeated say
- * the same [RFC2883 4.2]; the last of them come up to a round trip after recovery is over. */
-static COLD bool undo_due(const struct arrival *a, const struct news *n) {
-    const struct tcb *t = a->t;
-    const struct flight *f = t->busy->flight;
-    const tcp_options *o = &a->h->options;
-    bool repairing = t->in_recovery || t->in_loss;
-    bool stamped = t->stamps && o->has_ts && f->undo_sent, older = stamped && (int32_t)(o->ts_echo - f->undo_ms) < 0;
-    bool all = f->frto == FRTO_WAIT && seq_ge(a->ack, t->busy->recover);
-    if (t->in_loss && n->forward && n->original) return stamped ? older : !all;
-    if (!f->undo_sent)
-        return t->in_recovery && n->original && !f->lost; /* all that was given up is here, and nothing left again */
-    bool covered = repairing && n->forward && seq_gt(a->ack, f->undo_first);
-    if (covered && older) return true;
-    return n->dsack && f->undo_again == 0;
-}
-
-/* Not for ever: a report that comes later is about something else. Nor while the network says that it is full. */
-static COLD bool taken_back(const struct arrival *a, const struct news *n) {
-    struct tcb *t = a->t;
-    struct flight *f = t->busy->flight;
-    if (!t->in_recovery && !t->in_loss && seq_gt(a->ack, f->undo_end)) f->undo_armed = false;
-    if (!f->undo_armed || !undo_due(a, n)) return false;
-    f->undo_armed = !ecn_warns(a);
-    if (!f->undo_armed) return false;
-    undo(a->s, t);
-    return true;
-}
-
-/* Only what we sent again can have arrived twice by our doing; the network makes copies too. A probe that turns out
- * a duplicate says nothing about order. */
-static COLD void count_dsack(struct arrival *a, struct news *n) {
-    struct tcb *t = a->t;
-    struct flight *f = t->busy->flight;
-    const tcp_options *o = &a->h->options;
-    TALLY(a->s, t, told_twice);
-    uint32_t since;
-    if (!flight_was_again(f, o->sack[0].left, o->sack[0].right, &since)) return;
-    n->dsack = since > 0;
-    f->undo_again -= min_u32(since, f->undo_again);
-    if (!(t->tlp_out && t->tlp_again && seq_eq(o->sack[0].right, t->busy->tlp_end))) rack_dsack(t);
-}
-
-/* [RFC5682 3.1] The first ACK after the timeout may answer the repetition. So new bytes go out before more is
- * repeated: if the next ACK acknowledges what was never repeated, undo_due sees it; if not, the loss was real. */
-static COLD void frto_ack(struct tcb *t, const struct news *n) {
-    struct flight *f = t->busy->flight;
-    if (f->frto == FRTO_WAIT && t->in_loss && n->forward)
-        f->frto = FRTO_PROBE;
-    else if (n->forward || n->delivered || f->frto != FRTO_WAIT)
-        f->frto = FRTO_OFF;
-}
-
-/* Do holes wait for that test? There is none without a full segment that both the application and the peer let go: less
- * may be held back, and nothing would leave. */
-static COLD bool frto_first(const struct tcb *t) {
-    struct flight *f = t->busy->flight;
-    seq most = seq_min(t->snd.end, seq_add(t->snd.una, t->snd.wnd));
-    if (f->frto == FRTO_PROBE && seq_lt(most, seq_add(t->snd.nxt, t->mss))) f->frto = FRTO_OFF;
-    return f->frto == FRTO_PROBE || f->frto == FRTO_PROBED;
 }
 
 /* ---- fast recovery ---- */
@@ -371,10 +252,10 @@ static APART void ack_judged(struct arrival *a, uint32_t bytes) {
         rto_sample(s, t, n.rtt_us);
     else if (bytes && !t->reordering) /* else a repetition's timestamp is not when it left */
         rto_sample_echo(a);
-    if (unlikely(blocks) && is_dsack(a)) count_dsack(a, &n);
+    if (unlikely(blocks) && is_dsack(a)) undo_dsack(a, &n);
     if (unlikely(t->tlp_out)) hear_of_probe(a, &n);
     uint32_t newly_lost = rack_detect(s, t, &wait_us);
-    if (unlikely(f->undo_armed) && taken_back(a, &n)) newly_lost = 0;
+    if (unlikely(f->undo_armed) && undo_ack(a, &n)) newly_lost = 0;
     respond(a, &n, bytes, newly_lost);
     if (unlikely(f->frto)) frto_ack(t, &n);
     if (n.delivered || bytes) recovery_timer(s, t, wait_us, bytes > 0);

@@ -1,37 +1,14 @@
-/* segmentize.c - which segments leave (RFC 9293 3.7, 3.8.6.2.1, 3.9.1.2): SYN, repetitions, new data, FIN, probes,
- * ACKs, in this order, in one place. How much is allowed comes from the windows; where the packet goes from ip/.
+/* segmentize.c - which segments leave (RFC 9293 3.7, 3.8.6.2.1, 3.9.1.2): SYN, repetitions (repair.c), new data, FIN,
+ * probes, ACKs, in this order, in one place. How much is allowed comes from the windows; where the packet goes from ip/.
  *
  * snd.pos is where the next segment starts. It equals snd.nxt but after a timeout, when everything from snd.una on
  * is sent again as the window allows, and after a probe, whose byte does not count as sent. */
-#include "ip/frame.h"
+#include "tcp/burst.h"
 #include "tcp/header.h"
-#include "tcp/tcb.h"
 
 enum { TURN = 16, SEGMENT_MOST = 65535 - 120 };
 
-/* One burst of one connection. */
-struct burst {
-    struct stack *s;
-    struct tcb *t;
-    struct ip_path path;
-    tern_frame *frames;
-    size_t n, max;
-    uint32_t options; /* bytes of TCP options in every segment of this burst */
-    uint32_t mss;     /* payload of a full segment: SACK blocks take their room from it */
-    uint32_t most;    /* payload of one frame: the MSS, or what the device cuts */
-    uint32_t stamp;   /* TSval of what is built next */
-    uint64_t pseudo;  /* sum of the pseudo-header, its length still zero */
-    const tern_frame
-        *like; /* the frame before, of this length and with these options; NULL: the next is no copy of it */
-    uint32_t like_len;
-};
-
 static uint32_t fin_octet(const struct tcb *t) { return t->fin_queued && seq_le(t->busy->pos, t->snd.end); }
-
-static uint32_t unsent(const struct tcb *t) {
-    int32_t n = seq_diff(t->snd.end, t->busy->pos);
-    return n > 0 ? (uint32_t)n : 0;
-}
 
 static bool data_wanted(const struct tcb *t) { return unsent(t) || fin_octet(t); }
 
@@ -127,14 +104,14 @@ static inline void put_anew(struct burst *b, seq at, uint32_t len, uint16_t flag
 }
 
 /* The same; the next of a burst is a copy of the one before. */
-static void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, enum reason why) {
+void put_segment(struct burst *b, seq at, uint32_t len, uint16_t flags, enum reason why) {
     if (put_alike(b, at, len, flags))
         sent(b, &b->frames[b->n], len, flags, why);
     else
         put_anew(b, at, len, flags, why);
 }
 
-static COLD void count_again(struct burst *b, enum reason why, uint32_t len) {
+COLD void count_again(struct burst *b, enum reason why, uint32_t len) {
     struct tcb *t = b->t;
     t->retransmitted++;
     b->s->stats.retransmitted++;
@@ -188,7 +165,7 @@ static void put_syn(struct burst *b) {
 /* ---- deciding ---- */
 
 /* Accounts for [pos, pos + len) having left, and for the FIN. */
-static void advance(struct burst *b, uint32_t len, bool fin) {
+void burst_advance(struct burst *b, uint32_t len, bool fin) {
     struct stack *s = b->s;
     struct tcb *t = b->t;
     seq end = seq_add(t->busy->pos, len + fin);
@@ -210,7 +187,7 @@ static void advance(struct burst *b, uint32_t len, bool fin) {
 }
 
 /* PSH with the last byte there is [MUST-61]; FIN when nothing follows. */
-static uint16_t flags_for(const struct tcb *t, seq at, uint32_t len, bool fin) {
+uint16_t flags_for(const struct tcb *t, seq at, uint32_t len, bool fin) {
     bool last = seq_eq(seq_add(at, len), t->snd.end);
     return (uint16_t)(TCP_ACK | (len && last ? TCP_PSH : 0) | (fin ? TCP_FIN : 0));
 }
@@ -265,98 +242,9 @@ static bool put_data(struct burst *b) {
     seq at = t->busy->pos;
     for (uint32_t i = 0; i < run; i++, at = seq_add(at, n))
         put_segment(b, at, n, flags_for(t, at, n, fin), why_data(t, n));
-    advance(b, run * n, fin);
+    burst_advance(b, run * n, fin);
     if (!account) tlp_fin(b->s, t);
     return true;
-}
-
-/* One segment at the front of what is unacknowledged. */
-static COLD void put_rexmit(struct burst *b) {
-    struct tcb *t = b->t;
-    t->work &= (uint8_t)~WORK_REXMIT;
-    seq first = snd_first(t);
-    uint32_t n = min_u32(snd_queued(t), b->mss);
-    int32_t sent = seq_diff(t->snd.nxt, first);
-    if (sent <= 0) return;
-    bool fin = t->fin_queued && seq_eq(t->snd.nxt, seq_add(t->snd.end, 1)) && n == snd_queued(t);
-    n = min_u32(n, (uint32_t)sent - fin);
-    count_again(b, (enum reason)t->rexmit_why, n);
-    t->rtt_timing = false;
-    put_segment(b, first, n, flags_for(t, first, n, fin), (enum reason)t->rexmit_why);
-}
-
-/* Bytes that were sent before, and the FIN if they end with it. */
-static void put_again(struct burst *b, seq from, uint32_t len, enum reason why) {
-    struct tcb *t = b->t;
-    bool fin = seq_gt(seq_add(from, len), t->snd.end);
-    uint32_t now = b->stamp;
-    count_again(b, why, len - fin);
-    b->stamp = recovery_stamp(b->s, t, from);
-    if (b->stamp != now) b->like = NULL;
-    put_segment(b, from, len - fin, flags_for(t, from, len - fin, fin), why);
-    if (b->stamp != now) b->like = NULL;
-    b->stamp = now;
-    recovery_resent(b->s, t, from, len);
-    pacing_sent(b->s, t, len);
-}
-
-/* With SACK: the first bytes that are thought lost, as far as the congestion window allows; the peer's may have
- * shrunk since they were sent [MAY-7]. True when a frame was built. */
-static bool put_lost(struct burst *b) {
-    struct tcb *t = b->t;
-    seq from;
-    uint32_t len, pipe = rexmit_flight(t), room = t->busy->cc.cwnd > pipe ? t->busy->cc.cwnd - pipe : 0;
-    if (!recovery_next(t, &from, &len) || !pacing_allows(b->s, t)) return false;
-    uint32_t n = min_u32(min_u32(len, b->most), room);
-    if (n < len && n < b->mss) return false;
-    if (n > b->mss && n < len) n -= n % b->mss;
-    put_again(b, from, n, t->in_loss ? R_REXMIT_RTO : R_REXMIT_RACK);
-    return true;
-}
-
-/* A tail loss probe: new bytes if there are any and the peer takes them, else the last segment again [RFC8985 7.3]. */
-static COLD void put_tlp(struct burst *b) {
-    struct tcb *t = b->t;
-    t->work &= (uint8_t)~WORK_TLP;
-    if (!t->busy->flight) {
-        t->rexmit_why = R_REXMIT_TLP;
-        put_rexmit(b); /* the FIN */
-    }
-    if (!t->busy->flight || !t->busy->flight->count) return;
-    uint32_t by_peer = t->snd.wnd - min_u32((uint32_t)seq_diff(t->busy->pos, t->snd.una), t->snd.wnd);
-    uint32_t n = min_u32(min_u32(unsent(t), by_peer), b->mss);
-    bool fresh = n > 0 && recovery_room(b->s, t);
-    if (fresh) {
-        put_segment(b, t->busy->pos, n, flags_for(t, t->busy->pos, n, false), R_SEND_TLP);
-        advance(b, n, false);
-    } else {
-        uint32_t last = t->busy->flight->count - 1, len = min_u32(piece_len(t->busy->flight, last), b->mss);
-        put_again(b, seq_add(t->snd.nxt, (uint32_t)-len), len, R_REXMIT_TLP);
-    }
-    tlp_sent(t, !fresh);
-    t->busy->timer_use = USE_RTO;
-    t->busy->rexmit_at = b->s->now + rto_ns(b->s, t);
-}
-
-/* One octet into the closed window; when only a FIN is left, the FIN. [MUST-36] */
-static COLD void put_probe(struct burst *b) {
-    struct tcb *t = b->t;
-    t->work &= (uint8_t)~WORK_PROBE;
-    seq at = snd_first(t);
-    uint32_t n = min_u32(snd_queued(t), 1);
-    bool fin = n == 0 && t->fin_queued;
-    if (n == 0 && !fin) return;
-    seq end = seq_add(at, 1);
-    if (seq_gt(end, t->snd.nxt) && !recovery_room(b->s, t)) return;
-    put_segment(b, at, n, flags_for(t, at, n, fin), R_SEND_PROBE);
-    if (seq_gt(end, t->snd.nxt)) {
-        recovery_sent(b->s, t, end);
-        snd_advance(t, end);
-        if (t->busy->flight) t->busy->pos = end;
-    } else {
-        recovery_probed(b->s, t);
-    }
-    t->rtt_timing = false;
 }
 
 /* A number already acknowledged makes the peer answer; no data [SHLD-12]. */
@@ -378,15 +266,6 @@ static void put_acks(struct burst *b) {
 
 static bool repair_wanted(const struct tcb *t) {
     return t->work & (WORK_REXMIT | WORK_TLP | WORK_PROBE) || (t->busy->flight && t->busy->flight->lost);
-}
-
-static COLD void put_repairs(struct burst *b) {
-    struct tcb *t = b->t;
-    if (t->work & WORK_REXMIT && b->n < b->max) put_rexmit(b);
-    while (b->n < b->max && put_lost(b)) {
-    }
-    if (t->work & WORK_TLP && b->n < b->max) put_tlp(b);
-    if (t->work & WORK_PROBE && b->n < b->max) put_probe(b);
 }
 
 /* Bytes leave now, the first after all others were acknowledged? Whether is not the congestion window's to say, for one segment
@@ -526,7 +405,7 @@ static bool put_alone(struct burst *b) {
     struct tcb *t = b->t;
     if (fin_alone(b)) {
         put_anew(b, t->snd.nxt, 0, TCP_ACK | TCP_FIN, R_SEND_FIN);
-        advance(b, 0, true);
+        burst_advance(b, 0, true);
         tlp_fin(s, t);
         return true;
     }

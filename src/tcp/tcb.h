@@ -629,7 +629,7 @@ void rexmit_ack_new(struct arrival *a, uint32_t bytes);
 void rexmit_ack_duplicate(struct arrival *a);
 COLD void rexmit_timeout(struct stack *s, struct tcb *t);
 uint32_t rexmit_flight(const struct tcb *t);
-/* ---- with a SACK peer: recovery.c rack.c tlp.c prr.c ---- */
+/* ---- with a SACK peer: recovery.c rack.c tlp.c prr.c undo.c ---- */
 void recovery_ack(struct arrival *a, uint32_t bytes);
 void recovery_timer(struct stack *s, struct tcb *t, uint32_t wait_us, bool forward);
 COLD void recovery_timeout(struct stack *s, struct tcb *t, uint32_t flight);
@@ -660,6 +660,12 @@ bool tlp_repaired(struct tcb *t, seq ack, bool told_twice, bool duplicate);
 void prr_begin(struct tcb *t, uint32_t delivered);
 void prr_ack(struct tcb *t, uint32_t delivered, bool good);
 void prr_sent(struct tcb *t, uint32_t bytes);
+bool is_dsack(const struct arrival *a);
+void undo_prepare(struct tcb *t);                                  /* before each reduction for a loss */
+COLD bool undo_ack(const struct arrival *a, const struct news *n); /* was it taken back? */
+COLD void undo_dsack(struct arrival *a, struct news *n);
+COLD void frto_ack(struct tcb *t, const struct news *n);
+COLD bool frto_first(const struct tcb *t);
 uint16_t window_field(struct tcb *t, bool syn); /* SND what RCV.WND is; moves rcv.adv */
 /* RCV.WND: data up to the right edge once offered stays acceptable [SHLD-14, RFC7323 2.4]; it opens when somebody
  * reads, and not before [MAY-8]. */
