@@ -106,7 +106,7 @@ static void check_step(struct stack *s, struct ip_address *a) {
     a->probes_left--;
     a->probe_due = s->now + PROBE_NS;
     mld_changed(s, a->iface);
-    nd_probe(s, a->iface, &a->addr);
+    nd_probe(s, a);
 }
 
 /* ---- advertisements ---- */

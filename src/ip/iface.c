@@ -130,6 +130,9 @@ int tern_iface_remove(tern_stack *public, int iface) {
 static bool has_ipv6(const struct stack *s, int iface) {
     for (uint32_t i = 0; i < s->ip.addresses; i++)
         if (s->ip.address[i].iface == iface && !ip_is_v4(&s->ip.address[i].addr)) return true;
+    for (uint32_t i = 0; i < s->ip.routes; i++)
+        if (s->ip.route[i].iface == iface && !s->ip.route[i].v4 && s->ip.route[i].origin == IP_ROUTE_MANUAL)
+            return true;
     return false;
 }
 

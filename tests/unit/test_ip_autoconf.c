@@ -87,7 +87,9 @@ static void test_dad(void **state) {
         while (take()) {
             check_out(14);
             assert_true(host.out[54] == ICMP6_NS && host.out[21] == 255 && bytes_are(host.out + 22, "::"));
-            assert_int_equal(host.out_len, 14 + 40 + 24); /* no option [RFC4862 5.4.2] */
+            assert_int_equal(host.out_len, 14 + 40 + 24 + 8);
+            assert_true(host.out[78] == 14 &&
+                        host.out[79] == 1); /* which question it is [RFC7527 4.1]; no link address */
             bool ll = bytes_are(host.out + 62, me_ll);
             assert_true(bytes_are(host.out + 38, ll ? "ff02::1:ff00:1" : "ff02::1:ff00:2"));
             assert_false(ll ? asked_ll : asked);
@@ -108,6 +110,38 @@ static void test_dad(void **state) {
     assert_true(told());
     assert_true(tern_deadline(host.t) == TERN_NEVER);
     host_free();
+}
+
+/* [RFC4862 5.4.3, RFC7527 4] A link that brings our own question back says nothing about others; one that differs in a bit is
+ * somebody else's, also from a station with our link address. */
+static void test_dad_echo(void **state) {
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        host_auto(TERN_LINK_ETHERNET, 0, 1);
+        give(0, "fd09::2", 64);
+        for (int ms = 0; ms < 1000; ms++) {
+            pass_ms(1);
+            while (take()) {
+                packet back;
+                memcpy(back.b, host.out, back.len = host.out_len);
+                assert_int_equal(back.b[54], ICMP6_NS);
+                if (how) { /* the last byte of the option, and the checksum with it */
+                    back.b[back.len - 1] ^= 1;
+                    ip_addr from = ip("::"), to;
+                    memcpy(to.b, back.b + 38, 16);
+                    put_sum(back.b + 56, 0);
+                    put_sum(back.b + 56, sum_of(back.b + 54, back.len - 54,
+                                                pseudo_sum(&from, &to, IP_PROTO_ICMP6, (uint32_t)back.len - 54)));
+                }
+                for (int times = 0; times < (how == 2 ? 1 : 3); times++) feed(back.b, back.len);
+            }
+        }
+        pass_ms(1500);
+        assert_int_equal(has("fd09::2", NULL), how == 0);
+        assert_int_equal(has(me_ll, NULL), how == 0);
+        assert_int_equal(reason(R_ND_DUPLICATE), how ? 2 : 0);
+        host_free();
+    }
 }
 
 /* Somebody has it, or wants it at the same time [RFC4862 5.4.3, 5.4.4]. */
@@ -476,13 +510,21 @@ static void test_router_silent(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_idle),          cmocka_unit_test(test_dad),
-        cmocka_unit_test(test_dad_conflict),  cmocka_unit_test(test_source_waits),
-        cmocka_unit_test(test_solicitations), cmocka_unit_test(test_solicitations_end),
-        cmocka_unit_test(test_advertisement), cmocka_unit_test(test_expiry),
-        cmocka_unit_test(test_route_by_hand), cmocka_unit_test(test_two_hours),
-        cmocka_unit_test(test_identifier),    cmocka_unit_test(test_opaque_identifier),
-        cmocka_unit_test(test_ra_refused),    cmocka_unit_test(test_ra_limits),
+        cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_dad),
+        cmocka_unit_test(test_dad_conflict),
+        cmocka_unit_test(test_source_waits),
+        cmocka_unit_test(test_dad_echo),
+        cmocka_unit_test(test_solicitations),
+        cmocka_unit_test(test_solicitations_end),
+        cmocka_unit_test(test_advertisement),
+        cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_route_by_hand),
+        cmocka_unit_test(test_two_hours),
+        cmocka_unit_test(test_identifier),
+        cmocka_unit_test(test_opaque_identifier),
+        cmocka_unit_test(test_ra_refused),
+        cmocka_unit_test(test_ra_limits),
         cmocka_unit_test(test_router_silent),
     };
     return cmocka_run_group_tests_name("ip_autoconf", tests, NULL, NULL);

@@ -159,6 +159,22 @@ static void mtu_and_ipv6(void **state) {
     host_free();
 }
 
+/* [RFC8200 5] Nor is there a route for IPv6 on a link that is too narrow for it, whichever came first. */
+static void mtu_and_routes(void **state) {
+    (void)state;
+    host_tun();
+    assert_int_equal(iface_add(TERN_LINK_IP, 0, 1500), 1);
+    assert_int_equal(route(true, "2001:db8::", 32, 1, NULL), TERN_OK);
+    assert_int_equal(route(true, "192.0.2.0", 24, 1, NULL), TERN_OK);
+    assert_int_equal(tern_iface_set_mtu(host.t, 1, 1279), TERN_EINVAL);
+    assert_int_equal(link_mtu(host.s, 1, true), 1500);
+    assert_int_equal(tern_iface_set_mtu(host.t, 1, 1280), TERN_OK);
+    assert_int_equal(route(false, "2001:db8::", 32, 1, NULL), TERN_OK);
+    assert_int_equal(tern_iface_set_mtu(host.t, 1, 1279), TERN_OK);
+    assert_int_equal(route(true, "2001:db8::", 32, 1, NULL), TERN_EINVAL);
+    host_free();
+}
+
 /* Ethernet that begins too narrow for IPv6 gets its link-local address when it can carry it. */
 static void mtu_brings_ipv6(void **state) {
     (void)state;
@@ -477,23 +493,15 @@ static void without_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(routes_go),
-        cmocka_unit_test(route_arguments),
-        cmocka_unit_test(routes_make_room),
-        cmocka_unit_test(mtu_limits),
-        cmocka_unit_test(mtu_and_ipv6),
-        cmocka_unit_test(mtu_brings_ipv6),
-        cmocka_unit_test(mtu_advertised),
-        cmocka_unit_test(mtu_and_paths),
-        cmocka_unit_test(down_arguments),
-        cmocka_unit_test(down_is_silent),
-        cmocka_unit_test(down_takes_nothing),
-        cmocka_unit_test(up_starts_anew),
-        cmocka_unit_test(up_after_duplicate),
-        cmocka_unit_test(another_way),
-        cmocka_unit_test(loopback_down),
-        cmocka_unit_test(removed),
-        cmocka_unit_test(numbers_are_used_again),
+        cmocka_unit_test(routes_go),        cmocka_unit_test(route_arguments),
+        cmocka_unit_test(routes_make_room), cmocka_unit_test(mtu_limits),
+        cmocka_unit_test(mtu_and_ipv6),     cmocka_unit_test(mtu_and_routes),
+        cmocka_unit_test(mtu_brings_ipv6),  cmocka_unit_test(mtu_advertised),
+        cmocka_unit_test(mtu_and_paths),    cmocka_unit_test(down_arguments),
+        cmocka_unit_test(down_is_silent),   cmocka_unit_test(down_takes_nothing),
+        cmocka_unit_test(up_starts_anew),   cmocka_unit_test(up_after_duplicate),
+        cmocka_unit_test(another_way),      cmocka_unit_test(loopback_down),
+        cmocka_unit_test(removed),          cmocka_unit_test(numbers_are_used_again),
         cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests_name("ip_iface", tests, NULL, NULL);
