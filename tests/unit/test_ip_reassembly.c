@@ -196,6 +196,7 @@ static void test_impossible(void **state) {
     assert_true(host.out[40] == 4 && host.out[41] == 3);
     l4[0] = IP_PROTO_ICMP6; /* [RFC4443 2.4 e.1] the rest of what may be an error is no reason for another one */
     l4[3] = 16 | 1;
+    l4[8] = ICMP6_ECHO; /* what begins there is no type */
     make_packet(&k, "fd09::1", "fd09::2", IP_PROTO_FRAGMENT, l4, 8 + 17, -1, 64);
     feed(k.b, k.len);
     assert_int_equal(reason(R_FRAGMENT_BAD), ARRAY_LEN(bad) + 7);
