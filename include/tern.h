@@ -255,7 +255,10 @@ typedef struct tern_iface_config {
     enum tern_link link;
     uint32_t flags;   /* enum tern_iface_flags */
     uint32_t mtu;     /* largest IP packet, 68 to 65535; IPv6 needs 1280 */
-    uint32_t tso_max; /* largest IP packet the device cuts into MSS pieces; 0: it cuts none */
+    /* Largest IP packet the device cuts into MSS pieces, at most 524280; 0: it cuts none. Above 65535 it gets IPv4 packets whose
+     * header has a total length of zero, as Linux 6.3 and later know them ("BIG TCP"). Not so IPv6, not while a trace is on,
+     * for no capture has such packets, and not on TERN_LINK_LOOPBACK. */
+    uint32_t tso_max;
     uint8_t mac[6];   /* Ethernet only */
     uint16_t vlan;    /* Ethernet only: 1 to 4094 tags every frame, 0 none */
 } tern_iface_config;
