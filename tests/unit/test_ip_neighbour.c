@@ -695,10 +695,10 @@ static void test_listed(void **state) {
     assert_false(tern_neighbour_list(host.t, NULL, &n));
     assert_false(tern_neighbour_list(host.t, &cursor, NULL));
     for (unsigned i = 10; i < 50; i++) { /* many, so that some share a bucket */
-        char text[20];
-        snprintf(text, sizeof text, "10.9.0.%u", i);
-        path_to(text);
-        assert_true(listed(text, &n));
+        char silent[20];
+        snprintf(silent, sizeof silent, "10.9.0.%u", i);
+        path_to(silent);
+        assert_true(listed(silent, &n));
         assert_true(n.state == TERN_NEIGHBOUR_INCOMPLETE && n.iface == 0);
     }
     path_to("10.9.0.1");
