@@ -135,6 +135,27 @@ int netlink_link_up(struct netlink *nl, const char *name, uint32_t mtu, struct d
     return 0;
 }
 
+struct wanted {
+    uint16_t attribute;
+    bool found;
+};
+
+static void look_for(void *ctx, uint16_t type, const void *body, size_t len) {
+    struct wanted *w = ctx;
+    size_t size;
+    if (type != RTM_NEWLINK || len < sizeof(struct ifinfomsg)) return;
+    const uint8_t *attrs = (const uint8_t *)body + NLMSG_ALIGN(sizeof(struct ifinfomsg));
+    w->found |= netlink_find(attrs, len - NLMSG_ALIGN(sizeof(struct ifinfomsg)), w->attribute, &size) != NULL;
+}
+
+bool netlink_link_has(struct netlink *nl, const char *name, uint16_t attribute) {
+    struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = (int)if_nametoindex(name)};
+    struct wanted w = {.attribute = attribute};
+    struct netlink_message m;
+    netlink_begin(&m, RTM_GETLINK, 0, &link, sizeof link);
+    return link.ifi_index != 0 && netlink_call(nl, &m, look_for, &w) == 0 && w.found;
+}
+
 static size_t addr_len(const tern_addr *a) { return a->family == 4 ? 4 : 16; }
 static uint8_t addr_family(const tern_addr *a) { return a->family == 4 ? AF_INET : AF_INET6; }
 

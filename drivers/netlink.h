@@ -40,6 +40,9 @@ const void *netlink_find(const void *attrs, size_t len, uint16_t type, size_t *s
 
 /* The links of this network namespace. `mtu` 0 leaves it. */
 int netlink_link_up(struct netlink *nl, const char *name, uint32_t mtu, struct driver_error *err);
+/* Does the kernel tell this attribute of the link? Newer ones are those that older kernels have not heard of. */
+enum { NETLINK_LINK_GSO_IPV4_MAX = 63 }; /* IFLA_GSO_IPV4_MAX_SIZE, of Linux 6.3 */
+bool netlink_link_has(struct netlink *nl, const char *name, uint16_t attribute);
 /* Gives the kernel's side an address without duplicate address detection. One that is there already is fine. */
 int netlink_addr_add(struct netlink *nl, const char *name, const struct driver_prefix *prefix,
                      struct driver_error *err);

@@ -3,7 +3,7 @@
  * device_iface and tern_iface_add, then device_receive and device_send or loop.h.
  *
  * TUN carries IP packets, TAP Ethernet frames. With `vnet` (IFF_VNET_HDR) neither side computes checksums for the other
- * and segments of up to 64 KiB cross in one read or write.
+ * and segments of up to 64 KiB (outwards 192 KiB from Linux 6.3 on) cross in one read or write.
  */
 #ifndef DRIVERS_TUN_H
 #define DRIVERS_TUN_H

@@ -258,7 +258,10 @@ typedef struct tern_iface_config {
     enum tern_link link;
     uint32_t flags;   /* enum tern_iface_flags */
     uint32_t mtu;     /* largest IP packet, 68 to 65535; IPv6 needs 1280 */
-    uint32_t tso_max; /* largest IP packet the device cuts into MSS pieces; 0: it cuts none */
+    /* Largest IP packet the device cuts into MSS pieces, at most 524280; 0: it cuts none. Above 65535 it gets IPv4 packets whose
+     * header has a total length of zero, as Linux 6.3 and later know them ("BIG TCP"). Not so IPv6, not while a trace is on,
+     * for no capture has such packets, and not on TERN_LINK_LOOPBACK. */
+    uint32_t tso_max;
     uint8_t mac[6];   /* Ethernet only */
     uint16_t vlan;    /* Ethernet only: 1 to 4094 tags every frame, 0 none */
 } tern_iface_config;
@@ -269,8 +272,8 @@ TERN_API int tern_iface_add(tern_stack *stack, const tern_iface_config *config);
 /* The largest IP packet that leaves from now on, 68 to 65535 bytes, at any time: connections cut what they send next to
  * fit, and use a larger one as far as the peer's MSS and the path allow [MUST-16, RFC1191, RFC8201]. What peers send is
  * not changed by it: they were told an MSS when the connection opened, and find out for themselves what the path
- * carries. IPv6 needs 1280: TERN_EINVAL for less while the interface has an IPv6 address, see tern_addr_remove. tso_max
- * stays as it is. */
+ * carries. IPv6 needs 1280: TERN_EINVAL for less while the interface has an IPv6 address or a route of tern_route_add
+ * for IPv6. tso_max stays as it is. */
 TERN_API int tern_iface_set_mtu(tern_stack *stack, int iface, uint32_t mtu);
 /* Takes an interface out of use, as when its cable is pulled; done twice it is no error. What waits to leave is dropped,
  * what is still put in by tern_input too (LINK_DOWN). Addresses and routes stay its own, but are not used: connections

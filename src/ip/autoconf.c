@@ -106,7 +106,7 @@ static void check_step(struct stack *s, struct ip_address *a) {
     a->probes_left--;
     a->probe_due = s->now + PROBE_NS;
     mld_changed(s, a->iface);
-    nd_probe(s, a->iface, &a->addr);
+    nd_probe(s, a);
 }
 
 /* ---- advertisements ---- */
@@ -195,7 +195,7 @@ void link_mtu6_set(struct stack *s, int iface) {
 void autoconf_advertised(struct stack *s, int iface, const ip_addr *router, const nd_message *m) {
     struct ip_link *l = &s->ip.link[iface];
     const ip_addr everywhere = {{0}}, on_link = {{0}};
-    if (s->ip.iface[iface].mtu < 1280) return;
+    if (!l->v6) return;         /* IPv6 comes neither to a tunnel that was given none nor to a link too narrow for it */
     if (m->router_lifetime_s) { /* one that spoke before it was asked may have more to say [RFC4861 6.3.7] */
         l->answered = true;
         l->asks = l->asks && !l->ask_wait_ms;

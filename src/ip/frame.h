@@ -8,10 +8,11 @@
 enum { IP4_LEN = 20, IP6_LEN = 40, DONT_FRAGMENT = 0x4000 };
 
 /* 20 bytes, made in words as they lie in memory; the header's sum does not mind the order of bytes. Each word goes straight to
- * its place: an array of them would be read again, as a whole, before its parts have reached the cache. */
+ * its place: an array of them would be read again, as a whole, before its parts have reached the cache. A length that the
+ * header cannot say is written as zero: tern_iface_config.tso_max. */
 static inline void write_ip4(uint8_t *p, const ip_addr *src, const ip_addr *dst, uint8_t proto, uint8_t tos,
                              uint8_t ttl, uint32_t total, uint16_t id, uint16_t fragment) {
-    uint32_t first = NET32(0x45000000u | (uint32_t)tos << 16 | (total & 0xffff));
+    uint32_t first = NET32(0x45000000u | (uint32_t)tos << 16 | (total > 0xffff ? 0 : total));
     uint32_t second = NET32((uint32_t)id << 16 | fragment);
     uint16_t third = NET16((uint16_t)(ttl << 8 | proto));
     uint16_t sum = checksum_finish((uint64_t)first + second + third + src->w[3] + dst->w[3]);

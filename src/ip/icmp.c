@@ -72,6 +72,7 @@ void icmp_send_error(struct stack *s, int iface, uint8_t type, uint8_t code, uin
 struct quote {
     ip_addr src, dst;
     uint8_t proto;
+    uint16_t size; /* of the whole packet; IPv4 only */
     const uint8_t *l4;
     uint32_t l4_len;
 };
@@ -85,6 +86,7 @@ static bool quote_parse4(reader r, struct quote *q) {
     q->src = ip_from_v4(load32(p + 12));
     q->dst = ip_from_v4(load32(p + 16));
     q->proto = p[9];
+    q->size = load16(p + 2);
     q->l4 = p + header_len;
     q->l4_len = (uint32_t)(left - header_len);
     return true;
@@ -105,7 +107,15 @@ static bool quote_parse6(reader r, struct quote *q) {
     return true;
 }
 
-static void error_input(struct stack *s, const struct ip_in *in, const icmp_message *m, uint32_t mtu) {
+/* What the path carries, in a message that something was too big; 0: it is none. Where the number is missing, it is less than the
+ * packet was long: several that were under way together mean the same then [RFC1191 5]. */
+static uint32_t mtu_told(const struct ip_in *in, const icmp_message *m, const struct quote *q) {
+    if (in->v6) return m->type == ICMP6_TOO_BIG ? m->field : 0;
+    if (m->type != ICMP4_UNREACHABLE || m->code != 4) return 0;
+    return m->field & 0xffff ? m->field & 0xffff : ip_mtu_below(q->size);
+}
+
+static void error_input(struct stack *s, const struct ip_in *in, const icmp_message *m) {
     struct quote q;
     reader r = reader_of(m->body, m->body_len);
     if (!(in->v6 ? quote_parse6(r, &q) : quote_parse4(r, &q))) {
@@ -117,6 +127,7 @@ static void error_input(struct stack *s, const struct ip_in *in, const icmp_mess
         return;
     }
     count(s, R_ICMP_OK);
+    uint32_t mtu = mtu_told(in, m, &q);
     if (q.proto == IP_PROTO_TCP) {
         struct icmp_report report = {.v6 = in->v6,
                                      .type = m->type,
@@ -181,7 +192,7 @@ void icmp4_input(struct stack *s, const struct ip_in *in, reader r) {
     case ICMP4_TIME_EXCEEDED:
     case ICMP4_PARAMETER:
         if (in->info.to_many) break;
-        error_input(s, in, &m, m.type == ICMP4_UNREACHABLE && m.code == 4 ? m.field & 0xffff : 0);
+        error_input(s, in, &m);
         return;
     case ICMP4_QUENCH:   /* [MUST-55], RFC 6633 4 */
     case ICMP4_REDIRECT: /* a host that follows them can be led anywhere */
@@ -206,7 +217,7 @@ void icmp6_input(struct stack *s, const struct ip_in *in, reader r) {
     case ICMP6_TIME_EXCEEDED:
     case ICMP6_PARAMETER:
         if (in->info.to_many) break;
-        error_input(s, in, &m, m.type == ICMP6_TOO_BIG ? m.field : 0);
+        error_input(s, in, &m);
         return;
     default: break; /* redirects, solicitations of routers, groups of others */
     }

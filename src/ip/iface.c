@@ -5,10 +5,13 @@
  * passed over; nothing is kept of what was learnt from the link, which may be another one the next time. */
 #include "ip/internal.h"
 
-static bool mtu_ok(uint32_t mtu) { return mtu >= 68 && mtu <= 65535; }
+enum { IP_MOST = 65535, TSO_MOST = 8 * IP_MOST };
+
+static bool mtu_ok(uint32_t mtu) { return mtu >= 68 && mtu <= IP_MOST; }
 
 static bool iface_config_ok(const tern_iface_config *c) {
-    if (c->size != sizeof *c || !mtu_ok(c->mtu) || c->tso_max > 65535) return false;
+    if (c->size != sizeof *c || !mtu_ok(c->mtu) || c->tso_max > TSO_MOST) return false;
+    if (c->link == TERN_LINK_LOOPBACK && c->tso_max > IP_MOST) return false;
     if (c->flags & ~(uint32_t)(TERN_IFACE_TX_CSUM | TERN_IFACE_RX_CSUM | TERN_IFACE_ANY_LOCAL)) return false;
     if (c->link == TERN_LINK_IP || c->link == TERN_LINK_LOOPBACK) return c->vlan == 0;
     static const uint8_t none[6];
@@ -130,6 +133,9 @@ int tern_iface_remove(tern_stack *public, int iface) {
 static bool has_ipv6(const struct stack *s, int iface) {
     for (uint32_t i = 0; i < s->ip.addresses; i++)
         if (s->ip.address[i].iface == iface && !ip_is_v4(&s->ip.address[i].addr)) return true;
+    for (uint32_t i = 0; i < s->ip.routes; i++)
+        if (s->ip.route[i].iface == iface && !s->ip.route[i].v4 && s->ip.route[i].origin == IP_ROUTE_MANUAL)
+            return true;
     return false;
 }
 

@@ -142,7 +142,7 @@ static bool source_ok(const struct stack *s, const struct ip_in *in) {
 static bool destination_ok(const struct stack *s, struct ip_in *in) {
     const ip_addr *a = &in->info.dst;
     if (ip_is_v4(a) == in->v6) return false;
-    if (ip_is_ours(s, a)) return true;
+    if (address_is_here(s, in->info.iface, a)) return true;
     if (ip_is_multicast(a) || ip_is_broadcast(s, in->info.iface, a)) {
         in->info.to_many = true;
         return !ip_is_multicast(a) || ip_is_joined(s, in->info.iface, a);

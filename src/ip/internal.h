@@ -37,6 +37,8 @@ bool ip_checksum_ok(const struct stack *s, const struct ip_in *in, const reader 
 
 /* ---- route.c ---- */
 struct ip_address *address_find(struct stack *s, const ip_addr *a);
+/* Is it ours for what comes in here? A link-local address is its own link's only [RFC4007 5]. */
+bool address_is_here(const struct stack *s, int iface, const ip_addr *a);
 /* The caller is told of what happened to one without him. */
 static inline void address_told(struct stack *s) { event_raise_stack(s, TERN_EV_ADDRESS); }
 /* One came, went or changed its state: what input.c remembers of earlier checks no longer holds. */
@@ -70,6 +72,8 @@ void ip_send_link(struct stack *s, int iface, const uint8_t *mac, struct ip_out 
 struct ip_control *control_take(struct stack *s, int iface, const uint8_t *mac, uint16_t type);
 /* A held packet leaves; it belongs to the queue from here on. */
 void control_release(struct stack *s, int iface, const uint8_t mac[6], struct ip_held *held);
+/* The largest of the usual MTUs that is smaller than this. */
+uint32_t ip_mtu_below(uint32_t size);
 /* What waits to leave this way does not. */
 void control_forget(struct stack *s, int iface);
 void held_free(struct stack *s, struct ip_held *held);
@@ -130,7 +134,7 @@ void arp_announce(struct stack *s, int iface, uint32_t addr);
 /* ---- nd.c ---- */
 void nd_input(struct stack *s, const struct ip_in *in, const icmp_message *m);
 void nd_ask(struct stack *s, const struct neighbour *n, bool unicast);
-void nd_probe(struct stack *s, int iface, const ip_addr *target); /* duplicate address detection */
+void nd_probe(struct stack *s, struct ip_address *a); /* duplicate address detection */
 void nd_solicit_router(struct stack *s, int iface);
 
 /* Where a group's packets go on Ethernet [RFC2464 7]. */

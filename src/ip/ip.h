@@ -110,7 +110,7 @@ void icmp_send_error(struct stack *s, int iface, uint8_t type, uint8_t code, uin
 struct icmp_report {
     bool v6;
     uint8_t type, code;
-    uint32_t mtu;          /* of too-big messages, 0 if not said */
+    uint32_t mtu;          /* of too-big messages, else 0 */
     ip_addr local, remote; /* of the packet that it quotes: ours, theirs */
     const uint8_t *l4;     /* the quoted transport header's beginning */
     uint32_t l4_len;       /* at least 8 */
@@ -118,7 +118,7 @@ struct icmp_report {
 };
 /* Nobody answers from there: the next hop is asked again whether it lives [RFC1122 3.3.1.4]. */
 void ip_path_doubt(struct stack *s, const ip_addr *dst);
-/* Remembers a smaller path MTU towards `dst` (after TCP checked the report); 0: the next size below. Floors: 552
+/* Remembers a smaller path MTU towards `dst` (after TCP checked the report); 0: the next size below what was known. Floors: 552
  * (v4), 1280 (v6). False: it is no smaller than what was known. */
 bool ip_path_mtu_learn(struct stack *s, const ip_addr *dst, uint32_t mtu);
 

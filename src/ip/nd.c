@@ -46,10 +46,11 @@ void nd_ask(struct stack *s, const struct neighbour *n, bool unicast) {
     nd_send(s, n->iface, ICMP6_NS, &source, unicast ? &n->addr : &group, unicast ? n->mac : NULL, &m);
 }
 
-void nd_probe(struct stack *s, int iface, const ip_addr *target) {
-    ip_addr none = {{0}}, group = ip_solicited_node(target);
-    nd_message m = {.target = *target};
-    nd_send(s, iface, ICMP6_NS, &none, &group, NULL, &m);
+void nd_probe(struct stack *s, struct ip_address *a) {
+    ip_addr none = {{0}}, group = ip_solicited_node(&a->addr);
+    a->nonce = rng_u64(&s->rng) >> 16 | 1;
+    nd_message m = {.target = a->addr, .nonce = a->nonce};
+    nd_send(s, a->iface, ICMP6_NS, &none, &group, NULL, &m);
 }
 
 void nd_solicit_router(struct stack *s, int iface) {
@@ -78,7 +79,8 @@ static bool solicited(struct stack *s, const struct ip_in *in, const nd_message 
     struct ip_address *mine = address_find(s, &m->target);
     if (!mine || mine->iface != in->info.iface || mine->state == IP_ADDRESS_DUPLICATE) return true;
     if (mine->state == IP_ADDRESS_TENTATIVE) {
-        if (unspecified) autoconf_duplicate(s, mine); /* somebody else wants it at the same time [RFC4862 5.4.3] */
+        /* somebody else wants it at the same time, unless the link brings back what we asked [RFC4862 5.4.3, RFC7527 4] */
+        if (unspecified && !(mine->nonce && m->nonce == mine->nonce)) autoconf_duplicate(s, mine);
         return true;
     }
     if (!unspecified && m->has_lladdr) {

@@ -33,10 +33,10 @@ uint32_t ip_path_mtu(struct stack *s, const ip_addr *dst) {
 }
 
 /* A router of before 1990 says no MTU: the next of the usual ones is tried [RFC1191 7.1]. */
-static uint32_t mtu_below(uint32_t mtu) {
+uint32_t ip_mtu_below(uint32_t size) {
     static const uint16_t plateau[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006};
     for (unsigned i = 0; i < ARRAY_LEN(plateau); i++)
-        if (plateau[i] < mtu) return plateau[i];
+        if (plateau[i] < size) return plateau[i];
     return MTU_FLOOR_4;
 }
 
@@ -44,7 +44,7 @@ bool ip_path_mtu_learn(struct stack *s, const ip_addr *dst, uint32_t mtu) {
     const struct ip_route *r = route_find(s, NULL, dst);
     if (!r) return false;
     uint32_t known = path_mtu(s, r->iface, dst);
-    if (mtu == 0) mtu = mtu_below(known);
+    if (mtu == 0) mtu = ip_mtu_below(known);
     mtu = max_u32(mtu, r->v4 ? MTU_FLOOR_4 : MTU_FLOOR_6);
     if (mtu >= known) return false;
     struct ip_pmtu *set = pmtu_set(s, dst), *place = &set[0];

@@ -7,7 +7,8 @@
  * whose pieces arrive together is done long before its turn. */
 #include "ip/internal.h"
 
-enum { BUCKETS = 256, DATAGRAMS_A_SOURCE = 64, DATAGRAMS_MAX = 4096, BYTES_MAX = 65535, ECN_MASK = 3, ECN_CE = 3 };
+enum { BUCKETS = 256, DATAGRAMS_A_SOURCE = 64, DATAGRAMS_MAX = 4096, BYTES_MAX = 65535 };
+enum { ECN_MASK = 3, ECN_CE = 3, ECN_NONE = 0 };
 
 struct fragment {
     struct fragment *next;
@@ -30,7 +31,7 @@ struct datagram {
     int32_t iface;
     uint16_t fragments;
     uint8_t proto; /* part of IPv4's key */
-    bool v6, dead, ce, to_many;
+    bool v6, dead, ce, not_ect, to_many;
 };
 
 struct frag_source {
@@ -226,6 +227,7 @@ static bool piece_add(struct stack *s, const struct ip_in *in, struct datagram *
     d->fragments++;
     d->have += p->len;
     d->ce |= (in->info.tos & ECN_MASK) == ECN_CE;
+    d->not_ect |= (in->info.tos & ECN_MASK) == ECN_NONE;
     if (!p->more) d->total = p->offset + p->len;
     return true;
 }
@@ -240,7 +242,7 @@ static void finish4(const struct stack *s, uint8_t *packet, uint32_t len, uint32
     memcpy(packet + 10, &sum, 2);
 }
 
-/* Congestion that one fragment met counts for all [RFC3168 5.3]. */
+/* Congestion that one fragment met counts for all; assemble() has seen to it that all can be marked [RFC3168 5.3]. */
 static void mark_ce(uint8_t *packet, bool v6) {
     if (v6)
         packet[1] |= ECN_CE << 4;
@@ -251,7 +253,7 @@ static void mark_ce(uint8_t *packet, bool v6) {
 static bool assemble(struct stack *s, const struct ip_in *in, struct datagram *d, struct ip_whole *out) {
     const struct fragment *first = d->first;
     uint32_t len = first->fixed_len + d->total;
-    if (len - (d->v6 ? 40 : 0) > BYTES_MAX) {
+    if (len - (d->v6 ? 40 : 0) > BYTES_MAX || (d->ce && d->not_ect)) {
         drop_in(s, in, R_FRAGMENT_BAD);
         datagram_free(s, d);
         return false;

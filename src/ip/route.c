@@ -52,10 +52,18 @@ bool ip_any_local(const struct stack *s) {
     return false;
 }
 
-bool ip_is_ours(const struct stack *s, const ip_addr *a) {
+static const struct ip_address *ours(const struct stack *s, const ip_addr *a) {
     for (uint32_t i = 0; i < s->ip.addresses; i++)
-        if (ip_eq(&s->ip.address[i].addr, a)) return s->ip.address[i].state == IP_ADDRESS_OK;
-    return false;
+        if (ip_eq(&s->ip.address[i].addr, a)) return s->ip.address[i].state == IP_ADDRESS_OK ? &s->ip.address[i] : NULL;
+    return NULL;
+}
+
+bool ip_is_ours(const struct stack *s, const ip_addr *a) { return ours(s, a) != NULL; }
+
+bool address_is_here(const struct stack *s, int iface, const ip_addr *a) {
+    const struct ip_address *mine = ours(s, a);
+    return mine &&
+           (mine->iface == iface || ip_is_v4(a) || !ip_is_link_local(a) || (uint32_t)iface + 1 == s->ip.loopback);
 }
 
 bool ip_will_be_ours(struct stack *s, const ip_addr *a) {

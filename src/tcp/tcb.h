@@ -211,6 +211,7 @@ struct tcb {
     uint8_t ecn_first : 3;      /* accurate: how the SYN,ACK arrived, for the first ACK; 0: said */
     uint8_t ecn_unheard : 1;    /* accurate: no counter of the peer's has come yet */
     uint8_t ecn_mute : 1;       /* nothing of ours is to be marked: a SYN came plain, or the path erases or mangles */
+    uint8_t ecn_owed : 2;       /* accurate: marks on segments without text that nothing of ours has told of */
     uint8_t tlp_unmeasured : 1; /* no round trip was learnt since the last probe */
     uint8_t snd_log2, rcv_log2; /* how large the rings had to be: see busy.c */
     int8_t error;

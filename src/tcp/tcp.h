@@ -40,7 +40,7 @@ enum { HALF_OPEN_LEVELS = 8 };
 /* Fast Open: the cookies that servers gave us. */
 enum { FAST_OPEN_MEMORY = 64 };
 struct fast_open_memory {
-    ip_addr server;
+    ip_addr server, client;  /* client: our address that the cookie was made for */
     uint64_t avoid_until_ns; /* towards this port, after so many failures in a row */
     uint16_t mss, avoid_port;
     uint8_t strikes, len, cookie[16];

@@ -2,8 +2,8 @@
  * addresses) and what follows from them is ip/'s. */
 #include "wire/wire.h"
 
-enum { ND_SOURCE_LLADDR = 1, ND_TARGET_LLADDR = 2, ND_PREFIX = 3, ND_MTU = 5 };
-enum { ND_LLADDR_LEN = 8, ND_PREFIX_LEN = 32, ND_MTU_LEN = 8 };
+enum { ND_SOURCE_LLADDR = 1, ND_TARGET_LLADDR = 2, ND_PREFIX = 3, ND_MTU = 5, ND_NONCE = 14 };
+enum { ND_LLADDR_LEN = 8, ND_PREFIX_LEN = 32, ND_MTU_LEN = 8, ND_NONCE_LEN = 8 };
 enum { RA_MANAGED = 0x80, RA_OTHER = 0x40, PREFIX_ON_LINK = 0x80, PREFIX_AUTONOMOUS = 0x40 };
 static const uint32_t na_router = 0x80000000u, na_solicited = 0x40000000u, na_override = 0x20000000u;
 
@@ -35,6 +35,8 @@ static bool parse_options(reader *r, uint8_t type, nd_message *out) {
             parse_prefix(p, out);
         } else if (type == ICMP6_RA && p[0] == ND_MTU && len == ND_MTU_LEN) {
             out->mtu = load32(p + 4);
+        } else if (type == ICMP6_NS && p[0] == ND_NONCE && len == ND_NONCE_LEN) {
+            out->nonce = (uint64_t)load16(p + 2) << 32 | load32(p + 4);
         }
     }
     return true;
@@ -101,6 +103,12 @@ void nd_emit(writer *w, uint8_t type, const nd_message *m) {
         write8(w, lladdr_kind(type));
         write8(w, ND_LLADDR_LEN / 8);
         write_bytes(w, m->lladdr, 6);
+    }
+    if (type == ICMP6_NS && m->nonce) {
+        write8(w, ND_NONCE);
+        write8(w, ND_NONCE_LEN / 8);
+        write16(w, (uint16_t)(m->nonce >> 32));
+        write32(w, (uint32_t)m->nonce);
     }
     if (type != ICMP6_RA) return;
     if (m->mtu) {

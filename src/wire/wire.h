@@ -179,6 +179,7 @@ typedef struct nd_message {
     bool router, solicited, override_; /* NA flags, from the ICMP field */
     bool has_lladdr;                   /* source (RS, RA, NS) or target (NA) link-layer address option */
     uint8_t lladdr[6];
+    uint64_t nonce;                         /* NS: which question it is, 48 bits [RFC3971 5.3.2]; 0: not said */
     uint8_t hop_limit;                      /* RA */
     bool managed, other;                    /* RA */
     uint16_t router_lifetime_s;             /* RA */

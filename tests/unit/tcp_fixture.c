@@ -297,6 +297,7 @@ void inject_icmp(uint8_t type, uint8_t code, uint32_t field, uint32_t quoted_seq
     uint8_t p[256], l4[8 + 40 + 8] = {type, code};
     put32(l4 + 4, field);
     size_t at = 8 + put_ip(l4 + 8, &fx.me, &fx.peer_addr, 6, 20);
+    if (fx.quoted_size) put16(l4 + 8 + 2, fx.quoted_size);
     put16(l4 + at, fx.my_port);
     put16(l4 + at + 2, fx.peer_port);
     put32(l4 + at + 4, fx.iss + quoted_seq);

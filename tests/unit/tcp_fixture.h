@@ -71,6 +71,7 @@ struct fixture {
     bool v6;
     tern_config cfg; /* change it before the first call that needs the stack */
     uint32_t iface_flags, mtu;
+    uint16_t quoted_size; /* the length that a packet quoted by inject_icmp had on its way; 0: that of the quote */
     tern_stack *stack;
     struct stack *s;
     int iface;

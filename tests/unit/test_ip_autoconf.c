@@ -87,7 +87,9 @@ static void test_dad(void **state) {
         while (take()) {
             check_out(14);
             assert_true(host.out[54] == ICMP6_NS && host.out[21] == 255 && bytes_are(host.out + 22, "::"));
-            assert_int_equal(host.out_len, 14 + 40 + 24); /* no option [RFC4862 5.4.2] */
+            assert_int_equal(host.out_len, 14 + 40 + 24 + 8);
+            assert_true(host.out[78] == 14 &&
+                        host.out[79] == 1); /* which question it is [RFC7527 4.1]; no link address */
             bool ll = bytes_are(host.out + 62, me_ll);
             assert_true(bytes_are(host.out + 38, ll ? "ff02::1:ff00:1" : "ff02::1:ff00:2"));
             assert_false(ll ? asked_ll : asked);
@@ -107,6 +109,84 @@ static void test_dad(void **state) {
     assert_int_equal(tcp_seen.path_changes, changes + 2);
     assert_true(told());
     assert_true(tern_deadline(host.t) == TERN_NEVER);
+    host_free();
+}
+
+/* [RFC4862 5.4.3, RFC7527 4] A link that brings our own question back says nothing about others; one that differs in a bit is
+ * somebody else's, also from a station with our link address. */
+static void test_dad_echo(void **state) {
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        host_auto(TERN_LINK_ETHERNET, 0, 1);
+        give(0, "fd09::2", 64);
+        for (int ms = 0; ms < 1000; ms++) {
+            pass_ms(1);
+            while (take()) {
+                packet back;
+                memcpy(back.b, host.out, back.len = host.out_len);
+                assert_int_equal(back.b[54], ICMP6_NS);
+                if (how) { /* the last byte of the option, and the checksum with it */
+                    back.b[back.len - 1] ^= 1;
+                    ip_addr from = ip("::"), to;
+                    memcpy(to.b, back.b + 38, 16);
+                    put_sum(back.b + 56, 0);
+                    put_sum(back.b + 56, sum_of(back.b + 54, back.len - 54,
+                                                pseudo_sum(&from, &to, IP_PROTO_ICMP6, (uint32_t)back.len - 54)));
+                }
+                for (int times = 0; times < (how == 2 ? 1 : 3); times++) feed(back.b, back.len);
+            }
+        }
+        pass_ms(1500);
+        assert_int_equal(has("fd09::2", NULL), how == 0);
+        assert_int_equal(has(me_ll, NULL), how == 0);
+        assert_int_equal(reason(R_ND_DUPLICATE), how ? 2 : 0);
+        host_free();
+    }
+}
+
+/* What is said on one link says nothing of an address on another: neither a claim nor a question. */
+static void test_dad_elsewhere(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_ETHERNET, 0, 1);
+    tern_iface_config c = {.size = sizeof c, .link = TERN_LINK_ETHERNET, .mtu = 1500, .mac = {2, 0, 0, 0, 0, 9}};
+    assert_int_equal(tern_iface_add(host.t, &c), 1);
+    give(0, "fd09::2", 64);
+    give(1, "fd08::2", 64);
+    static const uint8_t nodes[6] = {0x33, 0x33, 0, 0, 0, 1};
+    nd_message m = {.target = ip("fd09::2"), .override_ = true};
+    for (int ready = 0; ready < 2; ready++) {
+        make_nd(&k, nodes, PEER_MAC, "fd09::2", "ff02::1", ICMP6_NA, &m, 255);
+        if (!ready)
+            feed_with(1, k.b, k.len, 0, NULL); /* who has our address on the wrong link is refused as a source later */
+        make_nd(&k, nodes, PEER_MAC, "fd08::9", "ff02::1", ICMP6_NA, &m, 255);
+        feed_with(1, k.b, k.len, 0, NULL);
+        make_nd(&k, nodes, PEER_MAC, "fd08::9", "ff02::1", ICMP6_NS, &m, 255);
+        feed_with(1, k.b, k.len, 0, NULL);
+        assert_int_equal(reason(R_ND_DUPLICATE), 0);
+        if (ready) assert_false(take());
+        pass_ms(2500);
+        take_all();
+        assert_true(has("fd09::2", NULL));
+    }
+    host_free();
+}
+
+/* [RFC4861 7.1.1] Nobody cannot have a link address: who says so asks about nothing. */
+static void test_nobody_with_a_link_address(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_ETHERNET, 0, 1);
+    give(0, "fd09::2", 64);
+    static const uint8_t group[6] = {0x33, 0x33, 0xff, 0, 0, 2};
+    nd_message m = {.target = ip("fd09::2"), .has_lladdr = true, .lladdr = {2, 0, 0, 0, 0, 2}};
+    for (unsigned i = 0; i < 2; i++) {
+        make_nd(&k, group, PEER_MAC, "::", "ff02::1:ff00:2", ICMP6_NS, &m, 255);
+        feed(k.b, k.len);
+        assert_int_equal(reason(R_ND_INVALID), i + 1);
+        if (i) assert_false(take());
+        pass_ms(2500);
+        take_all();
+        assert_true(has("fd09::2", NULL));
+    }
     host_free();
 }
 
@@ -433,6 +513,158 @@ static void test_ra_refused(void **state) {
     host_free();
 }
 
+static unsigned on_link_routes(void) {
+    unsigned n = 0;
+    for (uint32_t i = 0; i < host.s->ip.routes; i++)
+        n += host.s->ip.route[i].origin == IP_ROUTE_ADVERTISED && ip_is_unspecified(&host.s->ip.route[i].via);
+    return n;
+}
+
+/* [RFC4861 6.3.4, RFC4862 5.5.3] Each of the two flags says one thing; and what is no prefix of hosts elsewhere makes neither
+ * route nor address: all the world, the link itself, groups, and IPv4 in disguise, of any length. */
+static void test_prefix_flags(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_ETHERNET, 1, 0);
+    static const struct {
+        const char *prefix;
+        uint8_t len;
+        bool on_link, autonomous, routed, addressed;
+    } cases[] = {
+        {"::", 0, true, true, false, false},
+        {"fe80::", 64, true, true, false, false},
+        {"fe80:0:0:5::", 64, true, true, false, false},
+        {"ff05::", 64, true, true, false, false},
+        {"::ffff:10.0.0.0", 8, true, true, false, false},
+        {"::ffff:10.0.0.0", 104, true, true, false, false},
+        {"::ffff:10.0.0.0", 128, true, true, false, false},
+        {"2001:db8:1::", 64, false, false, false, false},
+        {"2001:db8:2::", 64, true, false, true, false},
+        {"2001:db8:3::", 64, false, true, false, true},
+        {"2001:db8:4::", 64, true, true, true, true},
+        {"2001:db8:5::", 128, true, true, true, false},
+        {"2001:db8:6::", 1, true, true, true, false},
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        nd_message m = ra_of(0, cases[i].prefix, 86400, 3600);
+        m.prefix[0].len = cases[i].len;
+        m.prefix[0].on_link = cases[i].on_link;
+        m.prefix[0].autonomous = cases[i].autonomous;
+        unsigned routes = on_link_routes(), addresses = host.s->ip.addresses;
+        feed_ra("fe80::99", &m);
+        assert_int_equal(on_link_routes(), routes + cases[i].routed);
+        assert_int_equal(host.s->ip.addresses, addresses + cases[i].addressed);
+    }
+    host_free();
+}
+
+/* [RFC6724 5 rule 3] A prefix on its way out is not spoken from while there is another, until it is said to stay. */
+static void test_deprecated(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_ETHERNET, 1, 0);
+    nd_message other = ra_of(1800, "2001:db8:b::", 86400, 86400);
+    feed_ra("fe80::99", &other);
+    for (unsigned preferred = 0; preferred < 5; preferred++) {
+        nd_message m = ra_of(1800, "2001:db8:a::", 86400, preferred & 1 ? 0 : 3600);
+        unsigned changes = tcp_seen.path_changes;
+        feed_ra("fe80::99", &m);
+        assert_true(tcp_seen.path_changes > changes); /* who waits for a router may have one */
+        ip_addr to = ip("2001:db8:a::9"), from;
+        assert_true(ip_route_source(host.s, &to, &from));
+        ip_addr want = ip(preferred & 1 ? "2001:db8:b::ff:fe00:1" : "2001:db8:a::ff:fe00:1");
+        assert_true(ip_eq(&from, &want));
+    }
+    host_free();
+}
+
+/* The route to a prefix came with the address that was typed in, and goes with it, whatever else was made from that prefix. */
+static void test_route_of_an_address(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_ETHERNET, 1, 0);
+    give(0, "2001:db8::2", 64);
+    nd_message m = ra_of(0, "2001:db8::", 86400, 3600);
+    m.prefix[0].on_link = false;
+    feed_ra("fe80::99", &m);
+    struct ip_path path;
+    assert_true(has("2001:db8::ff:fe00:1", NULL));
+    assert_int_equal(path_to("2001:db8::77", &path), IP_PATH_PENDING);
+    tern_addr typed = addr("2001:db8::2");
+    assert_int_equal(tern_addr_remove(host.t, 0, &typed), TERN_OK);
+    assert_true(has("2001:db8::ff:fe00:1", NULL));
+    assert_int_equal(path_to("2001:db8::77", &path), IP_PATH_NONE);
+    host_free();
+}
+
+/* [RFC4861 6.3.6] The way around a silent router is left when that one is heard of again. */
+static void test_router_returns(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_ETHERNET, 1, 0);
+    nd_message m = ra_of(1800, "2001:db8::", 86400, 3600);
+    feed_ra("fe80::91", &m);
+    tern_iface_config c = {.size = sizeof c, .link = TERN_LINK_IP, .mtu = 1500};
+    assert_int_equal(tern_iface_add(host.t, &c), 1);
+    assert_int_equal(give(1, "fd08::2", 64), TERN_OK);
+    tern_addr all = {.family = 6};
+    assert_int_equal(tern_route_add(host.t, &all, 0, 1, NULL), TERN_OK);
+    struct ip_path path;
+    assert_int_equal(path_to("2001:db8:9::1", &path), IP_PATH_PENDING);
+    pass_ms(4000);
+    take_all();
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(path_to("2001:db8:9::1", &path), IP_PATH_OK);
+        assert_int_equal(path.iface, 1);
+    }
+    m.has_lladdr = true;
+    memcpy(m.lladdr, PEER_MAC, 6);
+    feed_ra("fe80::91", &m);
+    assert_int_equal(path_to("2001:db8:9::1", &path), IP_PATH_OK);
+    assert_int_equal(path.iface, 0);
+    host_free();
+}
+
+/* Two links with one prefix are two addresses; what one of them takes with it is its own. */
+static void test_two_links(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_ETHERNET, 1, 0);
+    tern_iface_config c = {.size = sizeof c, .link = TERN_LINK_ETHERNET, .mtu = 1500, .mac = {2, 0, 0, 0, 0, 9}};
+    assert_int_equal(tern_iface_add(host.t, &c), 1);
+    nd_message m = ra_of(1800, "2001:db8::", 86400, 3600);
+    for (int i = 0; i < 2; i++) {
+        feed_ra("fe80::99", &m); /* to the first one */
+        feed_with(1, k.b, k.len, 0, NULL);
+        assert_int_equal(host.s->ip.addresses, 4);
+        assert_int_equal(host.s->ip.routes, 2 * 3);
+        assert_int_equal(tern_iface_down(host.t, i), TERN_OK);
+        assert_int_equal(host.s->ip.addresses, 3);
+        assert_int_equal(host.s->ip.routes, 1 + 3);
+        ip_addr left = ip(i ? "2001:db8::ff:fe00:1" : "2001:db8::ff:fe00:9");
+        assert_true(ip_is_ours(host.s, &left));
+        assert_int_equal(tern_iface_up(host.t, i), TERN_OK);
+    }
+    host_free();
+}
+
+/* [RFC4861 6.3.7, RFC7559 2] A link that was down is asked as if it were new: the answers of before and the long pauses of a
+ * search in vain are forgotten. */
+static void test_asks_anew(void **state) {
+    (void)state;
+    for (int answered = 0; answered < 2; answered++) {
+        host_auto(TERN_LINK_ETHERNET, 1, 0);
+        pass_ms(100000);
+        take_all();
+        nd_message m = ra_of(1800, "2001:db8::", 86400, 3600);
+        if (answered) feed_ra("fe80::99", &m);
+        assert_int_equal(tern_iface_down(host.t, 0), TERN_OK);
+        assert_int_equal(tern_iface_up(host.t, 0), TERN_OK);
+        unsigned asked = 0;
+        for (unsigned ms = 0; ms < 5500; ms++) {
+            pass_ms(1);
+            while (take()) asked += host.out[20] == IP_PROTO_ICMP6 && host.out[54] == ICMP6_RS;
+        }
+        assert_int_equal(asked, 2);
+        host_free();
+    }
+}
+
 /* 2.E: at most 3 routers, 16 prefixes. */
 static void test_ra_limits(void **state) {
     (void)state;
@@ -476,13 +708,29 @@ static void test_router_silent(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_idle),          cmocka_unit_test(test_dad),
-        cmocka_unit_test(test_dad_conflict),  cmocka_unit_test(test_source_waits),
-        cmocka_unit_test(test_solicitations), cmocka_unit_test(test_solicitations_end),
-        cmocka_unit_test(test_advertisement), cmocka_unit_test(test_expiry),
-        cmocka_unit_test(test_route_by_hand), cmocka_unit_test(test_two_hours),
-        cmocka_unit_test(test_identifier),    cmocka_unit_test(test_opaque_identifier),
-        cmocka_unit_test(test_ra_refused),    cmocka_unit_test(test_ra_limits),
+        cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_dad),
+        cmocka_unit_test(test_dad_conflict),
+        cmocka_unit_test(test_source_waits),
+        cmocka_unit_test(test_dad_echo),
+        cmocka_unit_test(test_dad_elsewhere),
+        cmocka_unit_test(test_nobody_with_a_link_address),
+        cmocka_unit_test(test_solicitations),
+        cmocka_unit_test(test_solicitations_end),
+        cmocka_unit_test(test_advertisement),
+        cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_route_by_hand),
+        cmocka_unit_test(test_two_hours),
+        cmocka_unit_test(test_identifier),
+        cmocka_unit_test(test_opaque_identifier),
+        cmocka_unit_test(test_ra_refused),
+        cmocka_unit_test(test_prefix_flags),
+        cmocka_unit_test(test_deprecated),
+        cmocka_unit_test(test_two_links),
+        cmocka_unit_test(test_route_of_an_address),
+        cmocka_unit_test(test_router_returns),
+        cmocka_unit_test(test_asks_anew),
+        cmocka_unit_test(test_ra_limits),
         cmocka_unit_test(test_router_silent),
     };
     return cmocka_run_group_tests_name("ip_autoconf", tests, NULL, NULL);

@@ -46,6 +46,27 @@ static void feed_ra(uint32_t mtu, const char *prefix) {
     feed(k.b, k.len);
 }
 
+/* The link's own messages; how many of each left in two seconds. */
+static struct { unsigned probes, solicits, others; } seen;
+static void watch_link(void) {
+    tern_event e;
+    memset(&seen, 0, sizeof seen);
+    for (unsigned ms = 0; ms < 2000; ms += 10) {
+        pass_ms(10);
+        while (tern_poll(host.t, &e, 1)) continue;
+        while (take()) {
+            bool icmp = load16(host.out + 12) == ETH_TYPE_IP6 && host.out[14 + 6] == IP_PROTO_ICMP6;
+            bool nobody = icmp && bytes_are(host.out + 22, "::");
+            if (icmp && host.out[54] == ICMP6_NS && nobody)
+                seen.probes++;
+            else if (icmp && host.out[54] == ICMP6_RS)
+                seen.solicits++;
+            else
+                seen.others++;
+        }
+    }
+}
+
 /* ---- routes ---- */
 
 static void routes_go(void **state) {
@@ -159,6 +180,22 @@ static void mtu_and_ipv6(void **state) {
     host_free();
 }
 
+/* [RFC8200 5] Nor is there a route for IPv6 on a link that is too narrow for it, whichever came first. */
+static void mtu_and_routes(void **state) {
+    (void)state;
+    host_tun();
+    assert_int_equal(iface_add(TERN_LINK_IP, 0, 1500), 1);
+    assert_int_equal(route(true, "2001:db8::", 32, 1, NULL), TERN_OK);
+    assert_int_equal(route(true, "192.0.2.0", 24, 1, NULL), TERN_OK);
+    assert_int_equal(tern_iface_set_mtu(host.t, 1, 1279), TERN_EINVAL);
+    assert_int_equal(link_mtu(host.s, 1, true), 1500);
+    assert_int_equal(tern_iface_set_mtu(host.t, 1, 1280), TERN_OK);
+    assert_int_equal(route(false, "2001:db8::", 32, 1, NULL), TERN_OK);
+    assert_int_equal(tern_iface_set_mtu(host.t, 1, 1279), TERN_OK);
+    assert_int_equal(route(true, "2001:db8::", 32, 1, NULL), TERN_EINVAL);
+    host_free();
+}
+
 /* Ethernet that begins too narrow for IPv6 gets its link-local address when it can carry it. */
 static void mtu_brings_ipv6(void **state) {
     (void)state;
@@ -170,6 +207,14 @@ static void mtu_brings_ipv6(void **state) {
     assert_false(has("fe80::ff:fe00:1"));
     assert_int_equal(tern_iface_set_mtu(host.t, 0, 1500), TERN_OK);
     assert_true(has("fe80::ff:fe00:1"));
+    feed_ra(1400, "2001:db8::"); /* what routers said goes when it cannot */
+    tern_addr a;
+    while (tern_addr_at(host.t, 0, &a, NULL, NULL)) assert_int_equal(tern_addr_remove(host.t, 0, &a), TERN_OK);
+    assert_true(host.s->ip.routes > 0);
+    assert_int_equal(tern_iface_set_mtu(host.t, 0, 1000), TERN_OK);
+    assert_int_equal(host.s->ip.routes, 0);
+    watch_link();
+    assert_true(tern_deadline(host.t) == TERN_NEVER);
     host_free();
 }
 
@@ -287,27 +332,6 @@ static void down_takes_nothing(void **state) {
     host_free();
 }
 
-/* The link's own messages; how many of each left in two seconds. */
-static struct { unsigned probes, solicits, others; } seen;
-static void watch_link(void) {
-    tern_event e;
-    memset(&seen, 0, sizeof seen);
-    for (unsigned ms = 0; ms < 2000; ms += 10) {
-        pass_ms(10);
-        while (tern_poll(host.t, &e, 1)) continue;
-        while (take()) {
-            bool icmp = load16(host.out + 12) == ETH_TYPE_IP6 && host.out[14 + 6] == IP_PROTO_ICMP6;
-            bool nobody = icmp && bytes_are(host.out + 22, "::");
-            if (icmp && host.out[54] == ICMP6_NS && nobody)
-                seen.probes++;
-            else if (icmp && host.out[54] == ICMP6_RS)
-                seen.solicits++;
-            else
-                seen.others++;
-        }
-    }
-}
-
 /* [RFC4862 5.4, RFC4861 6.3.7] It may be another link: what routers said is forgotten, duplicates are looked for. */
 static void up_starts_anew(void **state) {
     (void)state;
@@ -368,7 +392,9 @@ static void another_way(void **state) {
     assert_int_equal(route(true, "192.0.2.0", 24, 0, NULL), TERN_OK);
     assert_int_equal(route(true, "0.0.0.0", 0, 1, NULL), TERN_OK);
     assert_int_equal(way_to("192.0.2.1"), 0);
+    unsigned changes = tcp_seen.path_changes;
     assert_int_equal(tern_iface_down(host.t, 0), TERN_OK);
+    assert_true(tcp_seen.path_changes > changes); /* who waits for a neighbour there need not */
     assert_int_equal(way_to("192.0.2.1"), 1);
     assert_int_equal(tern_iface_up(host.t, 0), TERN_OK);
     assert_int_equal(way_to("192.0.2.1"), 0);
@@ -379,15 +405,20 @@ static void loopback_down(void **state) {
     (void)state;
     host_tun();
     assert_int_equal(iface_add(TERN_LINK_LOOPBACK, 0, 1500), 1);
-    tern_addr own = addr("10.9.0.2");
+    tern_addr own = addr("10.9.0.2"), peer = addr("10.9.0.1");
     tern_echo got;
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(tern_echo_send(host.t, &own, 1, (uint16_t)i, "x", 1), TERN_OK);
         assert_false(take());
         assert_int_equal(tern_echo_reply(host.t, &got), TERN_OK);
         assert_int_equal(tern_echo_send(host.t, &own, 1, 9, "x", 1), TERN_OK);
-        assert_int_equal(tern_iface_down(host.t, 1), TERN_OK); /* with one under way */
-        assert_false(take());
+        assert_int_equal(tern_echo_send(host.t, &peer, 1, 8, "x", 1), TERN_OK);
+        tern_frame two[2];
+        assert_int_equal(tern_output(host.t, two, 2, host.now), 1); /* the other one has left and not come in yet */
+        assert_true(loopback_waiting(host.s));
+        assert_int_equal(tern_echo_send(host.t, &own, 1, 10, "x", 1), TERN_OK); /* and this one has not left */
+        assert_int_equal(tern_iface_down(host.t, 1), TERN_OK);
+        assert_false(loopback_waiting(host.s) || take());
         assert_int_equal(tern_echo_reply(host.t, &got), TERN_EAGAIN);
         assert_int_equal(tern_echo_send(host.t, &own, 1, (uint16_t)i, "x", 1), TERN_ENOROUTE);
         assert_int_equal(iface_add(TERN_LINK_LOOPBACK, 0, 1500), TERN_EADDRINUSE);
@@ -398,6 +429,32 @@ static void loopback_down(void **state) {
             assert_int_equal(iface_add(TERN_LINK_LOOPBACK, 0, 1500), 1);
         }
     }
+    host_free();
+}
+
+/* A tunnel without IPv6 asks no router, and what one says there brings none; nor is one asked while it is down. */
+static void tunnel_without_ipv6(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_IP);
+    give(0, "10.9.0.2", 24);
+    nd_message m = {.router_lifetime_s = 1800, .prefixes = 1};
+    m.prefix[0] = (struct nd_prefix){ip("2001:db8::"), 64, true, true, 7200, 7200};
+    make_nd(&k, MY_MAC, PEER_MAC, "fe80::99", "ff02::1", ICMP6_RA, &m, 255);
+    feed(k.b + 14, k.len - 14);
+    assert_int_equal(host.s->ip.addresses, 1);
+    assert_int_equal(host.s->ip.routes, 1);
+    assert_int_equal(tern_iface_down(host.t, 0), TERN_OK);
+    assert_int_equal(tern_iface_up(host.t, 0), TERN_OK);
+    assert_true(tern_deadline(host.t) == TERN_NEVER);
+    assert_int_equal(tern_iface_down(host.t, 0), TERN_OK);
+    give(0, "fe80::2", 64);
+    assert_true(tern_deadline(host.t) == TERN_NEVER);
+    assert_int_equal(tern_iface_up(host.t, 0), TERN_OK);
+    pass_ms(1000);
+    assert_true(take());
+    assert_int_equal(host.out[40], ICMP6_RS);
+    feed(k.b + 14, k.len - 14);
+    assert_int_equal(host.s->ip.addresses, 3);
     host_free();
 }
 
@@ -482,6 +539,7 @@ int main(void) {
         cmocka_unit_test(routes_make_room),
         cmocka_unit_test(mtu_limits),
         cmocka_unit_test(mtu_and_ipv6),
+        cmocka_unit_test(mtu_and_routes),
         cmocka_unit_test(mtu_brings_ipv6),
         cmocka_unit_test(mtu_advertised),
         cmocka_unit_test(mtu_and_paths),
@@ -492,6 +550,7 @@ int main(void) {
         cmocka_unit_test(up_after_duplicate),
         cmocka_unit_test(another_way),
         cmocka_unit_test(loopback_down),
+        cmocka_unit_test(tunnel_without_ipv6),
         cmocka_unit_test(removed),
         cmocka_unit_test(numbers_are_used_again),
         cmocka_unit_test(without_memory),

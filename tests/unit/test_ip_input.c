@@ -229,6 +229,35 @@ static void test_to_many(void **state) {
     host_free();
 }
 
+/* [RFC4007 5, 9] A link-local address is one of its own link: others do not reach it by another one. What we say to ourselves
+ * comes in where our packets to ourselves do. */
+static void test_link_local_elsewhere(void **state) {
+    (void)state;
+    host_new();
+    for (int i = 0; i < 2; i++) assert_int_equal(iface_add(TERN_LINK_IP, 0, 1500), i);
+    assert_int_equal(iface_add(TERN_LINK_LOOPBACK, 0, 1500), 2);
+    give(0, "fe80::2", 64);
+    give(1, "fe80::3", 64);
+    give(1, "fd09::2", 64);
+    give(1, "169.254.0.2", 16);
+    static const char *const to[] = {"fe80::2", "fe80::3", "fd09::2", "169.254.0.2"};
+    for (int i = 0; i < 2; i++)
+        for (unsigned d = 0; d < ARRAY_LEN(to); d++)
+            for (int again = 0; again < 2; again++) { /* also behind one that is known */
+                make_tcp(&k, d == 3 ? "169.254.0.9" : "fe80::9", to[d], 10);
+                uint64_t segments = tcp_seen.segments, refused = reason(R_IP_NOT_OURS);
+                feed_with(i, k.b, k.len, 0, NULL);
+                bool here = d == 2 || d == 3 || (d == 0 ? 0 : 1) == i; /* IPv4 knows no such rule */
+                assert_int_equal(tcp_seen.segments, segments + here);
+                assert_int_equal(reason(R_IP_NOT_OURS), refused + !here);
+            }
+    make_tcp(&k, "fe80::2", "fe80::2", 10);
+    uint64_t segments = tcp_seen.segments;
+    feed_with(2, k.b, k.len, 0, NULL);
+    assert_int_equal(tcp_seen.segments, segments + 1);
+    host_free();
+}
+
 static void test_removed_address(void **state) {
     (void)state;
     host_tun();
@@ -705,6 +734,7 @@ int main(void) {
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_to_many),
         cmocka_unit_test(test_mapped),
+        cmocka_unit_test(test_link_local_elsewhere),
         cmocka_unit_test(test_removed_address),
         cmocka_unit_test(test_any_local),
         cmocka_unit_test(test_options),

@@ -119,11 +119,12 @@ struct question {
     uint16_t code;
     uint8_t hops, alert; /* the option's type */
     unsigned len;        /* of the ICMP message */
+    uint8_t alert_len;
 };
-static const struct question general = {"fe80::99", "ff02::1", "::", 1000, 1, 5, 28};
+static const struct question general = {"fe80::99", "ff02::1", "::", 1000, 1, 5, 28, 2};
 
 static void ask(const struct question *q) {
-    uint8_t l4[8 + 64] = {IP_PROTO_ICMP6, 0, q->alert, 2, 0, 0, 1, 0, QUERY};
+    uint8_t l4[8 + 64] = {IP_PROTO_ICMP6, 0, q->alert, q->alert_len, 0, 0, 1, 0, QUERY};
     ip_addr src = ip(q->src), dst = ip(q->dst), g = ip(q->group);
     packet inner;
     store16(l4 + 12, q->code);
@@ -212,7 +213,22 @@ static void goes(void **state) {
     give(0, "fd09::2", 64);
     watch(3000);
     assert_true(count_seen >= 2);
-    for (unsigned i = 0; i < count_seen; i++) assert_true(says(&seen[i], TO_EXCLUDE, mine));
+    for (unsigned i = 0; i < count_seen; i++) assert_true(says(&seen[i], TO_EXCLUDE, mine) && seen[i].records == 2);
+    /* what was said twice is not said again with what comes later, nor in an answer */
+    assert_int_equal(tern_addr_remove(host.t, 0, &first), TERN_OK);
+    watch(0);
+    struct question q = general;
+    q.code = 0;
+    ask(&q);
+    watch(1);
+    assert_true(count_seen == 1 && seen[0].records == 1 && says(&seen[0], IS_EXCLUDE, of_link_local));
+    watch(3000);
+    give(0, "fd09::7", 64);
+    watch(3000);
+    assert_int_equal(count_seen, 2);
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(says(&seen[i], TO_EXCLUDE, "ff02::1:ff00:7") && says(&seen[i], TO_EXCLUDE, of_link_local) &&
+                    seen[i].records == 2);
     host_free();
 }
 
@@ -303,15 +319,24 @@ static void no_answers(void **state) {
         assert_int_equal(count_seen, 0);
         assert_int_equal(reason(R_MLD_INVALID), i + 1);
     }
-    /* without any hop-by-hop header */
+    struct question q = general;
+    q.alert_len = 4; /* that is another option */
+    ask(&q);
+    assert_int_equal(reason(R_MLD_INVALID), ARRAY_LEN(bad) + 1);
+    /* without any hop-by-hop header, but with a checksum that looks like an option of one */
     uint8_t l4[28] = {QUERY};
+    ip_addr src = ip("fe80::99"), dst = ip("ff02::1");
+    put_sum(l4 + 2, sum_of(l4, sizeof l4, pseudo_sum(&src, &dst, IP_PROTO_ICMP6, sizeof l4)));
+    uint32_t rest = load16(l4 + 2) + 0xffffu - 0x0502;
+    store16(l4 + 4, (uint16_t)(rest + (rest >> 16)));
     packet inner;
     make_packet(&inner, "fe80::99", "ff02::1", IP_PROTO_ICMP6, l4, sizeof l4, 2, 1);
     make_frame(&k, (const uint8_t[6]){0x33, 0x33, 0, 0, 0, 1}, PEER_MAC, ETH_TYPE_IP6, inner.b, inner.len);
+    assert_int_equal(load16(k.b + 14 + 40 + 2), 0x0502);
     feed(k.b, k.len);
     watch(3000);
     assert_int_equal(count_seen, 0);
-    assert_int_equal(reason(R_MLD_INVALID), ARRAY_LEN(bad) + 1);
+    assert_int_equal(reason(R_MLD_INVALID), ARRAY_LEN(bad) + 2);
     assert_int_equal(reason(R_MLD_OK), 0);
     host_free();
 }
@@ -362,6 +387,17 @@ static void floods(void **state) {
         answered += count_seen;
     }
     assert_true(answered >= 5 && answered <= 11);
+    watch(1000);
+    q.code = 100; /* who gives more time cannot put off what others wait for */
+    ask(&q);
+    q.code = 30000;
+    answered = 0;
+    for (unsigned ms = 0; ms < 105; ms++) {
+        ask(&q);
+        watch(1);
+        answered += count_seen;
+    }
+    assert_int_equal(answered, 1);
     host_free();
 }
 

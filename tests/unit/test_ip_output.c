@@ -24,7 +24,7 @@ static void test_iface_arguments(void **state) {
     c.mtu = 65536;
     assert_int_equal(tern_iface_add(host.t, &c), TERN_EINVAL);
     c = good;
-    c.tso_max = 65536;
+    c.tso_max = 8 * 65535 + 1;
     assert_int_equal(tern_iface_add(host.t, &c), TERN_EINVAL);
     c = good;
     c.vlan = 5; /* not without Ethernet */

@@ -17,13 +17,14 @@ static void make_whole(size_t len) {
 
 static const char *peer_of(bool v6) { return v6 ? "fd09::1" : "10.9.0.1"; }
 
-/* Bytes [at, at + len) of `whole` as one fragment. */
-static void feed_piece_from(const char *src, bool v6, uint32_t id, size_t at, size_t len, bool more) {
+/* Bytes [at, at + len) of `whole` as one fragment, with these two bits for congestion. */
+static void feed_marked(const char *src, bool v6, uint32_t id, size_t at, size_t len, bool more, uint8_t mark) {
     static uint8_t l4[66000];
     if (!v6) {
         make_packet(&k, src, "10.9.0.2", IP_PROTO_TCP, whole + at, len, -1, 64);
         store16(k.b + 4, (uint16_t)id);
         store16(k.b + 6, (uint16_t)(at / 8 | (more ? 0x2000 : 0)));
+        k.b[1] = mark;
         fix_ip4(k.b);
     } else {
         l4[0] = IP_PROTO_TCP;
@@ -32,8 +33,12 @@ static void feed_piece_from(const char *src, bool v6, uint32_t id, size_t at, si
         store32(l4 + 4, id);
         memcpy(l4 + 8, whole + at, len);
         make_packet(&k, src, "fd09::2", IP_PROTO_FRAGMENT, l4, 8 + len, -1, 64);
+        k.b[1] = (uint8_t)(mark << 4);
     }
     feed(k.b, k.len);
+}
+static void feed_piece_from(const char *src, bool v6, uint32_t id, size_t at, size_t len, bool more) {
+    feed_marked(src, v6, id, at, len, more, 0);
 }
 static void feed_piece(bool v6, uint32_t id, size_t at, size_t len, bool more) {
     feed_piece_from(peer_of(v6), v6, id, at, len, more);
@@ -291,6 +296,35 @@ static void test_options_of_first(void **state) {
     host_free();
 }
 
+/* [RFC3168 5.3] A mark on one fragment is not lost; but what says of itself, in any part, that it cannot be marked, never
+ * comes out marked. Where all say the same, the whole says it too. */
+static void test_marks(void **state) {
+    (void)state;
+    enum { NOT_ECT = 0, CE = 3, PIECES = 3, EACH = 80 };
+    for (unsigned n = 0; n < 2 * 64 * 2; n++) {
+        bool v6 = n & 1, backwards = n & 2, any = false, none = false;
+        uint8_t mark[PIECES] = {n >> 2 & 3, n >> 4 & 3, n >> 6 & 3};
+        host_tun();
+        make_whole(PIECES * EACH);
+        for (unsigned i = 0; i < PIECES; i++) {
+            unsigned p = backwards ? PIECES - 1 - i : i;
+            any |= mark[p] == CE;
+            none |= mark[p] == NOT_ECT;
+            feed_marked(peer_of(v6), v6, 7, p * EACH, EACH, p + 1 < PIECES, mark[p]);
+        }
+        if (any && none) {
+            assert_int_equal(tcp_seen.segments, 0);
+            assert_int_equal(reason(R_FRAGMENT_BAD), 1);
+        } else {
+            expect_whole(PIECES * EACH);
+            if (any || (mark[0] == mark[1] && mark[1] == mark[2]))
+                assert_int_equal(tcp_seen.info.tos & 3, any ? CE : mark[0]);
+        }
+        expect_nothing_held();
+        host_free();
+    }
+}
+
 static void test_time(void **state) {
     (void)state;
     for (int family = 0; family < 2; family++) {
@@ -433,7 +467,7 @@ int main(void) {
         cmocka_unit_test(test_options_of_first), cmocka_unit_test(test_time),
         cmocka_unit_test(test_fragments_max),    cmocka_unit_test(test_flood),
         cmocka_unit_test(test_per_source),       cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_random),           cmocka_unit_test(test_marks),
     };
     return cmocka_run_group_tests_name("ip_reassembly", tests, NULL, NULL);
 }

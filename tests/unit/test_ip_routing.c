@@ -374,9 +374,61 @@ static void table_is_shown(void **state) {
     host_free();
 }
 
+static int way(const char *from, const char *to) {
+    ip_addr src = ip(from), dst = ip(to);
+    struct ip_path path;
+    return ip_path_find(host.s, &src, &dst, &path) == IP_PATH_OK ? path.iface : -1;
+}
+
+/* [RFC4007 9] One and the same link-local address is another host on each link: ours says on which, every time. Where we have
+ * none, that of another link does not stand in. */
+static void link_local_on_each_link(void **state) {
+    (void)state;
+    host_new();
+    for (int i = 0; i < 3; i++) assert_int_equal(iface_add(TERN_LINK_IP, 0, 1500), i);
+    give(0, "fe80::2", 64);
+    give(1, "fe80::3", 64);
+    give(2, "fd08::2", 64);
+    tern_addr own;
+    assert_true(tern_addr_at(host.t, 3, &own, NULL, NULL) && link_local(&own));
+    assert_int_equal(tern_addr_remove(host.t, 2, &own), TERN_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(way("fe80::2", "fe80::9"), 0);
+        assert_int_equal(way("fe80::3", "fe80::9"), 1);
+    }
+    ip_addr dst = ip("fe80::9"), src, global = ip("fd08::2");
+    assert_true(address_choose(host.s, 2, &dst, &src));
+    assert_true(ip_eq(&src, &global));
+    host_free();
+}
+
+/* What is not ours yet, or not now, is not reached over the loopback interface either. */
+static void ourselves(void **state) {
+    (void)state;
+    tern_config c;
+    host_config(&c);
+    c.dad = 1;
+    host_new_with(&c);
+    assert_int_equal(iface_add(TERN_LINK_ETHERNET, 0, 1500), 0);
+    assert_int_equal(iface_add(TERN_LINK_LOOPBACK, 0, 1400), 1);
+    give(0, "fd09::2", 64);
+    ip_addr mine = ip("fd09::2");
+    assert_int_equal(ip_link_mtu(host.s, &mine), 0);
+    pass_ms(2500);
+    assert_int_equal(ip_link_mtu(host.s, &mine), 1400);
+    assert_int_equal(tern_iface_down(host.t, 0), TERN_OK);
+    assert_int_equal(ip_link_mtu(host.s, &mine), 0);
+    host_free();
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(against_the_list),     cmocka_unit_test(who_may_be_a_peer),
-                                       cmocka_unit_test(borders_of_arguments), cmocka_unit_test(groups),
-                                       cmocka_unit_test(same_way_twice),       cmocka_unit_test(table_is_shown)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(against_the_list),
+                                       cmocka_unit_test(who_may_be_a_peer),
+                                       cmocka_unit_test(borders_of_arguments),
+                                       cmocka_unit_test(groups),
+                                       cmocka_unit_test(same_way_twice),
+                                       cmocka_unit_test(link_local_on_each_link),
+                                       cmocka_unit_test(ourselves),
+                                       cmocka_unit_test(table_is_shown)};
     return cmocka_run_group_tests_name("ip_routing", tests, NULL, NULL);
 }

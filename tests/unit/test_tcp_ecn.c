@@ -243,6 +243,21 @@ static void marks_without_agreement(void **state) {
 /* AE, CWR and ECE as the number that RFC 9768 calls ACE. */
 static uint16_t ace(unsigned n) { return (uint16_t)((n & 4 ? AE : 0) | (n & 2 ? CWR : 0) | (n & 1 ? ECE : 0)); }
 
+/* [RFC3168 6.1.3] The third segment of the handshake may be the first that is marked: lost ones leave the work to text. */
+static void a_mark_on_the_third(void **state) {
+    (void)state;
+    assert_int_equal(app_listen(0, 0), TERN_OK);
+    for (unsigned form = 1; form <= 2; form++) {
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + form));
+        inject(SYN | ECE | CWR | (form == 2 ? AE : 0), 0, 0, 0);
+        expect(SYN | ACK | (form == 2 ? CWR : ECE), 0, 1, 0);
+        inject_marked(ACK | (form == 2 ? CWR : 0), 1, 1, CE);
+        assert_int_equal(app_accept(), TERN_OK);
+        advance(500);
+        expect(ACK | (form == 2 ? AE | CWR : ECE), 1, 101, 0);
+    }
+}
+
 /* [RFC9768 3.1.1 table 2, 3.2.2.1 table 3] How a SYN or SYN,ACK arrived, in three bits: Not-ECT, ECT(1), ECT(0), CE. */
 static const uint8_t arrived_code[] = {[NOT_ECT] = 2, [ECT1] = 3, [ECT0] = 4, [CE] = 6};
 
@@ -306,6 +321,32 @@ static void accurate_counter(void **state) {
         advance(500);
         expect(ACK | ace((5 + 20) & 7), 11, at + 100, 0);
     }
+}
+
+/* [3.2.2.5.1] ACKs that carry nothing are counted too, but only three of them are worth one of ours: two ends on a path that
+ * marks everything would answer each other for ever. */
+static void accurate_marks_without_text(void **state) {
+    (void)state;
+    accept_accurate();
+    app_write(10);
+    expect(ACK | ace(5), 1, 1, 10);
+    for (unsigned marks = 1; marks <= 12; marks++) {
+        inject_with_mark(&(struct seg){.flags = ACK | ace(5), .seq = 1, .ack = 11}, CE);
+        if (marks % 3 == 0) expect(ACK | ace((5 + marks) & 7), 11, 1, 0);
+        expect_none();
+    }
+    inject_with_mark(&(struct seg){.flags = ACK | ace(5), .seq = 1, .ack = 11}, CE);
+    inject_with_mark(&(struct seg){.flags = ACK | ace(5), .seq = 1, .ack = 11}, CE);
+    advance(1000);
+    expect_none();
+    app_write(10); /* what leaves tells of them, and three more are counted from there */
+    expect(ACK | ace((5 + 14) & 7), 11, 1, 10);
+    for (unsigned marks = 15; marks <= 17; marks++)
+        inject_with_mark(&(struct seg){.flags = ACK | ace(5), .seq = 1, .ack = 21}, CE);
+    expect(ACK | ace((5 + 17) & 7), 21, 1, 0);
+    inject_marked(ACK | ace(5), 1, 21, CE); /* text is another matter */
+    expect(ACK | ace((5 + 18) & 7), 21, 101, 0);
+    expect_none();
 }
 
 /* [3.2.2.1] The ACK of our SYN,ACK tells how that arrived, not how many marks: the counter begins at 5 behind it. */
@@ -500,11 +541,13 @@ int main(void) {
         BOTH(the_answer_comes_late),
         BOTH(only_new_data_is_markable),
         BOTH(a_mark_is_told_until_heard),
+        BOTH(a_mark_on_the_third),
         BOTH(a_mark_shrinks_the_window_once),
         BOTH(marks_without_agreement),
         BOTH(accurate_listener),
         BOTH(accurate_opener),
         BOTH(accurate_counter),
+        BOTH(accurate_marks_without_text),
         BOTH(accurate_third_is_no_count),
         BOTH(accurate_marks_shrink_the_window),
         BOTH(accurate_syn_lost),

@@ -348,6 +348,29 @@ static void the_longest_cookie(void **state) {
     }
 }
 
+/* [RFC7413 4.1.3] A cookie was made for one address of ours. From another one it opens nothing, and shows whose it was. */
+static void a_cookie_is_of_one_address(void **state) {
+    (void)state;
+    static const uint8_t options[] = {34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1};
+    static const struct { uint8_t address, cookie; } opens[] = {{1, 0}, {1, 1}, {2, 0}, {2, 1}, {1, 0}, {1, 1}};
+    fx.cfg.fast_open = 1;
+    fx_up();
+    for (uint16_t i = 0; i < ARRAY_LEN(opens); i++) {
+        assert_int_equal(tern_addr_remove(fx.stack, fx.iface, &fx.me), TERN_OK);
+        fx.me.bytes[fx.v6 ? 15 : 3] = (uint8_t)(opens[i].address + 100);
+        assert_int_equal(tern_addr_add(fx.stack, fx.iface, &fx.me, fx.v6 ? 64 : 24), TERN_OK);
+        fx_new_peer((uint16_t)(MY_PORT + i), PEER_PORT);
+        assert_int_equal(app_connect(), TERN_OK);
+        assert_int_equal(app_set(TERN_OPT_FAST_OPEN, 1), TERN_OK);
+        app_write(100);
+        tern_frame f = take_syn(opens[i].cookie ? 4 + 12 : 4 + 4);
+        assert_int_equal(f.len - f.head_len, opens[i].cookie ? 100 : 0);
+        inject_with(.flags = SYN | ACK, .ack = opens[i].cookie ? 101 : 1, .raw = options, .raw_len = sizeof options);
+        drop_out();
+        expect_state(TERN_ESTABLISHED);
+    }
+}
+
 /* The bits of the SYN,ACK are those of every other: both ends have the same in mind. */
 static void with_congestion_marks(void **state) {
     (void)state;
@@ -373,6 +396,7 @@ int main(void) {
         BOTH(a_firewall_that_refuses_it),
         BOTH(a_lost_cookie),
         BOTH(the_longest_cookie),
+        BOTH(a_cookie_is_of_one_address),
         BOTH(text_that_fits_one_packet),
         cmocka_unit_test(with_congestion_marks),
     };

@@ -196,6 +196,28 @@ static void icmp_too_big(void **state) {
     assert_int_equal(fx_status().mss, mss);
 }
 
+/* [RFC1191 5] A router that says no MTU says it of each packet that was under way: all of them mean one step of the table, for it
+ * is the size of the packet that was too much. */
+static void icmp_too_big_unsaid(void **state) {
+    (void)state;
+    static const struct {
+        uint16_t size, mtu;
+    } told[] = {{1500, 1492}, {1500, 1492}, {1500, 1492}, {1492, 1006}, {1500, 1006}, {1006, 552}, {552, 552}};
+    if (fx.v6) return; /* routers of IPv6 always say it */
+    fx.cfg.initial_window = 100;
+    fx.peer.mss = 1460;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    uint32_t most = fx_status().mss;
+    app_write(60000);
+    drop_out();
+    for (unsigned i = 0; i < ARRAY_LEN(told); i++) {
+        fx.quoted_size = told[i].size;
+        inject_icmp(UNREACHABLE_4, 4, 0, 1);
+        drop_out();
+        assert_int_equal(fx_status().mss, most - (1500 - told[i].mtu));
+    }
+}
+
 /* (attack list B11) A forged MTU of 68 does not multiply packets. */
 static void icmp_too_small(void **state) {
     (void)state;
@@ -275,6 +297,7 @@ int main(void) {
         BOTH(icmp_codes_in_synsent),
         BOTH(icmp_too_big),
         BOTH(icmp_too_small),
+        BOTH(icmp_too_big_unsaid),
         ONLY4(icmp_quench),
         BOTH(dscp_and_ttl),
         BOTH(urgent_out),

@@ -107,6 +107,7 @@ static nd_message draw_nd(draw *d, uint8_t type) {
     }
     m.has_lladdr = draw_bool(d);
     if (m.has_lladdr) draw_bytes(d, m.lladdr, 6);
+    if (type == ICMP6_NS && draw_bool(d)) m.nonce = draw_u64(d) >> 16;
     if (type != ICMP6_RA) return m;
     m.hop_limit = (uint8_t)draw_u64(d);
     m.managed = draw_bool(d);
@@ -132,7 +133,7 @@ static void check_same_nd(const nd_message *a, const nd_message *b) {
     assert_true(ip_eq(&a->target, &b->target));
 #define SAME(field) assert_int_equal(a->field, b->field)
     SAME(router), SAME(solicited), SAME(override_), SAME(has_lladdr), SAME(hop_limit), SAME(managed), SAME(other);
-    SAME(router_lifetime_s), SAME(reachable_ms), SAME(retrans_ms), SAME(mtu), SAME(prefixes);
+    SAME(router_lifetime_s), SAME(reachable_ms), SAME(retrans_ms), SAME(mtu), SAME(prefixes), SAME(nonce);
     assert_memory_equal(a->lladdr, b->lladdr, 6);
     for (unsigned i = 0; i < a->prefixes; i++) {
         assert_true(ip_eq(&a->prefix[i].prefix, &b->prefix[i].prefix));
@@ -170,7 +171,7 @@ static void discovery_comes_back_as_it_went(void **state) {
         assert_true(nd_parse(&icmp, &back));
         check_same_nd(&m, &back);
         if (i < 400) { /* whole only where an option ends */
-            unsigned ends = (m.has_lladdr ? 1 : 0) + (m.mtu ? 1 : 0) + m.prefixes;
+            unsigned ends = (m.has_lladdr ? 1 : 0) + (m.mtu ? 1 : 0) + (m.nonce ? 1 : 0) + m.prefixes;
             assert_int_equal(hostile_truncate(p, n, parse_nd), ends);
         }
         exact_free(p, n);
@@ -236,6 +237,7 @@ static void options_are_taken_where_they_belong(void **state) {
                 if (!ok) continue;
                 assert_int_equal(m.has_lladdr, len == 1 && kind == (type == ICMP6_NA ? 2 : 1));
                 assert_int_equal(m.mtu != 0, type == ICMP6_RA && kind == 5 && len == 1);
+                assert_true(m.nonce == (type == ICMP6_NS && kind == 14 && len == 1 ? UINT64_C(0x010101010101) : 0));
                 assert_int_equal(m.prefixes, type == ICMP6_RA && kind == 3 && len == 4);
             }
             uint8_t past[8] = {(uint8_t)kind, 2}; /* one that says more than is there */
