@@ -276,9 +276,10 @@ TERN_API int tern_iface_add(tern_stack *stack, const tern_iface_config *config);
  * for IPv6. tso_max stays as it is. */
 TERN_API int tern_iface_set_mtu(tern_stack *stack, int iface, uint32_t mtu);
 /* Takes an interface out of use, as when its cable is pulled; done twice it is no error. What waits to leave is dropped,
- * what is still put in by tern_input too (LINK_DOWN). Addresses and routes stay its own, but are not used: connections
- * from its addresses find themselves as after tern_addr_remove, routes over other interfaces take the place of its
- * own. Neighbours are forgotten, and all that routers said: autoconfigured addresses go. */
+ * and so are fragments that came by it and what is still put in by tern_input (LINK_DOWN). Addresses and routes stay its
+ * own, but are not used: connections from its addresses find themselves as after tern_addr_remove, routes over other
+ * interfaces take the place of its own. Neighbours are forgotten, and all that routers said: autoconfigured addresses
+ * go. */
 TERN_API int tern_iface_down(tern_stack *stack, int iface);
 /* Brings it back, perhaps to another link: IPv4 addresses are announced [RFC5227 2.3], IPv6 ones checked for duplicates
  * once more [RFC4862 5.4], routers asked for [RFC4861 6.3.7]. Connections go on as soon as their address is ready and a

@@ -122,19 +122,21 @@ static struct ip_route *advertised_route(struct stack *s, int iface, const ip_ad
     return NULL;
 }
 
-/* How many routes advertisements made, by whether they lead through a router. */
-static unsigned advertised_count(const struct stack *s, bool routers) {
+/* No more routes of this kind are learnt: each link has its own list of routers [RFC4861 5.1]; the prefixes are those of all. */
+static bool advertised_enough(const struct stack *s, int iface, bool router) {
     unsigned n = 0;
-    for (uint32_t i = 0; i < s->ip.routes; i++)
-        n += s->ip.route[i].origin == IP_ROUTE_ADVERTISED && ip_is_unspecified(&s->ip.route[i].via) != routers;
-    return n;
+    for (uint32_t i = 0; i < s->ip.routes; i++) {
+        const struct ip_route *r = &s->ip.route[i];
+        if (r->origin != IP_ROUTE_ADVERTISED || ip_is_unspecified(&r->via) == router) continue;
+        n += !router || r->iface == iface;
+    }
+    return n >= (router ? IP_ROUTERS : IP_PREFIXES);
 }
 
 /* Adds, refreshes or (seconds 0) removes one route. */
 static void advertised_set(struct stack *s, int iface, const ip_addr *prefix, unsigned len, const ip_addr *via,
                            uint32_t seconds) {
     struct ip_route *known = advertised_route(s, iface, prefix, len, via);
-    bool router = !ip_is_unspecified(via);
     if (known && seconds == 0) {
         route_remove(s, known);
     } else if (known) {
@@ -142,8 +144,8 @@ static void advertised_set(struct stack *s, int iface, const ip_addr *prefix, un
     } else if (seconds) {
         struct ip_route r = {
             .via = *via, .iface = (uint8_t)iface, .origin = IP_ROUTE_ADVERTISED, .until = lifetime(s, seconds)};
-        bool full = advertised_count(s, router) >= (router ? IP_ROUTERS : IP_PREFIXES);
-        if (full || route_add(s, &r, prefix, len) != TERN_OK) drop(s, iface, R_AUTOCONF_LIMIT, NULL);
+        if (advertised_enough(s, iface, !ip_is_unspecified(via)) || route_add(s, &r, prefix, len) != TERN_OK)
+            drop(s, iface, R_AUTOCONF_LIMIT, NULL);
     }
 }
 

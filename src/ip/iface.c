@@ -96,6 +96,7 @@ int tern_iface_down(tern_stack *public, int iface) {
     neighbours_forget(s, iface);
     mld_forget(s, iface);
     control_forget(s, iface);
+    reassembly_forget(s, iface);
     loopback_set(s, iface, false);
     autoconf_rearm(s);
     tcp_path_changed(s); /* who waits for a neighbour there waits in vain */

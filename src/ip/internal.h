@@ -182,6 +182,8 @@ struct ip_whole { /* a datagram put together again; the taker frees it with mem_
 bool reassembly_add4(struct stack *s, const struct ip_in *in, const ip4_header *h, reader r, struct ip_whole *out);
 bool reassembly_add6(struct stack *s, const struct ip_in *in, const ip6_chain *c, reader r, struct ip_whole *out);
 void reassembly_timer(struct stack *s, wheel_node *node);
+/* What began on this link is not waited for. */
+void reassembly_forget(struct stack *s, int iface);
 void reassembly_free(struct stack *s);
 
 void loopback_free(struct stack *s);

@@ -397,6 +397,15 @@ void reassembly_timer(struct stack *s, wheel_node *node) {
     datagram_free(s, d);
 }
 
+void reassembly_forget(struct stack *s, int iface) {
+    for (struct datagram *newer, *d = s->ip.frag_oldest; d; d = newer) {
+        newer = d->newer;
+        if (d->iface != iface) continue;
+        drop(s, iface, R_LINK_DOWN, NULL);
+        datagram_free(s, d);
+    }
+}
+
 void reassembly_free(struct stack *s) {
     while (s->ip.frag_oldest) datagram_free(s, s->ip.frag_oldest);
     mem_free(s, s->ip.frag_bucket, s->ip.frag_bucket ? BUCKETS * sizeof *s->ip.frag_bucket : 0);

@@ -12,7 +12,7 @@ enum {
     IP_ID_SLOTS = 256,
     IP_TOKENS = 64,
     IP_WAYS = 16,       /* destinations whose route is remembered */
-    IP_ROUTERS = 3,     /* default routers learnt from advertisements */
+    IP_ROUTERS = 3,     /* default routers learnt from advertisements, of each link */
     IP_PREFIXES = 16,   /* on-link prefixes learnt, and addresses made from them */
     IP_GROUPS_LEFT = 4, /* multicast groups whose leaving is told once more */
 };

@@ -689,6 +689,27 @@ static void test_ra_limits(void **state) {
     host_free();
 }
 
+/* [RFC4861 5.1, 6.3.4] Each link has its own list of routers, of two at least: those of one do not use up the others' room. */
+static void test_routers_of_each_link(void **state) {
+    (void)state;
+    host_auto(TERN_LINK_ETHERNET, 1, 0);
+    tern_iface_config c = {.size = sizeof c, .link = TERN_LINK_ETHERNET, .mtu = 1500, .mac = {2, 0, 0, 0, 0, 9}};
+    assert_int_equal(tern_iface_add(host.t, &c), 1);
+    for (unsigned i = 0; i < 2 * 5; i++) {
+        char router[TERN_ADDR_TEXT];
+        nd_message m = {.router_lifetime_s = 1800};
+        snprintf(router, sizeof router, "fe80::%x", 100 + i);
+        make_nd(&k, (const uint8_t[6]){0x33, 0x33, 0, 0, 0, 1}, PEER_MAC, router, "ff02::1", ICMP6_RA, &m, 255);
+        feed_with((int)i / 5, k.b, k.len, 0, NULL);
+    }
+    unsigned routers[2] = {0, 0};
+    for (uint32_t i = 0; i < host.s->ip.routes; i++)
+        if (host.s->ip.route[i].origin == IP_ROUTE_ADVERTISED) routers[host.s->ip.route[i].iface]++;
+    assert_true(routers[0] == 3 && routers[1] == 3);
+    assert_int_equal(reason(R_AUTOCONF_LIMIT), 4);
+    host_free();
+}
+
 /* A silent router gives way to another [RFC4861 6.3.6]. */
 static void test_router_silent(void **state) {
     (void)state;
@@ -732,6 +753,7 @@ int main(void) {
         cmocka_unit_test(test_asks_anew),
         cmocka_unit_test(test_ra_limits),
         cmocka_unit_test(test_router_silent),
+        cmocka_unit_test(test_routers_of_each_link),
     };
     return cmocka_run_group_tests_name("ip_autoconf", tests, NULL, NULL);
 }

@@ -150,6 +150,13 @@ static void test_errors_refused(void **state) {
     feed(k.b, k.len);
     make_error("10.7.0.1", "10.9.0.255", 3, 1, 0, quoted.len);
     feed(k.b, k.len);
+    packet four = quoted;
+    make_tcp(&quoted, "fd09::2", "fd08::5", 0);
+    make_error("fd07::1", "ff02::1", ICMP6_TOO_BIG, 0, 1300, quoted.len);
+    feed(k.b, k.len);
+    make_error("fd07::1", "ff02::1", ICMP6_UNREACHABLE, 0, 0, quoted.len);
+    feed(k.b, k.len);
+    quoted = four;
     assert_int_equal(tcp_seen.errors, 0);
     assert_false(take());
     for (unsigned ihl = 0; ihl < 16; ihl++) {

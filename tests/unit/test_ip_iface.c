@@ -382,6 +382,31 @@ static void up_after_duplicate(void **state) {
     host_free();
 }
 
+/* Half a datagram from a link that went down is not waited for, and its sender not told of it by another link. */
+static void down_forgets_fragments(void **state) {
+    (void)state;
+    host_new();
+    for (int i = 0; i < 2; i++) assert_int_equal(iface_add(TERN_LINK_IP, 0, 1500), i);
+    give(0, "10.9.0.2", 24);
+    give(1, "10.8.0.2", 24);
+    assert_int_equal(route(true, "0.0.0.0", 0, 1, NULL), TERN_OK);
+    for (unsigned i = 0; i < 4; i++) {
+        make_tcp(&k, "10.9.0.1", i & 1 ? "10.8.0.2" : "10.9.0.2", 100);
+        store16(k.b + 4, (uint16_t)i);
+        store16(k.b + 6, 0x2000);
+        fix_ip4(k.b);
+        feed_with(i / 2, k.b, k.len, 0, NULL);
+    }
+    assert_int_equal(host.s->ip.frag_datagrams, 4);
+    assert_int_equal(tern_iface_down(host.t, 0), TERN_OK);
+    assert_int_equal(host.s->ip.frag_datagrams, 2); /* those that came by the other one */
+    assert_int_equal(tern_iface_remove(host.t, 1), TERN_OK);
+    assert_int_equal(host.s->ip.frag_datagrams, 0);
+    assert_int_equal(host.s->ip.frag_bytes, 0);
+    assert_true(tern_deadline(host.t) == TERN_NEVER);
+    host_free();
+}
+
 /* A route over a link that is down gives way to the next best one, and takes its place again. */
 static void another_way(void **state) {
     (void)state;
@@ -548,6 +573,7 @@ int main(void) {
         cmocka_unit_test(down_takes_nothing),
         cmocka_unit_test(up_starts_anew),
         cmocka_unit_test(up_after_duplicate),
+        cmocka_unit_test(down_forgets_fragments),
         cmocka_unit_test(another_way),
         cmocka_unit_test(loopback_down),
         cmocka_unit_test(tunnel_without_ipv6),

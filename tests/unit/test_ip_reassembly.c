@@ -189,7 +189,58 @@ static void test_impossible(void **state) {
     assert_true(host.out[40] == 4 && host.out[41] == 3 && load32(host.out + 44) == 0);
     feed_piece(true, 1, 8, 0, true);
     assert_false(take());
+    uint8_t l4[8 + 17] = {IP_PROTO_DSTOPTS, 0, 0, 1, 0, 0, 0, 1, IP_PROTO_TCP, 2, 1, 4}; /* half an extension header */
+    make_packet(&k, "fd09::1", "fd09::2", IP_PROTO_FRAGMENT, l4, 8 + 16, -1, 64);
+    feed(k.b, k.len);
+    assert_true(take());
+    assert_true(host.out[40] == 4 && host.out[41] == 3);
+    l4[0] = IP_PROTO_ICMP6; /* [RFC4443 2.4 e.1] the rest of what may be an error is no reason for another one */
+    l4[3] = 16 | 1;
+    l4[8] = ICMP6_ECHO; /* what begins there is no type */
+    make_packet(&k, "fd09::1", "fd09::2", IP_PROTO_FRAGMENT, l4, 8 + 17, -1, 64);
+    feed(k.b, k.len);
+    assert_int_equal(reason(R_FRAGMENT_BAD), ARRAY_LEN(bad) + 7);
+    assert_false(take());
     expect_nothing_held();
+    host_free();
+}
+
+/* A refused allocation loses a piece or the datagram, and nothing else: sent again, it arrives. */
+static void test_without_memory(void **state) {
+    (void)state;
+    for (unsigned n = 0; n < 2 * 2 * 8; n++) {
+        bool v6 = n & 1, backwards = n & 2;
+        host_tun();
+        make_whole(200);
+        heap.fail_at = heap.calls + 1 + n / 4;
+        for (unsigned turn = 0; turn < 3; turn++)
+            for (unsigned i = 0; i < 2 && tcp_seen.segments == 0; i++) {
+                uint64_t refused = reason(R_NO_MEMORY);
+                bool last = i != backwards;
+                feed_piece(v6, 9, last ? 104 : 0, last ? 96 : 104, !last);
+                if (reason(R_NO_MEMORY) > refused && (i == 0 || host.s->ip.frag_datagrams == 0)) expect_nothing_held();
+            }
+        assert_true(reason(R_NO_MEMORY) <= 1);
+        expect_whole(200);
+        expect_nothing_held();
+        host_free();
+    }
+}
+
+/* Where room is short the others make it, also for the one that waits longest. */
+static void test_oldest_goes_on(void **state) {
+    (void)state;
+    host_tun();
+    host.s->cfg.reassembly_bytes = 4000;
+    make_whole(2400);
+    feed_piece(false, 1, 0, 1200, true);
+    feed_piece_from("10.9.0.7", false, 2, 0, 1200, true);
+    feed_piece_from("10.9.0.8", false, 3, 0, 200, true);
+    assert_int_equal(host.s->ip.frag_datagrams, 3);
+    feed_piece(false, 1, 1200, 1200, false);
+    assert_int_equal(reason(R_FRAGMENT_LIMIT), 1);
+    assert_int_equal(tcp_seen.segments, 1);
+    assert_int_equal(host.s->ip.frag_datagrams, 1);
     host_free();
 }
 
@@ -468,6 +519,7 @@ int main(void) {
         cmocka_unit_test(test_fragments_max),    cmocka_unit_test(test_flood),
         cmocka_unit_test(test_per_source),       cmocka_unit_test(test_keys),
         cmocka_unit_test(test_random),           cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_without_memory),   cmocka_unit_test(test_oldest_goes_on),
     };
     return cmocka_run_group_tests_name("ip_reassembly", tests, NULL, NULL);
 }

@@ -341,8 +341,10 @@ static void accurate_marks_without_text(void **state) {
     expect_none();
     app_write(10); /* what leaves tells of them, and three more are counted from there */
     expect(ACK | ace((5 + 14) & 7), 11, 1, 10);
-    for (unsigned marks = 15; marks <= 17; marks++)
+    for (unsigned marks = 15; marks <= 17; marks++) {
+        expect_none();
         inject_with_mark(&(struct seg){.flags = ACK | ace(5), .seq = 1, .ack = 21}, CE);
+    }
     expect(ACK | ace((5 + 17) & 7), 21, 1, 0);
     inject_marked(ACK | ace(5), 1, 21, CE); /* text is another matter */
     expect(ACK | ace((5 + 18) & 7), 21, 101, 0);
