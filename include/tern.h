@@ -132,11 +132,14 @@ typedef struct tern_config {
     uint8_t entropy[32];      /* required: from the system's random source; keys, ISNs and ports hang on it */
 
     /* memory and tables: new work beyond a limit is refused and counted, what exists goes on */
-    uint64_t memory_max;         /* everything the stack holds, default 256 MiB */
-    uint32_t connections_max;    /* full TCBs, default 1 << 20 */
-    uint32_t listeners_max;      /* default 4096 */
-    uint32_t half_open_max;      /* half-open records of all listeners, default 1024 */
-    uint32_t syn_cookies;        /* 1: beyond half_open_max, answer with SYN cookies [RFC4987 3.6]; 0: drop the SYN */
+    /* everything the stack holds, default 256 MiB. A connection that has much to send or unread counts up to the sizes of its
+     * buffers, so this is full with some 500 of them; up to 8 free buffers of each size wait in it for their next use */
+    uint64_t memory_max;
+    uint32_t connections_max; /* full TCBs, default 1 << 20 */
+    uint32_t listeners_max;   /* default 4096 */
+    uint32_t half_open_max;   /* half-open records of all listeners, default 1024 */
+    /* 1: beyond half_open_max, answer with SYN cookies [RFC4987 3.6]; 0, and where a listener holds SYNs: drop the SYN */
+    uint32_t syn_cookies;
     uint32_t time_wait_max;      /* TIME-WAIT records, default 16384; the oldest makes room */
     uint32_t send_buffer;        /* bytes that tern_write can queue, to begin with; default 256 KiB */
     uint32_t send_buffer_max;    /* what it may grow to when the path holds more; default 32 MiB */
@@ -176,7 +179,7 @@ typedef struct tern_config {
     uint32_t timestamps;            /* 1: offer timestamps [RFC7323 3] */
     uint32_t sack;                  /* 1: offer selective acknowledgments [RFC2018] */
     uint32_t nagle;                 /* 1: Nagle's algorithm unless a connection turns it off [SHLD-7] */
-    uint32_t orphans_max;           /* connections closed by the application and not yet finished; default 4096 */
+    uint32_t orphans_max; /* connections closed by the application and not yet finished, default 4096; more are reset */
     uint32_t zero_window_ms;        /* see TERN_OPT_ZERO_WINDOW_MS; default 0 */
     uint32_t port_first, port_last; /* ephemeral ports, default 32768 to 60999 [RFC6056] */
     uint32_t backlog_max;           /* highest backlog a listener may ask for, default 4096 */
@@ -310,6 +313,44 @@ TERN_API int tern_route_add(tern_stack *stack, const tern_addr *prefix, unsigned
 TERN_API int tern_route_remove(tern_stack *stack, const tern_addr *prefix, unsigned prefix_len, int iface,
                                const tern_addr *via);
 
+enum tern_route_origin {
+    TERN_ROUTE_MANUAL = 0,     /* tern_route_add */
+    TERN_ROUTE_ADDRESS = 1,    /* came with an address of ours */
+    TERN_ROUTE_ADVERTISED = 2, /* a router said so [RFC4861 6.3.4] */
+};
+
+typedef struct tern_route {
+    tern_addr prefix, via; /* via: family 0 when the prefix is on the link */
+    uint8_t prefix_len;
+    int32_t iface;
+    enum tern_route_origin origin;
+    bool usable;       /* its interface is up and its gateway not known to be silent */
+    uint64_t until_ns; /* when it runs out; TERN_NEVER */
+} tern_route;
+/* The i-th route, in the order in which they are tried; false past the last. */
+TERN_API bool tern_route_at(tern_stack *stack, size_t i, tern_route *out);
+
+/* 7.3.2 of RFC 4861, for ARP too. */
+enum tern_neighbour_state {
+    TERN_NEIGHBOUR_INCOMPLETE = 0, /* asked, no answer yet: mac means nothing */
+    TERN_NEIGHBOUR_REACHABLE = 1,
+    TERN_NEIGHBOUR_STALE = 2, /* not confirmed lately: will be, when it is used */
+    TERN_NEIGHBOUR_DELAY = 3, /* in use, soon to be asked */
+    TERN_NEIGHBOUR_PROBE = 4, /* being asked */
+    TERN_NEIGHBOUR_SILENT = 5 /* asked in vain; asked again when it is used, a second later at the soonest */
+};
+
+typedef struct tern_neighbour {
+    tern_addr addr;
+    int32_t iface;
+    uint8_t mac[6];
+    enum tern_neighbour_state state;
+    bool router; /* it says that it is one; IPv6 only */
+} tern_neighbour;
+/* Walks the neighbours on Ethernet, in no order: start with *cursor = 0, stop at false. No other call on the stack in
+ * between. */
+TERN_API bool tern_neighbour_list(tern_stack *stack, uint64_t *cursor, tern_neighbour *out);
+
 /* ---- 5. the loop ------------------------------------------------------------------------------- */
 
 enum tern_packet_flags {
@@ -389,7 +430,7 @@ enum tern_event_bits {
     TERN_EV_WRITE = 1 << 3,      /* room in the send buffer after it was full */
     TERN_EV_EOF = 1 << 4,        /* the peer's FIN is next after what can be read [MUST-12] */
     TERN_EV_SENT = 1 << 5,       /* all that was written, and a FIN if one was asked for, is acknowledged */
-    TERN_EV_CLOSED = 1 << 6,     /* the connection ended; `error` says how (0: in order) */
+    TERN_EV_CLOSED = 1 << 6,     /* the connection, or the held SYN, ended; `error` says how (0: in order) */
     TERN_EV_SOFT_ERROR = 1 << 7, /* trouble, not the end: R1 reached, ICMP; `error` says which [MUST-47] */
     TERN_EV_URGENT = 1 << 8,     /* the urgent pointer advanced [MUST-32] */
     TERN_EV_SYN = 1 << 9,        /* listener that holds: tern_held has something */
@@ -449,20 +490,22 @@ typedef struct tern_listen_config {
 
 /* Passive OPEN (3.10.1). Touches no existing connection [MUST-41]. Next: TERN_EV_ACCEPT, tern_accept. */
 TERN_API int tern_listen(tern_stack *stack, const tern_listen_config *config, tern_sock *out);
-/* Takes the oldest established connection off the backlog; `flow` may be NULL. TERN_EAGAIN: none. Its user value is 0
- * until tern_set_user; what arrived before is told by events. */
+/* Takes the oldest established connection off the backlog; `flow` may be NULL. TERN_EAGAIN: none. Its user value is
+ * that of its held SYN, else 0, until tern_set_user; what arrived before is told by events. One that the peer resets while
+ * it waits is taken off unseen; but if its SYN was held it is given here, and TERN_EV_CLOSED follows. */
 TERN_API int tern_accept(tern_stack *stack, tern_sock listener, tern_sock *out, tern_flow *flow);
 
 /* TERN_LISTEN_HOLD: takes the oldest SYN that was not yet shown; `flow` may be NULL. TERN_EAGAIN: none. The handle is good
- * for the next two calls and for tern_status. Nothing tells when the SYN is dropped because it waited for longer than
- * tern_config.hold_ms, or because the peer takes it back: they give TERN_ESTALE from then on. If it asks again after that,
- * that is a new SYN. */
+ * for the next two calls, tern_status, tern_set_user and tern_user. TERN_EV_CLOSED names it, with its user value, when it
+ * comes to nothing: TERN_ETIMEDOUT, it waited for longer than tern_config.hold_ms, or the peer did not finish the opening;
+ * TERN_ERESET, the peer took it back. From then on it gives TERN_ESTALE. If the peer asks again, that is a new SYN. */
 TERN_API int tern_held(tern_stack *stack, tern_sock listener, tern_sock *held, tern_flow *flow);
 /* Answers a held SYN: the SYN-ACK leaves, and the connection comes through tern_accept when it is established, with a
- * handle of its own: the flow is the same. Until then tern_status knows `held`; once it gives TERN_ESTALE and tern_accept
- * has no such flow, the peer has not finished the opening. TERN_ESTATE: it was accepted before. */
+ * handle of its own: flow and user value are the same. So `held` becomes what tern_accept gives, or TERN_EV_CLOSED tells
+ * of its end, or the application ends it or the listener. TERN_ESTATE: it was accepted before. */
 TERN_API int tern_hold_accept(tern_stack *stack, tern_sock held);
-/* Refuses it, also after tern_hold_accept: with RST when `reset`, else in silence. */
+/* Refuses it, also after tern_hold_accept: with RST when `reset`, else in silence. No event comes after this, not even with
+ * TERN_ESTALE, which then says that it has ended already, or is a connection for tern_accept. */
 TERN_API int tern_hold_refuse(tern_stack *stack, tern_sock held, bool reset);
 
 /* SEND (3.10.2): copies into the send buffer as much as fits; returns how many bytes, TERN_EAGAIN when none: then
@@ -471,10 +514,11 @@ TERN_API ptrdiff_t tern_write(tern_stack *stack, tern_sock sock, const void *dat
 /* The same, and the last of these bytes is urgent: the urgent pointer leads behind it (3.8.5) [MUST-30, MUST-62].
  * For protocols that need it (telnet); new ones should not [SHLD-13]. */
 TERN_API ptrdiff_t tern_write_urgent(tern_stack *stack, tern_sock sock, const void *data, size_t len);
-/* The same as tern_write without a copy: up to two stretches of free buffer to fill (len[1] may be 0), then commit. No
- * other call on the stack in between: it may move or free them. */
+/* The same as tern_write without a copy: 0, and up to two stretches of free buffer to fill (len[1] may be 0), together at
+ * most `want` bytes, then commit; or an error as of tern_write. No other call on the stack in between: it may move or free
+ * them. */
 TERN_API int tern_write_reserve(tern_stack *stack, tern_sock sock, size_t want, void *ptr[2], size_t len[2]);
-/* Sends the first `len` bytes of what was reserved. TERN_EINVAL: so much was not, or another call has taken the room. */
+/* Sends the first `len` bytes of what was reserved, 0: none. TERN_EINVAL: so much was not, or another call has taken the room. */
 TERN_API int tern_write_commit(tern_stack *stack, tern_sock sock, size_t len);
 
 /* RECEIVE (3.10.3): returns bytes read, 0 at the end of the stream (the peer's FIN), TERN_EAGAIN when nothing is
@@ -488,13 +532,13 @@ TERN_API int tern_read_release(tern_stack *stack, tern_sock sock, size_t len);
 /* Takes back tokens of lent packets that nothing refers to any more; returns how many. */
 TERN_API int tern_reclaim(tern_stack *stack, void **tokens, size_t max);
 
-/* Half-close (3.6.1): FIN after everything written; reading goes on. TERN_ESTATE: it was done before, or our SYN is not
- * yet answered. */
+/* Half-close (3.6.1): FIN after everything written; reading goes on. TERN_ESTATE: it was done before, our SYN is not yet
+ * answered, or the connection has ended. TERN_ENOMEM: nothing was done, try again later. */
 TERN_API int tern_shutdown(tern_stack *stack, tern_sock sock);
 /* CLOSE (3.10.4): FIN after everything written, and the application is done with the connection: the stack finishes
  * it alone. Before our SYN is answered there is nothing to finish: what was written is dropped. With received bytes unread
- * it sends RST instead, since data is lost [SHLD-3]. A listener stops listening; what it had not handed out is reset. No
- * event comes after this. */
+ * it sends RST instead, since data is lost [SHLD-3]; also where it could not see to the end, without memory or beyond
+ * tern_config.orphans_max. A listener stops listening; what it had not handed out is reset. No event comes after this. */
 TERN_API int tern_close(tern_stack *stack, tern_sock sock);
 /* ABORT (3.10.5): RST, all queues dropped, the handle is gone. */
 TERN_API int tern_abort(tern_stack *stack, tern_sock sock);
@@ -625,8 +669,9 @@ typedef struct tern_status_info {
 
 /* STATUS (3.10.6) of a connection, a listener or a held SYN. */
 TERN_API int tern_status(tern_stack *stack, tern_sock sock, tern_status_info *out);
-/* Walks listeners, half-open records, connections and TIME-WAIT records: start with *cursor = 0, stop at false.
- * No other call on the stack in between. */
+/* Walks listeners, half-open records, connections and TIME-WAIT records: start with *cursor = 0, stop at false. No other
+ * call on the stack in between: note the handles of those that are to be ended, then end them. Also connections that wait
+ * for tern_accept, or that the application has closed and that are not finished, can be ended by tern_abort. */
 TERN_API bool tern_list(tern_stack *stack, uint64_t *cursor, tern_status_info *out);
 
 typedef struct tern_stats {

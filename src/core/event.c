@@ -38,6 +38,7 @@ static APART int take(struct stack *s, tern_event *events, size_t max) {
         e->link = NULL;
         e->bits = 0;
         e->error = 0;
+        tcp_told(s, e->ref);
         e = next;
     }
     s->events = e;

@@ -89,7 +89,7 @@ int tern_stats_get(tern_stack *public, tern_stats *out) {
     out->memory_peak = s->mem_peak;
     out->memory_refused = s->mem_refused;
     out->listeners = s->tcp.listeners.used;
-    out->half_open = s->tcp.half_opens.used;
+    out->half_open = s->tcp.half_opens.used - s->tcp.half_open_ended;
     out->connections = s->tcp.tcbs.used;
     out->time_wait = s->tcp.time_waits.used;
     return TERN_OK;

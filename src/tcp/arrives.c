@@ -111,13 +111,16 @@ void arrives(struct arrival *a) {
 
 /* ---- which record is it for ---- */
 
+/* A reset that counts [RFC5961 3.2]: the peer sends it once, and ending takes no memory but gives some back. */
+static bool ends_it(const struct arrival *a) { return (a->flags & TCP_RST) && seq_eq(a->seq, a->t->rcv.nxt); }
+
 static void dispatch(struct arrival *a) {
     struct stack *s = a->s;
     uint32_t ref = flow_of_arrival(a);
     if (likely(ref && ref_kind_of(ref) == REF_TCB)) {
         a->t = pool_at(&s->tcp.tcbs, ref_index(ref));
         if (likely(!(a->t->state == TERN_TIME_WAIT && time_wait_may_reuse(a)))) {
-            if (likely(tcb_wake(s, a->t)))
+            if (likely(tcb_wake(s, a->t)) || ends_it(a))
                 arrives(a);
             else
                 arrival_drop(a, R_NO_MEMORY); /* as if it had been lost on its way */

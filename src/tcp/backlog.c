@@ -23,8 +23,17 @@ static void enqueue(struct stack *s, struct half_open *h, uint64_t delay_ns) {
         wheel_arm(&s->wheel, &s->tcp.half_open_timer, h->due_ns);
 }
 
+/* The one behind it that the same listener holds. */
+static uint32_t next_held(struct stack *s, const struct half_open *h) {
+    uint32_t i = h->next;
+    while (i && at(s, i)->listener != h->listener) i = at(s, i)->next;
+    return i;
+}
+
 static void dequeue(struct stack *s, struct half_open *h) {
     struct fifo *q = fifo_of(s, h);
+    struct listener *l = pool_at(&s->tcp.listeners, h->listener);
+    if (l->held_next == h->number) l->held_next = next_held(s, h);
     if (h->prev)
         at(s, h->prev)->next = h->next;
     else
@@ -35,13 +44,39 @@ static void dequeue(struct stack *s, struct half_open *h) {
         q->tail = h->prev;
 }
 
-void half_open_drop(struct stack *s, struct half_open *h) {
+static void leave(struct stack *s, struct half_open *h) {
     dequeue(s, h);
-    flow_remove(s, h->hash, ref_make(REF_HALF_OPEN, h->number - 1));
-    pool_give(&s->tcp.half_opens, h->number - 1);
+    flow_remove(s, flow_hash(s, &h->flow), ref_make(REF_HALF_OPEN, h->number - 1));
+}
+
+void half_open_drop(struct stack *s, struct half_open *h) {
+    if (h->flags & HALF_ENDED) {
+        event_cancel(s, &h->ended);
+        tcp_told(s, h->ended.ref);
+    } else {
+        leave(s, h);
+        pool_give(&s->tcp.half_opens, h->number - 1);
+    }
+}
+
+/* It comes to nothing, and not by the application's will: if that has the handle, it is told. */
+static void end(struct stack *s, struct half_open *h, int error) {
+    if (!(h->flags & HALF_SHOWN)) {
+        half_open_drop(s, h);
+        return;
+    }
+    leave(s, h);
+    h->flags |= HALF_ENDED;
+    s->tcp.half_open_ended++;
+    h->ended = (struct event_node){.user = h->user, .ref = ref_make(REF_HALF_OPEN, h->number - 1)};
+    event_raise(s, &h->ended, TERN_EV_CLOSED, error);
 }
 
 /* ---- record to TCB and back ---- */
+
+static uint64_t synack_delay(const struct stack *s, uint8_t tries) {
+    return min_u64((uint64_t)s->cfg.rto_initial_ms << tries, s->cfg.rto_max_ms) * MS_NS;
+}
 
 static void expand(struct stack *s, const struct half_open *h, struct tcb *t) {
     t->record = true;
@@ -65,17 +100,13 @@ static void expand(struct stack *s, const struct half_open *h, struct tcb *t) {
     t->ts_recent = h->ts_recent;
     t->ts_recent_ms = clock_ms(s);
     t->ts_offset = h->ts_offset;
-    t->syn_repeated = h->tries > 0 || !h->sent_us;
+    t->syn_repeated = h->tries > 0 || h->flags & HALF_REPEATED;
     t->rtt_timing = !t->syn_repeated;
-    t->busy->rtt_at_us = h->sent_us;
+    t->busy->rtt_at_us = (uint32_t)((h->due_ns - synack_delay(s, 0)) / US_NS); /* when the first SYN,ACK left */
     challenge_unpack(s, t, h->challenge);
 }
 
 /* ---- SYN-ACK ---- */
-
-static uint64_t synack_delay(const struct stack *s, uint8_t tries) {
-    return min_u64((uint64_t)s->cfg.rto_initial_ms << tries, s->cfg.rto_max_ms) * MS_NS;
-}
 
 static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) {
     struct listener *l = pool_at(&s->tcp.listeners, h->listener);
@@ -102,10 +133,7 @@ static void send_syn_ack(struct stack *s, struct half_open *h, enum reason why) 
     p->ts_value = ts_now(s, h->ts_offset);
     if (h->flags & HALF_COOKIE) p->ts_value = syncookie_timestamp(h, p->ts_value);
     p->ts_echo = h->ts_recent;
-    if (why == R_SEND_SYN_ACK)
-        h->sent_us = max_u32(clock_us(s), 1);
-    else
-        s->stats.retransmitted++;
+    if (why != R_SEND_SYN_ACK) s->stats.retransmitted++;
     emit_control(s, &o, why);
 }
 
@@ -121,7 +149,6 @@ static void fill_in(struct arrival *a, struct half_open *h, const struct listene
     struct secrets secrets = flow_secrets(s, &h->flow);
     h->iss = isn_choose(s, &secrets);
     h->ts_offset = secrets.ts_offset;
-    h->hash = a->hash;
     h->ecn = ecn_asked(s, a->h->flags) & 3u;
     h->syn_ecn = a->ip->tos & 3u;
     if (a->renews && seq_le(h->iss, a->iss_above)) h->iss = seq_add(a->iss_above, 65536 + rng_below(&s->rng, 65536));
@@ -157,7 +184,7 @@ static void send_cookie(struct arrival *a, struct listener *l) {
     send_syn_ack(s, &h, R_SEND_SYN_ACK);
 }
 
-static void join_backlog(struct stack *s, struct tcb *t, struct listener *l);
+static void join_backlog(struct stack *s, struct tcb *t, struct listener *l, uint64_t user);
 
 /* A SYN with a good cookie: a TCB at once, and the data with it, before the handshake is complete [RFC7413 4.2.1]. */
 static bool open_fast(struct arrival *a, struct listener *l) {
@@ -165,14 +192,15 @@ static bool open_fast(struct arrival *a, struct listener *l) {
     struct half_open h = {0};
     if (l->flags & TERN_LISTEN_HOLD || flow_reserve(s) != TERN_OK) return false;
     fill_in(a, &h, l);
-    struct tcb *t = tcb_new(s, &h.flow, h.hash, l->opt);
+    h.flags |= HALF_REPEATED; /* nothing was timed */
+    struct tcb *t = tcb_new(s, &h.flow, a->hash, l->opt);
     if (!t) return false;
     expand(s, &h, t);
     t->record = t->syn_repeated = false;
     t->fast_opened = t->in_table = true;
     t->tos_received = a->ip->tos;
     s->tcp.fast_opens++;
-    flow_insert(s, h.hash, ref_make(REF_TCB, tcb_index(t)));
+    flow_insert(s, a->hash, ref_make(REF_TCB, tcb_index(t)));
     trace_syn(a, &h, R_FAST_OPEN);
     a->t = t;
     a->before = TERN_SYN_RECEIVED;
@@ -181,7 +209,7 @@ static bool open_fast(struct arrival *a, struct listener *l) {
     trim_back(a, window_offered(t));
     if (a->len && rcv_take(a) == R_TEXT_IN_ORDER) a->fx.events |= TERN_EV_READ;
     t->work = WORK_SYN;
-    join_backlog(s, t, l);
+    join_backlog(s, t, l, 0);
     effects_act(a);
     return true;
 }
@@ -207,11 +235,12 @@ void half_open_new(struct arrival *a, struct listener *l) {
     h->number = index + 1;
     fill_in(a, h, l);
     if (fast == FAST_OPEN_COOKIE) h->flags |= HALF_FAST_OPEN;
-    flow_insert(s, h->hash, ref_make(REF_HALF_OPEN, index));
+    flow_insert(s, a->hash, ref_make(REF_HALF_OPEN, index));
     if (l->flags & TERN_LISTEN_HOLD) {
         h->flags |= HALF_HELD;
         trace_syn(a, h, R_LISTEN_HELD);
         enqueue(s, h, (uint64_t)s->cfg.hold_ms * MS_NS);
+        if (!l->held_next) l->held_next = h->number;
         event_raise(s, &l->event, TERN_EV_SYN, 0);
         return;
     }
@@ -222,11 +251,11 @@ void half_open_new(struct arrival *a, struct listener *l) {
 
 /* ---- something arrives for a half-open connection ---- */
 
-static void join_backlog(struct stack *s, struct tcb *t, struct listener *l) {
+static void join_backlog(struct stack *s, struct tcb *t, struct listener *l, uint64_t user) {
     struct event_node *e = &t->event;
     t->waiting = true;
     t->listener = l->index + 1;
-    e->user = l->event.user;
+    e->user = user;
     e->next = NULL;
     e->link = l->queue_tail;
     *l->queue_tail = e;
@@ -239,17 +268,18 @@ static void join_backlog(struct stack *s, struct tcb *t, struct listener *l) {
 static void adopt(struct arrival *a, struct half_open *h, struct listener *l) {
     struct stack *s = a->s;
     struct tcb *t = a->t;
+    uint64_t user = h->user;
     t->record = false;
     t->in_table = true;
     if (h->flags & HALF_COOKIE) { /* there was no record; room in the table was reserved */
-        flow_insert(s, h->hash, ref_make(REF_TCB, tcb_index(t)));
+        flow_insert(s, a->hash, ref_make(REF_TCB, tcb_index(t)));
     } else {
-        flow_replace(s, h->hash, ref_make(REF_HALF_OPEN, h->number - 1), ref_make(REF_TCB, tcb_index(t)));
+        flow_replace(s, a->hash, ref_make(REF_HALF_OPEN, h->number - 1), ref_make(REF_TCB, tcb_index(t)));
         dequeue(s, h);
         pool_give(&s->tcp.half_opens, h->number - 1);
     }
     s->stats.opens_passive++;
-    join_backlog(s, t, l);
+    join_backlog(s, t, l, user);
     effects_act(a);
 }
 
@@ -263,7 +293,7 @@ void half_open_arrives(struct arrival *a, struct half_open *h) {
     struct stack *s = a->s;
     struct listener *l = pool_at(&s->tcp.listeners, h->listener);
     enum reason refuse = cannot_finish(a, h, l);
-    struct tcb *t = refuse == R_NONE ? tcb_new(s, &h->flow, h->hash, l->opt) : NULL;
+    struct tcb *t = refuse == R_NONE ? tcb_new(s, &h->flow, a->hash, l->opt) : NULL;
     if (!t) {
         if (refuse == R_NONE) refuse = s->tcp.tcbs.used >= s->tcp.tcbs.limit ? R_CONNECTION_LIMIT : R_NO_MEMORY;
         arrival_drop(a, refuse);
@@ -281,9 +311,9 @@ void half_open_arrives(struct arrival *a, struct half_open *h) {
     h->challenge = challenge_pack(s, t);
     if (t->ecn_mute) h->flags |= HALF_MUTE;
     if (t->state == TERN_LISTEN) {
-        half_open_drop(s, h);
+        end(s, h, TERN_ERESET);
     } else if (a->note == R_SYN_REPEATED) { /* it is there, and gets the time to answer */
-        h->sent_us = 0;
+        h->flags |= HALF_REPEATED;
         dequeue(s, h);
         enqueue(s, h, synack_delay(s, h->tries));
     }
@@ -295,7 +325,7 @@ bool half_open_from_cookie(struct arrival *a, struct listener *l) {
     struct half_open h;
     if (!syncookie_check(a, l, &h)) return false;
     enum reason refuse = cannot_finish(a, &h, l);
-    struct tcb *t = refuse == R_NONE && flow_reserve(s) == TERN_OK ? tcb_new(s, &h.flow, h.hash, l->opt) : NULL;
+    struct tcb *t = refuse == R_NONE && flow_reserve(s) == TERN_OK ? tcb_new(s, &h.flow, a->hash, l->opt) : NULL;
     if (!t) {
         arrival_drop(a, refuse == R_NONE ? R_NO_MEMORY : refuse);
         return true;
@@ -316,7 +346,7 @@ bool half_open_from_cookie(struct arrival *a, struct listener *l) {
 
 static void expire_head(struct stack *s, struct half_open *h) {
     if (h->flags & HALF_HELD || h->tries >= s->cfg.synack_retries) {
-        half_open_drop(s, h);
+        end(s, h, TERN_ETIMEDOUT);
         count(s, R_END_USER_TIMEOUT);
         return;
     }
@@ -343,18 +373,16 @@ void half_open_timer(struct stack *s) {
 /* ---- held SYNs ---- */
 
 struct half_open *half_open_held(struct stack *s, struct listener *l) {
-    for (uint32_t i = s->tcp.half_open_held.head; i; i = at(s, i)->next) {
-        struct half_open *h = at(s, i);
-        if (h->listener != l->index || h->flags & HALF_SHOWN) continue;
-        h->flags |= HALF_SHOWN;
-        return h;
-    }
-    return NULL;
+    if (!l->held_next) return NULL;
+    struct half_open *h = at(s, l->held_next);
+    l->held_next = next_held(s, h);
+    h->flags |= HALF_SHOWN;
+    return h;
 }
 
 void half_open_release(struct stack *s, struct half_open *h) {
     dequeue(s, h);
-    h->flags &= (uint8_t)~HALF_HELD;
+    h->flags &= (uint16_t)~HALF_HELD;
     enqueue(s, h, synack_delay(s, 0));
     send_syn_ack(s, h, R_SEND_SYN_ACK);
 }
@@ -380,7 +408,7 @@ void half_open_drop_listener(struct stack *s, struct listener *l) {
         if (!pool_used(&s->tcp.half_opens, i)) continue;
         struct half_open *h = pool_at(&s->tcp.half_opens, i);
         if (h->listener != l->index) continue;
-        half_open_reset(s, h);
+        if (!(h->flags & HALF_ENDED)) half_open_reset(s, h);
         half_open_drop(s, h);
     }
 }

@@ -7,8 +7,7 @@ int tern_abort(tern_stack *public, tern_sock sock) {
     struct tcb *t = tcb_of(s, sock);
     if (!t) return listener_of(s, sock) ? tern_close(public, sock) : TERN_ESTALE;
     trace_call(s, t, "abort", 0);
-    t->detached = true;
-    event_cancel(s, &t->event);
+    tcb_detach(s, t);
     if (t->state == TERN_CLOSED) {
         tcb_free(s, t);
         return TERN_OK;

@@ -27,13 +27,6 @@ int tern_shutdown(tern_stack *public, tern_sock sock) {
 /* Bytes that nobody will read are lost, and the peer must know [SHLD-3]. */
 static bool loses_data(const struct tcb *t) { return rcv_readable(t) > 0; }
 
-/* Nothing more is read, either: close is for both directions [MAY-1]. */
-static void detach(struct stack *s, struct tcb *t) {
-    t->detached = true;
-    t->want_write = false;
-    event_cancel(s, &t->event);
-}
-
 /* Some bytes or our FIN are on their way, but this many orphans are too many, or there is no memory to see to it: then it
  * is reset at once. */
 static bool orphan_admit(struct stack *s, struct tcb *t) {
@@ -49,7 +42,7 @@ static bool orphan_admit(struct stack *s, struct tcb *t) {
 }
 
 static void close_connection(struct stack *s, struct tcb *t) {
-    detach(s, t);
+    tcb_detach(s, t); /* nothing more is read, either: close is for both directions [MAY-1] */
     if (t->state == TERN_CLOSED) {
         tcb_free(s, t);
     } else if (loses_data(t) && t->state != TERN_TIME_WAIT) {
@@ -75,6 +68,11 @@ static void close_listener(struct stack *s, struct listener *l) {
     half_open_drop_listener(s, l);
     while (l->queue) {
         struct tcb *t = CONTAINER_OF(l->queue, struct tcb, event);
+        tcb_detach(s, t);
+        if (t->state == TERN_CLOSED) {
+            tcb_free(s, t);
+            continue;
+        }
         reset_send(s, t, R_SEND_RST_UNREAD);
         tcb_move(s, t, t->state == TERN_TIME_WAIT ? MOVE_TWO_MSL : MOVE_ABORT);
         tcb_end(s, t, TERN_ECLOSED, R_NONE);

@@ -115,7 +115,6 @@ int tern_accept(tern_stack *public, tern_sock sock, tern_sock *out, tern_flow *f
     uint32_t bits = t->event.bits;
     tcb_leave_backlog(s, t);
     t->event.bits = 0;
-    t->event.user = 0;
     event_raise(s, &t->event, bits & ~(uint32_t)TERN_EV_CONNECTED, 0);
     trace_call(s, t, "accept", 0);
     *out = sock_of(s, REF_TCB, tcb_index(t));
@@ -150,9 +149,10 @@ int tern_hold_accept(tern_stack *public, tern_sock held) {
 int tern_hold_refuse(tern_stack *public, tern_sock held, bool reset) {
     struct stack *s = stack_of(public);
     if (!s) return TERN_EINVAL;
-    struct half_open *h = half_open_of(s, held);
+    struct half_open *h = half_open_or_ended(s, held);
     if (!h) return TERN_ESTALE;
-    if (reset) half_open_reset(s, h);
-    half_open_drop(s, h);
-    return TERN_OK;
+    bool ended = h->flags & HALF_ENDED;
+    if (reset && !ended) half_open_reset(s, h);
+    half_open_drop(s, h); /* the event, too */
+    return ended ? TERN_ESTALE : TERN_OK;
 }

@@ -171,24 +171,25 @@ int tern_get(tern_stack *public, tern_sock sock, enum tern_option option, int64_
     return TERN_ENAME;
 }
 
-static struct event_node *node_of(struct stack *s, tern_sock sock) {
+static uint64_t *user_of(struct stack *s, tern_sock sock) {
     struct tcb *t = tcb_of(s, sock);
     struct listener *l = t ? NULL : listener_of(s, sock);
-    return t ? &t->event : l ? &l->event : NULL;
+    struct half_open *h = t || l ? NULL : half_open_of(s, sock);
+    return t ? &t->event.user : l ? &l->event.user : h ? &h->user : NULL;
 }
 
 int tern_set_user(tern_stack *public, tern_sock sock, uint64_t user) {
     struct stack *s = stack_of(public);
-    struct event_node *n = s ? node_of(s, sock) : NULL;
-    if (!n) return s ? TERN_ESTALE : TERN_EINVAL;
-    n->user = user;
+    uint64_t *at = s ? user_of(s, sock) : NULL;
+    if (!at) return s ? TERN_ESTALE : TERN_EINVAL;
+    *at = user;
     return TERN_OK;
 }
 
 int tern_user(tern_stack *public, tern_sock sock, uint64_t *user) {
     struct stack *s = stack_of(public);
-    struct event_node *n = s && user ? node_of(s, sock) : NULL;
-    if (!n) return s && user ? TERN_ESTALE : TERN_EINVAL;
-    *user = n->user;
+    const uint64_t *at = s && user ? user_of(s, sock) : NULL;
+    if (!at) return s && user ? TERN_ESTALE : TERN_EINVAL;
+    *user = *at;
     return TERN_OK;
 }

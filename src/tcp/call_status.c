@@ -183,6 +183,7 @@ bool tern_list(tern_stack *public, uint64_t *cursor, tern_status_info *out) {
         for (; i < pools[k]->made; i++) {
             if (!pool_used(pools[k], i)) continue;
             void *at = pool_at(pools[k], i);
+            if (k == 1 && ((struct half_open *)at)->flags & HALF_ENDED) continue;
             /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): 64 bits */
             *cursor = (uint64_t)k << 32 | (i + 1);
             clear(out);

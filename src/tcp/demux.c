@@ -177,6 +177,12 @@ tern_sock sock_of(const struct stack *s, enum ref_kind kind, uint32_t index) {
 
 tern_sock tcp_sock(const struct stack *s, uint32_t ref) { return sock_of(s, ref_kind_of(ref), ref_index(ref)); }
 
+void tcp_told(struct stack *s, uint32_t ref) {
+    if (ref_kind_of(ref) != REF_HALF_OPEN) return;
+    s->tcp.half_open_ended--;
+    pool_give(&s->tcp.half_opens, ref_index(ref));
+}
+
 static void *behind(struct stack *s, tern_sock sock, enum ref_kind kind) {
     uint32_t ref = (uint32_t)sock.id;
     if (!(ref & 0x3fffffffu) || ref_kind_of(ref) != kind) return NULL;
@@ -196,6 +202,10 @@ struct listener *listener_of(struct stack *s, tern_sock sock) {
     return behind(s, sock, REF_LISTENER);
 }
 struct half_open *half_open_of(struct stack *s, tern_sock sock) {
+    struct half_open *h = half_open_or_ended(s, sock);
+    return h && !(h->flags & HALF_ENDED) ? h : NULL;
+}
+struct half_open *half_open_or_ended(struct stack *s, tern_sock sock) {
     return behind(s, sock, REF_HALF_OPEN);
 }
 

@@ -34,7 +34,7 @@ void syncookie_make(struct stack *s, struct half_open *h) {
     h->iss = seq_of(cookie(s, h, slot_now(s), mss_index(h->mss)));
     h->flags |= HALF_COOKIE;
     h->ecn = ECN_OFF; /* there is no room to remember it */
-    if (!(h->flags & HALF_STAMPS)) h->flags &= (uint8_t) ~(HALF_SCALING | HALF_SACK);
+    if (!(h->flags & HALF_STAMPS)) h->flags &= (uint16_t) ~(HALF_SCALING | HALF_SACK);
     s->tcp.cookie_slot = slot_now(s) + 1;
 }
 
@@ -71,7 +71,6 @@ bool syncookie_check(const struct arrival *a, const struct listener *l, struct h
     for (uint32_t age = 0; age < SLOTS_VALID; age++) {
         if (cookie(s, h, slot - age, index) != h->iss.v) continue;
         h->mss = mss_list[index];
-        h->hash = a->hash;
         h->ts_offset = flow_secrets(s, &h->flow).ts_offset;
         h->rcv_wnd = (uint16_t)min_u32(l->opt->receive_buffer, 65535);
         h->snd_wnd = a->h->window;

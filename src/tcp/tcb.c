@@ -89,6 +89,19 @@ void tcb_leave_backlog(struct stack *s, struct tcb *t) {
     t->waiting = false;
 }
 
+/* The application knows of it, though it has not accepted it yet. */
+static bool was_held(struct stack *s, const struct tcb *t) {
+    const struct listener *l = pool_at(&s->tcp.listeners, t->listener - 1);
+    return l->flags & TERN_LISTEN_HOLD;
+}
+
+void tcb_detach(struct stack *s, struct tcb *t) {
+    t->detached = true;
+    t->want_write = false;
+    if (t->waiting) tcb_leave_backlog(s, t);
+    event_cancel(s, &t->event);
+}
+
 /* The application learns how it ended [MUST-12]. */
 void tcb_end(struct stack *s, struct tcb *t, int error, enum reason why) {
     ASSERT(t->state == TERN_CLOSED);
@@ -101,7 +114,7 @@ void tcb_end(struct stack *s, struct tcb *t, int error, enum reason why) {
     tcb_unready(s, t);
     timers_stop(s, t);
     snd_flush(s, t);
-    if (t->waiting) {
+    if (t->waiting && !was_held(s, t)) { /* else it is still to be accepted, and the end told */
         tcb_leave_backlog(s, t);
         t->detached = true;
     }

@@ -268,27 +268,32 @@ struct listener {
     ip_addr local;
     uint16_t port;
     uint32_t index, flags, backlog;
-    uint32_t waiting; /* TCBs in the queue below */
+    uint32_t waiting;   /* TCBs in the queue below */
+    uint32_t held_next; /* the oldest held SYN that was not yet shown, index + 1 */
     struct event_node *queue, **queue_tail;
     struct tcb_options *opt;
 };
 
 /* A connection in SYN-RECEIVED after a passive open: all that is needed to become a TCB. */
 struct half_open {
-    struct flow flow;
+    union {
+        struct {
+            struct flow flow;
+            uint32_t ts_recent;
+        };
+        struct event_node ended; /* HALF_ENDED: all that is left, until the application took it */
+    };
+    uint64_t user;
+    uint64_t due_ns;
     uint32_t listener; /* index */
     seq iss, irs;
-    uint32_t ts_recent;
     uint32_t next, prev; /* fifo, index + 1 */
     uint32_t ts_offset;
-    uint64_t due_ns;
-    uint32_t sent_us; /* 0: the SYN,ACK left again because the SYN came again */
-    uint32_t number;  /* index + 1 */
-    uint32_t hash;    /* flow_hash */
+    uint32_t number; /* index + 1 */
     uint16_t rcv_wnd, mss, snd_wnd;
+    uint16_t flags; /* enum half_open_flags */
     uint8_t snd_wscale : 4, rcv_wscale : 4;
     uint8_t tries : 4, ecn : 2, syn_ecn : 2; /* SYN,ACKs repeated; enum ecn_mode; the IP header's two bits on the SYN */
-    uint8_t flags;                           /* enum half_open_flags */
     uint8_t challenge;                       /* when the last challenge ACK left: see challenge.c */
 };
 enum half_open_flags {
@@ -296,10 +301,12 @@ enum half_open_flags {
     HALF_STAMPS = 2,
     HALF_SACK = 4,
     HALF_HELD = 8,
-    HALF_SHOWN = 16,
+    HALF_SHOWN = 16, /* the application has the handle */
     HALF_COOKIE = 32,
     HALF_FAST_OPEN = 64,
-    HALF_MUTE = 128 /* tcb.ecn_mute */
+    HALF_MUTE = 128, /* tcb.ecn_mute */
+    HALF_ENDED = 256,
+    HALF_REPEATED = 512 /* the SYN,ACK left again because the SYN came again */
 };
 
 /* A connection in TIME-WAIT that no application holds. */
@@ -419,6 +426,7 @@ tern_sock sock_of(const struct stack *s, enum ref_kind kind, uint32_t index);
 struct tcb *tcb_of(struct stack *s, tern_sock sock);
 struct listener *listener_of(struct stack *s, tern_sock sock);
 struct half_open *half_open_of(struct stack *s, tern_sock sock);
+struct half_open *half_open_or_ended(struct stack *s, tern_sock sock); /* HALF_ENDED too */
 
 /* ---- tcb.c: making, ending, the ready list ---- */
 struct tcb *tcb_new(struct stack *s, const struct flow *f, uint32_t hash, struct tcb_options *opt);
@@ -432,6 +440,8 @@ void tcb_end(struct stack *s, struct tcb *t, int error, enum reason why);
 void tcb_free(struct stack *s, struct tcb *t);
 /* Off its listener's queue: accepted, or dead before it was. */
 void tcb_leave_backlog(struct stack *s, struct tcb *t);
+/* The application has done with it, perhaps before it was accepted. */
+void tcb_detach(struct stack *s, struct tcb *t);
 void tcb_check(const struct stack *s, const struct tcb *t);
 
 /* ---- busy.c ---- */

@@ -62,6 +62,7 @@ struct tcp_state {
     struct fifo
         half_open_by_try[HALF_OPEN_LEVELS]; /* SYN-ACK sent n times: one constant delay each, so each in order */
     struct fifo half_open_held;
+    uint32_t half_open_ended; /* of those in use, records that only wait to be told */
     struct fifo time_wait;                   /* in order of expiry */
     uint64_t time_wait_swept;                /* units of 2 ms: no record was past its time then */
     struct busy *delack_head, **delack_tail; /* owe an ACK, in order of its time */
@@ -83,6 +84,8 @@ int tcp_init(struct stack *s);
 void tcp_free(struct stack *s);
 /* The handle of what an event_node names. */
 tern_sock tcp_sock(const struct stack *s, uint32_t ref);
+/* The event that it names was given to the application: what was kept for that alone goes. */
+void tcp_told(struct stack *s, uint32_t ref);
 /* One segment; the reader covers header and payload. */
 void tcp_input(struct stack *s, const struct ip_info *ip, reader *r);
 /* Builds segments of connections that are ready; returns how many frames were filled. */

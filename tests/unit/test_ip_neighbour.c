@@ -667,6 +667,60 @@ static void test_random_frames(void **state) {
     host_free();
 }
 
+/* The entry of the list with this address; false: there is none. Every entry comes once. */
+static bool listed(const char *of, tern_neighbour *out) {
+    tern_addr a = addr(of);
+    tern_neighbour n;
+    unsigned seen = 0, all = 0;
+    for (uint64_t cursor = 0; tern_neighbour_list(host.t, &cursor, &n); all++) {
+        if (memcmp(&n.addr, &a, sizeof a) != 0) continue;
+        *out = n;
+        seen++;
+    }
+    assert_int_equal(all, host.s->ip.neighbours);
+    assert_true(seen <= 1);
+    return seen == 1;
+}
+
+static void test_listed(void **state) {
+    (void)state;
+    tern_neighbour n;
+    uint64_t cursor = 0;
+    host_new();
+    assert_false(tern_neighbour_list(host.t, &cursor, &n)); /* no Ethernet */
+    host_free();
+    host_ethernet();
+    assert_false(tern_neighbour_list(host.t, &cursor, &n));
+    assert_false(tern_neighbour_list(NULL, &cursor, &n));
+    assert_false(tern_neighbour_list(host.t, NULL, &n));
+    assert_false(tern_neighbour_list(host.t, &cursor, NULL));
+    for (unsigned i = 10; i < 50; i++) { /* many, so that some share a bucket */
+        char silent[20];
+        snprintf(silent, sizeof silent, "10.9.0.%u", i);
+        path_to(silent);
+        assert_true(listed(silent, &n));
+        assert_true(n.state == TERN_NEIGHBOUR_INCOMPLETE && n.iface == 0);
+    }
+    path_to("10.9.0.1");
+    path_to("fd09::1");
+    take_all();
+    feed_arp_reply("10.9.0.1", PEER_MAC);
+    feed_na("fd09::1", PEER_MAC, true, true, true);
+    assert_true(listed("10.9.0.1", &n));
+    assert_true(n.state == TERN_NEIGHBOUR_REACHABLE && !n.router);
+    assert_memory_equal(n.mac, PEER_MAC, 6);
+    assert_true(listed("fd09::1", &n));
+    assert_true(n.state == TERN_NEIGHBOUR_REACHABLE && n.router);
+    pass_ms(host.s->cfg.neighbour_reachable_ms);
+    assert_true(listed("10.9.0.1", &n)); /* its age counts though nobody has used it */
+    assert_int_equal(n.state, TERN_NEIGHBOUR_STALE);
+    assert_true(listed("10.9.0.10", &n));
+    assert_int_equal(n.state, TERN_NEIGHBOUR_SILENT);
+    assert_false(listed("10.9.0.99", &n));
+    take_all();
+    host_free();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_frames),
@@ -684,6 +738,7 @@ int main(void) {
         cmocka_unit_test(test_nd_invalid),
         cmocka_unit_test(test_nd_cut_short),
         cmocka_unit_test(test_na_rules),
+        cmocka_unit_test(test_listed),
         cmocka_unit_test(test_random_frames),
     };
     return cmocka_run_group_tests_name("ip_neighbour", tests, NULL, NULL);

@@ -327,6 +327,54 @@ static void same_way_twice(void **state) {
         }
 }
 
+static void expect_route(size_t i, const char *prefix, unsigned len, int iface, const char *via,
+                         enum tern_route_origin origin, bool usable) {
+    tern_route r;
+    assert_true(tern_route_at(host.t, i, &r));
+    tern_addr p = addr(prefix), v = via ? addr(via) : (tern_addr){0};
+    assert_memory_equal(&r.prefix, &p, sizeof p);
+    assert_memory_equal(&r.via, &v, sizeof v);
+    assert_int_equal(r.prefix_len, len);
+    assert_int_equal(r.iface, iface);
+    assert_int_equal(r.origin, origin);
+    assert_int_equal(r.usable, usable);
+    assert_true(r.until_ns == TERN_NEVER);
+}
+
+/* The table as it is tried: the longest prefix first, of equal ones that which came first. */
+static void table_is_shown(void **state) {
+    (void)state;
+    tern_route r;
+    tern_addr any4 = {.family = 4}, any6 = {.family = 6}, net = addr("10.7.0.0"), gate4 = addr("10.9.0.1"),
+              gate6 = addr("fd09::1"), mine = addr("10.9.0.2");
+    host_new();
+    assert_false(tern_route_at(host.t, 0, &r));
+    assert_false(tern_route_at(NULL, 0, &r));
+    iface_add(TERN_LINK_IP, 0, 1500);
+    iface_add(TERN_LINK_IP, 0, 1500);
+    assert_int_equal(tern_addr_add(host.t, 0, &mine, 24), TERN_OK);
+    assert_int_equal(tern_route_add(host.t, &any4, 0, 0, &gate4), TERN_OK);
+    assert_int_equal(tern_route_add(host.t, &any4, 0, 1, NULL), TERN_OK);
+    assert_int_equal(tern_route_add(host.t, &net, 16, 1, NULL), TERN_OK);
+    assert_int_equal(tern_route_add(host.t, &any6, 0, 1, &gate6), TERN_OK);
+    assert_false(tern_route_at(host.t, 0, NULL));
+    assert_int_equal(tern_iface_down(host.t, 1), TERN_OK);
+    unsigned at = 0; /* IPv4's bits count behind those 96 that mapped addresses share: longer than any /0 of IPv6 */
+    expect_route(at++, "10.9.0.0", 24, 0, NULL, TERN_ROUTE_ADDRESS, true);
+    expect_route(at++, "10.7.0.0", 16, 1, NULL, TERN_ROUTE_MANUAL, false);
+    expect_route(at++, "0.0.0.0", 0, 0, "10.9.0.1", TERN_ROUTE_MANUAL, true);
+    expect_route(at++, "0.0.0.0", 0, 1, NULL, TERN_ROUTE_MANUAL, false);
+    assert_true(tern_route_at(host.t, at++, &r));
+    assert_memory_equal(&r.prefix, &any6, sizeof any6);
+    assert_memory_equal(&r.via, &gate6, sizeof gate6);
+    assert_true(r.prefix_len == 0 && r.iface == 1);
+    assert_false(tern_route_at(host.t, at, &r));
+    while (tern_route_at(host.t, 1, &r)) /* what is shown can be named to tern_route_remove */
+        assert_int_equal(tern_route_remove(host.t, &r.prefix, r.prefix_len, r.iface, &r.via), TERN_OK);
+    expect_route(0, "10.9.0.0", 24, 0, NULL, TERN_ROUTE_ADDRESS, true);
+    host_free();
+}
+
 static int way(const char *from, const char *to) {
     ip_addr src = ip(from), dst = ip(to);
     struct ip_path path;
@@ -381,6 +429,7 @@ int main(void) {
                                        cmocka_unit_test(groups),
                                        cmocka_unit_test(same_way_twice),
                                        cmocka_unit_test(link_local_on_each_link),
-                                       cmocka_unit_test(ourselves)};
+                                       cmocka_unit_test(ourselves),
+                                       cmocka_unit_test(table_is_shown)};
     return cmocka_run_group_tests_name("ip_routing", tests, NULL, NULL);
 }

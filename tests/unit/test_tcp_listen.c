@@ -269,6 +269,183 @@ static void held_in_any_order(void **state) {
     assert_int_equal(counted(R_REXMIT_SYN_ACK), 3 * 7);
 }
 
+static tern_event next_event(void) {
+    tern_event e = {.bits = 0};
+    while (tern_poll(fx.stack, &e, 1) == 1 && e.sock.id == fx.listener.id) e = (tern_event){.bits = 0};
+    return e;
+}
+
+/* [MUST-12] Who holds it is told when it comes to nothing, by the clock or by the peer, before the answer and behind it. */
+static void held_end_is_told(void **state) {
+    (void)state;
+    for (unsigned how = 0; how < 4; how++) {
+        bool answered = how & 1, by_peer = how & 2;
+        tern_sock held;
+        tern_stats st = {.size = sizeof st};
+        if (how) assert_int_equal(tern_close(fx.stack, fx.listener), TERN_OK);
+        hold_one(&held);
+        assert_int_equal(tern_set_user(fx.stack, held, 77), TERN_OK);
+        if (answered) assert_int_equal(tern_hold_accept(fx.stack, held), TERN_OK);
+        assert_int_equal(next_event().bits, 0);
+        if (by_peer)
+            inject(RST, 1, 0, 0);
+        else
+            advance(400000);
+        drop_out();
+        assert_true(tern_deadline(fx.stack) <= fx.now);
+        assert_int_equal(held_state(held, ""), TERN_CLOSED);
+        assert_int_equal(tern_hold_accept(fx.stack, held), TERN_ESTALE);
+        assert_int_equal(tern_set_user(fx.stack, held, 78), TERN_ESTALE);
+        tern_event e = next_event();
+        assert_true(e.sock.id == held.id && e.user == 77 && e.bits == TERN_EV_CLOSED);
+        assert_int_equal(e.error, by_peer ? TERN_ERESET : TERN_ETIMEDOUT);
+        assert_int_equal(next_event().bits, 0);
+        assert_int_equal(tern_stats_get(fx.stack, &st), TERN_OK);
+        assert_int_equal(st.half_open, 0);
+    }
+}
+
+/* What the application ends itself is not told: also not what had ended before, and was not polled yet. */
+static void held_end_is_known(void **state) {
+    (void)state;
+    tern_sock held;
+    hold_one(&held);
+    assert_int_equal(tern_hold_refuse(fx.stack, held, false), TERN_OK);
+    assert_int_equal(next_event().bits, 0);
+    inject(SYN, 0, 0, 0);
+    assert_int_equal(tern_held(fx.stack, fx.listener, &held, NULL), TERN_OK);
+    inject(RST, 1, 0, 0);
+    assert_int_equal(tern_hold_refuse(fx.stack, held, true), TERN_ESTALE);
+    expect_none();
+    assert_int_equal(next_event().bits, 0);
+    inject(SYN, 0, 0, 0);
+    assert_int_equal(tern_held(fx.stack, fx.listener, &held, NULL), TERN_OK);
+    inject(RST, 1, 0, 0);
+    uint64_t cursor = 0;
+    tern_status_info i = {.size = sizeof i};
+    while (tern_list(fx.stack, &cursor, &i)) assert_int_equal(i.state, TERN_LISTEN);
+    assert_int_equal(tern_close(fx.stack, fx.listener), TERN_OK);
+    expect_none();
+    assert_int_equal(next_event().bits, 0);
+    assert_int_equal(app_listen(TERN_LISTEN_HOLD, 0), TERN_OK);
+    inject(SYN, 0, 0, 0); /* never shown */
+    inject(RST, 1, 0, 0);
+    assert_int_equal(next_event().bits, 0);
+    assert_int_equal(tern_held(fx.stack, fx.listener, &held, NULL), TERN_EAGAIN);
+}
+
+static void held_with_user(tern_sock *held, uint64_t user) {
+    hold_one(held);
+    assert_int_equal(tern_set_user(fx.stack, *held, user), TERN_OK);
+    assert_int_equal(tern_hold_accept(fx.stack, *held), TERN_OK);
+    expect(SYN | ACK, 0, 1, 0);
+    inject(ACK, 1, 1, 0);
+    inject(ACK, 1, 1, 5);
+}
+
+/* The accepted connection has the held one's user value; also one that has ended by then, for somebody waits for it. */
+static void held_user_goes_on(void **state) {
+    (void)state;
+    for (unsigned dead = 0; dead < 3; dead++) { /* the last one without a value */
+        tern_sock held;
+        uint64_t user = 1, wanted = dead < 2 ? 77 : 0;
+        if (dead) assert_int_equal(tern_close(fx.stack, fx.listener), TERN_OK);
+        held_with_user(&held, wanted);
+        if (dead) inject(RST, 6, 1, 0);
+        drop_out();
+        assert_int_equal(next_event().bits, 0);
+        assert_int_equal(app_accept(), TERN_OK);
+        assert_int_equal(tern_user(fx.stack, fx.sock, &user), TERN_OK);
+        assert_int_equal(user, wanted);
+        tern_event e = next_event();
+        assert_int_equal(e.user, wanted);
+        assert_int_equal(e.bits, dead ? TERN_EV_READ | TERN_EV_CLOSED : TERN_EV_READ);
+        assert_int_equal(e.error, dead ? TERN_ERESET : 0);
+        if (dead) {
+            char bytes[8];
+            assert_int_equal(tern_read(fx.stack, fx.sock, bytes, sizeof bytes), 5);
+            assert_int_equal(tern_read(fx.stack, fx.sock, bytes, sizeof bytes), TERN_ERESET);
+        }
+        assert_int_equal(tern_abort(fx.stack, fx.sock), TERN_OK);
+        drop_out();
+    }
+    tern_sock held;
+    assert_int_equal(tern_close(fx.stack, fx.listener), TERN_OK);
+    held_with_user(&held, 77);
+    inject(RST, 6, 1, 0);
+    drop_out();
+    assert_int_equal(tern_close(fx.stack, fx.listener), TERN_OK); /* with a dead one in its backlog */
+    expect_none();
+    assert_int_equal(next_event().bits, 0);
+}
+
+/* Two listeners hold: each is shown its own, in their order, whatever becomes of others. */
+static void held_by_two(void **state) {
+    (void)state;
+    tern_sock two[2], held;
+    tern_flow flow;
+    fx_up();
+    for (uint16_t k = 0; k < 2; k++) {
+        tern_listen_config c = {.size = sizeof c, .port = (uint16_t)(MY_PORT + k), .flags = TERN_LISTEN_HOLD};
+        assert_int_equal(tern_listen(fx.stack, &c, &two[k]), TERN_OK);
+    }
+    for (uint16_t i = 0; i < 12; i++) {
+        fx_new_peer((uint16_t)(MY_PORT + i % 2), (uint16_t)(PEER_PORT + i));
+        inject(SYN, 0, 0, 0);
+    }
+    static const uint16_t gone[] = {0, 2, 5, 10};
+    for (unsigned i = 0; i < ARRAY_LEN(gone); i++) {
+        fx_new_peer((uint16_t)(MY_PORT + gone[i] % 2), (uint16_t)(PEER_PORT + gone[i]));
+        inject(RST, 1, 0, 0);
+    }
+    static const uint16_t left[2][5] = {{4, 6, 8, 0}, {1, 3, 7, 9, 11}};
+    for (unsigned k = 0; k < 2; k++)
+        for (unsigned i = 0; left[k][i]; i++) {
+            assert_int_equal(tern_held(fx.stack, two[k], &held, &flow), TERN_OK);
+            assert_int_equal(flow.remote_port, PEER_PORT + left[k][i]);
+            if (i == 1) assert_int_equal(tern_hold_refuse(fx.stack, held, false), TERN_OK);
+            if (i == 2) assert_int_equal(tern_hold_accept(fx.stack, held), TERN_OK);
+            if (k == 1 && i == 4) break;
+        }
+    for (unsigned k = 0; k < 2; k++) assert_int_equal(tern_held(fx.stack, two[k], &held, NULL), TERN_EAGAIN);
+    fx_new_peer(MY_PORT + 1, PEER_PORT + 20);
+    inject(SYN, 0, 0, 0);
+    assert_int_equal(tern_held(fx.stack, two[0], &held, NULL), TERN_EAGAIN);
+    assert_int_equal(tern_held(fx.stack, two[1], &held, &flow), TERN_OK);
+    assert_int_equal(flow.remote_port, PEER_PORT + 20);
+    drop_out();
+}
+
+/* Who lists connections finds those that wait for tern_accept, too, and may end them. */
+static void ended_before_accepted(void **state) {
+    (void)state;
+    for (unsigned how = 0; how < 2; how++) {
+        if (how) assert_int_equal(tern_close(fx.stack, fx.listener), TERN_OK);
+        drop_out();
+        assert_int_equal(app_listen(0, 0), TERN_OK);
+        for (uint16_t i = 0; i < 2; i++) {
+            fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + 10 * how + i));
+            inject(SYN, 0, 0, 0);
+            expect(SYN | ACK, 0, 1, 0);
+            inject(ACK, 1, 1, 0);
+        }
+        assert_int_equal(next_event().bits, 0);
+        tern_status_info last = fx_status(); /* the younger */
+        assert_int_equal(how ? tern_close(fx.stack, last.sock) : tern_abort(fx.stack, last.sock), TERN_OK);
+        expect(how ? FIN | ACK : RST | ACK, 1, 1, 0);
+        assert_int_equal(tern_accept(fx.stack, fx.listener, &fx.sock, NULL), TERN_OK);
+        assert_int_equal(tern_accept(fx.stack, fx.listener, &last.sock, NULL), TERN_EAGAIN);
+        assert_int_equal(next_event().bits, 0);
+        fx_new_peer(MY_PORT, (uint16_t)(PEER_PORT + 5 + how)); /* events still come */
+        inject(SYN, 0, 0, 0);
+        expect(SYN | ACK, 0, 1, 0);
+        fx.listener_bits = 0;
+        inject(ACK, 1, 1, 0);
+        expect_event(0);
+        assert_int_equal(fx.listener_bits, TERN_EV_ACCEPT);
+    }
+}
+
 /* A listener that goes takes its half-open connections with it. */
 static void listener_closed(void **state) {
     (void)state;
@@ -494,6 +671,11 @@ int main(void) {
         BOTH(held_too_long),
         BOTH(held_in_any_order),
         BOTH(held_reset),
+        BOTH(held_end_is_told),
+        BOTH(held_end_is_known),
+        BOTH(held_user_goes_on),
+        BOTH(held_by_two),
+        BOTH(ended_before_accepted),
         BOTH(listener_closed),
         BOTH(listener_closed_with_backlog),
         BOTH(listen_beside_connections),

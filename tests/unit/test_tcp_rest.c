@@ -109,9 +109,33 @@ static void no_memory_to_wake(void **state) {
     fx.heap.fail_at = 0;
 }
 
+/* [RFC9293 3.10.7.4 second] A reset is sent once: it counts though there is no memory to wake, and then there is some. */
+static void reset_without_memory(void **state) {
+    (void)state;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    mem_buffers_drop(s());
+    struct busy *spare = s()->tcp.spare;
+    s()->tcp.spare = NULL;
+    fx.heap.fail_at = fx.heap.calls + 1;
+    fx.heap.fail_on = true;
+    inject(RST, 2, 0, 0); /* not the next number: would be challenged */
+    inject(RST | ACK, 2, 1, 0);
+    expect_none();
+    expect_state(TERN_ESTABLISHED);
+    inject(RST, 1, 0, 0);
+    expect_none();
+    expect_event(TERN_EV_CLOSED);
+    assert_int_equal(fx.ev_error, TERN_ERESET);
+    assert_int_equal(app_read(10), 0);
+    assert_int_equal(tern_close(fx.stack, fx.sock), TERN_OK);
+    s()->tcp.spare = spare;
+    fx.heap.fail_at = 0;
+    fx.heap.fail_on = false;
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {BOTH(wakes_and_rests),    BOTH(small_when_large_is_refused),
-                                       BOTH(rests_after_urgent), SACKED(rests_after_urgent),
-                                       BOTH(one_refusal),        BOTH(no_memory_to_wake)};
+    const struct CMUnitTest tests[] = {
+        BOTH(wakes_and_rests), BOTH(small_when_large_is_refused), BOTH(rests_after_urgent),  SACKED(rests_after_urgent),
+        BOTH(one_refusal),     BOTH(no_memory_to_wake),           BOTH(reset_without_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
