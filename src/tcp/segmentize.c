@@ -334,7 +334,7 @@ static uint32_t frame_most(const struct burst *b) {
     uint32_t head = TCP_LEAST + b->options + (v4 ? 20 : 40), most = b->mss, cut = b->path.tso_max;
     if (cut > head + b->mss && !(unlikely(b->t->ecn) && ecn_uncut(b->t)))
         most = cut > IP_MOST && v4 && !b->s->trace_mask ? cut - head : min_u32(cut - head, SEGMENT_MOST);
-    return pacing_burst(b->s, b->t, most);
+    return pacing_burst(b->s, b->t, max_u32(most, b->mss));
 }
 
 /* A duplicate is reported once, by an ACK of its own: the other end counts reports [RFC2883 4]. */

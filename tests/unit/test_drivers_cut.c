@@ -23,7 +23,7 @@ struct pair {
 
 static uint8_t byte_at(uint64_t i) { return (uint8_t)(i * 2654435761u >> 24); }
 
-static tern_stack *host(const char *prefix, uint32_t tso, uint64_t now) {
+static tern_stack *host(const char *prefix, uint32_t tso, uint32_t mtu, uint64_t now) {
     tern_config c;
     struct driver_error err;
     tern_addr a;
@@ -33,7 +33,7 @@ static tern_stack *host(const char *prefix, uint32_t tso, uint64_t now) {
     c.send_buffer = c.receive_buffer = 1 << 20;
     c.dad = c.autoconf = c.mld = 0;
     assert_int_equal(tern_new(&c, now, &s), 0);
-    tern_iface_config iface = {.size = sizeof iface, .link = TERN_LINK_IP, .mtu = 1500, .tso_max = tso};
+    tern_iface_config iface = {.size = sizeof iface, .link = TERN_LINK_IP, .mtu = mtu, .tso_max = tso};
     iface.flags = tso ? TERN_IFACE_TX_CSUM : 0;
     assert_int_equal(tern_iface_add(s, &iface), 0);
     assert_int_equal(tern_prefix_parse(prefix, &a, &prefix_len), 0);
@@ -106,10 +106,10 @@ static void talk(struct pair *p) {
 static void ignore(void *ctx, const tern_trace *r) { (void)ctx, (void)r; }
 
 /* The whole of a stream, from A to B. */
-static struct pair transfer(const char *a, const char *b, uint32_t most, bool traced) {
+static struct pair transfer(const char *a, const char *b, uint32_t mtu, uint32_t most, bool traced) {
     struct pair p = {.most = most, .now = 1000000000};
-    p.stack[A] = host(a, BIG, p.now);
-    p.stack[B] = host(b, 0, p.now);
+    p.stack[A] = host(a, BIG, mtu, p.now);
+    p.stack[B] = host(b, 0, mtu, p.now);
     if (traced) tern_trace_set(p.stack[A], TERN_TRACE_PACKET_OUT, ignore, NULL);
     tern_listen_config l = {.size = sizeof l, .port = PORT};
     assert_int_equal(tern_listen(p.stack[B], &l, &p.listener), 0);
@@ -137,7 +137,7 @@ static void large_frames_are_cut(void **state) {
     (void)state;
     static const uint32_t most[] = {IP_MOST, 10000};
     for (unsigned i = 0; i < 2; i++) {
-        struct pair p = transfer("10.0.0.1/24", "10.0.0.2/24", most[i], false);
+        struct pair p = transfer("10.0.0.1/24", "10.0.0.2/24", 1500, most[i], false);
         assert_true(p.cuts > 3);
         assert_in_range(p.largest, BIG - 1500, BIG);
     }
@@ -146,13 +146,22 @@ static void large_frames_are_cut(void **state) {
 /* IPv6's header has no way to say it, and a capture none to show it. */
 static void others_stay_below(void **state) {
     (void)state;
-    assert_in_range(transfer("fd00::1/64", "fd00::2/64", 0, false).largest, 60000, IP_MOST);
-    assert_in_range(transfer("10.0.0.1/24", "10.0.0.2/24", 0, true).largest, 60000, IP_MOST);
+    assert_in_range(transfer("fd00::1/64", "fd00::2/64", 1500, 0, false).largest, 60000, IP_MOST);
+    assert_in_range(transfer("10.0.0.1/24", "10.0.0.2/24", 1500, 0, true).largest, 60000, IP_MOST);
+}
+
+/* A link whose own packets are as large: what is to be cut is never smaller than one segment. */
+static void wide_links(void **state) {
+    (void)state;
+    for (uint32_t mtu = 65400; mtu <= IP_MOST; mtu += 45) {
+        assert_in_range(transfer("fd00::1/64", "fd00::2/64", mtu, 0, false).largest, mtu - 11, IP_MOST);
+        assert_in_range(transfer("10.0.0.1/24", "10.0.0.2/24", mtu, 0, true).largest, mtu - 11, IP_MOST);
+    }
 }
 
 static void limits(void **state) {
     (void)state;
-    tern_stack *s = host("10.0.0.1/24", 8 * IP_MOST, 0);
+    tern_stack *s = host("10.0.0.1/24", 8 * IP_MOST, 1500, 0);
     tern_iface_config c = {.size = sizeof c, .link = TERN_LINK_IP, .mtu = 1500, .tso_max = 8 * IP_MOST + 1};
     assert_int_equal(tern_iface_add(s, &c), TERN_EINVAL);
     c.link = TERN_LINK_LOOPBACK;
@@ -180,9 +189,8 @@ static void only_what_must(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(large_frames_are_cut),
-        cmocka_unit_test(others_stay_below),
-        cmocka_unit_test(limits),
+        cmocka_unit_test(large_frames_are_cut), cmocka_unit_test(others_stay_below),
+        cmocka_unit_test(wide_links),           cmocka_unit_test(limits),
         cmocka_unit_test(only_what_must),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
