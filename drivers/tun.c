@@ -26,7 +26,7 @@ enum {
     BATCH = 64,
     BUFFER_SIZE = 65536 + 192,
     IP_MAX = 65535,
-    BIG_MAX = 3 * 65536, /* larger ones won nothing more where it was measured: docs/decisions/0027 */
+    BIG_MAX = 3 * 65536, /* larger ones won nothing more for who copies: docs/decisions/0027 */
     ETHERNET_HEADER = 14,
     GSO_KINDS = 0x7f,
     QUEUE_LENGTH = 4096

@@ -256,14 +256,14 @@ typedef struct tern_iface_config {
     size_t size;      /* sizeof(tern_iface_config) */
     const char *name; /* for traces; copied, at most 15 bytes count */
     enum tern_link link;
-    uint32_t flags;   /* enum tern_iface_flags */
-    uint32_t mtu;     /* largest IP packet, 68 to 65535; IPv6 needs 1280 */
+    uint32_t flags; /* enum tern_iface_flags */
+    uint32_t mtu;   /* largest IP packet, 68 to 65535; IPv6 needs 1280 */
     /* Largest IP packet the device cuts into MSS pieces, at most 524280; 0: it cuts none. Above 65535 it gets IPv4 packets whose
      * header has a total length of zero, as Linux 6.3 and later know them ("BIG TCP"). Not so IPv6, not while a trace is on,
-     * for no capture has such packets, and not on TERN_LINK_LOOPBACK. */
+     * for few readers of captures know such packets, and not on TERN_LINK_LOOPBACK. */
     uint32_t tso_max;
-    uint8_t mac[6];   /* Ethernet only */
-    uint16_t vlan;    /* Ethernet only: 1 to 4094 tags every frame, 0 none */
+    uint8_t mac[6]; /* Ethernet only */
+    uint16_t vlan;  /* Ethernet only: 1 to 4094 tags every frame, 0 none */
 } tern_iface_config;
 
 /* Returns the interface's number (the lowest that is free: 0, 1, ...) or an error; TERN_ELIMIT beyond 16. It is up at once.

@@ -76,15 +76,21 @@ static void one_refusal(void **state) {
     assert_non_null(s()->tcp.spare);
 }
 
-/* Nothing at all is to be had: segments count as lost, calls say so, a close resets. */
-static void no_memory_to_wake(void **state) {
-    (void)state;
-    to_state(TERN_ESTABLISHED, ACTIVE);
+/* From here on the allocator refuses, and nothing is in reserve. What was comes back with the caller. */
+static struct busy *memory_ends(void) {
     mem_buffers_drop(s());
     struct busy *spare = s()->tcp.spare;
     s()->tcp.spare = NULL;
     fx.heap.fail_at = fx.heap.calls + 1;
     fx.heap.fail_on = true;
+    return spare;
+}
+
+/* Nothing at all is to be had: segments count as lost, calls say so, a close resets. */
+static void no_memory_to_wake(void **state) {
+    (void)state;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    struct busy *spare = memory_ends();
     assert_int_equal(tern_write(fx.stack, fx.sock, "x", 1), TERN_ENOMEM);
     assert_int_equal(tern_shutdown(fx.stack, fx.sock), TERN_ENOMEM);
     assert_int_equal(tern_set(fx.stack, fx.sock, TERN_OPT_KEEPALIVE, 1), TERN_ENOMEM);
@@ -99,11 +105,7 @@ static void no_memory_to_wake(void **state) {
     advance(1000);
     expect(ACK, 1, 2, 0);
     assert_false(tcb_awake(tcb_now()));
-    mem_buffers_drop(s());
-    spare = s()->tcp.spare;
-    s()->tcp.spare = NULL;
-    fx.heap.fail_at = fx.heap.calls + 1;
-    fx.heap.fail_on = true;
+    spare = memory_ends();
     assert_int_equal(tern_close(fx.stack, fx.sock), TERN_OK);
     s()->tcp.spare = spare;
     fx.heap.fail_at = 0;
@@ -113,11 +115,7 @@ static void no_memory_to_wake(void **state) {
 static void reset_without_memory(void **state) {
     (void)state;
     to_state(TERN_ESTABLISHED, ACTIVE);
-    mem_buffers_drop(s());
-    struct busy *spare = s()->tcp.spare;
-    s()->tcp.spare = NULL;
-    fx.heap.fail_at = fx.heap.calls + 1;
-    fx.heap.fail_on = true;
+    struct busy *spare = memory_ends();
     inject(RST, 2, 0, 0); /* not the next number: would be challenged */
     inject(RST | ACK, 2, 1, 0);
     expect_none();
