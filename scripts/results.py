@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """results.py - which of meson's tests to run, and what became of them.
 
-names DIR all|binary [WORD...]   the names of DIR's tests whose suite or name contains one of the words;
-                                 `binary` leaves out the suite house, which does not depend on the compiler
-show DIR WORD                    prints what the tests of the suite WORD said
-sum DIR...                       reads DIR/meson-logs/dev.json, prints failures and the final line
+names DIR KIND [WORD...]   the names of DIR's tests whose suite or name contains one of the words. KIND says which are left
+                           out: `all` none; `binary` those that do not depend on the compiler; `virtual` also those
+                           that wait for a kernel or another program
+show DIR WORD              prints what the tests of the suite WORD said
+sum DIR...                 reads DIR/meson-logs/dev.json, prints failures and the final line
 """
 import json
 import pathlib
@@ -12,11 +13,14 @@ import subprocess
 import sys
 
 
+LEFT_OUT = {"all": set(), "binary": {"house"}, "virtual": {"house", "e2e", "interop"}}
+
+
 def names(build, kind, words):
     tests = json.loads(subprocess.check_output(["meson", "introspect", "--tests", build]))
     for test in tests:
         suites = [s.split(":")[-1] for s in test["suite"]]
-        if kind == "binary" and "house" in suites:
+        if LEFT_OUT[kind].intersection(suites):
             continue
         text = " ".join(suites + [test["name"]])
         if not words or any(w in text for w in words):
