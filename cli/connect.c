@@ -41,7 +41,7 @@ struct connection {
     uint16_t port, from; /* from 0: tern picks one */
     bool nodelay;
     int out_flags; /* of standard output before; -1: not changed */
-    bool connected, input_done, output_done, closed, waits_output;
+    bool connected, input_done, output_done, closed, waits_output, owes_fin;
     int error; /* what ended it */
     int code;
 };
@@ -56,7 +56,7 @@ static void watch_input(struct connection *c) {
 static void finish_input(struct connection *c) {
     c->input_done = true;
     loop_unwatch(&c->node.loop, STDIN_FILENO);
-    tern_shutdown(c->node.stack, c->sock);
+    c->owes_fin = tern_shutdown(c->node.stack, c->sock) == TERN_ENOMEM;
 }
 
 /* Reads straight into the send buffer. */
@@ -148,7 +148,10 @@ static void on_event(void *ctx, const tern_event *event) {
         c->connected = true;
         watch_input(c);
     }
-    if (event->bits & TERN_EV_WRITE) watch_input(c);
+    if (event->bits & TERN_EV_WRITE) {
+        watch_input(c);
+        if (c->owes_fin) finish_input(c);
+    }
     if (event->bits & TERN_EV_SOFT_ERROR)
         note(_("%s: %s"), socket_text(&c->host, c->port, text), tern_strerror(event->error, i18n_lang()));
     if (event->bits & TERN_EV_CLOSED) {

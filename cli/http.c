@@ -155,7 +155,7 @@ static enum step send_body(struct http *h) {
     size_t len[2], got = 0;
     size_t want = h->body_left < (1u << 20) ? (size_t)h->body_left : 1u << 20;
     int r = tern_write_reserve(h->stack, h->sock, want, ptr, len);
-    if (r == TERN_EAGAIN || (r >= 0 && len[0] == 0)) return STEP_WAIT;
+    if (comes_later(r) || (r >= 0 && len[0] == 0)) return STEP_WAIT;
     if (r < 0) return STEP_BROKEN;
     for (int i = 0; i < 2 && len[i] > 0 && got < want; i++) {
         size_t part = len[i] < want - got ? len[i] : want - got;
@@ -177,18 +177,18 @@ static enum step send_body(struct http *h) {
 static enum step send_answer(struct http *h) {
     if (h->answer_at < h->answer_len) {
         ptrdiff_t n = tern_write(h->stack, h->sock, h->answer + h->answer_at, h->answer_len - h->answer_at);
-        if (n == TERN_EAGAIN) return STEP_WAIT;
+        if (comes_later(n)) return STEP_WAIT;
         if (n < 0) return STEP_BROKEN;
         h->answer_at += (size_t)n;
         return STEP_ON;
     }
     if (h->body_left > 0) return send_body(h);
     end_body(h);
-    h->phase = HTTP_READS_HEAD;
     if (!h->keep) {
-        h->phase = HTTP_LINGERS;
-        return tern_shutdown(h->stack, h->sock) < 0 ? STEP_BROKEN : STEP_ON;
+        int r = tern_shutdown(h->stack, h->sock);
+        if (r < 0) return comes_later(r) ? STEP_WAIT : STEP_BROKEN;
     }
+    h->phase = h->keep ? HTTP_READS_HEAD : HTTP_LINGERS;
     return STEP_ON;
 }
 

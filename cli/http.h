@@ -37,6 +37,9 @@ struct http {
     unsigned requests;
 };
 
+/* Of a call that sends: not now; an event tells when there is room, or may be memory. */
+static inline bool comes_later(ptrdiff_t r) { return r == TERN_EAGAIN || r == TERN_ENOMEM; }
+
 enum http_result {
     HTTP_WAITS, /* for an event or a tick */
     HTTP_DONE,  /* close it */

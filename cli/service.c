@@ -18,7 +18,7 @@ static enum http_result echo_turn(struct server *s, struct client *c) {
         int n = tern_read_borrow(s->stack, c->sock, spans, 2);
         if (n <= 0) return n == 0 ? HTTP_DONE : n == TERN_EAGAIN ? HTTP_WAITS : HTTP_BROKEN;
         ptrdiff_t sent = tern_write(s->stack, c->sock, spans[0].data, spans[0].len);
-        if (sent <= 0) return sent == TERN_EAGAIN || sent == 0 ? HTTP_WAITS : HTTP_BROKEN;
+        if (sent <= 0) return comes_later(sent) || sent == 0 ? HTTP_WAITS : HTTP_BROKEN;
         tern_read_release(s->stack, c->sock, (size_t)sent);
     }
 }
@@ -49,9 +49,11 @@ static const char *pattern(void) {
 
 /* Says that nothing more comes, once, and waits for the peer to say so too. */
 static enum http_result leave(struct server *s, struct client *c) {
-    bool first = !c->said;
-    c->said = true;
-    if (first && tern_shutdown(s->stack, c->sock) < 0) return HTTP_BROKEN;
+    if (!c->said) {
+        int r = tern_shutdown(s->stack, c->sock);
+        if (r < 0) return comes_later(r) ? HTTP_WAITS : HTTP_BROKEN;
+        c->said = true;
+    }
     return discard_turn(s, c);
 }
 
@@ -65,7 +67,7 @@ static enum http_result chargen_turn(struct server *s, struct client *c) {
         uint64_t left = c->service->limit > 0 ? c->service->limit - c->made : UINT64_MAX;
         if (left == 0) return leave(s, c);
         int r = tern_write_reserve(s->stack, c->sock, PATTERN * REPEATS, ptr, len);
-        if (r < 0 || len[0] == 0) return r == TERN_EAGAIN || r >= 0 ? HTTP_WAITS : HTTP_BROKEN;
+        if (r < 0 || len[0] == 0) return comes_later(r) || r >= 0 ? HTTP_WAITS : HTTP_BROKEN;
         size_t part = len[0] < PATTERN * REPEATS ? len[0] : PATTERN * REPEATS;
         if (part > left) part = (size_t)left;
         memcpy(ptr[0], pattern() + c->made % PATTERN, part);

@@ -427,7 +427,7 @@ enum tern_event_bits {
     TERN_EV_CONNECTED = 1 << 0,  /* the connection is ESTABLISHED */
     TERN_EV_ACCEPT = 1 << 1,     /* listener: tern_accept has something */
     TERN_EV_READ = 1 << 2,       /* new bytes to read */
-    TERN_EV_WRITE = 1 << 3,      /* room in the send buffer after it was full */
+    TERN_EV_WRITE = 1 << 3,      /* room in the send buffer after it was full; time to try again after TERN_ENOMEM */
     TERN_EV_EOF = 1 << 4,        /* the peer's FIN is next after what can be read [MUST-12] */
     TERN_EV_SENT = 1 << 5,       /* all that was written, and a FIN if one was asked for, is acknowledged */
     TERN_EV_CLOSED = 1 << 6,     /* the connection, or the held SYN, ended; `error` says how (0: in order) */
@@ -509,7 +509,8 @@ TERN_API int tern_hold_accept(tern_stack *stack, tern_sock held);
 TERN_API int tern_hold_refuse(tern_stack *stack, tern_sock held, bool reset);
 
 /* SEND (3.10.2): copies into the send buffer as much as fits; returns how many bytes, TERN_EAGAIN when none: then
- * TERN_EV_WRITE tells when there is room. After TERN_ENOMEM nothing tells: try again later. */
+ * TERN_EV_WRITE tells when there is room. TERN_ENOMEM: no memory for any; TERN_EV_WRITE tells when to try again, which is
+ * with the next event of this socket or after a tenth of a second. */
 TERN_API ptrdiff_t tern_write(tern_stack *stack, tern_sock sock, const void *data, size_t len);
 /* The same, and the last of these bytes is urgent: the urgent pointer leads behind it (3.8.5) [MUST-30, MUST-62].
  * For protocols that need it (telnet); new ones should not [SHLD-13]. */
@@ -533,7 +534,7 @@ TERN_API int tern_read_release(tern_stack *stack, tern_sock sock, size_t len);
 TERN_API int tern_reclaim(tern_stack *stack, void **tokens, size_t max);
 
 /* Half-close (3.6.1): FIN after everything written; reading goes on. TERN_ESTATE: it was done before, our SYN is not yet
- * answered, or the connection has ended. TERN_ENOMEM: nothing was done, try again later. */
+ * answered, or the connection has ended. TERN_ENOMEM: nothing was done; TERN_EV_WRITE tells when to try again. */
 TERN_API int tern_shutdown(tern_stack *stack, tern_sock sock);
 /* CLOSE (3.10.4): FIN after everything written, and the application is done with the connection: the stack finishes
  * it alone. Before our SYN is answered there is nothing to finish: what was written is dropped. With received bytes unread

@@ -68,8 +68,8 @@ static void echo(tern_stack *stack, tern_sock sock) {
         tern_span there;
         ptrdiff_t n = tern_read_borrow(stack, sock, &there, 1);
         if (n > 0) n = tern_write(stack, sock, there.data, there.len);
-        if (n == TERN_EAGAIN) return; /* TERN_EV_READ or TERN_EV_WRITE will tell */
-        if (n <= 0) {                 /* the end of the stream, or of the connection: the handle is given back */
+        if (n == TERN_EAGAIN || n == TERN_ENOMEM) return; /* TERN_EV_READ or TERN_EV_WRITE will tell */
+        if (n <= 0) { /* the end of the stream, or of the connection: the handle is given back */
             tern_close(stack, sock);
             return;
         }

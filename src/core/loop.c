@@ -141,7 +141,9 @@ uint64_t tern_deadline(const tern_stack *public) {
 
 static APART void expire(struct stack *s) {
     for (wheel_node *n; (n = wheel_expire(&s->wheel, s->now)) != NULL;) {
-        if (n->kind >= TIMER_IP_FIRST)
+        if (unlikely(n->kind == TIMER_REFUSED))
+            event_refused_timer(s);
+        else if (n->kind >= TIMER_IP_FIRST)
             ip_timer(s, n);
         else
             tcp_timer(s, n);

@@ -57,6 +57,7 @@ int tern_new(const tern_config *config, uint64_t now_ns, tern_stack **out) {
     s->mem_used = s->mem_peak = sizeof *s;
     s->ck = checksum_ops_best();
     s->events_tail = &s->events;
+    s->refused_timer.kind = TIMER_REFUSED;
     derive_keys(s);
     wheel_init(&s->wheel, now_ns);
     if (ip_init(s) != TERN_OK || tcp_init(s) != TERN_OK) {

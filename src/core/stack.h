@@ -30,6 +30,7 @@ enum timer_kind {
     TIMER_NEIGHBOUR = TIMER_IP_FIRST,
     TIMER_REASSEMBLY,
     TIMER_AUTOCONF,
+    TIMER_REFUSED, /* one node for all sockets that were refused memory: see core/event.c */
 };
 
 /* A socket's place in the queue of events; embedded in listeners and TCBs. */
@@ -68,6 +69,8 @@ struct stack {
     uint8_t *trace_frame; /* room for one contiguous frame while PACKET_OUT is traced */
 
     struct event_node *events, **events_tail;
+    struct event_node *refused; /* sockets that were refused memory, until something happens to them or the timer fires */
+    wheel_node refused_timer;
     uint32_t stack_events; /* TERN_EV_ECHO, TERN_EV_RECLAIM */
 
     struct ip_state ip;
@@ -125,6 +128,9 @@ static inline void count(struct stack *s, enum reason r) { s->reason_count[r]++;
 /* ---- events (core/event.c) ---- */
 void event_raise(struct stack *s, struct event_node *n, uint32_t bits, int error);
 void event_cancel(struct stack *s, struct event_node *n);
+/* The call is refused for want of memory: TERN_EV_WRITE comes with the socket's next event, or else soon. */
+COLD void event_try_again(struct stack *s, struct event_node *n);
+COLD void event_refused_timer(struct stack *s);
 static inline void event_raise_stack(struct stack *s, uint32_t bits) { s->stack_events |= bits; }
 
 /* ---- trace (core/trace.c): `if (tracing(s, KIND)) trace_...` costs one branch when nobody listens ---- */

@@ -18,7 +18,10 @@ int tern_shutdown(tern_stack *public, tern_sock sock) {
     struct tcb *t = tcb_of(s, sock);
     if (!t || t->detached) return TERN_ESTALE;
     if (t->fin_queued || !state_in(t, IN(SYN_RECEIVED) | IN(ESTABLISHED) | IN(CLOSE_WAIT))) return TERN_ESTATE;
-    if (!tcb_wake(s, t)) return TERN_ENOMEM;
+    if (!tcb_wake(s, t)) {
+        event_try_again(s, &t->event);
+        return TERN_ENOMEM;
+    }
     trace_call(s, t, "shutdown", 0);
     send_no_more(s, t);
     return TERN_OK;

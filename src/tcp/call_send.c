@@ -8,6 +8,11 @@ static int may_write(const struct tcb *t) {
     return state_in(t, IN(SYN_SENT) | IN(SYN_RECEIVED) | IN(ESTABLISHED) | IN(CLOSE_WAIT)) ? TERN_OK : TERN_ESTATE;
 }
 
+static int refused(struct stack *s, struct tcb *t) {
+    event_try_again(s, &t->event);
+    return TERN_ENOMEM;
+}
+
 static int find(tern_stack *public, tern_sock sock, struct tcb **out) {
     struct stack *s = stack_of(public);
     if (!s) return TERN_EINVAL;
@@ -15,7 +20,7 @@ static int find(tern_stack *public, tern_sock sock, struct tcb **out) {
     if (!*out) return TERN_ESTALE;
     int err = may_write(*out);
     if (err) return err;
-    return tcb_wake(s, *out) ? TERN_OK : TERN_ENOMEM;
+    return tcb_wake(s, *out) ? TERN_OK : refused(s, *out);
 }
 
 static void written(struct stack *s, struct tcb *t, uint32_t n) {
@@ -33,7 +38,7 @@ ptrdiff_t tern_write(tern_stack *public, tern_sock sock, const void *data, size_
     t->busy->reserved = 0; /* these bytes take the place */
     uint32_t n = snd_append(s, t, data, (uint32_t)min_size(len, INT32_MAX));
     if (n < len) t->want_write = true;
-    if (n == 0) return snd_space(t) ? TERN_ENOMEM : TERN_EAGAIN;
+    if (n == 0) return snd_space(t) ? refused(s, t) : TERN_EAGAIN;
     written(s, t, n);
     return n;
 }
@@ -56,7 +61,7 @@ int tern_write_reserve(tern_stack *public, tern_sock sock, size_t want, void *pt
     uint32_t queued = snd_queued(t), n = min_u32(snd_space(t), (uint32_t)min_size(want, INT32_MAX));
     if (n < want) t->want_write = true;
     if (n == 0) return TERN_EAGAIN;
-    if (!snd_reserve(s, t, queued + n)) return TERN_ENOMEM;
+    if (!snd_reserve(s, t, queued + n)) return refused(s, t);
     uint8_t *at[2] = {NULL, NULL};
     uint32_t lens[2] = {0, 0};
     ring_view(&t->busy->snd_ring, t->snd.end, n, at, lens);

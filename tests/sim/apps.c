@@ -23,7 +23,7 @@ static void plan_end(struct world *w, unsigned i, unsigned side) {
     uint32_t quit_at = 1 + chance_below(c, w->plan.bytes_max);
     e->slow = slow && has(&w->plan, F_SLOW);
     if (quits && has(&w->plan, F_QUIT)) e->quit_at = quit_at;
-    e->wake = TERN_NEVER;
+    e->wake = e->told_by = TERN_NEVER;
 }
 
 void apps_plan(struct world *w) {
@@ -64,7 +64,7 @@ static void done(struct world *w, unsigned i, unsigned side, int error) {
     struct end *e = &k->end[side];
     e->done = true;
     e->error = error;
-    e->wake = TERN_NEVER;
+    e->wake = e->told_by = TERN_NEVER;
     if (e->sock.id) tern_close(stack_at(w, e), e->sock);
     e->sock = (tern_sock){0};
     if (side == 0 && i + 1 < w->plan.calls && k[1].after_previous && !k[1].opened) k[1].end[0].wake = w->now;
@@ -72,6 +72,10 @@ static void done(struct world *w, unsigned i, unsigned side, int error) {
 
 static void soon(const struct world *w, struct end *e, uint64_t ns) {
     if (w->now + ns < e->wake) e->wake = w->now + ns;
+}
+
+static void refused(const struct world *w, struct end *e, ptrdiff_t r) {
+    if (r == TERN_ENOMEM) e->told_by = w->now + 200 * MSEC;
 }
 
 static void saw_eof(struct world *w, unsigned i, unsigned side) {
@@ -115,7 +119,7 @@ static void push(struct world *w, unsigned i, unsigned side) {
         if (n > e->total - e->written) n = e->total - e->written;
         for (uint32_t j = 0; j < n; j++) b[j] = byte_at(i, side, e->written + j);
         ptrdiff_t r = tern_write(stack_at(w, e), e->sock, b, n);
-        if (r == TERN_ENOMEM) soon(w, e, SECOND);
+        refused(w, e, r);
         if (r < 0) return;
         e->written += (uint32_t)r;
         if (!drops || e->written == e->total) continue;
@@ -125,7 +129,9 @@ static void push(struct world *w, unsigned i, unsigned side) {
     }
     if (e->shut || (e->after_eof && !e->eof)) return;
     e->shut = true; /* before the call: the FIN may be there at once */
-    if (tern_shutdown(stack_at(w, e), e->sock) != TERN_OK) e->shut = false;
+    int r = tern_shutdown(stack_at(w, e), e->sock);
+    refused(w, e, r);
+    if (r != TERN_OK) e->shut = false;
 }
 
 static bool quits(struct world *w, unsigned i, unsigned side) {
@@ -178,6 +184,7 @@ void apps_step(struct world *w) {
     for (unsigned i = 0; i < w->plan.calls; i++) {
         for (unsigned side = 0; side < 2; side++) {
             struct end *e = &w->call[i].end[side];
+            if (e->told_by <= w->now) violation(w, "call %u side %u: nobody says when to try again", i, side);
             if (e->wake > w->now || e->done) continue;
             e->wake = TERN_NEVER;
             if (e->open)
@@ -192,7 +199,7 @@ uint64_t apps_due(const struct world *w) {
     uint64_t t = TERN_NEVER;
     for (unsigned i = 0; i < w->plan.calls; i++)
         for (unsigned side = 0; side < 2; side++)
-            if (w->call[i].end[side].wake < t) t = w->call[i].end[side].wake;
+            t = min_u64(t, min_u64(w->call[i].end[side].wake, w->call[i].end[side].told_by));
     return t;
 }
 
@@ -236,6 +243,7 @@ void apps_event(struct world *w, struct host *h, const tern_event *ev) {
     unsigned i = (unsigned)(ev->user - 1) / 2, side = (unsigned)(ev->user - 1) % 2;
     struct end *e = &w->call[i].end[side];
     if (e->done || e->sock.id != ev->sock.id) return;
+    if (ev->bits & (TERN_EV_WRITE | TERN_EV_CLOSED)) e->told_by = TERN_NEVER;
     if (ev->bits & TERN_EV_CLOSED) {
         e->closed = true;
         e->slow = false;

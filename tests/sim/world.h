@@ -56,6 +56,7 @@ struct end {
     uint32_t total, written, got, quit_at; /* quit_at: gives up after so many bytes, 0: never */
     int error;
     uint64_t wake; /* acts by itself then; TERN_NEVER */
+    uint64_t told_by; /* it was refused memory, and has to be told by then when to try again; TERN_NEVER */
     struct chance c;
 };
 /* A connection that is to be made. */

@@ -86,6 +86,12 @@ static struct busy *memory_ends(void) {
     return spare;
 }
 
+static void memory_comes_back(struct busy *spare) {
+    s()->tcp.spare = spare;
+    fx.heap.fail_at = 0;
+    fx.heap.fail_on = false;
+}
+
 /* Nothing at all is to be had: segments count as lost, calls say so, a close resets. */
 static void no_memory_to_wake(void **state) {
     (void)state;
@@ -98,8 +104,7 @@ static void no_memory_to_wake(void **state) {
     inject(ACK | FIN, 1, 1, 1);
     expect_none();
     expect_state(TERN_ESTABLISHED);
-    fx.heap.fail_on = false;
-    s()->tcp.spare = spare;
+    memory_comes_back(spare);
     inject(ACK, 1, 1, 1); /* it comes again */
     assert_int_equal(app_read(10), 1);
     advance(1000);
@@ -107,8 +112,7 @@ static void no_memory_to_wake(void **state) {
     assert_false(tcb_awake(tcb_now()));
     spare = memory_ends();
     assert_int_equal(tern_close(fx.stack, fx.sock), TERN_OK);
-    s()->tcp.spare = spare;
-    fx.heap.fail_at = 0;
+    memory_comes_back(spare);
 }
 
 /* [RFC9293 3.10.7.4 second] A reset is sent once: it counts though there is no memory to wake, and then there is some. */
@@ -126,14 +130,102 @@ static void reset_without_memory(void **state) {
     assert_int_equal(fx.ev_error, TERN_ERESET);
     assert_int_equal(app_read(10), 0);
     assert_int_equal(tern_close(fx.stack, fx.sock), TERN_OK);
-    s()->tcp.spare = spare;
-    fx.heap.fail_at = 0;
-    fx.heap.fail_on = false;
+    memory_comes_back(spare);
+}
+
+/* After TERN_ENOMEM a socket is told once when to try again: after a tenth of a second, and again if it was in vain. */
+static void told_to_try_again(void **state) {
+    (void)state;
+    void *at[2];
+    size_t len[2];
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    expect_event(0);
+    assert_true(tern_deadline(fx.stack) == TERN_NEVER);
+    struct busy *spare = memory_ends();
+    assert_int_equal(tern_write(fx.stack, fx.sock, "x", 1), TERN_ENOMEM);
+    assert_int_equal(tern_write_reserve(fx.stack, fx.sock, 1, at, len), TERN_ENOMEM);
+    advance(99);
+    expect_event(0);
+    assert_int_not_equal(tern_deadline(fx.stack), TERN_NEVER);
+    advance(2);
+    expect_event(TERN_EV_WRITE);
+    assert_true(tern_deadline(fx.stack) == TERN_NEVER);
+    assert_int_equal(tern_shutdown(fx.stack, fx.sock), TERN_ENOMEM);
+    memory_comes_back(spare);
+    advance(101);
+    expect_event(TERN_EV_WRITE);
+    assert_int_equal(tern_write(fx.stack, fx.sock, "x", 1), 1);
+    assert_int_equal(tern_shutdown(fx.stack, fx.sock), TERN_OK);
+    fx.unchecked = true;
+    expect(FIN | ACK, 1, 1, 1);
+    advance(150);
+    expect_event(0);
+}
+
+/* Whatever else happens to the socket before tells it as well; then the tenth of a second brings nothing more. */
+static void told_with_what_happens(void **state) {
+    (void)state;
+    to_state(TERN_ESTABLISHED, ACTIVE);
+    expect_event(0);
+    struct busy *spare = memory_ends();
+    assert_int_equal(tern_write(fx.stack, fx.sock, "x", 1), TERN_ENOMEM);
+    memory_comes_back(spare);
+    inject(ACK, 1, 1, 1);
+    assert_true(tern_deadline(fx.stack) <= fx.now);
+    expect_event(TERN_EV_READ | TERN_EV_WRITE);
+    advance(150);
+    drop_out();
+    expect_event(0);
+    spare = memory_ends();
+    inject(RST, 2, 0, 0); /* an event is on its way when the call is refused: the end says all */
+    memory_comes_back(spare);
+    expect_event(TERN_EV_CLOSED);
+}
+
+/* Sockets that wait leave in any order, by what happens or by a close, and the rest are told. */
+static void waiting_sockets_leave(void **state) {
+    (void)state;
+    enum { N = 5 };
+    tern_sock sock[N];
+    bool told[N] = {0};
+    for (unsigned i = 0; i < N; i++) {
+        fx_new_peer((uint16_t)(MY_PORT + i), PEER_PORT);
+        to_state(TERN_ESTABLISHED, ACTIVE);
+        sock[i] = fx.sock;
+        tern_set_user(fx.stack, sock[i], i + 1);
+    }
+    expect_event(0);
+    struct busy *spare = memory_ends();
+    for (unsigned i = 0; i < N; i++) assert_int_equal(tern_write(fx.stack, sock[i], "x", 1), TERN_ENOMEM);
+    memory_comes_back(spare);
+    assert_int_equal(tern_abort(fx.stack, sock[2]), TERN_OK);
+    assert_int_equal(tern_abort(fx.stack, sock[0]), TERN_OK);
+    assert_int_equal(tern_abort(fx.stack, sock[4]), TERN_OK);
+    drop_out();
+    tern_event e[N];
+    assert_int_equal(tern_poll(fx.stack, e, N), 0);
+    assert_int_equal(tern_expire(fx.stack, fx.now += 102000000), TERN_OK);
+    assert_int_equal(tern_poll(fx.stack, e, N), 2);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(e[i].bits, TERN_EV_WRITE);
+        told[e[i].user - 1] = true;
+    }
+    assert_true(told[1] && told[3]);
+    assert_int_equal(tern_abort(fx.stack, sock[1]), TERN_OK);
+    assert_int_equal(tern_abort(fx.stack, sock[3]), TERN_OK);
+    drop_out();
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        BOTH(wakes_and_rests), BOTH(small_when_large_is_refused), BOTH(rests_after_urgent),  SACKED(rests_after_urgent),
-        BOTH(one_refusal),     BOTH(no_memory_to_wake),           BOTH(reset_without_memory)};
+    const struct CMUnitTest tests[] = {BOTH(wakes_and_rests),
+                                       BOTH(small_when_large_is_refused),
+                                       BOTH(rests_after_urgent),
+                                       SACKED(rests_after_urgent),
+                                       BOTH(one_refusal),
+                                       BOTH(no_memory_to_wake),
+                                       BOTH(reset_without_memory),
+                                       BOTH(told_to_try_again),
+                                       BOTH(told_with_what_happens),
+                                       BOTH(waiting_sockets_leave)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
