@@ -177,7 +177,8 @@ static void told_with_what_happens(void **state) {
     drop_out();
     expect_event(0);
     spare = memory_ends();
-    inject(RST, 2, 0, 0); /* an event is on its way when the call is refused: the end says all */
+    assert_int_equal(tern_write(fx.stack, fx.sock, "x", 1), TERN_ENOMEM);
+    inject(RST, 2, 0, 0); /* the end says all: there is nothing to try again */
     memory_comes_back(spare);
     expect_event(TERN_EV_CLOSED);
 }
