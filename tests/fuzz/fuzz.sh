@@ -17,7 +17,7 @@ patience=60
 mkdir -p "$found"
 python3 "$here/pack.py" unpack "$here/corpus/$target.pack" "$corpus"
 
-# Without -entropic=0 libFuzzer's own accounts take up to 98 % of the time: 60 inputs a second of a host instead of 1,900.
+# Without -entropic=0 libFuzzer's own accounts take most of the time: to read 2,400 inputs of a host 36 s instead of 1 s.
 if [ "$engine" = libFuzzer ]; then
     UBSAN_OPTIONS=halt_on_error=1 exec "$program" -entropic=0 -max_total_time="$seconds" -timeout="$patience" -max_len="$longest" \
         -rss_limit_mb=4000 -artifact_prefix="$found/" -print_final_stats=1 "$corpus"
